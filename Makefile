@@ -1,0 +1,142 @@
+# ownscope - ownership of memory and locks in programs that nobody rebuilt
+#
+#   make                 build/ownscope build/libownscope.so build/ownscope-preload
+#   make demo            install what is missing, build, trace a real program
+#   make check           install what is missing, build, pass the tests
+#   make torture fuzz bench    the long ones, apart
+#   make install PREFIX=/usr DESTDIR=…   make uninstall   make clean
+#   make SAN=address,undefined …         the same under build/address,undefined
+
+CC       ?= gcc
+CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
+VERSION  := 0.1.0
+B        := build$(if $(SAN),/$(SAN))
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+LIBDIR   := $(PREFIX)/lib/ownscope
+WARN     := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
+DEPS     := -MMD -MP
+DEFS     := -D_GNU_SOURCE -DOWNSCOPE_VERSION='"$(VERSION)"' -DOWNSCOPE_LIBDIR='"$(LIBDIR)"'
+LIBS     := -lurcu-bp -lurcu-common -ljansson -ldw -lelf -liberty -lzstd -lxxhash -llzma -lmicrohttpd -lpthread -lm
+
+COLLECTOR_C := $(wildcard collector/*/*.c)
+COLLECTOR_O := $(COLLECTOR_C:%.c=$(B)/%.o)
+ROOMS_O     := $(filter-out $(B)/collector/cli/main.o,$(COLLECTOR_O))
+PRELOAD_C   := $(wildcard preload/*.c)
+PRELOAD_O   := $(PRELOAD_C:%.c=$(B)/%.o)
+UNIT_C      := $(wildcard tests/unit/test_*.c)
+UNIT        := $(UNIT_C:tests/unit/%.c=$(B)/tests/unit/%)
+VICTIMS     := $(patsubst tests/victims/%.c,$(B)/tests/victims/%,$(wildcard tests/victims/*.c)) \
+               $(patsubst tests/victims/%.cc,$(B)/tests/victims/%,$(wildcard tests/victims/*.cc))
+
+all: $(B)/ownscope $(B)/libownscope.so $(B)/ownscope-preload
+.PHONY: all check check-unit check-e2e demo setup setup-check torture sanitize fuzz bench install uninstall clean victims unit
+
+# ---- the collector: one program ---------------------------------------------
+$(B)/ownscope: $(COLLECTOR_O)
+	$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/collector/%.o: collector/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -c -o $@ $<
+
+# ---- the shim: no sanitizer, no libc start files of its own, nothing exported
+# but the table of hooks (preload/hooks.def) ------------------------------------
+PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-frame-pointer \
+                 -fno-optimize-sibling-calls -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector
+$(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
+	$(CC) $(CFLAGS) -shared -Wl,-soname,libownscope.so -Wl,--version-script=$(B)/exports.map \
+	  -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete $(LDFLAGS) -o $@ $(PRELOAD_O)
+
+$(B)/exports.map: preload/hooks.def
+	@mkdir -p $(@D)
+	(echo '{ global:'; sed -n 's/^\(HOOK\|LATER\)(\(.*\))$$/\2;/p' $<; echo 'local: *; };') >$@
+
+$(B)/preload/%.o: preload/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(PRELOAD_FLAGS) $(DEPS) $(DEFS) -I. -c -o $@ $<
+
+$(B)/ownscope-preload: scripts/ownscope-preload
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
+# ---- tests --------------------------------------------------------------------
+unit: $(UNIT)
+$(B)/tests/unit/%: tests/unit/%.c $(ROOMS_O) $(wildcard tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< $(ROOMS_O) \
+	  $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
+
+victims: $(VICTIMS)
+$(B)/tests/victims/%: tests/victims/%.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -fno-builtin -Wall -D_GNU_SOURCE $(DEPS) -o $@ $< -lpthread -ldl
+$(B)/tests/victims/%: tests/victims/%.cc
+	@mkdir -p $(@D)
+	$(CXX) -O1 -g -fno-builtin -Wall -std=c++17 $(DEPS) -o $@ $< -lpthread -ldl
+
+# Unit tests, then everything from outside on real programs.
+check: setup-check all
+	$(MAKE) check-unit
+	$(MAKE) check-e2e
+
+check-unit: $(UNIT)
+	@tests/unit/run.sh $(UNIT)
+
+check-e2e: all victims
+	@tests/e2e/run.sh
+
+# What takes longer: the same faults many more times; sanitized builds; fuzzers.
+torture: setup-check all victims
+	TORTURE=1 tests/e2e/run.sh
+
+sanitize: setup-check
+	$(MAKE) SAN=address,undefined check-unit
+	$(MAKE) SAN=thread $(B)/thread/tests/unit/test_ring $(B)/thread/tests/unit/test_collector
+	$(B)/thread/tests/unit/test_ring && $(B)/thread/tests/unit/test_collector
+
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: $(FUZZERS)
+	@for f in $^; do echo "== $$f"; mkdir -p $$f.corpus; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 $$f.corpus || exit 1; done
+
+build/fuzz/%: tests/fuzz/%.c $(filter-out collector/cli/main.c,$(COLLECTOR_C))
+	@mkdir -p $(@D)
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(WARN) $(DEFS) -I. -Icollector -o $@ $^ $(LIBS)
+
+# ---- set-up, demo, bench --------------------------------------------------------
+setup:
+	@scripts/setup.sh build
+setup-check:
+	@scripts/setup.sh check
+
+demo: setup
+	$(MAKE) all
+	@scripts/demo.sh
+
+bench: setup-check all
+	bench/run.sh
+
+# ---- install: one list, both ways -------------------------------------------------
+BIN   := $(DESTDIR)$(PREFIX)/bin
+MAN   := $(DESTDIR)$(PREFIX)/share/man
+COMP  := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+PAGES := $(wildcard man/*.[157])
+
+install: all
+	install -d $(BIN) $(DESTDIR)$(LIBDIR) $(COMP) $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install -m 755 $(B)/ownscope $(B)/ownscope-preload $(BIN)
+	install -m 644 $(B)/libownscope.so $(DESTDIR)$(LIBDIR)
+	install -m 644 scripts/ownscope-completion.bash $(COMP)/ownscope
+	for p in $(PAGES); do install -m 644 $$p $(MAN)/man$${p##*.} || exit 1; done
+
+uninstall:
+	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
+	for p in $(notdir $(PAGES)); do rm -f $(MAN)/man$${p##*.}/$$p; done
+	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,254 @@
+/*
+ * collector/cli/cmd_run.c - `ownscope run`: starts a program under the shim,
+ * collects out of process until it and all that it left behind have ended, and
+ * ends as the program ended.
+ *
+ * The program gets our standard streams, terminal, process group and signal
+ * state as they are: signals from the terminal reach it by themselves, those
+ * sent to ownscope are passed on (session/launch.h).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/message.h"
+#include "cli/record.h"
+#include "event/xalloc.h"
+#include "serve/api.h"
+#include "session/launch.h"
+
+struct run {
+    struct collector *collector;
+    pid_t pid;
+    bool ended;
+    bool told;      /* that descendants are waited for */
+    int status;
+    const char *program;
+};
+
+/* Ctrl-C while only descendants are left: ends the tracing. */
+static struct session *stop_session;
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    stopped = 1;
+    session_wake(stop_session);
+}
+
+static void stop_on_signals(struct session *s)
+{
+    struct sigaction a = {.sa_handler = on_stop};
+    stop_session = s;
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGHUP, &a, NULL);
+}
+
+static void refuse(const struct launch_check *c, const char *program)
+{
+    switch (c->reason) {
+    case LAUNCH_OK: return;
+    case LAUNCH_NOT_FOUND:
+        message_fail(c->exit_code, "%s: not found%s", program, strchr(program, '/') ? "" : " in PATH; give a path to run a file elsewhere");
+    case LAUNCH_DIRECTORY:
+        message_fail(c->exit_code, "%s is a directory; give a program", c->path);
+    case LAUNCH_NOT_EXECUTABLE:
+        message_fail(c->exit_code, "%s cannot be run: %s; chmod +x makes a file a program", c->path, strerror(c->error));
+    case LAUNCH_UNREADABLE:
+        message_fail(c->exit_code, "%s may be run but not read, so its kind cannot be told; give read permission", c->path);
+    case LAUNCH_STATIC:
+        message_fail(c->exit_code, "%s is linked statically: it has no loader that could load libownscope.so; link it dynamically, or use valgrind", c->path);
+    case LAUNCH_OTHER_MACHINE:
+        message_fail(c->exit_code, "%s is for another processor or word size than ownscope; use an ownscope built for it", c->path);
+    case LAUNCH_OTHER_LIBC:
+        message_fail(c->exit_code, "%s uses the loader %s, and libownscope.so needs glibc's; use an ownscope built for that libc", c->path, c->detail);
+    case LAUNCH_SETUID:
+        message_fail(c->exit_code, "%s is set-user-id: the loader ignores LD_PRELOAD for it; run a copy without that bit, or as its owner", c->path);
+    case LAUNCH_SETGID:
+        message_fail(c->exit_code, "%s is set-group-id: the loader ignores LD_PRELOAD for it; run a copy without that bit", c->path);
+    case LAUNCH_CAPABILITIES:
+        message_fail(c->exit_code, "%s has file capabilities: the loader ignores LD_PRELOAD for it; run a copy without them, or as root", c->path);
+    case LAUNCH_SANITIZER:
+        message_fail(c->exit_code, "%s is built with %s, which must come first in the program; run a build without it", c->path, c->detail);
+    case LAUNCH_NO_INTERPRETER:
+        message_fail(c->exit_code, "%s: its interpreter %s is not there; correct its first line", c->path, c->detail);
+    case LAUNCH_EXEC_FAILED:
+    default:
+        message_fail(c->exit_code ? c->exit_code : EXIT_CANNOT_RUN, "%s cannot be run: %s", c->path, strerror(c->error));
+    }
+}
+
+static bool reap(struct run *r)
+{
+    int status;
+    if (waitpid(r->pid, &status, WNOHANG) != r->pid)
+        return false;
+    r->ended = true;
+    r->status = status;
+    session_reaped(collector_session(r->collector), r->pid, status);
+    return true;
+}
+
+/* Between rounds: has it ended, and all that it left behind? */
+static bool run_done(void *context)
+{
+    struct run *r = context;
+    unsigned left;
+    if (!r->ended && launch_child_changed() && reap(r)) {
+        launch_signals_end();
+        stop_on_signals(collector_session(r->collector));
+        return false; /* one more round sees what is left */
+    }
+    if (!r->ended)
+        return false;
+    left = session_alive(collector_session(r->collector));
+    if (left && !r->told && isatty(2)) {
+        r->told = true;
+        message("%s has ended; still tracing %u process%s that it left (Ctrl-C ends the tracing, not them)",
+                r->program, left, left == 1 ? "" : "es");
+    }
+    return !left || stopped;
+}
+
+/* As a shell would write it. */
+static char *command_text(char **argv)
+{
+    char *text = xstrdup("");
+    for (; *argv; argv++) {
+        bool plain = **argv && !(*argv)[strspn(*argv, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")];
+        char *next, *word, *to;
+        const char *from;
+        if (plain) {
+            next = xasprintf("%s%s%s", text, *text ? " " : "", *argv);
+        } else {
+            to = word = xmalloc(4 * strlen(*argv) + 3);
+            *to++ = '\'';
+            for (from = *argv; *from; from++) {
+                if (*from == '\'') {
+                    memcpy(to, "'\\''", 4);
+                    to += 4;
+                } else {
+                    *to++ = *from;
+                }
+            }
+            *to++ = '\'';
+            *to = 0;
+            next = xasprintf("%s%s%s", text, *text ? " " : "", word);
+            free(word);
+        }
+        free(text);
+        text = next;
+    }
+    return text;
+}
+
+/* The program's name as part of a file's name. */
+static char *base_name(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    char *name = xstrdup(slash ? slash + 1 : program), *at;
+    for (at = name; *at; at++)
+        if ((unsigned char)*at <= ' ' || *at == '/')
+            *at = '_';
+    return name;
+}
+
+/* Ends as the program did. */
+static int end_like(int status)
+{
+    struct rlimit none = {0, 0};
+    sigset_t set;
+    if (!WIFSIGNALED(status))
+        return WEXITSTATUS(status);
+    setrlimit(RLIMIT_CORE, &none);
+    signal(WTERMSIG(status), SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, WTERMSIG(status));
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(WTERMSIG(status));
+    return 128 + WTERMSIG(status);
+}
+
+/* Starts the program; ends ours when that fails. */
+static void start(struct run *r, struct launch_check *check, char **argv, bool named, const char *name)
+{
+    int e = launch_start(check, argv, collector_session(r->collector), &r->pid);
+    char *path;
+    if (e) {
+        char *made = named ? NULL : xstrdup(collector_trace_path(r->collector));
+        collector_finish(r->collector);
+        collector_close(r->collector, true);
+        if (made)
+            unlink(made);
+        if (e > 0)
+            refuse(check, r->program);
+        message_fail(EXIT_SOURCE, "no process can be started: %s", strerror(-e));
+    }
+    if (named)
+        return;
+    path = xasprintf("ownscope.%s.%d.own", name, (int)r->pid);
+    e = collector_trace_rename(r->collector, path);
+    if (e)
+        message("the trace keeps its name %s: %s", collector_trace_path(r->collector), strerror(-e));
+    free(path);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct options o;
+    struct record_options r;
+    struct launch_check check;
+    struct collector_options open = {0};
+    struct run run = {0};
+    struct api *api = NULL;
+    char **words, *name, *made = NULL;
+    int n, e;
+
+    launch_signals_save();
+    record_options_init(&r);
+    options_start(&o, &usage_run, argc, argv);
+    for (int key; (key = options_next(&o)) >= 0;)
+        if (!record_option(&r, &o, key) && key == OPTION_JSON)
+            r.json = o.argument;
+    options_words(&o, &words, &n);
+    if (!n)
+        options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
+    if (launch_check(words[0], &check))
+        refuse(&check, words[0]);
+    record_find_shim(&r);
+    run.program = words[0];
+    name = base_name(words[0]);
+    if (!r.output)
+        made = xasprintf("ownscope.%s.%d.part.own", name, (int)getpid());
+    open.command = command_text(words);
+    open.trace_path = r.output ? r.output : made;
+    open.session = r.session;
+    open.session.command = open.command;
+    open.session.trace_path = open.trace_path;
+    run.collector = record_open(&open);
+    e = api_start(&api, run.collector, session_socket_path(collector_session(run.collector)));
+    if (e)
+        message("no questions can be asked while it runs: %s", strerror(-e));
+    start(&run, &check, words, r.output, name);
+    e = collector_run(run.collector, run_done, &run);
+    if (!run.ended) { /* another collector took over: the program's end is still ours */
+        while (waitpid(run.pid, &run.status, 0) < 0 && errno == EINTR)
+            ;
+        launch_signals_end();
+    }
+    collector_finish(run.collector);
+    api_stop(api);
+    if (e == -ESTALE)
+        message("another collector has taken this session over; the report is its own");
+    else
+        record_summary(run.collector, &r);
+    collector_close(run.collector, e != -ESTALE);
+    return end_like(run.status);
+}

@@ -1,0 +1,202 @@
+/*
+ * collector/cli/cmd_serve.c - `ownscope serve`: a collector with no program of
+ * its own. Programs that were started with LD_PRELOAD alone join it through
+ * DIR/current, a symbolic link to its segment. With --attach it takes over a
+ * session whose collector died, and goes on in its trace.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/message.h"
+#include "cli/record.h"
+#include "event/xalloc.h"
+#include "serve/api.h"
+
+static struct session *wake_session;
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+    stopped = 1;
+    if (wake_session)
+        session_wake(wake_session);
+}
+
+static void stop_on_signals(void)
+{
+    struct sigaction a = { .sa_handler = on_stop };
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGHUP, &a, NULL);
+}
+
+/* ---- DIR/current ---------------------------------------------------------- */
+
+static char *current_path(void)
+{
+    char dir[SESSION_PATH_MAX];
+    int error = session_directory(dir, sizeof dir);
+    if (error)
+        message_fail(EXIT_SOURCE, "no folder for sessions: %s; set OWNSCOPE_DIR to a directory of yours with mode 0700", strerror(-error));
+    return xasprintf("%s/current", dir);
+}
+
+/* The segment that programs join now; false: none. */
+static bool current_read(const char *link, char *segment, size_t size)
+{
+    ssize_t n = readlink(link, segment, size - 1);
+    segment[n > 0 ? n : 0] = 0;
+    return n > 0;
+}
+
+static int is_served(void *context, const struct session_listing *l)
+{
+    return l->collector_alive && strcmp(l->segment_path, context) == 0 ? 1 : 0;
+}
+
+static void current_check(const char *link)
+{
+    char segment[SESSION_PATH_MAX];
+    if (current_read(link, segment, sizeof segment) && session_list(is_served, segment) == 1)
+        message_fail(EXIT_SOURCE, "a collector serves this user already (ownscope ps shows it); stop it first, or set another OWNSCOPE_DIR");
+}
+
+/* Replaced whole: a program that starts meanwhile joins one or the other. */
+static void current_set(const char *link, const char *segment)
+{
+    char *fresh = xasprintf("%s.%d", link, (int)getpid());
+    unlink(fresh);
+    if (symlink(segment, fresh) || rename(fresh, link)) {
+        message("programs cannot join by LD_PRELOAD alone: %s: %s", link, strerror(errno));
+        unlink(fresh);
+    }
+    free(fresh);
+}
+
+static void current_clear(const char *link, const char *segment)
+{
+    char now[SESSION_PATH_MAX];
+    if (current_read(link, now, sizeof now) && strcmp(now, segment) == 0)
+        unlink(link);
+}
+
+/* ---- --attach ------------------------------------------------------------- */
+
+struct wanted { const char *text; unsigned pid; char name[SESSION_NAME_MAX + 1]; };
+
+static int is_wanted(void *context, const struct session_listing *l)
+{
+    struct wanted *w = context;
+    int match = strcmp(l->name, w->text) == 0 || (w->pid && l->collector_pid == w->pid);
+    for (size_t i = 0; i < l->process_count; i++)
+        match |= w->pid && l->processes[i].pid == w->pid;
+    if (match)
+        snprintf(w->name, sizeof w->name, "%s", l->name);
+    return match;
+}
+
+static char *attach_name(const char *text)
+{
+    struct wanted w = { .text = text };
+    uint64_t pid;
+    if (parse_count(text, &pid) == 0 && pid <= INT32_MAX)
+        w.pid = (unsigned)pid;
+    int found = session_list(is_wanted, &w);
+    if (found < 0)
+        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-found));
+    if (!found)
+        message_fail(EXIT_SOURCE, "no session has the name or process %s; ownscope ps lists them", text);
+    return xstrdup(w.name);
+}
+
+/* ---- serving -------------------------------------------------------------- */
+
+struct serve { struct collector *collector; bool until_gone; };
+
+/* A taken-over session that nobody can join is over with its last process. */
+static bool serve_done(void *context)
+{
+    struct serve *s = context;
+    return stopped || (s->until_gone && session_alive(collector_session(s->collector)) == 0);
+}
+
+static void serve_say(const struct serve *s, const struct record_options *r)
+{
+    if (r->quiet)
+        return;
+    if (s->until_gone)
+        message("goes on with session %s into %s until its processes end", session_name(collector_session(s->collector)),
+                collector_trace_path(s->collector));
+    else
+        message("session %s, trace %s; start programs with ownscope-preload PROGRAM; Ctrl-C ends it",
+                session_name(collector_session(s->collector)), collector_trace_path(s->collector));
+}
+
+static int serve(struct serve *s, const struct record_options *r)
+{
+    struct api *api = NULL;
+    wake_session = collector_session(s->collector);
+    int error = api_start(&api, s->collector, session_socket_path(wake_session));
+    if (error)
+        message("no questions can be asked while it runs: %s", strerror(-error));
+    serve_say(s, r);
+    error = collector_run(s->collector, serve_done, s);
+    collector_finish(s->collector);
+    api_stop(api);
+    wake_session = NULL;
+    if (error == -ESTALE)
+        message("another collector has taken this session over; the report is its own");
+    else
+        record_summary(s->collector, r);
+    return error;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct options o;
+    struct record_options r;
+    struct collector_options open = { .command = "ownscope serve" };
+    struct serve s = { 0 };
+    char **words, *made = NULL, *attach = NULL, segment[SESSION_PATH_MAX];
+    int n;
+    record_options_init(&r);
+    options_start(&o, &usage_serve, argc, argv);
+    for (int key; (key = options_next(&o)) >= 0;)
+        if (!record_option(&r, &o, key) && key == OPTION_ATTACH)
+            attach = attach_name(o.argument);
+    options_words(&o, &words, &n);
+    if (n)
+        options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
+    char *link = current_path();
+    if (attach) {
+        open.attach = attach;
+        open.trace_path = r.output;
+    } else {
+        current_check(link);
+        record_find_shim(&r);
+        if (!r.output)
+            made = xasprintf("ownscope.serve.%d.own", (int)getpid());
+        open.trace_path = r.output ? r.output : made;
+        open.session = r.session;
+        open.session.command = open.command;
+        open.session.trace_path = open.trace_path;
+    }
+    stop_on_signals();
+    s.collector = record_open(&open);
+    const char *path = session_segment_path(collector_session(s.collector));
+    if (!attach)
+        current_set(link, path);
+    s.until_gone = attach && !(current_read(link, segment, sizeof segment) && strcmp(segment, path) == 0);
+    int error = serve(&s, &r);
+    if (error != -ESTALE)
+        current_clear(link, path);
+    collector_close(s.collector, error != -ESTALE);
+    free(link);
+    free(made);
+    free(attach);
+    return error == -ESTALE ? EXIT_SOURCE : EXIT_FOUND;
+}

@@ -1,0 +1,169 @@
+/*
+ * collector/cli/reading.c - options and files of reading commands; questions
+ * to live collectors are in reading_live.c. Main thread.
+ */
+#include "cli/reading.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/message.h"
+
+static void reading_option(struct reading *r, int key)
+{
+    const struct options *o = &r->options;
+    struct query *q = &r->query;
+    switch (key) {
+    case 'p': r->pid = (unsigned)options_count(o, 1, INT32_MAX); break;
+    case 'n':
+        q->top = options_count(o, 0, 1000000);
+        q->top_given = true;
+        break;
+    case 'f': q->format = o->argument; break;
+    case 'o': r->output = o->argument; break;
+    case OPTION_JSON: r->json = true; break;
+    case OPTION_AT: q->at = o->argument; break;
+    case OPTION_SINCE: q->since = o->argument; break;
+    case OPTION_NO_COLOUR: r->no_colour = true; break;
+    case OPTION_EVENTS: q->events = true; break;
+    case OPTION_ALL: q->all = true; break;
+    case OPTION_TYPE: q->type = o->argument; break;
+    case OPTION_THREAD: q->thread = o->argument; break;
+    case OPTION_PROCESS: q->process = o->argument; break;
+    }
+}
+
+void reading_start(struct reading *r, const struct usage *u, int argc, char **argv)
+{
+    char *error;
+    memset(r, 0, sizeof *r);
+    options_start(&r->options, u, argc, argv);
+    for (int key; (key = options_next(&r->options)) >= 0;)
+        reading_option(r, key);
+    options_words(&r->options, &r->words, &r->word_count);
+    if (query_check(&r->query, &error))
+        options_fail(&r->options, "%s", error);
+    if (r->query.since && strcmp(u->command, "events") != 0)
+        options_fail(&r->options, "--since is for ownscope events in this version; compare two moments with --at");
+}
+
+void reading_source(struct reading *r, const char *word)
+{
+    if (r->pid && word)
+        options_fail(&r->options, "-p PID and the trace file %s are two sources; give one", word);
+    origin_find(&r->origin, r->pid, word);
+}
+
+void reading_one_source(struct reading *r)
+{
+    if (r->word_count > 1)
+        options_fail(&r->options, "one source at a time, not '%s' too", r->words[1]);
+    reading_source(r, r->word_count ? r->words[0] : NULL);
+}
+
+/* ---- progress, on a terminal ---------------------------------------------- */
+
+struct progress { struct timespec start; int shown; };
+
+static void progress_show(void *context, uint64_t events, uint64_t total)
+{
+    struct progress *p = context;
+    struct timespec now;
+    char line[80];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec - p->start.tv_sec < 2)
+        return;
+    int value = total ? (int)((double)events * 100 / (double)total) : (int)(events / 1000000);
+    if (value == p->shown)
+        return;
+    p->shown = value;
+    int n = snprintf(line, sizeof line, "\rownscope: reading, %d%s\033[K", value, total ? "%" : " million events");
+    (void)!write(STDERR_FILENO, line, (size_t)n);
+}
+
+static void progress_clear(const struct progress *p)
+{
+    if (p->shown >= 0)
+        (void)!write(STDERR_FILENO, "\r\033[K", 4);
+}
+
+/* ---- files ---------------------------------------------------------------- */
+
+static void open_failed(const struct reading *r, int error)
+{
+    const char *path = r->origin.path, *at = r->query.at;
+    switch (-error) {
+    case ENOENT:
+        if (at && strncmp(at, "mark:", 5) == 0 && access(path, F_OK) == 0)
+            message_fail(EXIT_NOTHING, "%s has no mark '%s'", path, at + 5);
+        message_fail(EXIT_SOURCE, "%s: no such trace file; make one with ownscope run, or ask a live process with -p PID", path);
+    case EACCES: case EPERM:
+        message_fail(EXIT_SOURCE, "%s: permission denied; ask its owner, or read it as root", path);
+    case EISDIR:
+        message_fail(EXIT_SOURCE, "%s is a folder; name a trace file (*.own)", path);
+    case EBADMSG:
+        message_fail(EXIT_SOURCE, "%s cannot be read: %s; name a trace file that ownscope run wrote", path, query_error());
+    default:
+        message_fail(EXIT_SOURCE, "cannot read %s: %s", path, strerror(-error));
+    }
+}
+
+void reading_open(struct reading *r, struct source *s, enum query_need need)
+{
+    struct progress progress = { .shown = -1 };
+    clock_gettime(CLOCK_MONOTONIC, &progress.start);
+    int error = query_open(s, r->origin.path, &r->query, need, isatty(STDERR_FILENO) ? progress_show : NULL, &progress);
+    progress_clear(&progress);
+    if (error)
+        open_failed(r, error);
+    if (s->doc.torn_bytes)
+        message("%s is torn: its last %llu bytes are no whole chunk and are left out; the answer is what lies before",
+                r->origin.path, (unsigned long long)s->doc.torn_bytes);
+    if (s->damage)
+        message("%s is damaged: %s; the answer is what lies before", r->origin.path, s->damage);
+}
+
+void reading_check(struct reading *r, struct source *s, int error)
+{
+    const char *path = r->origin.path;
+    if (!error || error == -EPIPE || ferror(stdout))
+        return;
+    fflush(stdout);
+    if (error == -ENOENT && r->query.id)
+        message_fail(EXIT_NOTHING, "%s has no block %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
+    if (error == -ENOENT)
+        message_fail(EXIT_NOTHING, "%s has no such mark", path);
+    if (error == -EBADMSG)
+        message_fail(EXIT_SOURCE, "%s is damaged: %s; the answer is what lies before", path, trace_error_text(s->trace));
+    message_fail(EXIT_SOURCE, "cannot read %s to its end: %s", path, strerror(-error));
+}
+
+json_t *reading_document(struct reading *r, const char *name, reading_make make)
+{
+    if (r->origin.socket_path)
+        return reading_ask(r, name);
+    struct source s;
+    struct doc_options o = query_doc_options(&r->query);
+    reading_open(r, &s, QUERY_VIEW);
+    json_t *doc = make(s.view, &s.doc, &o);
+    source_close(&s);
+    return doc;
+}
+
+int reading_show(const struct reading *r, json_t *doc, reading_table table)
+{
+    struct table_style style;
+    if (!doc)
+        return EXIT_NOTHING;
+    if (r->json) {
+        json_dumpf(doc, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else {
+        table_style_init(&style, stdout, message_colour(stdout, r->no_colour));
+        table(stdout, doc, &style);
+    }
+    json_decref(doc);
+    return message_finish_output(stdout, "standard output", EXIT_FOUND);
+}

@@ -1,0 +1,152 @@
+/*
+ * collector/cli/record.c - see record.h.
+ */
+#include "cli/record.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/message.h"
+#include "cli/table.h"
+#include "export/doc.h"
+#include "session/segment.h"
+
+void record_options_init(struct record_options *r)
+{
+    *r = (struct record_options){.session = {.stacks = WIRE_STACKS_FULL, .on_full = WIRE_ON_FULL_WAIT,
+                                             .wait_ms = 1000, .follow = WIRE_FOLLOW_TREE}};
+}
+
+static const char *const stack_choices[] = {"none", "caller", "full", NULL};
+static const char *const full_choices[] = {"wait", "drop", NULL};
+
+/* tree, none, or names between commas. */
+static void follow_set(struct record_options *r, const char *text)
+{
+    static char names[sizeof(((struct wire_plan *)0)->follow_names)];
+    size_t n = strlen(text);
+    char *at;
+    if (!strcmp(text, "tree")) {
+        r->session.follow = WIRE_FOLLOW_TREE;
+        return;
+    }
+    if (!strcmp(text, "none")) {
+        r->session.follow = WIRE_FOLLOW_NONE;
+        return;
+    }
+    if (n + 2 > sizeof names)
+        message_fail(EXIT_SOURCE, "--follow takes at most %zu bytes of names", sizeof names - 2);
+    memset(names, 0, sizeof names);
+    memcpy(names, text, n);
+    for (at = names; at < names + n; at++)
+        if (*at == ',')
+            *at = 0;
+    r->session.follow = WIRE_FOLLOW_NAMES;
+    r->session.follow_names = names;
+}
+
+bool record_option(struct record_options *r, struct options *o, int key)
+{
+    switch (key) {
+    case 'o': r->output = o->argument; return true;
+    case 'q': r->quiet = true; return true;
+    case OPTION_STACKS: r->session.stacks = (uint32_t)options_choice(o, stack_choices); return true;
+    case OPTION_ON_FULL: r->session.on_full = (uint32_t)options_choice(o, full_choices); return true;
+    case OPTION_WAIT_MS: r->session.wait_ms = (uint32_t)options_count(o, 0, 3600000); return true;
+    case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
+    case OPTION_FOLLOW: follow_set(r, o->argument); return true;
+    }
+    return false;
+}
+
+void record_find_shim(struct record_options *r)
+{
+    char self[PATH_MAX], *slash;
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = 0;
+        slash = strrchr(self, '/');
+        *slash = 0;
+        if ((size_t)snprintf(r->preload_path, sizeof r->preload_path, "%s/libownscope.so", self) <
+                sizeof r->preload_path && !access(r->preload_path, R_OK))
+            goto found;
+    }
+    snprintf(r->preload_path, sizeof r->preload_path, "%s/libownscope.so", OWNSCOPE_LIBDIR);
+    if (access(r->preload_path, R_OK))
+        message_fail(EXIT_SOURCE, "libownscope.so is neither beside ownscope nor in %s; install ownscope again", OWNSCOPE_LIBDIR);
+found:
+    if (strpbrk(r->preload_path, ": "))
+        message_fail(EXIT_SOURCE, "the path %s has a colon or blank, which LD_PRELOAD cannot carry; install ownscope elsewhere", r->preload_path);
+    r->session.preload_path = r->preload_path;
+}
+
+static void refuse_session(int error)
+{
+    const struct segment_shortage *s = segment_shortage();
+    const char *more = session_error_text();
+    if (error == -ENOSPC && s->needed_bytes)
+        message_fail(EXIT_SOURCE, "%s has %llu KiB free and %llu KiB are needed; free some, or name another directory in OWNSCOPE_SHM",
+                     s->directory, (unsigned long long)s->free_bytes >> 10, (unsigned long long)(s->needed_bytes + 1023) >> 10);
+    if (error == -EPERM)
+        message_fail(EXIT_SOURCE, "the session directory is not safe to use%s%s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
+                     *more ? ": " : "", more);
+    if (error == -EBUSY)
+        message_fail(EXIT_SOURCE, "another collector serves this session%s%s", *more ? ": " : "", more);
+    message_fail(EXIT_SOURCE, "no session can be made: %s%s%s; OWNSCOPE_DIR and OWNSCOPE_SHM choose other places",
+                 strerror(-error), *more ? ": " : "", more);
+}
+
+struct collector *record_open(const struct collector_options *o)
+{
+    struct collector *c;
+    enum collector_step step;
+    int r = collector_open(&c, o, &step);
+    if (!r)
+        return c;
+    if (step == COLLECTOR_SESSION)
+        refuse_session(r);
+    if (r == -EBADMSG)
+        message_fail(EXIT_SOURCE, "the trace cannot be gone on with: %s", trace_error_text(NULL));
+    message_fail(EXIT_SOURCE, "cannot write the trace %s: %s; choose another place with -o",
+                 o->trace_path ? o->trace_path : "of that session", strerror(-r));
+}
+
+static void write_json(const json_t *doc, const char *path)
+{
+    FILE *out = fopen(path, "we");
+    if (!out || json_dumpf(doc, out, JSON_INDENT(1)) || fputc('\n', out) == EOF || fclose(out))
+        message("cannot write the report to %s: %s", path, strerror(errno));
+}
+
+void record_summary(struct collector *c, const struct record_options *r)
+{
+    struct doc_context context = {.meta = collector_meta(c), .trace_path = collector_trace_path(c),
+                                  .unwritten_events = collector_trace_dropped(c), .complete = true};
+    struct doc_options options = {0};
+    struct table_style style;
+    struct view *v;
+    json_t *doc;
+
+    if (collector_trace_error(c))
+        message("the trace %s ends early: %s; %llu events are in this report and not in the file", collector_trace_path(c),
+                strerror(-collector_trace_error(c)), (unsigned long long)collector_trace_dropped(c));
+    if (r->quiet && !r->json)
+        return;
+    v = collector_last_view(c);
+    context.duration_ns = v->at_ns;
+    context.symbols = symbols_new();
+    doc = doc_report(v, &context, &options);
+    if (!r->quiet) {
+        table_style_init(&style, stderr, message_colour(stderr, false));
+        style.brief = true;
+        table_report(stderr, doc, &style);
+    }
+    if (r->json)
+        write_json(doc, r->json);
+    json_decref(doc);
+    symbols_free(context.symbols);
+    view_free(v);
+}

@@ -1,0 +1,33 @@
+/*
+ * collector/cli/record.h - what `run` and `serve` share: the recording options,
+ * starting a collector with clear refusals, the summary at the end.
+ */
+#ifndef OWNSCOPE_RECORD_H
+#define OWNSCOPE_RECORD_H
+
+#include "cli/options.h"
+#include "serve/collector.h"
+
+struct record_options {
+    struct session_options session;
+    const char *output;       /* -o; NULL: a name is made */
+    const char *json;         /* --json FILE */
+    bool quiet;
+    char preload_path[1024];
+};
+
+/* Defaults. */
+void record_options_init(struct record_options *r);
+/* Takes an option of OPTIONS_RECORD, -o, -q; false: not one of these. */
+bool record_option(struct record_options *r, struct options *o, int key);
+/* libownscope.so beside this program, or where it was installed. Ends the
+ * program with a message when it is nowhere. */
+void record_find_shim(struct record_options *r);
+
+/* collector_open, and a message and the end of the program when it fails. */
+struct collector *record_open(const struct collector_options *o);
+
+/* The summary on standard error and the --json file, from the last view. */
+void record_summary(struct collector *c, const struct record_options *r);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * collector/cli/table.h - documents as tables for people.
+ *
+ * Each table_X prints one JSON document of collector/export/doc.h; it reads
+ * nothing else, so a live process (document over the socket) and a file look
+ * the same. What a document lacks is printed as `-` or left out. Lines fit
+ * style->width, have no trailing blanks, and no byte that could steer a terminal.
+ */
+#ifndef OWNSCOPE_TABLE_H
+#define OWNSCOPE_TABLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct table_style {
+    unsigned width;     /* columns; 0: 80 */
+    bool colour;
+    bool utf8;          /* else text is ASCII, others as `?` */
+    bool brief;         /* report: the summary that `run` prints at the end */
+};
+
+/* What the terminal behind `out` can show: its width (COLUMNS, else asked; 80
+ * to 200), UTF-8 by locale, colour as given. */
+void table_style_init(struct table_style *s, FILE *out, bool colour);
+
+void table_report(FILE *out, const json_t *doc, const struct table_style *s);
+void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
+void table_history(FILE *out, const json_t *doc, const struct table_style *s);
+/* Events come one by one: a head, then each line of `events --json`. */
+void table_events_head(FILE *out, const struct table_style *s);
+void table_event(FILE *out, const json_t *event, const struct table_style *s);
+
+#endif

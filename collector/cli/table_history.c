@@ -1,0 +1,165 @@
+/*
+ * collector/cli/table_history.c - `ownscope history`: one block's life, and
+ * `ownscope events`: one event a line.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/table_line.h"
+#include "event/xalloc.h"
+
+/* Times in a column: seconds with nine digits, so that neighbours can be told apart. */
+static char *stamp_text(uint64_t ns)
+{
+    return xasprintf("%llu.%09llu", (unsigned long long)(ns / 1000000000u), (unsigned long long)(ns % 1000000000u));
+}
+
+/* What happened, in the model's words: `new by malloc`, `moved t1 -> t2 (taken)`. */
+static char *event_text(const json_t *e)
+{
+    const char *type = get_text(e, "type"), *by = get_text(e, "by"), *family = get_text(e, "family");
+    if (!strcmp(type, "move") && *get_text(e, "old_address"))
+        return xasprintf("move %s -> %s", get_text(e, "old_address"), get_text(e, "address"));
+    if (!strcmp(type, "move"))
+        return xasprintf("move %s -> %s, %s", get_text(e, "from"), get_text(e, "to"), by);
+    if (!strncmp(type, "borrow", 6))
+        return xasprintf("%s %s, %s", type, get_text(e, "to"), by);
+    if (!strcmp(type, "new"))
+        return xasprintf("new %s %s", get_text(e, "address"), family);
+    if (!strcmp(type, "drop"))
+        return xasprintf("drop %s %s%s%s", get_text(e, "address"), family, *by ? " " : "", by);
+    if (!strcmp(type, "lost"))
+        return xasprintf("lost %llu, %s", (unsigned long long)get_number(e, "count"), get_text(e, "reason"));
+    return xasprintf("%s %s%s%s", type, by, *by ? " " : "", get_text(e, "text"));
+}
+
+static bool event_has_size(const json_t *e)
+{
+    const char *type = get_text(e, "type");
+    return !strcmp(type, "new") || (!strcmp(type, "move") && *get_text(e, "old_address"));
+}
+
+void table_events_head(FILE *out, const struct table_style *s)
+{
+    struct line l;
+    line_begin(&l, out, s);
+    line_look(&l, LOOK_HEAD);
+    line_right(&l, 15, "seconds");
+    line_text(&l, "  thread ");
+    line_left(&l, 9, "node");
+    line_right(&l, 11, "bytes");
+    line_text(&l, "  event");
+    line_end(&l);
+}
+
+void table_event(FILE *out, const json_t *e, const struct table_style *s)
+{
+    const json_t *stack = get(e, "stack");
+    size_t first, shown;
+    char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e);
+    struct line l;
+    line_begin(&l, out, s);
+    line_look(&l, LOOK_DIM);
+    line_right(&l, 15, stamp);
+    line_look(&l, LOOK_PLAIN);
+    line_text(&l, "  ");
+    line_left(&l, 7, *get_text(e, "thread") ? get_text(e, "thread") : get_text(e, "process"));
+    line_left(&l, 9, *get_text(e, "node") ? get_text(e, "node") : "-");
+    line_right(&l, 11, event_has_size(e) ? number_count(get_number(e, "size_bytes")).text : "");
+    line_text(&l, "  ");
+    line_text(&l, text);
+    stack_telling(stack, 1, &first, &shown);
+    if (first < json_array_size(stack) && line_room(&l) > 12) {
+        char *frame = frame_text(json_array_get(stack, first), line_room(&l) - 2);
+        line_look(&l, LOOK_DIM);
+        line_text(&l, "  ");
+        line_text(&l, frame);
+        free(frame);
+    }
+    line_end(&l);
+    free(stamp);
+    free(text);
+}
+
+/* ---- history ---- */
+
+static void node_head(FILE *out, const json_t *node, const struct table_style *s)
+{
+    bool dropped = json_is_integer(get(node, "dropped_ns"));
+    uint64_t born_ns = get_number(node, "born_ns"), dropped_ns = get_number(node, "dropped_ns");
+    struct line l;
+    line_begin(&l, out, s);
+    line_look(&l, LOOK_HEAD);
+    line_format(&l, "block %s: %s byte%s at %s, made by %s in %s", get_text(node, "id"), number_count(get_number(node, "size_bytes")).text,
+                get_number(node, "size_bytes") == 1 ? "" : "s", get_text(node, "address"), get_text(node, "family"), get_text(node, "thread"));
+    line_end(&l);
+    char *text;
+    if (dropped)
+        text = xasprintf("lived %s, from %s to %s", number_time(dropped_ns > born_ns ? dropped_ns - born_ns : 0).text,
+                         number_time(born_ns).text, number_time(dropped_ns).text);
+    else
+        text = xasprintf("alive since %s, owned by %s (%s)", number_time(born_ns).text, get_text(node, "owner"), get_text(node, "owned_by"));
+    line_wrapped(out, s, LOOK_PLAIN, 2, 2, text);
+    free(text);
+}
+
+static void other_blocks(FILE *out, const json_t *doc, const struct table_style *s)
+{
+    const json_t *list = get(doc, "blocks");
+    uint64_t all = get_number(doc, "blocks_total");
+    if (all < 2)
+        return;
+    char *text = xasprintf("%s blocks held this address; this is the last:", number_count(all).text);
+    for (size_t i = 0; i < json_array_size(list) && i < 12; i++) {
+        char *more = xasprintf("%s %s", text, json_string_value(json_array_get(list, i)));
+        free(text);
+        text = more;
+    }
+    if (all > 12) {
+        char *more = xasprintf("%s ..", text);
+        free(text);
+        text = more;
+    }
+    line_wrapped(out, s, LOOK_DIM, 2, 4, text);
+    free(text);
+}
+
+void table_history(FILE *out, const json_t *doc, const struct table_style *s)
+{
+    const json_t *events = get(doc, "events");
+    node_head(out, get(doc, "node"), s);
+    other_blocks(out, doc, s);
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i), *stack = get(e, "stack");
+        char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e);
+        struct line l;
+        line_begin(&l, out, s);
+        line_end(&l);
+        line_look(&l, LOOK_DIM);
+        line_right(&l, 15, stamp);
+        line_look(&l, LOOK_NUMBER);
+        line_text(&l, "  ");
+        line_left(&l, 6, *get_text(e, "thread") ? get_text(e, "thread") : "-");
+        line_look(&l, LOOK_HEAD);
+        line_text(&l, text);
+        line_look(&l, LOOK_PLAIN);
+        if (event_has_size(e))
+            line_format(&l, ", %s bytes", number_count(get_number(e, "size_bytes")).text);
+        line_end(&l);
+        free(stamp);
+        free(text);
+        size_t first, shown;
+        stack_telling(stack, 6, &first, &shown);
+        if (!json_array_size(stack))
+            continue;
+        line_to(&l, 23);
+        line_stack(&l, stack, first, shown);
+    }
+    uint64_t all = get_number(doc, "events_total");
+    if (all > json_array_size(events)) {
+        struct line l;
+        line_begin(&l, out, s);
+        line_format(&l, "and %s more", number_count(all - json_array_size(events)).text);
+        line_end(&l);
+    }
+}

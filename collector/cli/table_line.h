@@ -1,0 +1,71 @@
+/*
+ * collector/cli/table_line.h - one line at a time: columns, cutting, colour,
+ * and numbers as people read them.
+ *
+ * Text goes through here alone, so that no line is wider than the style says,
+ * ends in blanks, or carries a byte that could steer a terminal.
+ */
+#ifndef OWNSCOPE_TABLE_LINE_H
+#define OWNSCOPE_TABLE_LINE_H
+
+#include "cli/table.h"
+
+enum line_look { LOOK_PLAIN, LOOK_HEAD, LOOK_NUMBER, LOOK_DIM, LOOK_WARN };
+
+struct line {
+    FILE *out;
+    const struct table_style *style;
+    unsigned width;
+    unsigned column;        /* columns used, blanks included */
+    unsigned blanks;        /* wanted, not yet written: a line never ends in them */
+    enum line_look look;
+};
+
+void line_begin(struct line *l, FILE *out, const struct table_style *s);
+void line_look(struct line *l, enum line_look look);
+/* Blanks up to a column; at least one when text stands there already. */
+void line_to(struct line *l, unsigned column);
+/* Text, cut with an ellipsis at the line's width. */
+void line_text(struct line *l, const char *text);
+void line_format(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Text in a column of `width`, to its right or left end; longer text is cut. */
+void line_right(struct line *l, unsigned width, const char *text);
+void line_left(struct line *l, unsigned width, const char *text);
+unsigned line_room(const struct line *l);
+void line_end(struct line *l);
+
+/* A heading, with an empty line before it. */
+void line_heading(FILE *out, const struct table_style *s, const char *text);
+/* Text broken at blanks, the lines after the first indented. */
+void line_wrapped(FILE *out, const struct table_style *s, enum line_look look,
+                  unsigned first_indent, unsigned indent, const char *text);
+/* Columns that text takes. */
+unsigned line_columns(const char *text);
+
+/* Numbers; the text lives in the struct. */
+struct number { char text[40]; };
+struct number number_count(uint64_t n);            /* 12,400,312 */
+struct number number_short(uint64_t n);            /* 9,999,999, then 12.4 M */
+struct number number_plain(uint64_t n);            /* 12400312 */
+struct number number_bytes(uint64_t bytes);        /* 812 B, 34.1 MiB */
+struct number number_time(uint64_t ns);            /* 850 ns, 12.3 us, 1.203 s, 2 min 05 s */
+struct number number_share(uint64_t part, uint64_t whole);  /* 35.2%; - of nothing */
+
+/* Reading documents: 0, NULL or "" where there is nothing of the kind. */
+uint64_t get_number(const json_t *object, const char *key);
+const char *get_text(const json_t *object, const char *key);
+const json_t *get(const json_t *object, const char *key);
+
+/* A frame as text: `load (app.c:12)`, `load (libfoo.so)`, `0x1234 (libfoo.so)`,
+ * cut to `columns`; *text is malloc'ed. */
+char *frame_text(const json_t *frame, unsigned columns);
+/* Prints frames [first, first + shown) of a stack: the first behind what the
+ * line holds (and ends it), the others below it at `column`, after `by`. */
+void line_stack(struct line *l, const json_t *stack, size_t first, size_t shown);
+/* The telling part of a stack that no document has marked. */
+void stack_telling(const json_t *stack, size_t most, size_t *first, size_t *shown);
+
+/* One hand-off with `frames` frames of both stacks. */
+void table_handoff(FILE *out, const json_t *handoff, const struct table_style *s, unsigned frames);
+
+#endif

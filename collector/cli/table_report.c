@@ -1,0 +1,307 @@
+/*
+ * collector/cli/table_report.c - `ownscope report`, and the summary that
+ * `ownscope run` ends with (style->brief): what was run, the totals, the
+ * places that matter, hand-offs, what was lost or not covered.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/table_line.h"
+#include "event/xalloc.h"
+
+struct page {
+    FILE *out;
+    const struct table_style *style;
+    const json_t *doc, *totals, *metadata;
+};
+
+/* ---- what was run ---- */
+
+static char *exit_text(const json_t *process)
+{
+    const json_t *exit = get(process, "exit");
+    if (json_is_integer(get(exit, "signal"))) {
+        int number = (int)get_number(exit, "signal");
+        const char *name = sigabbrev_np(number);
+        return name ? xasprintf("killed by SIG%s", name) : xasprintf("killed by signal %d", number);
+    }
+    if (json_is_integer(get(exit, "code")))
+        return xasprintf("exit code %llu", (unsigned long long)get_number(exit, "code"));
+    return xstrdup(json_is_integer(get(process, "ended_ns")) ? "exit not seen" : "still running");
+}
+
+static char *plural(uint64_t n, const char *one, const char *many)
+{
+    return xasprintf("%s %s", number_count(n).text, n == 1 ? one : many);
+}
+
+static void page_head(const struct page *p)
+{
+    const json_t *processes = get(p->doc, "processes");
+    bool live = json_is_true(get(p->metadata, "live"));
+    const char *command = get_text(p->metadata, "command");
+    uint64_t duration_ns = get_number(p->metadata, "duration_ns"), at_ns = get_number(p->metadata, "at_ns");
+    char *exit = json_array_size(processes) ? exit_text(json_array_get(processes, 0)) : xstrdup("no process seen");
+    char *count = plural(json_array_size(processes), "process", "processes");
+    char *threads = plural(get_number(p->doc, "threads_total"), "thread", "threads");
+    char *events = plural(get_number(get(p->doc, "events"), "recorded"), "event", "events");
+    char *text = xasprintf("%s %s, %s; %s, %s, %s", live ? "running for" : "ran", number_time(duration_ns).text, exit, count, threads, events);
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_look(&l, LOOK_HEAD);
+    line_format(&l, "ownscope: %s", *command ? command : "(command not known)");
+    line_end(&l);
+    line_wrapped(p->out, p->style, LOOK_PLAIN, 2, 4, text);
+    if (at_ns + 1000 < duration_ns && !p->style->brief) {
+        line_format(&l, "  as of %s after the start", number_time(at_ns).text);
+        line_end(&l);
+    }
+    if (p->style->brief && *get_text(p->metadata, "trace")) {
+        line_format(&l, "  trace: %s", get_text(p->metadata, "trace"));
+        line_end(&l);
+    }
+    free(exit), free(count), free(threads), free(events), free(text);
+}
+
+/* ---- totals ---- */
+
+static void total(const struct page *p, const char *label, const char *value, char *note)
+{
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_to(&l, 2);
+    line_left(&l, 14, label);
+    line_look(&l, LOOK_NUMBER);
+    line_right(&l, 14, value);
+    line_look(&l, LOOK_PLAIN);
+    if (note)
+        line_format(&l, "  %s", note);
+    line_end(&l);
+    free(note);
+}
+
+static char *moves_text(const json_t *moves)
+{
+    char *text = NULL;
+    const char *key;
+    json_t *n;
+    json_object_foreach((json_t *)moves, key, n) {
+        if (!json_integer_value(n))
+            continue;
+        char *more = xasprintf("%s%s%s %s", text ? text : "", text ? ", " : "", key, number_count((uint64_t)json_integer_value(n)).text);
+        free(text);
+        text = more;
+    }
+    return text;
+}
+
+static uint64_t moves_sum(const json_t *moves)
+{
+    uint64_t sum = 0;
+    const char *key;
+    json_t *n;
+    json_object_foreach((json_t *)moves, key, n)
+        sum += (uint64_t)json_integer_value(n);
+    return sum;
+}
+
+static char *lost_text(const json_t *lost)
+{
+    char *text = moves_text(get(lost, "by_reason"));
+    return text;
+}
+
+static void page_totals(const struct page *p)
+{
+    const json_t *t = p->totals, *moves = get(p->doc, "moves"), *lost = get(p->doc, "lost");
+    uint64_t allocations = get_number(t, "allocations"), live = get_number(t, "live_blocks");
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_end(&l);
+    total(p, "allocations", number_count(allocations).text, xasprintf("%s in all", number_bytes(get_number(t, "bytes_allocated")).text));
+    total(p, "releases", number_count(get_number(t, "frees")).text, NULL);
+    if (get_number(t, "reallocations"))
+        total(p, "reallocations", number_count(get_number(t, "reallocations")).text, NULL);
+    total(p, "temporary", number_count(get_number(t, "temporary")).text,
+          xasprintf("%s of the allocations: released by their thread before its next one",
+                    number_share(get_number(t, "temporary"), allocations).text));
+    total(p, "peak", number_bytes(get_number(t, "peak_bytes")).text, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));
+    total(p, "still live", number_bytes(get_number(t, "live_bytes")).text,
+          xasprintf("in %s block%s", number_count(live).text, live == 1 ? "" : "s"));
+    if (get_number(t, "exec_blocks"))
+        total(p, "gone by exec", number_bytes(get_number(t, "exec_bytes")).text,
+              xasprintf("in %s blocks, live when their process became another program", number_count(get_number(t, "exec_blocks")).text));
+    if (get_number(t, "maps") || get_number(t, "mapped_bytes"))
+        total(p, "mapped", number_bytes(get_number(t, "mapped_bytes")).text,
+              xasprintf("peak %s; %s mapped, %s unmapped", number_bytes(get_number(t, "mapped_peak_bytes")).text,
+                        number_count(get_number(t, "maps")).text, number_count(get_number(t, "unmaps")).text));
+    if (moves_sum(moves))
+        total(p, "moves", number_count(moves_sum(moves)).text, moves_text(moves));
+    total(p, "lost events", number_count(get_number(lost, "events")).text, lost_text(lost));
+}
+
+/* ---- places that matter ---- */
+
+struct section {
+    const char *key;        /* in report.top */
+    const char *measure;    /* the number shown first */
+    bool bytes;
+    unsigned brief;         /* entries in the summary; 0: not there */
+};
+
+static const struct section sections[] = {
+    { "peak", "peak_bytes", true, 3 },
+    { "live", "live_bytes", true, 3 },
+    { "temporary", "temporary", false, 2 },
+    { "allocations", "allocations", false, 0 },
+};
+
+static char *section_title(const struct page *p, const struct section *s)
+{
+    const json_t *t = p->totals;
+    if (!strcmp(s->key, "peak"))
+        return xasprintf("Most memory at the peak (%s at %s)", number_bytes(get_number(t, "peak_bytes")).text, number_time(get_number(t, "peak_ns")).text);
+    if (!strcmp(s->key, "live"))
+        return xasprintf("Still live %s (%s in %s blocks)", json_is_true(get(p->metadata, "live")) ? "now" : "at the end",
+                         number_bytes(get_number(t, "live_bytes")).text, number_count(get_number(t, "live_blocks")).text);
+    if (!strcmp(s->key, "temporary"))
+        return xasprintf("Most temporary allocations (%s)", number_count(get_number(t, "temporary")).text);
+    return xasprintf("Most allocations (%s)", number_count(get_number(t, "allocations")).text);
+}
+
+static uint64_t section_whole(const struct page *p, const struct section *s)
+{
+    return get_number(p->totals, s->measure);
+}
+
+/* The third column: what the first one is made of. */
+static uint64_t entry_count(const struct section *s, const json_t *e)
+{
+    return get_number(e, !strcmp(s->key, "live") ? "live_blocks" : "allocations");
+}
+
+static void section_columns(const struct page *p, const struct section *s)
+{
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_look(&l, LOOK_DIM);
+    line_right(&l, 12, s->bytes ? "bytes" : s->key);
+    line_right(&l, 8, "share");
+    line_right(&l, 12, !strcmp(s->key, "live") ? "blocks" : !strcmp(s->key, "allocations") ? "bytes" : "allocations");
+    line_text(&l, "  made by");
+    line_end(&l);
+}
+
+static void entry(const struct page *p, const struct section *s, const json_t *e)
+{
+    uint64_t value = get_number(e, s->measure);
+    bool calls = !strcmp(s->key, "allocations");
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_look(&l, LOOK_NUMBER);
+    line_right(&l, 12, s->bytes ? number_bytes(value).text : number_count(value).text);
+    line_look(&l, LOOK_PLAIN);
+    line_right(&l, 8, number_share(value, section_whole(p, s)).text);
+    line_right(&l, 12, calls ? number_bytes(get_number(e, "bytes")).text : number_count(entry_count(s, e)).text);
+    line_text(&l, "  ");
+    line_stack(&l, get(e, "stack"), get_number(e, "first"), get_number(e, "shown"));
+}
+
+static void page_section(const struct page *p, const struct section *s)
+{
+    const json_t *list = get(get(p->doc, "top"), s->key);
+    size_t n = json_array_size(list), most = p->style->brief ? s->brief : n;
+    if (!n || !most)
+        return;
+    char *title = section_title(p, s);
+    line_heading(p->out, p->style, title);
+    section_columns(p, s);
+    free(title);
+    for (size_t i = 0; i < n && i < most; i++)
+        entry(p, s, json_array_get(list, i));
+}
+
+/* ---- hand-offs, processes, coverage ---- */
+
+static void page_handoffs(const struct page *p)
+{
+    const json_t *list = get(p->doc, "handoffs");
+    size_t n = json_array_size(list), most = p->style->brief ? 2 : 5;
+    uint64_t all = get_number(p->doc, "handoffs_total");
+    if (!n)
+        return;
+    line_heading(p->out, p->style, "Hand-offs (made by one thread, dropped by another)");
+    for (size_t i = 0; i < n && i < most; i++)
+        table_handoff(p->out, json_array_get(list, i), p->style, p->style->brief ? 1 : 3);
+    if (all > most) {
+        struct line l;
+        line_begin(&l, p->out, p->style);
+        line_look(&l, LOOK_DIM);
+        line_to(&l, 14);
+        line_format(&l, "and %s more: ownscope threads", number_count(all - most).text);
+        line_end(&l);
+    }
+}
+
+static void page_processes(const struct page *p)
+{
+    enum { MOST = 12 };
+    const json_t *list = get(p->doc, "processes");
+    size_t n = json_array_size(list), most = p->style->brief ? 6 : MOST;
+    if (n < 2)
+        return;
+    line_heading(p->out, p->style, "Processes");
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    for (size_t i = 0; i < n && i < most; i++) {
+        const json_t *process = json_array_get(list, i);
+        char *exit = exit_text(process);
+        line_to(&l, 2);
+        line_left(&l, 5, get_text(process, "id"));
+        line_right(&l, 8, number_plain(get_number(process, "pid")).text);
+        line_text(&l, "  ");
+        line_left(&l, 17, exit);
+        line_look(&l, LOOK_NUMBER);
+        line_right(&l, 13, number_count(get_number(process, "allocations")).text);
+        line_right(&l, 11, number_bytes(get_number(process, "live_bytes")).text);
+        line_look(&l, LOOK_PLAIN);
+        line_format(&l, "  %s", *get_text(process, "command") ? get_text(process, "command") : get_text(process, "exe"));
+        line_end(&l);
+        free(exit);
+    }
+    if (n > most) {
+        line_look(&l, LOOK_DIM);
+        line_format(&l, "  and %zu more", n - most);
+        line_end(&l);
+    }
+}
+
+static void page_coverage(const struct page *p)
+{
+    const json_t *list = get(p->doc, "coverage");
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        if (p->style->brief && !strcmp(get_text(item, "kind"), "lines"))
+            continue;
+        if (!any)
+            line_heading(p->out, p->style, "Not covered");
+        any = true;
+        char *text = xasprintf("%s: %s%s%s", get_text(item, "what"), get_text(item, "why"),
+                               *get_text(item, "advice") ? "; " : "", get_text(item, "advice"));
+        line_wrapped(p->out, p->style, strcmp(get_text(item, "kind"), "lines") ? LOOK_WARN : LOOK_PLAIN, 2, 4, text);
+        free(text);
+    }
+}
+
+void table_report(FILE *out, const json_t *doc, const struct table_style *s)
+{
+    struct page p = { out, s, doc, get(doc, "totals"), get(doc, "metadata") };
+    page_head(&p);
+    page_totals(&p);
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        page_section(&p, &sections[i]);
+    page_handoffs(&p);
+    page_processes(&p);
+    page_coverage(&p);
+}

@@ -1,0 +1,162 @@
+/*
+ * collector/cli/usage.c - what every command takes, as data.
+ *
+ * Texts fit a line of 80 columns; the man pages say more. tests/e2e/docs.sh
+ * checks that the pages and these tables name the same options.
+ */
+#include "cli/command.h"
+
+#include <string.h>
+
+#include "cli/message.h"
+
+#define END { 0, NULL, NULL, NULL }
+#define OPTION_SOURCE \
+    { 'p', "pid", "PID", "ask the collector of this live process" }
+#define OPTIONS_DOCUMENT \
+    { OPTION_JSON, "json", NULL, "print one JSON document" }, \
+    { OPTION_AT, "at", "TIME", "the state at 12.5s, 350ms, event:N, mark:NAME, peak, end" }, \
+    { OPTION_SINCE, "since", "TIME", NULL }, \
+    { OPTION_NO_COLOUR, "no-colour", NULL, "never use colour" }, \
+    { OPTION_NO_COLOUR, "no-color", NULL, "the same" }
+#define OPTION_TOP \
+    { 'n', "top", "N", "at most N rows a table (0: all)" }
+#define OPTIONS_RECORD \
+    { OPTION_STACKS, "stacks", "full|caller|none", "how much of the stack to record (full)" }, \
+    { OPTION_ON_FULL, "on-full", "wait|drop", "when a ring is full (wait)" }, \
+    { OPTION_WAIT_MS, "wait-ms", "N", "longest wait of a thread, in all (1000)" }, \
+    { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
+    { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
+
+const struct usage usage_run = {
+    .command = "run", .synopsis = "[--] PROGRAM [ARG...]",
+    .summary = "run a program under the shim and record who owns its memory",
+    .status = EXIT_SOURCE, .stop_at_word = true,
+    .options = (const struct option_spec[]){
+        { 'o', "output", "FILE", "the trace file (ownscope.NAME.PID.own)" },
+        { 'q', "quiet", NULL, "no summary at the end" },
+        { OPTION_JSON, "json", "FILE", "write the report as JSON when it ends" },
+        OPTIONS_RECORD,
+        { OPTION_FOLLOW, "follow", "tree|none|NAME...", "programs that are traced after exec (tree)" },
+        END } };
+
+const struct usage usage_report = {
+    .command = "report", .synopsis = "[SOURCE]",
+    .summary = "totals, top sites, hand-offs, loss, coverage",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
+const struct usage usage_threads = {
+    .command = "threads", .synopsis = "[SOURCE]",
+    .summary = "what each thread made, dropped and owns; hand-offs",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
+const struct usage usage_events = {
+    .command = "events", .synopsis = "[SOURCE]",
+    .summary = "the ordered events, one a line",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        { 'n', "top", "N", "at most the first N events (0: all)" },
+        { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, thread, ..." },
+        { OPTION_THREAD, "thread", "ID", "only what this thread did" },
+        { OPTION_PROCESS, "process", "ID", "only what this process did" },
+        { OPTION_SINCE, "since", "TIME", "only what came after this moment" },
+        OPTION_SOURCE, OPTIONS_DOCUMENT, END } };
+
+const struct usage usage_history = {
+    .command = "history", .synopsis = "[SOURCE] ID|ADDR",
+    .summary = "the life of a block: every event that touched it",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, END } };
+
+const struct usage usage_export = {
+    .command = "export", .synopsis = "[SOURCE]",
+    .summary = "the whole ownership graph as a document",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { 'f', "format", "FORMAT", "json (the default)" },
+        { 'o', "output", "FILE", "write there instead of standard output" },
+        { OPTION_EVENTS, "events", NULL, "with the events" },
+        { OPTION_ALL, "all", NULL, "with the nodes that are gone" },
+        { OPTION_AT, "at", "TIME", "the state at 12.5s, 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_SINCE, "since", "TIME", NULL },
+        { OPTION_JSON, "json", NULL, "the same as -f json" },
+        END } };
+
+const struct usage usage_ps = {
+    .command = "ps", .synopsis = "",
+    .summary = "live traced processes and their collectors",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        { OPTION_NO_COLOUR, "no-colour", NULL, "never use colour" },
+        { OPTION_NO_COLOUR, "no-color", NULL, "the same" },
+        END } };
+
+const struct usage usage_serve = {
+    .command = "serve", .synopsis = "",
+    .summary = "collect from programs started with LD_PRELOAD alone",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        { 'o', "output", "FILE", "the trace file (ownscope.serve.PID.own)" },
+        { 'q', "quiet", NULL, "no summary at the end" },
+        { OPTION_ATTACH, "attach", "NAME|PID", "take over a session whose collector died" },
+        OPTIONS_RECORD,
+        END } };
+
+const struct usage *const usages[] = {
+    &usage_run, &usage_report, &usage_threads, &usage_events, &usage_history,
+    &usage_export, &usage_ps, &usage_serve, NULL
+};
+
+const struct usage *usage_find(const char *command)
+{
+    for (size_t i = 0; usages[i]; i++)
+        if (strcmp(usages[i]->command, command) == 0)
+            return usages[i];
+    return NULL;
+}
+
+const struct option_spec *usage_option(const struct usage *u, const char *name, size_t name_bytes)
+{
+    for (const struct option_spec *s = u->options; s->name; s++)
+        if (strlen(s->name) == name_bytes && memcmp(s->name, name, name_bytes) == 0)
+            return s;
+    return NULL;
+}
+
+const struct option_spec *usage_letter(const struct usage *u, int letter)
+{
+    for (const struct option_spec *s = u->options; s->name; s++)
+        if (s->key == letter)
+            return s;
+    return NULL;
+}
+
+static void print_option(FILE *out, int key, const char *name, const char *argument, const char *text)
+{
+    char letter[4] = "   ", left[80];
+    if (key < 128) {
+        letter[0] = '-';
+        letter[1] = (char)key;
+        letter[2] = ',';
+    }
+    int n = snprintf(left, sizeof left, "  %s --%s%s%s", letter, name, argument ? " " : "", argument ? argument : "");
+    if (n < 30)
+        fprintf(out, "%-30s %s\n", left, text);
+    else
+        fprintf(out, "%s\n%31s%s\n", left, "", text);
+}
+
+void usage_print(FILE *out, const struct usage *u)
+{
+    fprintf(out, "usage: ownscope %s [OPTIONS]%s%s\n\n%s\n\noptions:\n", u->command,
+            *u->synopsis ? " " : "", u->synopsis, u->summary);
+    for (const struct option_spec *s = u->options; s->name; s++)
+        if (s->text)
+            print_option(out, s->key, s->name, s->argument, s->text);
+    print_option(out, 'h', "help", NULL, "print this");
+    fprintf(out, "\nmore: man ownscope-%s\n", u->command);
+}

@@ -1,0 +1,75 @@
+/*
+ * collector/event/event.h - one ordered event, as every room of the collector
+ * sees it.
+ *
+ * The session makes events from ring records (decode.c), the trace file keeps
+ * them, the graph folds them. They are in the order in which the session
+ * merged them; `ns` is the thread's own stamp, and may lie up to a
+ * preemption behind the event before it.
+ *
+ * Ids: threads and processes have the serials that the segment gave them
+ * (t1 and p1 are the first); stacks are ids of collector/event/code.h.
+ */
+#ifndef OWNSCOPE_EVENT_H
+#define OWNSCOPE_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/record.h"
+
+/* The numbers are part of the trace file's version. */
+enum event_type {
+    EVENT_NEW = 1,        /* address, size; family; extra[0] alignment or 0 */
+    EVENT_DROP,           /* address; family; extra[0] length (munmap, sized forms) or 0 */
+    EVENT_REALLOC_BEGIN,  /* address = old place; size = size asked for; family REALLOC, REALLOCARRAY, MREMAP */
+    EVENT_REALLOC_END,    /* address = new place, 0: failed; size; extra[0] = old place, extra[1] = old length (mremap) */
+    EVENT_THREAD_START,   /* address = pthread_self; extra[0] = tid; extra[1] = start routine */
+    EVENT_THREAD_CREATE,  /* before: address = argument; extra[0] = serial of the thread to be; extra[1] = start routine */
+    EVENT_THREAD_CREATED, /* after: address = pthread_t, 0: failed; extra[0] = its serial */
+    EVENT_THREAD_EXIT,    /* address = value returned; events of its destructors may follow */
+    EVENT_THREAD_JOIN,    /* after: address = pthread_t; extra[0] = value returned */
+    EVENT_THREAD_DETACH,  /* address = pthread_t */
+    EVENT_THREAD_NAME,    /* address = pthread_t; text = name */
+    EVENT_THREAD_GONE,    /* made by the collector: the kernel has no such thread any more */
+    EVENT_PROCESS_START,  /* extra[0] = pid, extra[1] = ppid; address = parent's serial, 0 unknown; family = enum wire_birth; text = exe \0 args each \0 */
+    EVENT_PROCESS_FORK,   /* by the parent, before */
+    EVENT_PROCESS_FORKED, /* by the parent, after: address = child's pid or (uint64_t)-1 */
+    EVENT_PROCESS_EXEC,   /* text = path; extra[0] = pid that execs (differs from the process's: a vfork child) */
+    EVENT_PROCESS_EXEC_FAILED, /* address = errno; extra[0] = pid */
+    EVENT_PROCESS_EXIT,   /* address = code given to exit or _exit */
+    EVENT_PROCESS_GONE,   /* made by the collector: extra[0] = 1 exit known, extra[1] = wait status */
+    EVENT_MARK,           /* text = name */
+    EVENT_LOST,           /* address = enum wire_lost; size = events; extra[0] = releases among them */
+    EVENT_TYPES
+};
+
+struct event {
+    uint64_t ns;        /* since the session's start */
+    uint64_t address;
+    uint64_t size;      /* bytes */
+    uint64_t extra[2];
+    uint32_t thread;    /* serial; 0: no thread (made by the collector) */
+    uint32_t process;   /* serial */
+    uint32_t stack;     /* id of code.h, 0: none */
+    uint8_t type;       /* enum event_type */
+    uint8_t family;     /* enum wire_family, or enum wire_birth */
+    uint16_t text_bytes;
+    const char *text;   /* not zero-terminated; valid during the call that hands it over */
+};
+
+/* "new", "drop", … as ownscope(1) prints them; "?" for an unknown number. */
+const char *event_type_name(unsigned type);
+/* "malloc", "calloc", "new[]", "munmap", …; "?" for an unknown number. */
+const char *family_name(unsigned family);
+/* "ring-full", "no-collector", … keys of lost.by_reason; "?" unknown. */
+const char *lost_name(unsigned reason);
+
+/* True for families of mapped memory (mmap, mremap, munmap). */
+bool family_is_map(unsigned family);
+/* True when memory of family `made` may be released by family `released`:
+ * malloc's kin by free's, new by delete, new[] by delete[], mmap by munmap.
+ * realloc of malloc's kin is true as well. */
+bool family_matches(unsigned made, unsigned released);
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * collector/export/block_life.c - see block_life.h. The table is open
+ * addressing with linear probing; forgetting shifts entries back, so it holds
+ * no tombstones and its size follows the live blocks.
+ */
+#include "export/block_life.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/event.h"
+#include "event/xalloc.h"
+
+#define KEY(w, key) jw_key_bytes(w, key, sizeof key - 1)
+
+struct block_life block_life_of(const struct view_block *b)
+{
+    return (struct block_life){
+        .id = b->id, .address = b->address, .size = b->size, .cloned_from = b->cloned_from, .born_ns = b->born_ns,
+        .owned_since_ns = b->owned_since_ns, .borrowed_ns = b->borrowed_ns, .process = b->process, .thread = b->thread,
+        .owner = b->owner, .borrower = b->borrower, .stack = b->stack, .family = b->family, .owned_by = b->owned_by };
+}
+
+static void life_new(struct block_life *l, const struct fact *f)
+{
+    *l = (struct block_life){
+        .id = f->block, .address = f->address, .size = f->size, .born_ns = f->ns, .owned_since_ns = f->ns,
+        .process = f->process, .thread = f->thread, .owner = f->thread, .stack = f->stack, .family = f->family,
+        .owned_by = "new" };
+}
+
+static void life_move(struct block_life *l, const struct fact *f)
+{
+    if (f->old_address || (f->by && !strcmp(f->by, "realloc"))) {
+        l->address = f->address;
+        l->size = f->size;
+        return;
+    }
+    l->owner = f->to_thread;
+    l->owned_since_ns = f->ns;
+    l->owned_by = f->by;
+}
+
+static void life_drop(struct block_life *l, const struct fact *f)
+{
+    if (f->by && !strcmp(f->by, "part")) {
+        l->size -= f->size < l->size ? f->size : l->size;
+        return;
+    }
+    l->dropped = true;
+    l->dropped_ns = f->ns;
+    l->dropped_by = f->thread;
+    l->drop_stack = f->stack;
+    l->drop_family = f->family;
+    l->dropped_how = f->by;
+}
+
+void block_life_fold(struct block_life *l, const struct fact *f)
+{
+    if (!l->process) {      /* its New is not among the facts */
+        life_new(l, f);
+        l->stack = 0;
+        l->thread = 0;
+    }
+    switch (f->type) {
+    case FACT_NEW: life_new(l, f); break;
+    case FACT_MOVE: life_move(l, f); break;
+    case FACT_DROP: life_drop(l, f); break;
+    case FACT_BORROW:
+        l->borrower = f->to_thread;
+        l->borrowed_ns = f->ns;
+        break;
+    case FACT_BORROW_END:
+        l->borrower = 0;
+        break;
+    default:
+        break;
+    }
+}
+
+void block_life_members(struct json_writer *w, const struct block_life *l)
+{
+    KEY(w, "id");
+    jw_id(w, 'b', l->id);
+    KEY(w, "kind");
+    jw_text(w, "block", 5);
+    KEY(w, "process");
+    jw_id(w, 'p', l->process);
+    KEY(w, "address");
+    jw_address(w, l->address);
+    KEY(w, "size_bytes");
+    jw_u64(w, l->size);
+    KEY(w, "family");
+    jw_string(w, family_name(l->family));
+    KEY(w, "born_ns");
+    jw_u64(w, l->born_ns);
+    KEY(w, "dropped_ns");
+    if (l->dropped)
+        jw_u64(w, l->dropped_ns);
+    else
+        jw_null(w);
+    KEY(w, "thread");
+    jw_id(w, 't', l->thread);
+    KEY(w, "owner");
+    jw_id(w, l->owner ? 't' : 'p', l->owner ? l->owner : l->process);
+    KEY(w, "owned_by");
+    jw_string(w, l->owned_by);
+    KEY(w, "borrower");
+    jw_id(w, 't', l->borrower);
+    if (l->dropped) {
+        KEY(w, "dropped_by");
+        jw_id(w, 't', l->dropped_by);
+        KEY(w, "drop_family");
+        jw_string(w, l->drop_family ? family_name(l->drop_family) : NULL);
+        KEY(w, "dropped_how");
+        jw_string(w, l->dropped_how);
+    }
+    if (l->cloned_from) {
+        KEY(w, "cloned_from");
+        jw_id(w, 'b', l->cloned_from);
+    }
+    KEY(w, "holder");
+    jw_null(w);
+    KEY(w, "type");
+    jw_null(w);
+    KEY(w, "retained_bytes");
+    jw_null(w);
+}
+
+/* ---- the table ---- */
+
+struct block_lives {
+    struct block_life *slots;
+    size_t mask, count;
+};
+
+static size_t home(const struct block_lives *t, uint64_t id)
+{
+    return (id * 0x9e3779b97f4a7c15u >> 20) & t->mask;
+}
+
+struct block_lives *block_lives_new(void)
+{
+    struct block_lives *t = xcalloc(1, sizeof *t);
+    t->mask = 1023;
+    t->slots = xcalloc(t->mask + 1, sizeof *t->slots);
+    return t;
+}
+
+void block_lives_free(struct block_lives *t)
+{
+    if (t)
+        free(t->slots);
+    free(t);
+}
+
+static struct block_life *slot_of(struct block_lives *t, uint64_t id)
+{
+    size_t i = home(t, id);
+    while (t->slots[i].id && t->slots[i].id != id)
+        i = (i + 1) & t->mask;
+    return &t->slots[i];
+}
+
+static void grow(struct block_lives *t)
+{
+    struct block_life *old = t->slots;
+    size_t n = t->mask + 1;
+    t->mask = n * 2 - 1;
+    t->slots = xcalloc(n * 2, sizeof *t->slots);
+    for (size_t i = 0; i < n; i++)
+        if (old[i].id)
+            *slot_of(t, old[i].id) = old[i];
+    free(old);
+}
+
+struct block_life *block_lives_at(struct block_lives *t, uint64_t id)
+{
+    struct block_life *l = slot_of(t, id);
+    if (l->id)
+        return l;
+    if (t->count >= t->mask / 2) {
+        grow(t);
+        l = slot_of(t, id);
+    }
+    t->count++;
+    *l = (struct block_life){ .id = id, .owned_by = "new" };
+    return l;
+}
+
+void block_lives_forget(struct block_lives *t, uint64_t id)
+{
+    size_t hole = (size_t)(slot_of(t, id) - t->slots);
+    if (!t->slots[hole].id)
+        return;
+    t->count--;
+    for (size_t i = (hole + 1) & t->mask; t->slots[i].id; i = (i + 1) & t->mask) {
+        if (((i - home(t, t->slots[i].id)) & t->mask) < ((i - hole) & t->mask))
+            continue;
+        t->slots[hole] = t->slots[i];
+        hole = i;
+    }
+    t->slots[hole].id = 0;
+}

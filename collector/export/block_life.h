@@ -1,0 +1,40 @@
+/*
+ * collector/export/block_life.h - one block's life added up from its facts,
+ * and the node that documents show of it.
+ *
+ * One thread. A life is the same whether it comes from a view (a block alive
+ * at that moment) or from facts; stacks are numbers of whoever keeps the life.
+ */
+#ifndef OWNSCOPE_BLOCK_LIFE_H
+#define OWNSCOPE_BLOCK_LIFE_H
+
+#include "export/json_writer.h"
+#include "graph/view.h"
+
+struct block_life {
+    uint64_t id;            /* 0: no life yet */
+    uint64_t address, size, cloned_from;
+    uint64_t born_ns, dropped_ns, owned_since_ns, borrowed_ns;
+    uint32_t process, thread, owner, borrower, dropped_by;
+    uint32_t stack, drop_stack;
+    uint8_t family, drop_family;
+    bool dropped;
+    const char *owned_by;   /* static text */
+    const char *dropped_how; /* by of the drop: NULL, or "unseen"… */
+};
+
+struct block_life block_life_of(const struct view_block *b);
+/* What a fact about this block changes. */
+void block_life_fold(struct block_life *l, const struct fact *f);
+/* Every member of the node but `stack` and `drop_stack`. */
+void block_life_members(struct json_writer *w, const struct block_life *l);
+
+/* Lives of blocks that are alive during a replay. */
+struct block_lives;
+struct block_lives *block_lives_new(void);
+void block_lives_free(struct block_lives *t);
+/* The life of an id, made when it is new; valid until the next call. */
+struct block_life *block_lives_at(struct block_lives *t, uint64_t id);
+void block_lives_forget(struct block_lives *t, uint64_t id);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * collector/export/doc.h - the documents that commands print and the API
+ * serves: built from a view, or by replaying a trace.
+ *
+ * Keys and their meaning are the promise of ownscope-export(5) and of the JSON
+ * Schemas in collector/export/schema. Small documents are jansson trees;
+ * whatever grows with the number of events is streamed through a doc_sink. Used by one
+ * thread at a time (symbols are). Functions that return json_t give a new
+ * reference and never NULL; the others return 0 or -errno.
+ */
+#ifndef OWNSCOPE_DOC_H
+#define OWNSCOPE_DOC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph/view.h"
+#include "symbols/symbols.h"
+#include "trace/trace.h"
+
+/* What surrounds a view. Everything but `symbols` may be absent. */
+struct doc_context {
+    const struct trace_meta *meta;
+    struct symbols *symbols;
+    const char *trace_path;     /* NULL: no file */
+    uint64_t duration_ns;       /* of the whole session; 0: as far as the view goes */
+    uint64_t torn_bytes;        /* unusable bytes at the file's end */
+    uint64_t unwritten_events;  /* that the trace's writer had to drop (disk full) */
+    const char *damage;         /* why reading stopped before the end, in words; NULL: it did not */
+    bool live;                  /* the session goes on */
+    bool complete;              /* the session ended well (the trace has its end record) */
+};
+
+/* Takes bytes of a streamed document. 0, or -errno: the stream ends with it. */
+typedef int (*doc_sink)(void *context, const char *bytes, size_t n);
+/* A sink on a FILE *. */
+int doc_sink_file(void *file, const char *bytes, size_t n);
+
+/* ---- small documents ---- */
+struct doc_options {
+    size_t sites;         /* at most so many by each measure; 0: 1000 */
+    size_t handoffs;      /* 0: 1000 in `threads`, 100 in `report` */
+    size_t top;           /* groups a list in report.top; 0: 10 */
+    unsigned top_frames;  /* frames that tell groups apart; 0: 4 */
+};
+json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+
+/* ---- replays: the trace is rewound first and read to its end ---- */
+struct doc_target {
+    bool is_address;
+    uint64_t value;       /* id of a block, or an address inside one */
+};
+/* "b12", "12" or "0x7f…"; -EINVAL. */
+int doc_target_parse(struct doc_target *t, const char *text);
+/* The life of one block. An address names the block that held it last (blocks
+ * that held it before are listed). `until_event`: as far as that event; 0: all.
+ * -ENOENT: no such block. */
+int doc_history(struct trace *t, const struct doc_context *c, const struct doc_target *target,
+                uint64_t until_event, json_t **doc);
+
+struct doc_events_options {
+    uint32_t types;       /* bit 1 << enum fact_type; 0: all */
+    uint32_t thread;      /* serial of who did it; 0: all */
+    uint32_t process;     /* serial; 0: all */
+    uint64_t first_event, last_event;  /* numbers in the stream; 0: open */
+    unsigned frames;      /* 0: whole stacks; N: the N frames that tell most, as report.top */
+};
+/* "new,drop,…" to a mask; -EINVAL for a name that is none. */
+int doc_event_types_parse(uint32_t *types, const char *text);
+/* JSON Lines. *lines (may be NULL) receives how many. A damaged chunk ends
+ * the stream with -EBADMSG after everything before it. */
+int doc_events(struct trace *t, const struct doc_context *c, const struct doc_events_options *o,
+               doc_sink sink, void *sink_context, uint64_t *lines);
+
+/* ---- the whole graph, streamed ---- */
+struct doc_export_options {
+    bool events;          /* the ordered events too; needs the trace */
+    bool all;             /* blocks that were dropped, too; needs the trace */
+    uint64_t until_event; /* the view's moment, when that is not the trace's end; 0: the end */
+};
+/* The view must have been made with VIEW_BLOCKS. */
+int doc_export_json(const struct view *v, struct trace *t, const struct doc_context *c,
+                    const struct doc_export_options *o, doc_sink sink, void *sink_context);
+
+#endif

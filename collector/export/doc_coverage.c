@@ -1,0 +1,158 @@
+/*
+ * collector/export/doc_coverage.c - what a document does not know, and why.
+ *
+ * Every item is {"kind","what","why"} and, where something can be done about
+ * it, "advice". Kinds: `nothing` (no event, no allocation), `lost` (events),
+ * `drops` (releases that do not fit), `file` (the trace), `process`, `stacks`,
+ * `names` (code without names), `lines` (code without files and lines).
+ * Nothing to say is an empty array: that means whole coverage.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/event.h"
+#include "event/xalloc.h"
+#include "export/doc_parts.h"
+#include "export/text.h"
+#include "wire/segment.h"
+
+static void add(json_t *list, const char *kind, char *what, const char *why, const char *advice)
+{
+    json_t *item = json_object();
+    json_object_set_new(item, "kind", json_string(kind));
+    json_object_set_new(item, "what", text_json_string(what));
+    json_object_set_new(item, "why", text_json_string(why));
+    if (advice)
+        json_object_set_new(item, "advice", text_json_string(advice));
+    json_array_append_new(list, item);
+    free(what);
+}
+
+static char *counted(uint64_t n, const char *one, const char *many)
+{
+    return xasprintf("%llu %s", (unsigned long long)n, n == 1 ? one : many);
+}
+
+static void nothing_seen(json_t *list, const struct view *v)
+{
+    if (v->by_fact[FACT_NEW])
+        return;
+    if (!v->events)
+        add(list, "nothing", xstrdup("nothing was seen"),
+            "no event arrived: no traced program started (static and setuid programs ignore LD_PRELOAD)",
+            "trace a dynamically linked build, or the program that starts it");
+    else
+        add(list, "nothing", xstrdup("no allocation was seen"),
+            "the program ran under trace but never called the C library's allocator: it has an allocator of its own, or needed none",
+            "link the program against the C library's malloc, or mark its allocator with ownscope.h");
+}
+
+static void lost_events(json_t *list, const struct view *v)
+{
+    static const struct { const char *why, *advice; } text[WIRE_LOST_REASONS] = {
+        [WIRE_LOST_RING_FULL] = { "rings were full: the collector was alive and too slow", "use --on-full wait, or a longer --wait-ms" },
+        [WIRE_LOST_NO_COLLECTOR] = { "the collector was dead or stopped", NULL },
+        [WIRE_LOST_NO_SLOT] = { "a new thread found no free ring", NULL },
+        [WIRE_LOST_NESTED] = { "a signal handler allocated while its thread was recording", NULL },
+        [WIRE_LOST_TORN] = { "a ring held what no writer of ours writes: the program overwrote it", NULL },
+        [WIRE_LOST_COLLECTOR_DIED] = { "a collector died before it wrote them", NULL },
+    };
+    for (unsigned i = 0; i < WIRE_LOST_REASONS; i++)
+        if (v->lost[i])
+            add(list, "lost", counted(v->lost[i], "event was lost", "events were lost"), text[i].why, text[i].advice);
+}
+
+static void drops(json_t *list, const struct view *v)
+{
+    if (v->totals.unseen_drops)
+        add(list, "drops", counted(v->totals.unseen_drops, "release was not seen", "releases were not seen"),
+            "the address was given out again: a library releases memory past the preloaded functions, or the event was lost",
+            NULL);
+    if (v->totals.unknown_drops)
+        add(list, "drops", counted(v->totals.unknown_drops, "release of unknown memory", "releases of unknown memory"),
+            "nothing traced lived there: made before tracing began or past the preloaded functions, or dropped twice", NULL);
+}
+
+static void file_state(json_t *list, const struct doc_context *c)
+{
+    if (c->damage)
+        add(list, "file", xstrdup("the trace was read only in part"), c->damage, NULL);
+    if (c->torn_bytes)
+        add(list, "file", counted(c->torn_bytes, "byte at the trace's end could not be used", "bytes at the trace's end could not be used"),
+            "the file was cut off: its collector was killed, or the disk was full", NULL);
+    else if (!c->complete && !c->live && c->trace_path)
+        add(list, "file", xstrdup("the end of the session is missing"),
+            "the collector was killed, or is still writing this trace", NULL);
+    if (c->unwritten_events)
+        add(list, "file", counted(c->unwritten_events, "event is not in the trace", "events are not in the trace"),
+            "the file could not be written any further (disk full?)", NULL);
+}
+
+static void processes(json_t *list, const struct view *v, const struct doc_context *c)
+{
+    for (size_t i = 0; i < v->n_processes; i++) {
+        const struct view_process *p = &v->processes[i];
+        if (p->untraced_image)
+            add(list, "process", xasprintf("p%u (pid %u) was not traced after an exec", p->id, p->pid),
+                "the new program never spoke up: it is static, setuid, of another architecture, or was started without LD_PRELOAD",
+                NULL);
+        else if (!p->ended && !c->live && c->complete)
+            add(list, "process", xasprintf("p%u (pid %u) was still running at the end of the session", p->id, p->pid),
+                "what it did later is not in the trace", NULL);
+    }
+}
+
+static void stacks_mode(json_t *list, const struct doc_context *c)
+{
+    if (!c->meta || c->meta->stacks == WIRE_STACKS_FULL)
+        return;
+    add(list, "stacks", xstrdup(c->meta->stacks == WIRE_STACKS_NONE ? "no stacks" : "only the innermost frame of each stack"),
+        "the session ran with --stacks none or caller", "run with --stacks full");
+}
+
+/* Names of the modules in one state, the first few spelled out. */
+static void modules_in(json_t *list, struct frames *f, enum symbols_state wanted,
+                       const char *what, const char *why, const char *advice)
+{
+    enum { NAMED = 4 };
+    char *names = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < frames_modules(f); i++) {
+        enum symbols_state state;
+        const struct code_module *m = frames_module(f, i, &state);
+        if (state != wanted || !*m->path || *m->path == '[')
+            continue;
+        if (n++ < NAMED) {
+            char *more = xasprintf("%s%s%s", names ? names : "", names ? ", " : "", m->path);
+            free(names);
+            names = more;
+        }
+    }
+    if (n > NAMED) {
+        char *more = xasprintf("%s and %zu more", names, n - NAMED);
+        free(names);
+        names = more;
+    }
+    if (n)
+        add(list, wanted == SYMBOLS_TABLE ? "lines" : "names", xasprintf("%s: %s", what, names), why, advice);
+    free(names);
+}
+
+json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct frames *f)
+{
+    json_t *list = json_array();
+    nothing_seen(list, v);
+    lost_events(list, v);
+    file_state(list, c);
+    processes(list, v, c);
+    drops(list, v);
+    stacks_mode(list, c);
+    modules_in(list, f, SYMBOLS_NO_FILE, "no names for code in", "the file is not there any more", NULL);
+    modules_in(list, f, SYMBOLS_OTHER_BUILD, "no names for code in",
+               "the file there has another build-id: it was rebuilt or updated since", "trace it again");
+    modules_in(list, f, SYMBOLS_NO_SYMBOLS, "no names for code in", "it has no symbols: stripped",
+               "install its debug symbols");
+    modules_in(list, f, SYMBOLS_TABLE, "no file and line in", "it has no debug data", "install its debug symbols, or build with -g");
+    return list;
+}

@@ -1,0 +1,36 @@
+/*
+ * collector/export/doc_parts.h - pieces that several documents share.
+ */
+#ifndef OWNSCOPE_DOC_PARTS_H
+#define OWNSCOPE_DOC_PARTS_H
+
+#include "export/doc.h"
+#include "export/frames.h"
+
+/* Numbers beyond int64 (only a hostile file has them) are given as its largest. */
+json_t *doc_number(uint64_t n);
+/* "b12"; null for 0. */
+json_t *doc_id(char kind, uint64_t id);
+/* The owner or taker: a thread, or (thread 0) the process itself. */
+json_t *doc_party(uint32_t thread, uint32_t process);
+json_t *doc_count(const struct view_count *c);
+/* null for 0 */
+json_t *doc_end_ns(bool ended, uint64_t ns);
+
+/* An order: largest key first, equal keys as they stood. */
+struct doc_rank { uint64_t key; uint32_t at; };
+void doc_rank_sort(struct doc_rank *order, size_t n);
+
+json_t *doc_events_counts(const struct view *v);
+json_t *doc_lost(const struct view *v);
+json_t *doc_processes(const struct view *v);
+json_t *doc_process_exit(const struct view_process *p);
+/* Made last: it reports on the modules that the document's stacks needed. */
+json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct frames *f);
+json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *coverage);
+/* The largest hand-offs by blocks, at most `most`. */
+json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most);
+/* report.top: sites added up by the frames that tell most. */
+json_t *doc_top(const struct view *v, struct frames *f, const struct doc_options *o);
+
+#endif

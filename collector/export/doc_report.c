@@ -1,0 +1,157 @@
+/*
+ * collector/export/doc_report.c - the documents `report` and `threads`
+ * (doc.h), from one view.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+#include "export/doc_parts.h"
+#include "export/text.h"
+
+enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, HANDOFFS_IN_THREADS = 1000 };
+
+static json_t *totals_json(const struct view *v)
+{
+    const struct view_totals *t = &v->totals;
+    const struct { const char *key; uint64_t value; } rows[] = {
+        { "allocations", t->allocations }, { "frees", t->frees }, { "reallocations", t->reallocations },
+        { "bytes_allocated", t->bytes_allocated }, { "peak_bytes", t->peak_bytes }, { "peak_ns", t->peak_ns },
+        { "live_blocks", t->live_blocks }, { "live_bytes", t->live_bytes }, { "temporary", t->temporary },
+        { "maps", t->maps }, { "unmaps", t->unmaps }, { "mapped_bytes", t->mapped_bytes },
+        { "mapped_peak_bytes", t->mapped_peak_bytes }, { "exec_blocks", t->exec_blocks },
+        { "exec_bytes", t->exec_bytes }, { "unseen_drops", t->unseen_drops }, { "unknown_drops", t->unknown_drops } };
+    json_t *j = json_object();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        json_object_set_new(j, rows[i].key, doc_number(rows[i].value));
+    return j;
+}
+
+static json_t *moves_json(const struct view *v)
+{
+    json_t *j = json_object();
+    for (unsigned i = 0; i < sizeof v->moves_by / sizeof *v->moves_by; i++)
+        json_object_set_new(j, view_move_names[i], doc_number(v->moves_by[i]));
+    return j;
+}
+
+/* ---- sites ---- */
+
+static uint64_t site_measure(const struct view_site *s, unsigned measure)
+{
+    switch (measure) {
+    case 0: return s->peak_bytes;
+    case 1: return s->live_bytes;
+    case 2: return s->allocations;
+    case 3: return s->temporary;
+    default: return s->bytes;
+    }
+}
+enum { MEASURES = 5 };
+
+/* Marks the sites that are among the first `most` by any measure. */
+static void sites_choose(const struct view *v, size_t most, bool *chosen)
+{
+    struct doc_rank *order = xcalloc(v->n_sites, sizeof *order);
+    for (unsigned m = 0; m < MEASURES; m++) {
+        for (size_t i = 0; i < v->n_sites; i++)
+            order[i] = (struct doc_rank){ site_measure(&v->sites[i], m), (uint32_t)i };
+        doc_rank_sort(order, v->n_sites);
+        for (size_t i = 0; i < most && i < v->n_sites && (order[i].key || !m); i++)
+            chosen[order[i].at] = true;
+    }
+    free(order);
+}
+
+static json_t *site_json(const struct view_site *s, struct frames *f)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, frames_view_stack(f, s->stack)),
+                     "allocations", doc_number(s->allocations), "bytes", doc_number(s->bytes),
+                     "live_blocks", doc_number(s->live_blocks), "live_bytes", doc_number(s->live_bytes),
+                     "peak_bytes", doc_number(s->peak_bytes), "temporary", doc_number(s->temporary));
+}
+
+/* By bytes at the peak, largest first. */
+static json_t *sites_json(const struct view *v, struct frames *f, size_t most)
+{
+    bool *chosen = xcalloc(v->n_sites, sizeof *chosen);
+    struct doc_rank *order = xcalloc(v->n_sites, sizeof *order);
+    json_t *list = json_array();
+    sites_choose(v, most, chosen);
+    for (size_t i = 0; i < v->n_sites; i++)
+        order[i] = (struct doc_rank){ v->sites[i].peak_bytes, (uint32_t)i };
+    doc_rank_sort(order, v->n_sites);
+    for (size_t i = 0; i < v->n_sites; i++)
+        if (chosen[order[i].at])
+            json_array_append_new(list, site_json(&v->sites[order[i].at], f));
+    free(order);
+    free(chosen);
+    return list;
+}
+
+json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o)
+{
+    struct frames *f = frames_new(c->symbols, v, NULL);
+    json_t *sites = sites_json(v, f, o && o->sites ? o->sites : SITES_DEFAULT);
+    json_t *top = doc_top(v, f, o);
+    json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_REPORT);
+    json_t *coverage = doc_coverage(v, c, f);
+    json_t *j = json_object();
+    json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    json_object_set_new(j, "totals", totals_json(v));
+    json_object_set_new(j, "events", doc_events_counts(v));
+    json_object_set_new(j, "moves", moves_json(v));
+    json_object_set_new(j, "lost", doc_lost(v));
+    json_object_set_new(j, "processes", doc_processes(v));
+    json_object_set_new(j, "threads_total", doc_number(v->n_threads));
+    json_object_set_new(j, "sites", sites);
+    json_object_set_new(j, "sites_total", doc_number(v->n_sites));
+    json_object_set_new(j, "top", top);
+    json_object_set_new(j, "handoffs", handoffs);
+    json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));
+    json_object_set_new(j, "findings", json_object());
+    json_object_set_new(j, "coverage", coverage);
+    frames_free(f);
+    return j;
+}
+
+/* ---- threads ---- */
+
+static json_t *thread_json(const struct view_thread *t)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "id", doc_id('t', t->id));
+    json_object_set_new(j, "tid", t->tid ? json_integer(t->tid) : json_null());
+    json_object_set_new(j, "name", *t->name ? text_json(t->name, strnlen(t->name, sizeof t->name)) : json_null());
+    json_object_set_new(j, "process", doc_id('p', t->process));
+    json_object_set_new(j, "made", doc_count(&t->made));
+    json_object_set_new(j, "dropped", doc_count(&t->dropped));
+    json_object_set_new(j, "owns", doc_count(&t->owns));
+    json_object_set_new(j, "holds", json_array());
+    json_object_set_new(j, "waits", json_null());
+    json_object_set_new(j, "creator", doc_id('t', t->creator));
+    json_object_set_new(j, "born_ns", doc_number(t->born_ns));
+    json_object_set_new(j, "ended_ns", doc_end_ns(t->ended, t->ended_ns));
+    json_object_set_new(j, "joined_by", doc_id('t', t->joined_by));
+    json_object_set_new(j, "detached", json_boolean(t->detached));
+    return j;
+}
+
+json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o)
+{
+    struct frames *f = frames_new(c->symbols, v, NULL);
+    json_t *threads = json_array();
+    for (size_t i = 0; i < v->n_threads; i++)
+        json_array_append_new(threads, thread_json(&v->threads[i]));
+    json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_THREADS);
+    json_t *coverage = doc_coverage(v, c, f);
+    json_t *j = json_object();
+    json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    json_object_set_new(j, "threads", threads);
+    json_object_set_new(j, "handoffs", handoffs);
+    json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));
+    json_object_set_new(j, "moves", moves_json(v));
+    json_decref(coverage);
+    frames_free(f);
+    return j;
+}

@@ -1,0 +1,131 @@
+/*
+ * collector/export/event_json.c - see event_json.h. On the path of every
+ * event of an export: keys are literals, nothing is formatted twice.
+ *
+ *   {"event":7,"ns":1200,"type":"move","process":"p1","thread":"t2","node":"b3",
+ *    "by":"taken","from":"t1","to":"t2","address":"0x…","size_bytes":24,"family":"free",…}
+ *
+ * `node` is what the event happened to: a block, else a thread or process. It
+ * is null for a release of memory in which nothing known lived.
+ */
+#include "export/event_json.h"
+
+#include <string.h>
+
+#include "event/event.h"
+
+#define KEY(w, key) jw_key_bytes(w, key, sizeof key - 1)
+
+static void party(struct json_writer *w, uint32_t thread, uint32_t process)
+{
+    if (thread)
+        jw_id(w, 't', thread);
+    else
+        jw_id(w, 'p', process);
+}
+
+static void memory(struct json_writer *w, const struct fact *f)
+{
+    KEY(w, "address");
+    jw_address(w, f->address);
+    KEY(w, "size_bytes");
+    jw_u64(w, f->size);
+    if (f->family) {
+        KEY(w, "family");
+        jw_string(w, family_name(f->family));
+    }
+}
+
+static void hands(struct json_writer *w, const struct fact *f)
+{
+    if (f->type == FACT_MOVE) {
+        KEY(w, "from");
+        party(w, f->from_thread, f->process);
+    }
+    KEY(w, "to");
+    party(w, f->to_thread, f->process);
+    if (f->type != FACT_MOVE) {
+        KEY(w, "mutable");
+        jw_bool(w, true);
+    }
+    if (f->old_address) {
+        KEY(w, "old_address");
+        jw_address(w, f->old_address);
+        KEY(w, "old_size_bytes");
+        jw_u64(w, f->old_size);
+    }
+}
+
+/* A name or path; a process's start has its arguments behind it, each ended by a zero. */
+static void words(struct json_writer *w, const struct fact *f)
+{
+    const char *text = f->text, *end = text + f->text_bytes;
+    size_t n = strnlen(text, f->text_bytes);
+    KEY(w, "text");
+    jw_text(w, text, n);
+    text += n + 1;
+    if (text >= end)
+        return;
+    KEY(w, "args");
+    jw_array(w);
+    for (; text < end; text += n + 1) {
+        n = strnlen(text, (size_t)(end - text));
+        jw_text(w, text, n);
+    }
+    jw_end(w);
+}
+
+static void node(struct json_writer *w, const struct fact *f)
+{
+    KEY(w, "node");
+    if (f->block)
+        jw_id(w, 'b', f->block);
+    else if (f->type == FACT_THREAD)
+        jw_id(w, 't', f->to_thread ? f->to_thread : f->thread);
+    else if (f->type == FACT_PROCESS)
+        jw_id(w, 'p', f->process);
+    else
+        jw_null(w);
+}
+
+void event_json_members(struct json_writer *w, const struct fact *f)
+{
+    KEY(w, "event");
+    jw_u64(w, f->event);
+    KEY(w, "ns");
+    jw_u64(w, f->ns);
+    KEY(w, "type");
+    jw_string(w, fact_type_name(f->type));
+    KEY(w, "process");
+    jw_id(w, 'p', f->process);
+    KEY(w, "thread");
+    jw_id(w, 't', f->thread);
+    node(w, f);
+    KEY(w, "by");
+    jw_string(w, f->by);
+    switch (f->type) {
+    case FACT_NEW: case FACT_DROP:
+        memory(w, f);
+        break;
+    case FACT_MOVE: case FACT_BORROW: case FACT_BORROW_END:
+        memory(w, f);
+        hands(w, f);
+        break;
+    case FACT_LOST:
+        KEY(w, "reason");
+        jw_string(w, lost_name((unsigned)(f->address < WIRE_LOST_REASONS ? f->address : WIRE_LOST_REASONS)));
+        KEY(w, "count");
+        jw_u64(w, f->size);
+        break;
+    default:
+        break;
+    }
+    if (f->text && f->text_bytes)
+        words(w, f);
+}
+
+bool event_json_has_stack(const struct fact *f)
+{
+    return f->type == FACT_NEW || f->type == FACT_DROP || f->type == FACT_MOVE ||
+           f->type == FACT_BORROW || f->type == FACT_BORROW_END || f->stack;
+}

@@ -1,0 +1,18 @@
+/*
+ * collector/export/plumbing.h - which functions say nothing about who wanted
+ * the memory: wrappers around an allocator, the C++ library's own insides, and
+ * what runs before main.
+ */
+#ifndef OWNSCOPE_PLUMBING_H
+#define OWNSCOPE_PLUMBING_H
+
+#include <stdbool.h>
+
+/* `xmalloc`, `g_malloc0`, `PyObject_Malloc`, `std::vector<T>::…`. */
+bool plumbing_inner(const char *function);
+/* `_start`, `__libc_start_main`, `start_thread`, `clone3`… */
+bool plumbing_outer(const char *function);
+/* `main`: what lies outside of it is start-up code. */
+bool plumbing_is_main(const char *function);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * collector/export/source.h - from a trace file to a view: what every reading
+ * command does first.
+ *
+ * One thread. The file is read once from end to end (twice for the moment
+ * `peak`); memory grows with the live blocks and the code, not with the events.
+ */
+#ifndef OWNSCOPE_SOURCE_H
+#define OWNSCOPE_SOURCE_H
+
+#include "export/doc.h"
+
+/* A moment: TIME of ownscope(1). */
+struct source_at {
+    enum { SOURCE_END, SOURCE_NS, SOURCE_EVENT, SOURCE_MARK, SOURCE_PEAK } kind;
+    uint64_t value;         /* ns since the session's start, or number of an event */
+    const char *mark;       /* name; the parsed text must outlive it */
+};
+/* `12.5s`, `350ms`, `event:N`, `mark:NAME`, `peak`, `end`. 0 or -EINVAL. */
+int source_at_parse(struct source_at *at, const char *text);
+
+/* Called now and then while a file is read; total is 0 where it is not known. */
+typedef void (*source_progress)(void *context, uint64_t events, uint64_t total);
+
+struct source_options {
+    unsigned flags;         /* VIEW_* */
+    struct source_at at;
+    source_progress progress;
+    void *progress_context;
+};
+
+struct source {
+    struct trace *trace;
+    struct view *view;
+    struct symbols *symbols;
+    struct doc_context doc; /* points into the above */
+    uint64_t events;        /* folded into the view: the number of its last event */
+    bool whole;             /* the view is the trace's end */
+    char *path, *damage;
+};
+
+/* 0; -errno of trace_open (source_error says more); -EBADMSG also when the
+ * very first chunk is damaged; -ENOENT when `at` names a mark that never came.
+ * Damage further on is no failure: the view is what lies before it, and its
+ * documents say so. On failure nothing stays open. */
+int source_open(struct source *s, const char *path, const struct source_options *o);
+void source_close(struct source *s);
+/* One line about the last failure of source_open in this thread. */
+const char *source_error(void);
+
+/* Number of the last event at a moment, 0 if it lies before the first; for
+ * doc_events_options. -ENOENT: no such mark. */
+int source_event_at(struct source *s, const struct source_at *at, uint64_t *event);
+
+#endif

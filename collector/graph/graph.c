@@ -1,0 +1,153 @@
+/*
+ * collector/graph/graph.c - the fold's entrance: takes events in order, says
+ * which file of this room each is for. See graph.h for what callers may rely
+ * on, graph_state.h for what is kept and its invariants.
+ *
+ * New and Drop are told apart first and go straight to their files; nobody
+ * who waits (repair.c) costs them one branch.
+ */
+#include "graph/graph.h"
+
+#include <stdlib.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_facts.h"
+#include "graph/graph_forks.h"
+#include "graph/graph_heap.h"
+#include "graph/graph_maps.h"
+#include "graph/graph_processes.h"
+#include "graph/graph_state.h"
+#include "graph/graph_threads.h"
+#include "graph/repair.h"
+
+struct graph *graph_new(const struct code *code)
+{
+    struct graph *g = xcalloc(1, sizeof *g);
+    g->code = code;
+    g->next_block_id = 1;
+    g->threads = xgrow(NULL, &g->threads_capacity, 1, sizeof *g->threads);
+    g->threads[0] = xcalloc(1, sizeof **g->threads);
+    g->n_threads = 1;
+    g->processes = xgrow(NULL, &g->processes_capacity, 1, sizeof *g->processes);
+    g->processes[0] = xcalloc(1, sizeof **g->processes);
+    g->n_processes = 1;
+    g->last_thread = g->threads[0];
+    g->last_process = g->processes[0];
+    return g;
+}
+
+void graph_free(struct graph *g)
+{
+    if (!g)
+        return;
+    repair_clear(g);
+    for (size_t i = 0; i < g->n_processes; i++)
+        process_free(g, g->processes[i]);
+    for (size_t i = 0; i < g->n_threads; i++) {
+        free(g->threads[i]->owned);
+        free(g->threads[i]);
+    }
+    forks_clear(g);
+    pool_clear(&g->pool);
+    dict_clear(&g->thread_of);
+    dict_clear(&g->process_of);
+    dict_clear(&g->site_of);
+    free(g->threads);
+    free(g->processes);
+    free(g->sites);
+    free(g->handoffs);
+    free(g->handoff_slots);
+    free(g->moves);
+    dict_clear(&g->move_of);
+    free(g->ended_processes);
+    free(g);
+}
+
+void graph_observe(struct graph *g, graph_observer fn, void *context)
+{
+    g->observe = fn;
+    g->observe_context = context;
+}
+
+void graph_count_lost(struct graph *g, unsigned reason, uint64_t events)
+{
+    if (reason < sizeof g->lost / sizeof *g->lost)
+        g->lost[reason] += events;
+}
+
+static void apply_life(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    switch (e->type) {
+    case EVENT_THREAD_START: threads_start(g, p, t, e); break;
+    case EVENT_THREAD_CREATE: threads_create(g, p, t, e); break;
+    case EVENT_THREAD_CREATED: threads_created(g, p, e); break;
+    case EVENT_THREAD_EXIT: threads_exit(g, p, t, e); break;
+    case EVENT_THREAD_JOIN: threads_join(g, p, t, e); break;
+    case EVENT_THREAD_DETACH: threads_detach(g, p, e); break;
+    case EVENT_THREAD_NAME: threads_name(g, p, e); break;
+    case EVENT_THREAD_GONE: threads_gone(g, p, t, e); break;
+    case EVENT_PROCESS_START: processes_start(g, p, t, e); break;
+    case EVENT_PROCESS_FORK: processes_fork(g, p, t, e); break;
+    case EVENT_PROCESS_FORKED: processes_forked(g, p, t, e); break;
+    case EVENT_PROCESS_EXEC: processes_exec(g, p, e); break;
+    case EVENT_PROCESS_EXEC_FAILED: processes_exec_failed(g, p, e); break;
+    case EVENT_PROCESS_EXIT: processes_exit(g, p, e); break;
+    case EVENT_PROCESS_GONE: processes_gone(g, p, e); break;
+    case EVENT_MARK: fact_life(g, FACT_MARK, e, NULL, 0); break;
+    case EVENT_LOST:
+        graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
+        fact_life(g, FACT_LOST, e, NULL, 0);
+        break;
+    default: break;
+    }
+}
+
+bool graph_apply(struct graph *g, const struct event *e)
+{
+    struct process *p = process_find(g, e->process, e->ns);
+    struct thread *t = thread_find(g, p, e->thread, e->ns);
+    if (graph_unlikely(p->n_leaving))
+        threads_alive(g, p, e);
+    switch (e->type) {
+    case EVENT_NEW:
+        if (graph_unlikely(family_maps(e->family)))
+            return maps_new(g, p, t, e);
+        return heap_new(g, p, t, e);
+    case EVENT_DROP:
+        if (graph_unlikely(family_maps(e->family)))
+            maps_drop(g, p, t, e);
+        else
+            heap_drop(g, p, t, e);
+        return true;
+    case EVENT_REALLOC_BEGIN:
+        if (family_maps(e->family))
+            maps_remap_begin(g, p, t, e);
+        else
+            heap_realloc_begin(g, p, t, e);
+        return true;
+    case EVENT_REALLOC_END:
+        return family_maps(e->family) ? maps_remap_end(g, p, t, e) : heap_realloc_end(g, p, t, e);
+    default:
+        apply_life(g, p, t, e);
+        return true;
+    }
+}
+
+void graph_fold(struct graph *g, const struct event *e)
+{
+    g->number = ++g->events;
+    if (e->ns > g->now_ns)
+        g->now_ns = e->ns;
+    if (graph_unlikely(g->n_parked))
+        repair_fold(g, e);
+    else if (graph_unlikely(!graph_apply(g, e)))
+        repair_park(g, e);
+}
+
+void graph_settle(struct graph *g, uint64_t now_ns)
+{
+    repair_settle(g, now_ns);
+}
+
+uint64_t graph_events(const struct graph *g) { return g->events; }
+uint64_t graph_now_ns(const struct graph *g) { return g->now_ns; }

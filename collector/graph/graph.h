@@ -1,0 +1,79 @@
+/*
+ * collector/graph/graph.h - who owns what: the fold over ordered events.
+ *
+ * The graph is a pure function of the events folded into it and the `code`
+ * they point to: it knows nothing of rings, files or sockets, so the live
+ * graph, a replay and a reader a year later are this one piece of code. Used
+ * by one thread at a time. Never fails: an impossible event (a drop of an
+ * address that holds nothing, a thread that was never started) is counted or
+ * becomes a fact, never a crash.
+ *
+ * Rules of custody: ownscope-model(7). What the events cannot say is not
+ * guessed: see `unseen` below.
+ */
+#ifndef OWNSCOPE_GRAPH_H
+#define OWNSCOPE_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/event.h"
+
+/* A fact: what the fold made of an event, in order, with nodes named. One
+ * event may make several (taken + drop), and a repaired inversion makes its
+ * facts a little later than its event. */
+enum fact_type {
+    FACT_NEW = 1,     /* node = block */
+    FACT_DROP,        /* node = block, 0: nothing known lives there; by: unseen, NULL */
+    FACT_MOVE,        /* node; by = taken thread-arg joined outlived realloc; from -> to */
+    FACT_BORROW,      /* node; mutable: a thread got a pointer into it; by = thread-arg; to = thread */
+    FACT_BORROW_END,
+    FACT_THREAD,      /* by = create start exit gone join detach name; to = thread meant */
+    FACT_PROCESS,     /* by = start fork exec exec-failed exit gone */
+    FACT_MARK,
+    FACT_LOST,
+    FACT_TYPES
+};
+
+struct fact {
+    uint64_t ns;
+    uint64_t block;       /* id of the block, 0: none */
+    uint64_t address;     /* after the fact */
+    uint64_t size;
+    uint64_t old_address; /* realloc: before it */
+    uint64_t old_size;
+    uint32_t thread;      /* who did it; 0: nobody (found by the collector) */
+    uint32_t process;
+    uint32_t from_thread, to_thread;   /* move, borrow; 0: the process itself */
+    uint32_t stack;
+    uint8_t type;         /* enum fact_type */
+    uint8_t family;
+    const char *by;       /* static text, or NULL */
+    const char *text;     /* name, path…; text_bytes long; valid during the call */
+    uint16_t text_bytes;
+    uint64_t event;       /* number of the event in the stream, from 1 */
+};
+typedef void (*graph_observer)(void *context, const struct fact *f);
+
+const char *fact_type_name(unsigned type);   /* "new", "drop", "move", "borrow", "thread"… */
+
+struct graph;
+struct code;
+/* `code` is only read for nothing today but kept for later folds; it must outlive the graph. */
+struct graph *graph_new(const struct code *code);
+void graph_free(struct graph *g);
+void graph_observe(struct graph *g, graph_observer fn, void *context);
+
+void graph_fold(struct graph *g, const struct event *e);
+/* Lets parked events go (see repair in graph/repair.c): at the end, or before a
+ * view when `now_ns` says that no partner can come any more. */
+void graph_settle(struct graph *g, uint64_t now_ns);
+
+/* Counted outside the stream (the segment's counters, a writer's drops). */
+void graph_count_lost(struct graph *g, unsigned reason, uint64_t events);
+
+uint64_t graph_events(const struct graph *g);       /* folded so far */
+uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * collector/graph/graph_facts.h - telling the observer what the fold made of
+ * an event. Counts are kept for all; the fact itself is only built when
+ * somebody observes. Run by the folding thread.
+ */
+#ifndef OWNSCOPE_GRAPH_FACTS_H
+#define OWNSCOPE_GRAPH_FACTS_H
+
+#include "graph/graph_state.h"
+
+/* New and Drop of a block, as it stands in `b`, by the event's thread. */
+void fact_block_tell(struct graph *g, enum fact_type type, const struct event *e, const struct block *b, const char *by);
+static inline void fact_block(struct graph *g, enum fact_type type, const struct event *e, const struct block *b, const char *by)
+{
+    g->by_fact[type]++;
+    if (graph_unlikely(g->observe != NULL))
+        fact_block_tell(g, type, e, b, by);
+}
+
+/* A drop of an address at which nothing known lives. */
+void fact_unknown(struct graph *g, const struct event *e);
+/* A drop of `bytes` at `address` out of a mapped block that lives on. */
+void fact_part(struct graph *g, const struct event *e, const struct block *b, uint64_t address, uint64_t bytes);
+/* A drop that nobody was seen to do. */
+void fact_unseen(struct graph *g, const struct event *e, const struct block *b);
+/* From hand to hand (places of threads), dated ns. */
+void fact_move(struct graph *g, const struct event *e, const struct block *b, enum move_by by,
+               uint64_t ns, uint32_t from, uint32_t to);
+/* From place to place, by the event's thread. */
+void fact_relocated(struct graph *g, const struct event *e, const struct block *b,
+                    uint64_t old_address, uint64_t old_size, uint32_t stack);
+/* `type` FACT_BORROW or FACT_BORROW_END; id is that of a block that may be gone (b NULL). */
+void fact_borrow(struct graph *g, enum fact_type type, const struct event *e, uint64_t id,
+                 const struct block *b, uint32_t to, uint64_t ns);
+/* Life of threads and processes, marks, losses: address, size and text of the event. */
+void fact_life(struct graph *g, enum fact_type type, const struct event *e, const char *by, uint32_t to_serial);
+
+#endif

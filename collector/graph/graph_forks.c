@@ -1,0 +1,263 @@
+/*
+ * collector/graph/graph_forks.c - see graph_forks.h.
+ */
+#include "graph/graph_forks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_custody.h"
+#include "graph/graph_maps.h"
+
+static void frozen_put(struct frozen *f)
+{
+    if (--f->users)
+        return;
+    table_clear(&f->table);
+    free(f->blocks);
+    free(f->ids);
+    free(f);
+}
+
+static void frozen_unlist(struct graph *g, struct frozen *f)
+{
+    struct frozen **link = &g->frozen_first, *before = NULL;
+    for (; *link != f; link = &(*link)->next)
+        before = *link;
+    *link = f->next;
+    if (g->frozen_last == f)
+        g->frozen_last = before;
+    g->n_frozen--;
+    g->frozen_blocks -= f->n;
+    frozen_put(f);
+}
+
+static void frozen_copy(struct graph *g, struct frozen *f, const struct process *p)
+{
+    uint32_t n = 0;
+    f->blocks = xmalloc(((size_t)p->heap.used + p->maps.used + 1) * sizeof *f->blocks);
+    f->table.capacity = p->heap.capacity;
+    f->table.used = p->heap.used;
+    if (p->heap.capacity)
+        f->table.slots = xcalloc(p->heap.capacity, sizeof *f->table.slots);
+    for (uint32_t i = 0; i < p->heap.capacity; i++) {
+        uint64_t slot = p->heap.slots[i];
+        if (!slot)
+            continue;
+        f->blocks[n] = *pool_at(&g->pool, (uint32_t)(slot >> 32));
+        f->heap_bytes += f->blocks[n].size;
+        f->table.slots[i] = (uint64_t)++n << 32 | (uint32_t)slot;
+    }
+    f->n_heap = n;
+    for (uint32_t i = 1; i < p->maps.next; i++)
+        if (p->maps.nodes[i].block)
+            f->blocks[n++] = *pool_at(&g->pool, p->maps.nodes[i].block);
+    f->n = n;
+}
+
+void forks_freeze(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    if (p->inherit)
+        forks_touch_all(g, p);
+    while (g->frozen_first && (g->n_frozen >= FROZEN_MAX || g->frozen_blocks > FROZEN_BLOCKS_MAX))
+        frozen_unlist(g, g->frozen_first);
+    struct frozen *f = xcalloc(1, sizeof *f);
+    frozen_copy(g, f, p);
+    f->process = p->place;
+    f->thread = t->place;
+    f->users = 1;
+    f->fork_ns = e->ns;
+    f->base_id = g->next_block_id;
+    g->next_block_id += f->n;
+    if (g->frozen_last)
+        g->frozen_last->next = f;
+    else
+        g->frozen_first = f;
+    g->frozen_last = f;
+    g->n_frozen++;
+    g->frozen_blocks += f->n;
+}
+
+void forks_forked(struct graph *g, const struct process *p, const struct thread *t, uint64_t pid)
+{
+    struct frozen *f = g->frozen_first;
+    while (f && (f->process != p->place || f->thread != t->place || f->pid))
+        f = f->next;
+    if (!f)
+        return;
+    if (pid == (uint64_t)-1 || !(uint32_t)pid || f->claimed)
+        frozen_unlist(g, f);
+    else
+        f->pid = (uint32_t)pid;
+}
+
+/* The fork that a child with this pid came of: the parent said so, or it is
+ * the oldest one that no child claimed and whose parent has not said yet. */
+static struct frozen *frozen_for(const struct graph *g, uint32_t parent, uint32_t pid)
+{
+    struct frozen *open = NULL;
+    for (struct frozen *f = g->frozen_first; f; f = f->next) {
+        if (f->process != parent || f->claimed)
+            continue;
+        if (f->pid && f->pid == pid)
+            return f;
+        if (!f->pid && !open)
+            open = f;
+    }
+    return open;
+}
+
+void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial, const struct thread *t)
+{
+    uint32_t parent = dict_get(&g->process_of, parent_serial);
+    struct frozen *f = parent ? frozen_for(g, parent, child->pid) : NULL;
+    if (!f || child->inherit)
+        return;
+    f->claimed = true;
+    f->users++;
+    if (f->pid)
+        frozen_unlist(g, f);
+    child->inherit = xcalloc(1, sizeof *child->inherit);
+    *child->inherit = (struct inherit){ .frozen = f, .touched = xcalloc(1, f->n / 8 + 1), .maker = t->place };
+    child->live_blocks += f->n_heap;
+    child->live_bytes += f->heap_bytes;
+}
+
+void forks_release(struct graph *g, struct process *child)
+{
+    if (!child->inherit)
+        return;
+    frozen_put(child->inherit->frozen);
+    free(child->inherit->touched);
+    free(child->inherit);
+    child->inherit = NULL;
+}
+
+void forks_clear(struct graph *g)
+{
+    while (g->frozen_first)
+        frozen_unlist(g, g->frozen_first);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t frozen_clone_id(struct frozen *f, uint64_t id)
+{
+    if (!f->ids) {
+        f->ids = xmalloc(f->n * sizeof *f->ids);
+        for (uint32_t i = 0; i < f->n; i++)
+            f->ids[i] = f->blocks[i].id;
+        qsort(f->ids, f->n, sizeof *f->ids, compare_ids);
+    }
+    uint32_t low = 0, high = f->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (f->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return f->base_id + low;
+}
+
+bool forks_clone(struct graph *g, const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from)
+{
+    const struct inherit *h = p->inherit;
+    if (h->touched[i / 8] & 1u << i % 8)
+        return false;
+    *clone = h->frozen->blocks[i];
+    *cloned_from = clone->id;
+    clone->id = frozen_clone_id(h->frozen, clone->id);
+    clone->flags = (clone->flags & BLOCK_MAP) | BLOCK_CLONE;
+    clone->born_ns = h->frozen->fork_ns;
+    clone->maker = h->maker;
+    return true;
+}
+
+/* Makes the i-th frozen block a block, in no table yet; 0: it was one before. */
+static uint32_t forks_touch(struct graph *g, struct process *p, uint32_t i)
+{
+    struct block clone;
+    uint64_t from;
+    if (!forks_clone(g, p, i, &clone, &from))
+        return 0;
+    p->inherit->touched[i / 8] |= (uint8_t)(1u << i % 8);
+    uint32_t place = pool_take(&g->pool);
+    *pool_at(&g->pool, place) = clone;
+    pool_note(&g->pool, place)->cloned_from = from;
+    custody_made(g, thread_at(g, clone.maker), place, &clone);
+    return place;
+}
+
+/* A clone whose place the child gave out before its start was known is none. */
+static void forks_drop(struct graph *g, struct process *p, uint32_t place)
+{
+    const struct block *b = pool_at(&g->pool, place);
+    if (!(b->flags & BLOCK_MAP)) {
+        p->live_blocks--;
+        p->live_bytes -= b->size;
+    }
+    pool_give(&g->pool, place);
+}
+
+static bool forks_place(struct graph *g, struct process *p, uint32_t place)
+{
+    uint64_t address = pool_at(&g->pool, place)->address;
+    uint32_t other, slot = table_probe(&p->heap, &g->pool, address, &other);
+    if (other) {
+        forks_drop(g, p, place);
+        return false;
+    }
+    table_put(&p->heap, slot, address, place);
+    if (p->starts)
+        starts_add(p->starts, address);
+    return true;
+}
+
+bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address)
+{
+    const struct frozen *f = p->inherit->frozen;
+    if (!f->n_heap)
+        return false;
+    uint32_t hash = table_hash(address), i = table_home(&f->table, hash);
+    for (;; i = table_after(&f->table, i)) {
+        uint64_t slot = f->table.slots[i];
+        if (!slot)
+            return false;
+        if ((uint32_t)slot == hash && f->blocks[(slot >> 32) - 1].address == address)
+            break;
+    }
+    uint32_t place = forks_touch(g, p, (uint32_t)(f->table.slots[i] >> 32) - 1);
+    return place && forks_place(g, p, place);
+}
+
+void forks_touch_maps(struct graph *g, struct process *p)
+{
+    const struct frozen *f = p->inherit->frozen;
+    if (p->inherit->maps_touched)
+        return;
+    p->inherit->maps_touched = true;
+    for (uint32_t i = f->n_heap; i < f->n; i++) {
+        uint32_t place = forks_touch(g, p, i);
+        uint64_t start, end;
+        maps_extent(pool_at(&g->pool, place), &start, &end);
+        if (ranges_overlap(&p->maps, start, end))
+            forks_drop(g, p, place);
+        else
+            ranges_insert(&p->maps, start, end, place);
+    }
+}
+
+void forks_touch_all(struct graph *g, struct process *p)
+{
+    const struct frozen *f = p->inherit->frozen;
+    forks_touch_maps(g, p);
+    for (uint32_t i = 0; i < f->n_heap; i++)
+        forks_touch_heap(g, p, f->blocks[i].address);
+    forks_release(g, p);
+}

@@ -1,0 +1,238 @@
+/*
+ * collector/graph/graph_heap.c - see graph_heap.h.
+ */
+#include "graph/graph_heap.h"
+
+#include "graph/graph_custody.h"
+#include "graph/graph_facts.h"
+#include "graph/graph_handoffs.h"
+#include "graph/graph_maps.h"
+#include "graph/graph_sites.h"
+
+static void heap_cut(struct process *p, uint32_t slot, uint64_t address)
+{
+    table_cut(&p->heap, slot);
+    if (graph_unlikely(p->starts != NULL))
+        starts_remove(p->starts, address);
+}
+
+/* A block that is in no table any more ends. */
+static void heap_end(struct graph *g, struct process *p, uint32_t place, const struct block *b)
+{
+    p->live_blocks--;
+    p->live_bytes -= b->size;
+    if (graph_likely(!(b->flags & BLOCK_CLONE))) {
+        struct site *s = &g->sites[b->site];
+        s->live_blocks--;
+        g->totals.live_blocks--;
+        site_shrink(g, s, !p->ended, b->size);
+        custody_ended(g, place, b);
+    }
+    pool_give(&g->pool, place);
+}
+
+/* What lived at an address that was given out again: dropped where nobody saw. */
+static void heap_unseen(struct graph *g, struct process *p, const struct event *e, uint32_t slot, uint32_t place)
+{
+    const struct block *b = pool_at(&g->pool, place);
+    fact_unseen(g, e, b);
+    g->totals.unseen_drops++;
+    heap_cut(p, slot, b->address);
+    heap_end(g, p, place, b);
+}
+
+static void heap_make(struct graph *g, struct process *p, struct thread *t, const struct event *e,
+                      uint32_t slot, unsigned family, uint32_t stack)
+{
+    uint32_t site = site_of_stack(g, stack), place = pool_take(&g->pool);
+    struct block *b = pool_at(&g->pool, place);
+    struct site *s = &g->sites[site];
+    *b = (struct block){ .address = e->address, .size = e->size, .born_ns = e->ns, .id = g->next_block_id++,
+                         .family = family, .site = site, .maker = t->place };
+    heap_put(p, slot, e->address, place);
+    t->last_new = b->id;
+    t->made.blocks++;
+    t->made.bytes += e->size;
+    p->allocations++;
+    p->live_blocks++;
+    p->live_bytes += e->size;
+    s->allocations++;
+    s->bytes += e->size;
+    s->live_blocks++;
+    g->totals.allocations++;
+    g->totals.bytes_allocated += e->size;
+    g->totals.live_blocks++;
+    site_grow(g, s, !p->ended, e->size, e->ns);
+    custody_made(g, t, place, b);
+    fact_block(g, FACT_NEW, e, b, NULL);
+}
+
+bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    uint32_t place, slot = heap_find(g, p, e->address, &place);
+    if (graph_unlikely(place)) {
+        if (may_wait(g, p, t))
+            return false;
+        heap_unseen(g, p, e, slot, place);
+        slot = heap_find(g, p, e->address, &place);
+    }
+    heap_make(g, p, t, e, slot, e->family, e->stack);
+    return true;
+}
+
+static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, const struct block *b)
+{
+    g->totals.frees++;
+    t->dropped.blocks++;
+    t->dropped.bytes += b->size;
+    if (b->maker == t->place) {
+        if (t->last_new == b->id) {
+            g->totals.temporary++;
+            g->sites[b->site].temporary++;
+        }
+    } else if (b->maker && t->place) {
+        handoff_count(g, thread_at(g, b->maker), t, g->sites[b->site].stack, e->stack, b->size,
+                      e->ns > b->born_ns ? e->ns - b->born_ns : 0);
+    }
+}
+
+/* A block that is in no table is dropped by t. */
+static void heap_drop_block(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place)
+{
+    const struct block *b = pool_at(&g->pool, place);
+    custody_receive(g, p, t, e, place, b, false);
+    if (graph_likely(!(b->flags & BLOCK_CLONE)))
+        heap_count_drop(g, t, e, b);
+    fact_block(g, FACT_DROP, e, b, NULL);
+    heap_end(g, p, place, b);
+}
+
+void heap_drop(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    uint32_t place, slot = heap_find(g, p, e->address, &place);
+    if (graph_unlikely(!place)) {
+        g->totals.unknown_drops++;
+        fact_unknown(g, e);
+        return;
+    }
+    heap_cut(p, slot, e->address);
+    heap_drop_block(g, p, t, e, place);
+}
+
+/* Gives up the block at an address, if there is one, until the realloc ends. */
+static void heap_park(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint64_t address)
+{
+    uint32_t place, slot = heap_find(g, p, address, &place);
+    t->pending = (struct pending){ .open = true, .address = address, .block = place, .stack = e->stack };
+    if (!place)
+        return;
+    struct block *b = pool_at(&g->pool, place);
+    custody_receive(g, p, t, e, place, b, true);
+    t->pending.size = b->size;
+    b->flags |= BLOCK_PARKED;
+    heap_cut(p, slot, address);
+}
+
+/* The realloc failed, or was cut short by the end of the process. */
+static void heap_unpark(struct graph *g, struct process *p, const struct event *e, uint32_t place)
+{
+    struct block *b = pool_at(&g->pool, place);
+    uint32_t other, slot = heap_find(g, p, b->address, &other);
+    b->flags &= ~BLOCK_PARKED;
+    if (!other) {
+        heap_put(p, slot, b->address, place);
+        return;
+    }
+    fact_unseen(g, e, b);   /* its place was given out: it cannot be there */
+    g->totals.unseen_drops++;
+    heap_end(g, p, place, b);
+}
+
+void pending_drop(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    struct pending q = t->pending;
+    t->pending.open = false;
+    if (!q.open || !q.block)
+        return;
+    struct event by_thread = *e;
+    by_thread.thread = t->serial;
+    by_thread.stack = q.stack;
+    by_thread.family = q.map ? WIRE_MREMAP : WIRE_REALLOC;
+    if (q.map)
+        maps_drop_parked(g, p, t, &by_thread, q.block);
+    else
+        heap_drop_block(g, p, t, &by_thread, q.block);
+}
+
+void pending_restore(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    struct pending q = t->pending;
+    t->pending.open = false;
+    if (!q.open || !q.block)
+        return;
+    if (q.map)
+        maps_put(g, p, t, e, q.block);
+    else
+        heap_unpark(g, p, e, q.block);
+}
+
+void heap_realloc_begin(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    pending_drop(g, p, t, e);
+    if (t->place)
+        heap_park(g, p, t, e, e->address);
+}
+
+static void heap_relocate(struct graph *g, struct process *p, const struct event *e, uint32_t slot, struct pending q)
+{
+    struct block *b = pool_at(&g->pool, q.block);
+    uint64_t old_size = b->size, old_address = b->address;
+    b->flags &= ~BLOCK_PARKED;
+    b->address = e->address;
+    b->size = e->size;
+    heap_put(p, slot, e->address, q.block);
+    p->live_bytes += e->size - old_size;
+    if (!(b->flags & BLOCK_CLONE)) {
+        struct site *s = &g->sites[b->site];
+        g->totals.reallocations++;
+        if (e->size > old_size) {
+            s->bytes += e->size - old_size;
+            g->totals.bytes_allocated += e->size - old_size;
+            site_grow(g, s, !p->ended, e->size - old_size, e->ns);
+        } else {
+            site_shrink(g, s, !p->ended, old_size - e->size);
+        }
+        custody_resized(g, q.block, b, e->size - old_size);
+    }
+    fact_relocated(g, e, b, old_address, old_size, e->stack ? e->stack : q.stack);
+}
+
+bool heap_realloc_end(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    bool mine = t->pending.open && !t->pending.map && t->pending.address == e->extra[0];
+    uint32_t there, slot;
+    if (e->address && (mine || e->address != e->extra[0])) {
+        slot = heap_find(g, p, e->address, &there);
+        if (there && may_wait(g, p, t))
+            return false;
+        if (there)
+            heap_unseen(g, p, e, slot, there);
+    }
+    if (!mine) {   /* its beginning was lost */
+        pending_drop(g, p, t, e);
+        heap_park(g, p, t, e, e->extra[0]);
+    }
+    struct pending q = t->pending;
+    t->pending.open = false;
+    if (!e->address) {
+        if (q.block)
+            heap_unpark(g, p, e, q.block);
+        return true;
+    }
+    slot = heap_find(g, p, e->address, &there);
+    if (q.block)
+        heap_relocate(g, p, e, slot, q);
+    else
+        heap_make(g, p, t, e, slot, WIRE_REALLOC, e->stack ? e->stack : q.stack);
+    return true;
+}

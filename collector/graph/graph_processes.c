@@ -1,0 +1,321 @@
+/*
+ * collector/graph/graph_processes.c - see graph_processes.h.
+ */
+#include "graph/graph_processes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_custody.h"
+#include "graph/graph_facts.h"
+#include "graph/graph_forks.h"
+#include "graph/graph_heap.h"
+#include "graph/graph_maps.h"
+#include "graph/graph_sites.h"
+#include "graph/graph_threads.h"
+
+struct process *process_find_slow(struct graph *g, uint32_t serial, uint64_t ns)
+{
+    uint32_t place = serial ? dict_get(&g->process_of, serial) : 0;
+    if (serial && !place && g->n_processes < PROCESSES_MAX) {
+        struct process *p = xcalloc(1, sizeof *p);
+        p->place = place = (uint32_t)g->n_processes;
+        p->serial = serial;
+        p->started_ns = ns;
+        p->images = 1;
+        p->maps.seed = (uint32_t)((uintptr_t)p >> 4);   /* no stream can know the treap's shape */
+        g->processes = xgrow(g->processes, &g->processes_capacity, g->n_processes + 1, sizeof *g->processes);
+        g->processes[g->n_processes++] = p;
+        dict_set(&g->process_of, serial, place);
+    }
+    g->last_process = process_at(g, place);
+    return g->last_process;
+}
+
+void process_free(struct graph *g, struct process *p)
+{
+    forks_release(g, p);
+    free(p->exe);
+    free(p->command);
+    free(p->leaving);
+    table_clear(&p->heap);
+    ranges_clear(&p->maps);
+    starts_free(p->starts);
+    dict_clear(&p->pthreads);
+    free(p);
+}
+
+/* ---- blocks of an image that is no more ------------------------------------ */
+
+/* One block of an image that exec replaced. */
+static void image_block(struct graph *g, struct process *p, uint32_t place)
+{
+    const struct block *b = pool_at(&g->pool, place);
+    if (b->flags & BLOCK_MAP) {
+        maps_count(g, p, b, 0 - b->size);
+    } else if (!(b->flags & BLOCK_CLONE)) {
+        struct site *s = &g->sites[b->site];
+        s->live_blocks--;
+        g->totals.live_blocks--;
+        site_shrink(g, s, !p->ended, b->size);
+        g->totals.exec_blocks++;
+        g->totals.exec_bytes += b->size;
+        custody_ended(g, place, b);
+    }
+    pool_give(&g->pool, place);
+}
+
+static void image_ends(struct graph *g, struct process *p)
+{
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
+        struct pending *q = &thread_at(g, at)->pending;
+        if (q->open && q->block)
+            image_block(g, p, q->block);
+        q->open = false;
+    }
+    for (uint32_t i = 0; i < p->heap.capacity; i++)
+        if (p->heap.slots[i])
+            image_block(g, p, (uint32_t)(p->heap.slots[i] >> 32));
+    for (uint32_t i = 1; i < p->maps.next; i++)
+        if (p->maps.nodes[i].block)
+            image_block(g, p, p->maps.nodes[i].block);
+    table_clear(&p->heap);
+    ranges_clear(&p->maps);
+    starts_free(p->starts);
+    p->starts = NULL;
+    forks_release(g, p);
+    p->live_blocks = p->live_bytes = 0;
+    g->ended_blocks -= p->ended_kept;
+    p->ended_kept = 0;
+}
+
+/* ---- blocks of a process that is no more ------------------------------------ */
+
+/* A block of a process that ends: stays live, runs no more. False: a clone, which goes. */
+static bool end_block(struct graph *g, struct process *p, uint32_t place)
+{
+    const struct block *b = pool_at(&g->pool, place);
+    if (b->flags & BLOCK_CLONE) {
+        if (!(b->flags & BLOCK_MAP)) {
+            p->live_blocks--;
+            p->live_bytes -= b->size;
+        }
+        pool_give(&g->pool, place);
+        return false;
+    }
+    if (b->flags & BLOCK_MAP)
+        g->mapped_running -= b->size;
+    else
+        site_stop_running(g, &g->sites[b->site], b->size);
+    return true;
+}
+
+static void end_table(struct graph *g, struct process *p)
+{
+    struct table old = p->heap;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < old.capacity; i++) {
+        if (!old.slots[i])
+            continue;
+        if (end_block(g, p, (uint32_t)(old.slots[i] >> 32)))
+            kept++;
+        else
+            old.slots[i] = 0;
+    }
+    p->heap = (struct table){ 0 };
+    while (3 * (uint64_t)p->heap.capacity < 4 * ((uint64_t)kept + 1) && kept)
+        table_grow(&p->heap);
+    for (uint32_t i = 0; i < old.capacity; i++) {
+        if (!old.slots[i])
+            continue;
+        uint32_t to = table_home(&p->heap, (uint32_t)old.slots[i]);
+        while (p->heap.slots[to])
+            to = table_after(&p->heap, to);
+        p->heap.slots[to] = old.slots[i];
+        p->heap.used++;
+    }
+    table_clear(&old);
+}
+
+static void end_maps(struct graph *g, struct process *p)
+{
+    for (uint32_t i = 1; i < p->maps.next; i++)
+        if (p->maps.nodes[i].block && !end_block(g, p, p->maps.nodes[i].block))
+            ranges_remove(&p->maps, i);
+}
+
+/* Lets go of what the process that ended first kept. */
+static void ended_forget(struct graph *g, struct process *p)
+{
+    for (uint32_t i = 0; i < p->heap.capacity; i++)
+        if (p->heap.slots[i])
+            pool_give(&g->pool, (uint32_t)(p->heap.slots[i] >> 32));
+    for (uint32_t i = 1; i < p->maps.next; i++)
+        if (p->maps.nodes[i].block)
+            pool_give(&g->pool, p->maps.nodes[i].block);
+    table_clear(&p->heap);
+    ranges_clear(&p->maps);
+    g->ended_blocks -= p->ended_kept;
+    p->ended_kept = 0;
+}
+
+static void ended_keep(struct graph *g, struct process *p)
+{
+    p->ended_kept = (uint64_t)p->heap.used + p->maps.used;
+    g->ended_blocks += p->ended_kept;
+    g->ended_processes = xgrow(g->ended_processes, &g->ended_capacity, g->n_ended + 1, sizeof *g->ended_processes);
+    g->ended_processes[g->n_ended++] = p->place;
+    while (g->ended_blocks > ENDED_BLOCKS_MAX && g->ended_oldest + 1 < g->n_ended) {
+        struct process *oldest = process_at(g, g->ended_processes[g->ended_oldest++]);
+        if (oldest->ended_kept && oldest != p)
+            ended_forget(g, oldest);
+    }
+}
+
+static void process_ends(struct graph *g, struct process *p, const struct event *e)
+{
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
+        pending_restore(g, p, thread_at(g, at), e);
+    threads_end_all(g, p, e->ns, 0);
+    if (p->inherit)
+        for (uint32_t i = 0; i < p->inherit->frozen->n_heap; i++)
+            if (!(p->inherit->touched[i / 8] & 1u << i % 8)) {
+                p->live_blocks--;
+                p->live_bytes -= p->inherit->frozen->blocks[i].size;
+            }
+    forks_release(g, p);
+    end_table(g, p);
+    end_maps(g, p);
+    starts_free(p->starts);
+    p->starts = NULL;
+    dict_clear(&p->pthreads);
+    free(p->leaving);
+    p->leaving = NULL;
+    p->n_leaving = p->leaving_capacity = 0;
+    p->ended = true;
+    p->ended_ns = e->ns;
+    ended_keep(g, p);
+}
+
+/* ---- events ------------------------------------------------------------------ */
+
+/* exe \0 argument \0 argument \0 … */
+static void process_text(struct process *p, const struct event *e)
+{
+    if (!e->text || !e->text_bytes)
+        return;
+    size_t bytes = e->text_bytes < TEXT_KEPT_MAX ? e->text_bytes : TEXT_KEPT_MAX, exe = strnlen(e->text, bytes);
+    free(p->exe);
+    free(p->command);
+    p->exe = xstrndup(e->text, exe);
+    size_t from = exe < bytes ? exe + 1 : exe, n = bytes - from;
+    p->command = xmalloc(n + 1);
+    memcpy(p->command, e->text + from, n);
+    while (n && !p->command[n - 1])
+        n--;
+    p->command[n] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if (!p->command[i])
+            p->command[i] = ' ';
+}
+
+static void image_starts(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    image_ends(g, p);
+    threads_end_all(g, p, e->ns, t->serial);
+    dict_clear(&p->pthreads);
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
+        thread_at(g, at)->pthread_known = false;
+        thread_at(g, at)->next_same_pthread = 0;
+    }
+    p->images++;
+    p->execing = false;
+    p->ended = p->exit_seen = p->exit_known = false;
+    p->ended_ns = 0;
+    p->first_thread = t->place;
+    p->threaded = false;
+    if (!t->place)
+        return;
+    t->exited = t->ended = t->detached = false;
+    t->name[0] = '\0';
+    t->ended_ns = 0;
+    t->arg.id = t->result.id = 0;
+}
+
+void processes_start(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    uint32_t parent = (uint32_t)e->address;
+    fact_life(g, FACT_PROCESS, e, "start", t->serial);
+    if (!p->place)
+        return;
+    if (p->started)
+        image_starts(g, p, t, e);
+    p->pid = (uint32_t)e->extra[0];
+    p->ppid = (uint32_t)e->extra[1];
+    p->execing = false;
+    process_text(p, e);
+    if (!p->started) {
+        p->parent = parent == p->serial ? 0 : parent;
+        if (e->family == WIRE_BORN_FORK && p->parent)
+            forks_claim(g, p, p->parent, t);
+    }
+    p->started = true;
+    if (t->place) {
+        t->started = true;
+        t->tid = t->tid ? t->tid : p->pid;
+        p->first_thread = t->place;
+    }
+}
+
+void processes_fork(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    forks_freeze(g, p, t, e);
+}
+
+void processes_forked(struct graph *g, struct process *p, struct thread *t, const struct event *e)
+{
+    forks_forked(g, p, t, e->address);
+    if (e->address != (uint64_t)-1)
+        fact_life(g, FACT_PROCESS, e, "fork", 0);
+}
+
+void processes_exec(struct graph *g, struct process *p, const struct event *e)
+{
+    fact_life(g, FACT_PROCESS, e, "exec", 0);
+    if (e->extra[0] == p->pid)
+        p->execing = true;
+}
+
+void processes_exec_failed(struct graph *g, struct process *p, const struct event *e)
+{
+    fact_life(g, FACT_PROCESS, e, "exec-failed", 0);
+    if (e->extra[0] == p->pid)
+        p->execing = false;
+}
+
+void processes_exit(struct graph *g, struct process *p, const struct event *e)
+{
+    fact_life(g, FACT_PROCESS, e, "exit", 0);
+    p->exit_seen = true;
+    p->exit_code = (int)(e->address & 0xff);
+}
+
+void processes_gone(struct graph *g, struct process *p, const struct event *e)
+{
+    fact_life(g, FACT_PROCESS, e, "gone", 0);
+    if (!p->place)
+        return;
+    if (e->extra[0] == 1) {
+        p->exit_known = true;
+        p->wait_status = (int)(uint32_t)e->extra[1];
+    } else if (p->exit_seen && !p->exit_known) {
+        p->exit_known = true;
+        p->wait_status = p->exit_code << 8;
+    }
+    if (p->ended)
+        return;
+    if (p->execing)   /* into an image that is not traced */
+        image_ends(g, p);
+    process_ends(g, p, e);
+}

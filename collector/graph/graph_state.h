@@ -1,0 +1,199 @@
+/*
+ * collector/graph/graph_state.h - what the fold keeps: private to the files
+ * of collector/graph/.
+ *
+ * Run by one thread at a time. Nodes (threads, processes) are reached by
+ * their place in an array, blocks by their place in the pool; serials from
+ * the stream are only ever keys. Place 0 is nobody: the thread of events that
+ * no thread made, the process of events that name none; its serial is 0.
+ *
+ * Live and running. A block is live until its drop, or the exec that replaces
+ * its image; at the end of its process it stays live (what was still live at
+ * the end is what users ask for) but no longer uses memory. So `live` sums
+ * count both, `running` sums only processes that have not ended, and peaks
+ * are peaks of `running`.
+ *
+ * Invariants (heap; clones outside of all of them):
+ *   allocations == frees + unseen heap drops + live_blocks + exec_blocks
+ *   live_* == sum over sites of live_*; running_bytes likewise
+ *   peak_bytes == sum over sites of site_peak()
+ *   sum over threads of owns == live blocks with an owner that is a thread
+ */
+#ifndef OWNSCOPE_GRAPH_STATE_H
+#define OWNSCOPE_GRAPH_STATE_H
+
+#include "graph/dict.h"
+#include "graph/graph.h"
+#include "graph/graph_blocks.h"
+#include "graph/graph_ranges.h"
+#include "graph/graph_starts.h"
+#include "graph/view.h"
+
+#define graph_likely(x) __builtin_expect(!!(x), 1)
+#define graph_unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Bounds on what a stream can make the graph keep. Past them, what comes is
+ * folded into nobody (threads, processes), or into rows without stacks. */
+enum {
+    THREADS_MAX = 1 << 20,
+    PROCESSES_MAX = 1 << 18,
+    HANDOFFS_MAX = 1 << 20,
+    MOVES_MAX = 1 << 20,
+    FROZEN_MAX = 64,                /* forks whose child has not come yet */
+    FROZEN_BLOCKS_MAX = 4 << 20,    /* blocks in them, besides the newest */
+    ENDED_BLOCKS_MAX = 4 << 20,     /* blocks kept by address of ended processes */
+    TEXT_KEPT_MAX = 4096,
+    REPAIR_WINDOW_NS = 1000
+};
+
+enum move_by { MOVE_TAKEN, MOVE_THREAD_ARG, MOVE_JOINED, MOVE_OUTLIVED, MOVE_REALLOC };
+enum owned_by { OWNED_NEW, OWNED_TAKEN, OWNED_THREAD_ARG, OWNED_JOINED, OWNED_OUTLIVED };
+
+struct site {
+    uint32_t stack;
+    uint64_t epoch;          /* of `peak`: the graph's peak_epoch at its capture */
+    uint64_t allocations, bytes;
+    uint64_t live_blocks, live_bytes;
+    uint64_t running_bytes;
+    uint64_t peak_bytes;     /* running_bytes at the peak, if epoch is the graph's */
+    uint64_t temporary;
+};
+
+/* A realloc between its two halves. */
+struct pending {
+    uint64_t address, size;  /* the old place */
+    uint32_t block;          /* 0: nothing known lived there */
+    uint32_t stack;
+    bool open, map;
+};
+
+/* A block by place and id: the id tells when the place has another one. */
+struct held_block { uint32_t block; uint64_t id; };
+
+struct thread {
+    uint32_t place, serial, process;    /* process: place */
+    uint32_t tid, creator, joined_by;   /* serials */
+    char name[16];
+    uint64_t pthread;
+    uint64_t born_ns, exit_ns, gone_ns, ended_ns;
+    bool exited, ended, detached, failed, started;
+    bool tracked;            /* `owned` is complete: all threads but the first of a process */
+    bool leaving;            /* gone without an exit: see threads_alive */
+    bool parked;             /* repair.c holds its events */
+    bool pthread_known;
+    struct view_count made, dropped, owns;
+    uint64_t last_new;       /* id of the newest block it made */
+    struct pending pending;
+    struct held_block arg;   /* thread-arg; id 0: none */
+    uint64_t arg_ns;
+    bool arg_open;           /* the borrow has not ended */
+    struct held_block result;/* block that its exit value points into */
+    uint32_t *owned;         /* places of blocks it owned once (graph_custody.c) */
+    size_t n_owned, owned_capacity;
+    uint32_t next_in_process, next_same_pthread;
+};
+
+struct frozen;               /* graph_forks.h */
+struct inherit;
+
+struct process {
+    uint32_t place, serial, parent, pid, ppid;
+    char *exe, *command;
+    uint64_t started_ns, ended_ns;
+    bool started, ended;
+    bool threaded;           /* more than one thread was seen */
+    bool execing;            /* an exec that has not failed, and no new image has spoken */
+    bool exit_known, exit_seen;
+    int wait_status, exit_code;
+    uint32_t images;
+    uint32_t first_thread;   /* place; 0 none yet */
+    uint32_t threads;        /* list of places through next_in_process */
+    uint32_t *leaving;       /* threads gone without an exit, while not proven alive */
+    size_t n_leaving, leaving_capacity;
+    struct table heap;
+    struct ranges maps;
+    struct starts *starts;   /* NULL until asked for */
+    struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
+    struct dict pthreads;    /* pthread_t -> place of the newest thread */
+    uint64_t ended_kept;     /* its share of the graph's ended_blocks */
+    uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs */
+};
+
+struct parked {
+    struct event e;
+    uint64_t number;
+    char *text;              /* own copy; or NULL */
+};
+
+struct graph {
+    const struct code *code;
+    graph_observer observe;
+    void *observe_context;
+
+    uint64_t events, now_ns;
+    uint64_t number;         /* of the event being applied */
+    uint64_t next_block_id;
+
+    struct pool pool;
+    struct thread **threads;     size_t n_threads, threads_capacity;
+    struct process **processes;  size_t n_processes, processes_capacity;
+    struct dict thread_of, process_of;       /* serial -> place */
+    struct thread *last_thread;              /* the newest found: the next event's, mostly */
+    struct process *last_process;            /* while an event is applied: its process */
+
+    struct site *sites;          size_t n_sites, sites_capacity;   /* place 0 unused */
+    struct dict site_of;                     /* stack + 1 -> place */
+    uint32_t last_stack, last_site;
+    uint64_t peak_epoch;
+    uint64_t running_bytes;
+    uint64_t mapped_running;
+
+    struct view_handoff *handoffs; size_t n_handoffs, handoffs_capacity;  /* from, to: serials */
+    uint32_t *handoff_slots; uint32_t handoff_mask;
+
+    struct view_move *moves; size_t n_moves, moves_capacity;
+    struct dict move_of;                     /* key -> row + 1 */
+
+    struct frozen *frozen_first, *frozen_last;   /* forks whose child has not come yet */
+    size_t n_frozen; uint64_t frozen_blocks;
+    uint32_t *ended_processes; size_t n_ended, ended_capacity, ended_oldest;
+    uint64_t ended_blocks;
+
+    struct parked *parked;       size_t n_parked, parked_capacity;
+    bool forced;             /* the event being applied must not be parked */
+
+    uint64_t by_fact[FACT_TYPES];
+    uint64_t moves_by[5];
+    uint64_t lost[8];
+    struct view_totals totals;
+};
+
+static inline bool family_maps(unsigned family)
+{
+    return family == WIRE_MMAP_ANON || family == WIRE_MMAP_FILE || family == WIRE_MREMAP || family == WIRE_MUNMAP;
+}
+
+static inline struct thread *thread_at(const struct graph *g, uint32_t place) { return g->threads[place]; }
+static inline struct process *process_at(const struct graph *g, uint32_t place) { return g->processes[place]; }
+
+static inline uint32_t block_owner(const struct graph *g, uint32_t place, const struct block *b)
+{
+    if (graph_likely(!(b->flags & BLOCK_NOTED)))
+        return b->maker;
+    return g->pool.notes[dict_get(&g->pool.note_of, place)].owner;
+}
+
+/* A block that counts: in totals, sites and what threads own. */
+static inline bool block_counts(const struct block *b) { return !(b->flags & (BLOCK_MAP | BLOCK_CLONE)); }
+
+/* Whether an event that finds its address taken may wait for the release. */
+static inline bool may_wait(const struct graph *g, const struct process *p, const struct thread *t)
+{
+    return p->threaded && t->place && !g->forced;
+}
+
+/* graph.c: folds one event in its turn. False: it waits for another thread's
+ * release (repair.c), and nothing was changed. */
+bool graph_apply(struct graph *g, const struct event *e);
+
+#endif

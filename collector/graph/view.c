@@ -1,0 +1,218 @@
+/*
+ * collector/graph/view.c - copies what the graph knows into a view; see
+ * view.h. Run by the graph's thread; what it makes holds no pointer into the
+ * graph or its code tables.
+ *
+ * Order: sites by first use, threads, processes and blocks by id, hand-offs
+ * by first use. The code that these use is copied by view_code.c.
+ */
+#include "graph/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_forks.h"
+#include "graph/graph_sites.h"
+#include "graph/graph_state.h"
+#include "graph/view_code.h"
+
+static void view_sites(const struct graph *g, struct view *v)
+{
+    v->sites = xcalloc(g->n_sites + 1, sizeof *v->sites);
+    for (size_t i = 1; i < g->n_sites; i++) {
+        const struct site *s = &g->sites[i];
+        if (!s->allocations)
+            continue;
+        v->sites[v->n_sites++] = (struct view_site){
+            .stack = s->stack, .allocations = s->allocations, .bytes = s->bytes,
+            .live_blocks = s->live_blocks, .live_bytes = s->live_bytes,
+            .peak_bytes = site_peak(g, s), .temporary = s->temporary };
+    }
+}
+
+static int compare_threads(const void *a, const void *b)
+{
+    uint32_t x = ((const struct view_thread *)a)->id, y = ((const struct view_thread *)b)->id;
+    return (x > y) - (x < y);
+}
+
+static void view_threads(const struct graph *g, struct view *v)
+{
+    v->threads = xcalloc(g->n_threads, sizeof *v->threads);
+    for (size_t i = 1; i < g->n_threads; i++) {
+        const struct thread *t = g->threads[i];
+        if (t->failed)
+            continue;
+        struct view_thread *to = &v->threads[v->n_threads++];
+        *to = (struct view_thread){
+            .id = t->serial, .process = process_at(g, t->process)->serial, .tid = t->tid,
+            .creator = t->creator, .joined_by = t->joined_by, .born_ns = t->born_ns,
+            .ended_ns = t->ended ? t->ended_ns : 0, .ended = t->ended, .detached = t->detached,
+            .made = t->made, .dropped = t->dropped, .owns = t->owns };
+        memcpy(to->name, t->name, sizeof to->name);
+    }
+    qsort(v->threads, v->n_threads, sizeof *v->threads, compare_threads);
+}
+
+static int compare_processes(const void *a, const void *b)
+{
+    uint32_t x = ((const struct view_process *)a)->id, y = ((const struct view_process *)b)->id;
+    return (x > y) - (x < y);
+}
+
+static void view_processes(const struct graph *g, struct view *v)
+{
+    v->processes = xcalloc(g->n_processes, sizeof *v->processes);
+    for (size_t i = 1; i < g->n_processes; i++) {
+        const struct process *p = g->processes[i];
+        v->processes[v->n_processes++] = (struct view_process){
+            .id = p->serial, .parent = p->parent, .pid = p->pid, .ppid = p->ppid,
+            .exe = xstrdup(p->exe ? p->exe : ""), .command = xstrdup(p->command ? p->command : ""),
+            .started_ns = p->started_ns, .ended_ns = p->ended ? p->ended_ns : 0, .ended = p->ended,
+            .untraced_image = p->execing, .exit_known = p->exit_known, .wait_status = p->wait_status, .images = p->images,
+            .live_blocks = p->live_blocks, .live_bytes = p->live_bytes, .allocations = p->allocations };
+    }
+    qsort(v->processes, v->n_processes, sizeof *v->processes, compare_processes);
+}
+
+static void view_handoffs(const struct graph *g, struct view *v)
+{
+    v->handoffs = xcalloc(g->n_handoffs + 1, sizeof *v->handoffs);
+    v->n_handoffs = g->n_handoffs;
+    if (g->n_handoffs)
+        memcpy(v->handoffs, g->handoffs, g->n_handoffs * sizeof *v->handoffs);
+}
+
+static void view_moves(const struct graph *g, struct view *v)
+{
+    v->moves = xcalloc(g->n_moves + 1, sizeof *v->moves);
+    v->n_moves = g->n_moves;
+    if (g->n_moves)
+        memcpy(v->moves, g->moves, g->n_moves * sizeof *v->moves);
+}
+
+/* ---- blocks ------------------------------------------------------------------ */
+
+/* For each block that a thread borrows now: the thread that was last to get it. */
+static struct dict borrowers(const struct graph *g)
+{
+    struct dict d = { 0 };
+    for (size_t i = 1; i < g->n_threads; i++) {
+        const struct thread *t = g->threads[i];
+        if (!t->arg.id || !t->arg_open || pool_at(&g->pool, t->arg.block)->id != t->arg.id)
+            continue;
+        uint32_t other = dict_get(&d, t->arg.id);
+        if (!other || g->threads[other]->arg_ns <= t->arg_ns)
+            dict_set(&d, t->arg.id, t->place);
+    }
+    return d;
+}
+
+struct block_copy { struct view *v; size_t capacity; struct dict borrowers; };
+
+static struct view_block *block_copy(const struct graph *g, struct block_copy *c, const struct process *p, const struct block *b)
+{
+    static const char *const made = "new";
+    c->v->blocks = xgrow(c->v->blocks, &c->capacity, c->v->n_blocks + 1, sizeof *c->v->blocks);
+    struct view_block *to = &c->v->blocks[c->v->n_blocks++];
+    const struct thread *maker = thread_at(g, b->maker), *borrower = thread_at(g, dict_get(&c->borrowers, b->id));
+    *to = (struct view_block){
+        .id = b->id, .address = b->address, .size = b->size, .born_ns = b->born_ns, .process = p->serial,
+        .thread = maker->serial, .owner = maker->serial, .owned_since_ns = b->born_ns, .owned_by = made,
+        .borrower = borrower->serial, .borrowed_ns = borrower->arg_ns,
+        .stack = g->sites[b->site].stack, .family = b->family };
+    return to;
+}
+
+static void block_copy_pool(const struct graph *g, struct block_copy *c, const struct process *p, uint32_t place)
+{
+    static const char *const names[] = { "new", "taken", "thread-arg", "joined", "outlived" };
+    const struct block *b = pool_at(&g->pool, place);
+    struct view_block *to = block_copy(g, c, p, b);
+    if (!(b->flags & BLOCK_NOTED))
+        return;
+    const struct note *note = &g->pool.notes[dict_get(&g->pool.note_of, place)];
+    to->owner = thread_at(g, note->owner)->serial;
+    to->owned_since_ns = note->owned_since_ns;
+    to->owned_by = names[note->owned_by];
+    to->cloned_from = note->cloned_from;
+}
+
+static void view_blocks_of(struct graph *g, struct block_copy *c, const struct process *p)
+{
+    for (uint32_t i = 0; i < p->heap.capacity; i++)
+        if (p->heap.slots[i])
+            block_copy_pool(g, c, p, (uint32_t)(p->heap.slots[i] >> 32));
+    for (uint32_t i = 1; i < p->maps.next; i++)
+        if (p->maps.nodes[i].block)
+            block_copy_pool(g, c, p, p->maps.nodes[i].block);
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
+        if (thread_at(g, at)->pending.open && thread_at(g, at)->pending.block)
+            block_copy_pool(g, c, p, thread_at(g, at)->pending.block);
+    struct block clone;
+    uint64_t from;
+    for (uint32_t i = 0; p->inherit && i < p->inherit->frozen->n; i++)
+        if (forks_clone(g, p, i, &clone, &from))
+            block_copy(g, c, p, &clone)->cloned_from = from;
+}
+
+static int compare_blocks(const void *a, const void *b)
+{
+    uint64_t x = ((const struct view_block *)a)->id, y = ((const struct view_block *)b)->id;
+    return (x > y) - (x < y);
+}
+
+static void view_blocks(struct graph *g, struct view *v)
+{
+    struct block_copy c = { .v = v, .borrowers = borrowers(g) };
+    for (size_t i = 0; i < g->n_processes; i++)
+        view_blocks_of(g, &c, g->processes[i]);
+    dict_clear(&c.borrowers);
+    if (v->n_blocks)
+        qsort(v->blocks, v->n_blocks, sizeof *v->blocks, compare_blocks);
+}
+
+/* ---- the whole --------------------------------------------------------------- */
+
+struct view *graph_view_make(struct graph *g, const struct code *code, unsigned flags)
+{
+    struct view *v = xcalloc(1, sizeof *v);
+    v->at_ns = g->now_ns;
+    v->events = g->events;
+    v->totals = g->totals;
+    memcpy(v->by_fact, g->by_fact, sizeof v->by_fact);
+    memcpy(v->moves_by, g->moves_by, sizeof v->moves_by);
+    memcpy(v->lost, g->lost, sizeof v->lost);
+    view_sites(g, v);
+    view_threads(g, v);
+    view_handoffs(g, v);
+    view_moves(g, v);
+    view_processes(g, v);
+    if (flags & VIEW_BLOCKS)
+        view_blocks(g, v);
+    view_code_copy(v, code);
+    return v;
+}
+
+void view_free(struct view *v)
+{
+    if (!v)
+        return;
+    for (size_t i = 0; i < v->n_processes; i++) {
+        free(v->processes[i].exe);
+        free(v->processes[i].command);
+    }
+    for (size_t i = 0; i < v->n_modules; i++)
+        free(v->modules[i].path);
+    free(v->sites);
+    free(v->threads);
+    free(v->handoffs);
+    free(v->moves);
+    free(v->processes);
+    free(v->blocks);
+    free(v->modules);
+    free(v->frames);
+    free(v->stacks);
+    free(v);
+}

@@ -1,0 +1,85 @@
+/*
+ * collector/serve/address.c - bind and connect for Unix sockets.
+ */
+#include "serve/address.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Fills the address. 0 or -errno; *dir is a descriptor to close afterwards, or -1. */
+static int address_fill(struct sockaddr_un *a, const char *path, int *dir)
+{
+    *dir = -1;
+    memset(a, 0, sizeof *a);
+    a->sun_family = AF_UNIX;
+    if (strlen(path) < sizeof a->sun_path) {
+        strcpy(a->sun_path, path);
+        return 0;
+    }
+    char folder[4096];
+    const char *name = strrchr(path, '/');
+    size_t n = name ? (size_t)(name - path) : 0;
+    if (!name || n >= sizeof folder || strlen(name) > 60)
+        return -ENAMETOOLONG;
+    memcpy(folder, path, n);
+    folder[n] = 0;
+    *dir = open(n ? folder : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*dir < 0)
+        return -errno;
+    snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d%s", *dir, name);
+    return 0;
+}
+
+static int address_use(const char *path, int (*call)(int, const struct sockaddr *, socklen_t))
+{
+    struct sockaddr_un a;
+    int dir, error = address_fill(&a, path, &dir);
+    if (error)
+        return error;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || call(fd, (const struct sockaddr *)&a, sizeof a) < 0) {
+        error = -errno;
+        if (fd >= 0)
+            close(fd);
+    }
+    if (dir >= 0)
+        close(dir);
+    return error ? error : fd;
+}
+
+int address_connect(const char *path) { return address_use(path, connect); }
+
+/* fchmod before bind decides the mode of the socket's file: no umask to change
+ * under other threads. */
+static int bind_private(int fd, const struct sockaddr *a, socklen_t bytes)
+{
+    return fchmod(fd, 0600) ? -1 : bind(fd, a, bytes);
+}
+
+int address_listen(const char *path, int backlog)
+{
+    int fd = address_use(path, bind_private);
+    if (fd == -EADDRINUSE) {
+        int peer = address_connect(path);
+        if (peer >= 0) {
+            close(peer);
+            return -EADDRINUSE;
+        }
+        struct stat st;
+        if (peer != -ECONNREFUSED || lstat(path, &st) || !S_ISSOCK(st.st_mode) || unlink(path))
+            return -EADDRINUSE;
+        fd = address_use(path, bind_private);
+    }
+    if (fd >= 0 && listen(fd, backlog)) {
+        int error = -errno;
+        close(fd);
+        unlink(path);
+        return error;
+    }
+    return fd;
+}

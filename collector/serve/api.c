@@ -1,0 +1,241 @@
+/*
+ * collector/serve/api.c - HTTP side of the API: who may ask, what was asked,
+ * how it is refused.
+ *
+ * A thread a connection (libmicrohttpd), at most API_CONNECTIONS; at most
+ * API_HEAVY of them make a document at a time, more get 503. Everything a
+ * peer sends is input: MHD bounds the head, parameters are checked here, a
+ * request's body is never read.
+ */
+#include "serve/api.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+#include "serve/address.h"
+#include "serve/api_answer.h"
+#include "serve/api_stream.h"
+
+enum { API_CONNECTIONS = 32, API_HEAVY = 4, API_TIMEOUT_S = 60, API_HEAD_BYTES = 32 * 1024,
+       API_STACK_BYTES = 8 * 1024 * 1024, API_TOP_MAX = 1000000 };
+
+struct api {
+    struct collector *collector;
+    struct MHD_Daemon *daemon;
+    char *path;
+    sem_t heavy;
+};
+
+void api_refuse(struct api_answer *a, unsigned status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&a->error, format, args) < 0)
+        a->error = NULL;
+    va_end(args);
+    a->status = status;
+}
+
+static enum MHD_Result answer_error(struct MHD_Connection *c, unsigned status, const char *text)
+{
+    json_t *words = json_string(text ? text : "?");  /* NULL: no UTF-8 */
+    json_t *o = json_pack("{s:o}", "error", words ? words : json_string("?"));
+    char *body = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    if (!body)
+        return MHD_NO;
+    struct MHD_Response *r = MHD_create_response_from_buffer(strlen(body), body, MHD_RESPMEM_MUST_FREE);
+    if (!r) {
+        free(body);
+        return MHD_NO;
+    }
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET");
+    enum MHD_Result result = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static int peer_is_allowed(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+    if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
+        return 0;
+    return peer.uid == 0 || peer.uid == geteuid();
+}
+
+/* ---- parameters ----------------------------------------------------------- */
+
+struct ask { struct query q; unsigned allowed; char *error; };
+
+static int flag_read(const char *value, bool *flag)
+{
+    *flag = strcmp(value, "1") == 0;
+    return *flag || strcmp(value, "0") == 0 ? 0 : -EINVAL;
+}
+
+static int number_read(const char *value, uint64_t *n)
+{
+    if (!*value || strspn(value, "0123456789") != strlen(value) || strlen(value) > 9)
+        return -EINVAL;
+    *n = strtoull(value, NULL, 10);
+    return *n > API_TOP_MAX ? -EINVAL : 0;
+}
+
+/* 0, or -EINVAL for a value that cannot be. Texts are checked by query_check. */
+static int parameter_set(struct query *q, unsigned bit, const char *value)
+{
+    switch (bit) {
+    case API_ID: q->id = value; return 0;
+    case API_AT: q->at = value; return 0;
+    case API_SINCE: q->since = value; return 0;
+    case API_FORMAT: q->format = value; return 0;
+    case API_TYPE: q->type = value; return 0;
+    case API_THREAD: q->thread = value; return 0;
+    case API_PROCESS: q->process = value; return 0;
+    case API_TOP: q->top_given = true; return number_read(value, &q->top);
+    case API_EVENTS: return flag_read(value, &q->events);
+    default: return flag_read(value, &q->all);
+    }
+}
+
+static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all" };
+    struct ask *a = context;
+    unsigned bit = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            bit = (1u << i) & a->allowed;
+    if (!bit)
+        a->error = xasprintf("no parameter '%.60s' here", name);
+    else if (parameter_set(&a->q, bit, value ? value : ""))
+        a->error = xasprintf("parameter '%s' cannot be '%.60s'", name, value ? value : "");
+    return a->error ? MHD_NO : MHD_YES;
+}
+
+/* ---- one request ---------------------------------------------------------- */
+
+static enum MHD_Result answer_send(struct MHD_Connection *c, struct api_answer *a)
+{
+    if (a->status && a->status != MHD_HTTP_OK) {
+        enum MHD_Result refused = answer_error(c, a->status, a->error);
+        if (a->free)
+            a->free(a->state);
+        free(a->error);
+        return refused;
+    }
+    struct MHD_Response *r = api_stream(a);
+    if (!r)
+        return answer_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "no thread or pipe to be had; ask again later");
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type ? a->type : "application/json");
+    enum MHD_Result result = MHD_queue_response(c, MHD_HTTP_OK, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+/* *context stays set while this request holds a place in `heavy`. */
+static enum MHD_Result request_answer(void *server, struct MHD_Connection *c, const char *path, const char *method,
+                                      const char *version, const char *upload, size_t *upload_bytes, void **context)
+{
+    struct api *api = server;
+    const struct api_route *route = api_routes;
+    struct api_answer answer = { 0 };
+    if (!peer_is_allowed(c))
+        return answer_error(c, MHD_HTTP_FORBIDDEN, "only the session's owner and root may ask");
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+        return answer_error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET is all there is");
+    while (route->path && strcmp(route->path, path) != 0)
+        route++;
+    if (!route->path)
+        return answer_error(c, MHD_HTTP_NOT_FOUND, "no such document; see /v1/status");
+    struct ask ask = { .allowed = route->parameters };
+    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, parameter_take, &ask);
+    if (ask.error || query_check(&ask.q, &ask.error)) {
+        enum MHD_Result refused = answer_error(c, MHD_HTTP_BAD_REQUEST, ask.error);
+        free(ask.error);
+        return refused;
+    }
+    if (!*context) {
+        if (sem_trywait(&api->heavy))
+            return answer_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "busy with other questions; ask again later");
+        *context = api;
+    }
+    route->answer(api->collector, &ask.q, &answer);
+    return answer_send(c, &answer);
+}
+
+static void request_done(void *server, struct MHD_Connection *c, void **context, enum MHD_RequestTerminationCode code)
+{
+    struct api *api = *context;
+    *context = NULL;
+    if (api)
+        sem_post(&api->heavy);
+}
+
+/* ---- start and stop ------------------------------------------------------- */
+
+static struct MHD_Daemon *daemon_start(struct api *api, int fd)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    struct MHD_Daemon *d = MHD_start_daemon(
+        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, request_answer, api,
+        MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_HEAD_BYTES,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)API_STACK_BYTES,
+        MHD_OPTION_NOTIFY_COMPLETED, request_done, api,
+        MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return d;
+}
+
+int api_start(struct api **out, struct collector *collector, const char *socket_path)
+{
+    int fd = address_listen(socket_path, API_CONNECTIONS);
+    if (fd < 0)
+        return fd;
+    struct api *api = xcalloc(1, sizeof *api);
+    api->collector = collector;
+    api->path = xstrdup(socket_path);
+    sem_init(&api->heavy, 0, API_HEAVY);
+    api->daemon = daemon_start(api, fd);
+    if (!api->daemon) {
+        close(fd);
+        unlink(socket_path);
+        sem_destroy(&api->heavy);
+        free(api->path);
+        free(api);
+        return -EAGAIN;
+    }
+    *out = api;
+    return 0;
+}
+
+void api_stop(struct api *api)
+{
+    if (!api)
+        return;
+    unlink(api->path);
+    MHD_stop_daemon(api->daemon);
+    sem_destroy(&api->heavy);
+    free(api->path);
+    free(api);
+}

@@ -1,0 +1,30 @@
+/*
+ * collector/serve/api.h - the collector's HTTP API on a Unix socket: the same
+ * documents that reading commands make of a trace file, of the live session.
+ *
+ *   GET /v1/status                        session, pid, trace, events so far
+ *   GET /v1/report?top=N                  as ownscope report --json
+ *   GET /v1/threads?top=N                 as ownscope threads --json
+ *   GET /v1/history?id=ID                 as ownscope history --json ID
+ *   GET /v1/events?top=N                  as ownscope events --json
+ *   GET /v1/export?format=json&events=1&all=1
+ *   …&at=TIME                             each but status: the state at that moment
+ *
+ * Errors are {"error":"…"} with a fitting status. Only root and the socket's
+ * owner are answered (SO_PEERCRED), everybody else gets 403.
+ *
+ * Runs in threads of its own with all signals blocked. Never blocks the ingest
+ * thread: documents are made of published views or of the trace file.
+ */
+#ifndef OWNSCOPE_API_H
+#define OWNSCOPE_API_H
+
+struct api;
+struct collector;
+
+/* Listens at socket_path (made, mode 0600). 0, or -errno. */
+int api_start(struct api **api, struct collector *collector, const char *socket_path);
+/* Ends all connections, removes the socket. NULL is fine. */
+void api_stop(struct api *api);
+
+#endif

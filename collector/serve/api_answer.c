@@ -1,0 +1,230 @@
+/*
+ * collector/serve/api_answer.c - the API's documents. What asks for now is made
+ * of a view that the ingest thread publishes; what asks for a moment, for
+ * single blocks or for events is read from the trace file after a flush, which
+ * is a reading command's own way.
+ *
+ * Runs in the threads of connections. Symbols of the live documents are shared
+ * and kept (opening debug data costs more than a document), under a lock that
+ * no writer to a socket ever holds: such answers are finished trees.
+ */
+#include "serve/api_answer.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+
+static pthread_mutex_t symbols_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct symbols *live_symbols;
+
+/* ---- finished trees ------------------------------------------------------- */
+
+static int tree_write(void *state, FILE *out)
+{
+    return json_dumpf(state, out, JSON_COMPACT) || putc('\n', out) == EOF ? -EIO : 0;
+}
+
+static void tree_free(void *state) { json_decref(state); }
+
+static void answer_tree(struct api_answer *a, json_t *doc)
+{
+    *a = (struct api_answer){ .write = tree_write, .free = tree_free, .state = doc };
+}
+
+/* ---- the trace file ------------------------------------------------------- */
+
+struct replay {
+    struct source source;
+    struct query query;
+    char *texts[7];         /* own copies of the query's: the request's are gone by then */
+    int (*run)(struct source *s, const struct query *q, doc_sink sink, void *context);
+};
+
+static void refuse_source(struct api_answer *a, int error)
+{
+    if (error == -ENOENT)
+        api_refuse(a, 404, "no such moment or mark yet");
+    else if (error == -EBADMSG)
+        api_refuse(a, 500, "the trace cannot be read: %s", query_error());
+    else
+        api_refuse(a, 500, "the trace cannot be read: %s", strerror(-error));
+}
+
+/* Everything so far is in the file, and the file is open. 0, or the refusal. */
+static int trace_of(struct collector *c, const struct query *q, enum query_need need, struct source *s, struct api_answer *a)
+{
+    int error = collector_trace_flush(c);
+    if (error) {
+        api_refuse(a, 503, "the trace cannot be flushed: %s", strerror(-error));
+        return error;
+    }
+    const char *path = collector_trace_path(c);
+    error = query_open(s, path, q, need, NULL, NULL);
+    if (error) {
+        refuse_source(a, error);
+        return error;
+    }
+    s->doc.live = true;
+    s->doc.torn_bytes = 0;  /* a chunk that is being written behind the flushed ones */
+    return 0;
+}
+
+static int replay_write(void *state, FILE *out)
+{
+    struct replay *r = state;
+    return r->run(&r->source, &r->query, doc_sink_file, out);
+}
+
+static void replay_free(void *state)
+{
+    struct replay *r = state;
+    source_close(&r->source);
+    for (size_t i = 0; i < sizeof r->texts / sizeof *r->texts; i++)
+        free(r->texts[i]);
+    free(r);
+}
+
+static const char *keep(struct replay *r, size_t i, const char *text)
+{
+    r->texts[i] = text ? xstrdup(text) : NULL;
+    return r->texts[i];
+}
+
+/* Streams `run` over the trace. */
+static void answer_replay(struct collector *c, const struct query *q, enum query_need need, struct api_answer *a,
+                          int (*run)(struct source *s, const struct query *q, doc_sink sink, void *context))
+{
+    struct replay *r = xcalloc(1, sizeof *r);
+    if (trace_of(c, q, need, &r->source, a)) {
+        free(r);
+        return;
+    }
+    r->query = *q;
+    r->query.id = keep(r, 0, q->id);
+    r->query.at = keep(r, 1, q->at);
+    r->query.since = keep(r, 2, q->since);
+    r->query.format = keep(r, 3, q->format);
+    r->query.type = keep(r, 4, q->type);
+    r->query.thread = keep(r, 5, q->thread);
+    r->query.process = keep(r, 6, q->process);
+    r->run = run;
+    *a = (struct api_answer){ .write = replay_write, .free = replay_free, .state = r };
+}
+
+/* ---- documents of a view -------------------------------------------------- */
+
+typedef json_t *(*make_document)(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+
+static struct doc_context live_context(struct collector *c, const struct view *v)
+{
+    return (struct doc_context){ .meta = collector_meta(c), .trace_path = collector_trace_path(c), .live = true,
+                                 .duration_ns = v->at_ns, .unwritten_events = collector_trace_dropped(c) };
+}
+
+static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
+{
+    struct doc_options o = query_doc_options(q);
+    json_t *doc;
+    if (q->at) {
+        struct source s;
+        if (trace_of(c, q, QUERY_VIEW, &s, a))
+            return;
+        doc = make(s.view, &s.doc, &o);
+        source_close(&s);
+    } else {
+        struct view *v = collector_view_get(c, 0);
+        if (!v) {
+            api_refuse(a, 503, "the session is ending; read its trace file");
+            return;
+        }
+        struct doc_context context = live_context(c, v);
+        pthread_mutex_lock(&symbols_lock);
+        if (!live_symbols)
+            live_symbols = symbols_new();
+        context.symbols = live_symbols;
+        doc = make(v, &context, &o);
+        pthread_mutex_unlock(&symbols_lock);
+        collector_view_put(c, v);
+    }
+    answer_tree(a, doc);
+}
+
+static void answer_report(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_view(c, q, a, doc_report);
+}
+
+static void answer_threads(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_view(c, q, a, doc_threads);
+}
+
+static void answer_status(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct view *v = collector_view_get(c, 0);
+    const struct trace_meta *m = collector_meta(c);
+    size_t alive = 0;
+    if (!v) {
+        api_refuse(a, 503, "the session is ending; read its trace file");
+        return;
+    }
+    for (size_t i = 0; i < v->n_processes; i++)
+        alive += !v->processes[i].ended;
+    answer_tree(a, json_pack("{s:i, s:s*, s:i, s:s*, s:s*, s:I, s:I, s:I, s:I, s:I}",
+        "ownscope", 1, "session", m->session, "collector", (int)getpid(), "trace", collector_trace_path(c),
+        "command", m->command, "at_ns", (json_int_t)v->at_ns, "events", (json_int_t)v->events,
+        "processes_alive", (json_int_t)alive, "live_blocks", (json_int_t)v->totals.live_blocks,
+        "live_bytes", (json_int_t)v->totals.live_bytes));
+    collector_view_put(c, v);
+    if (!a->state)
+        api_refuse(a, 500, "the session's name or command is no UTF-8");
+}
+
+/* ---- documents of the trace ----------------------------------------------- */
+
+static void answer_history(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct source s;
+    json_t *doc = NULL;
+    if (!q->id) {
+        api_refuse(a, 400, "the parameter id is missing");
+        return;
+    }
+    if (trace_of(c, q, QUERY_TRACE, &s, a))
+        return;
+    int error = query_history(&s, q, &doc);
+    if (error == -ENOENT)
+        api_refuse(a, 404, "there is no block %s%s%s", q->id, q->at ? " at " : "", q->at ? q->at : "");
+    else if (error)
+        api_refuse(a, 500, "the trace cannot be read: %s", strerror(-error));
+    else
+        answer_tree(a, doc);
+    source_close(&s);
+}
+
+static void answer_events(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_replay(c, q, QUERY_TRACE, a, query_events);
+    if (!a->status)
+        a->type = "application/jsonl";
+}
+
+static void answer_export(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_replay(c, q, QUERY_BLOCKS, a, query_export);
+}
+
+const struct api_route api_routes[] = {
+    { "/v1/status", 0, answer_status },
+    { "/v1/report", API_TOP | API_AT, answer_report },
+    { "/v1/threads", API_TOP | API_AT, answer_threads },
+    { "/v1/history", API_ID | API_AT, answer_history },
+    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS, answer_events },
+    { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },
+    { NULL, 0, NULL }
+};

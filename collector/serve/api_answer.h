@@ -1,0 +1,45 @@
+/*
+ * collector/serve/api_answer.h - between the API's HTTP side (api.c) and the
+ * documents it answers with (api_answer.c).
+ *
+ * A route's function decides the status at once, with what may fail early
+ * (an unknown id, a trace that cannot be opened); the body is then written by
+ * `write` in a thread of its own into a pipe, so that an answer of any length
+ * needs no memory of its length.
+ */
+#ifndef OWNSCOPE_API_ANSWER_H
+#define OWNSCOPE_API_ANSWER_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "serve/collector.h"
+#include "serve/query.h"
+
+struct api_answer {
+    unsigned status;                        /* HTTP; 0 means 200 */
+    char *error;                            /* malloc'ed text, unless 200 */
+    int (*write)(void *state, FILE *out);   /* 0 or -errno: the connection is cut */
+    void (*free)(void *state);
+    void *state;
+    const char *type;                       /* NULL: application/json */
+};
+
+/* Parameters of a route; the text names them in a request. */
+enum api_parameter {
+    API_ID = 1 << 0, API_AT = 1 << 1, API_SINCE = 1 << 2, API_FORMAT = 1 << 3, API_TYPE = 1 << 4,
+    API_THREAD = 1 << 5, API_PROCESS = 1 << 6, API_TOP = 1 << 7, API_EVENTS = 1 << 8, API_ALL = 1 << 9
+};
+
+struct api_route {
+    const char *path;
+    unsigned parameters;    /* those it takes */
+    void (*answer)(struct collector *c, const struct query *q, struct api_answer *a);
+};
+extern const struct api_route api_routes[];  /* ended by a NULL path */
+
+/* Turns the answer down. */
+void api_refuse(struct api_answer *a, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,396 @@
+/*
+ * collector/serve/collector.c - see collector.h.
+ *
+ * Threads: the ingest thread owns session, code, graph and writer. API threads
+ * touch only `asked`, `answered` (under the lock) and the published box (RCU).
+ */
+#include "serve/collector.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <urcu-bp.h>
+
+#include "event/xalloc.h"
+
+/* A published view with its readers counted. */
+struct box {
+    struct view *view;
+    long readers;       /* under the lock; the publication counts as one */
+    unsigned flags;
+    struct box *next;   /* boxes that still have readers */
+};
+
+struct collector {
+    struct session *session;
+    struct code *code;
+    struct graph *graph;
+    struct trace_writer *writer;
+    struct trace_meta meta;
+    char *trace_path;
+    int trace_error;
+    uint64_t trace_dropped, trace_bytes;
+    uint64_t flushed_ns, flushed_events;
+    uint64_t folded;
+
+    pthread_mutex_t lock;
+    pthread_cond_t answer;
+    uint64_t view_asked, view_answered;
+    uint64_t flush_asked, flush_answered;
+    unsigned view_flags;
+    int flush_result;
+    bool ending;
+    struct box *box;    /* published: rcu_dereference */
+    struct box *boxes;  /* all that live, under the lock */
+};
+
+enum { FLUSH_EVERY_NS = 1000000000 };
+
+static void ingest(void *context, const struct event *e)
+{
+    struct collector *c = context;
+    int r;
+    graph_fold(c->graph, e);
+    c->folded++;
+    if (c->trace_error)
+        return;
+    r = trace_write_event(c->writer, c->code, e);
+    if (r)
+        c->trace_error = r;
+}
+
+/* ---- opening ---- */
+
+static void meta_fill(struct collector *c, const struct collector_options *o)
+{
+    const struct wire_plan *p = session_plan(c->session);
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    c->meta = (struct trace_meta){
+        .command = xstrdup(o->command ? o->command : ""), .host = xstrdup(host),
+        .session = xstrdup(session_name(c->session)), .start_real_ns = p->start_real_ns,
+        .clock_hz = p->clock_hz, .clock = p->clock, .stacks = p->stacks,
+        .options = xstrdup(o->options_text ? o->options_text : "")};
+}
+
+static void meta_free(struct trace_meta *m)
+{
+    free(m->command);
+    free(m->host);
+    free(m->session);
+    free(m->options);
+}
+
+/* What a collector that died took out of the rings and did not write. */
+static void count_unwritten(struct collector *c, uint64_t written)
+{
+    struct session_counts n;
+    struct event e = {.type = EVENT_LOST, .address = WIRE_LOST_COLLECTOR_DIED};
+    session_counts(c->session, &n);
+    if (n.drained_before <= written)
+        return;
+    e.size = n.drained_before - written;
+    e.ns = session_now_ns(c->session);
+    ingest(c, &e);
+}
+
+/* The predecessor's file: its events are folded again, and it is gone on with. */
+static int trace_resume(struct collector *c)
+{
+    struct trace *t;
+    struct event e;
+    uint64_t written = 0;
+    const struct trace_meta *m;
+    int r = trace_open(&t, c->trace_path);
+    if (r)
+        return r;
+    m = trace_meta(t);
+    c->meta = (struct trace_meta){
+        .command = xstrdup(m->command), .host = xstrdup(m->host), .session = xstrdup(m->session),
+        .start_real_ns = m->start_real_ns, .clock_hz = m->clock_hz, .clock = m->clock,
+        .stacks = m->stacks, .options = xstrdup(m->options)};
+    while ((r = trace_next(t, &e)) > 0)
+        graph_fold(c->graph, &e);
+    trace_close(t);
+    if (r < 0 || (r = trace_write_reopen(&c->writer, c->trace_path, c->code, &written)))
+        return r;
+    count_unwritten(c, written);
+    return 0;
+}
+
+static int trace_begin(struct collector *c, const struct collector_options *o)
+{
+    if (o->attach && !o->trace_path)
+        return trace_resume(c);
+    meta_fill(c, o);
+    return trace_write_open(&c->writer, c->trace_path, &c->meta);
+}
+
+static int path_begin(struct collector *c, const struct collector_options *o)
+{
+    char known[SESSION_PATH_MAX];
+    if (o->trace_path) {
+        c->trace_path = xstrdup(o->trace_path);
+        return 0;
+    }
+    if (session_info_get(o->attach, "trace", known, sizeof known) || !*known)
+        return -ENOENT;
+    c->trace_path = xstrdup(known);
+    return 0;
+}
+
+static void path_tell(struct collector *c)
+{
+    char *whole = realpath(c->trace_path, NULL);
+    session_info_set(session_name(c->session), "trace", whole ? whole : c->trace_path);
+    free(whole);
+}
+
+int collector_open(struct collector **out, const struct collector_options *o, enum collector_step *step)
+{
+    struct collector *c = xcalloc(1, sizeof *c);
+    int r;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->answer, NULL);
+    c->code = code_new();
+    c->graph = graph_new(c->code);
+    *step = COLLECTOR_SESSION;
+    r = o->attach ? session_attach(&c->session, o->attach) : session_create(&c->session, &o->session);
+    if (!r) {
+        *step = COLLECTOR_TRACE;
+        r = path_begin(c, o);
+        if (!r)
+            r = trace_begin(c, o);
+        if (!r)
+            path_tell(c);
+    }
+    if (r) {
+        collector_close(c, !o->attach);
+        return r;
+    }
+    *out = c;
+    return 0;
+}
+
+struct session *collector_session(struct collector *c) { return c->session; }
+const char *collector_trace_path(const struct collector *c) { return c->trace_path; }
+const struct trace_meta *collector_meta(const struct collector *c) { return &c->meta; }
+int collector_trace_error(const struct collector *c) { return c->trace_error; }
+uint64_t collector_trace_dropped(const struct collector *c) { return c->trace_dropped; }
+uint64_t collector_trace_bytes(const struct collector *c) { return c->trace_bytes; }
+
+int collector_trace_rename(struct collector *c, const char *path)
+{
+    char *copy;
+    if (rename(c->trace_path, path))
+        return -errno;
+    copy = xstrdup(path);
+    pthread_mutex_lock(&c->lock);
+    free(c->trace_path);
+    c->trace_path = copy;
+    pthread_mutex_unlock(&c->lock);
+    path_tell(c);
+    return 0;
+}
+
+/* ---- views ---- */
+
+/* Under the lock. */
+static void box_put(struct collector *c, struct box *b)
+{
+    struct box **at = &c->boxes;
+    if (--b->readers)
+        return;
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    view_free(b->view);
+    free(b);
+}
+
+static void view_publish(struct collector *c, unsigned flags)
+{
+    struct box *b = xcalloc(1, sizeof *b), *old;
+    graph_settle(c->graph, session_now_ns(c->session));
+    b->view = graph_view_make(c->graph, c->code, flags);
+    b->flags = flags;
+    b->readers = 1;
+    pthread_mutex_lock(&c->lock);
+    b->next = c->boxes;
+    c->boxes = b;
+    pthread_mutex_unlock(&c->lock);
+    old = rcu_xchg_pointer(&c->box, b);
+    if (!old)
+        return;
+    synchronize_rcu(); /* nobody is between reading the pointer and counting itself */
+    pthread_mutex_lock(&c->lock);
+    box_put(c, old);
+    pthread_mutex_unlock(&c->lock);
+}
+
+struct view *collector_view_get(struct collector *c, unsigned flags)
+{
+    struct view *v = NULL;
+    struct box *b;
+    uint64_t ticket;
+    pthread_mutex_lock(&c->lock);
+    ticket = ++c->view_asked;
+    c->view_flags |= flags;
+    pthread_mutex_unlock(&c->lock);
+    session_wake(c->session);
+    pthread_mutex_lock(&c->lock);
+    while (c->view_answered < ticket && !c->ending)
+        pthread_cond_wait(&c->answer, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    rcu_read_lock();
+    b = rcu_dereference(c->box);
+    if (b) {
+        pthread_mutex_lock(&c->lock);
+        b->readers++;
+        v = b->view;
+        pthread_mutex_unlock(&c->lock);
+    }
+    rcu_read_unlock();
+    return v;
+}
+
+void collector_view_put(struct collector *c, struct view *v)
+{
+    struct box *b;
+    pthread_mutex_lock(&c->lock);
+    for (b = c->boxes; b && b->view != v; b = b->next)
+        ;
+    if (b)
+        box_put(c, b);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- flushing ---- */
+
+int collector_trace_flush(struct collector *c)
+{
+    uint64_t ticket;
+    int r;
+    pthread_mutex_lock(&c->lock);
+    ticket = ++c->flush_asked;
+    pthread_mutex_unlock(&c->lock);
+    session_wake(c->session);
+    pthread_mutex_lock(&c->lock);
+    while (c->flush_answered < ticket && !c->ending)
+        pthread_cond_wait(&c->answer, &c->lock);
+    r = c->flush_result;
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+static int flush(struct collector *c)
+{
+    int r = c->trace_error;
+    if (!r)
+        r = trace_write_flush(c->writer, c->code);
+    if (r)
+        c->trace_error = r;
+    c->flushed_events = c->folded;
+    return r;
+}
+
+/* What other threads asked for since the last round. */
+static void requests_serve(struct collector *c)
+{
+    uint64_t view, flushes;
+    unsigned flags;
+    bool view_due, flush_due;
+    int r = 0;
+    pthread_mutex_lock(&c->lock);
+    view = c->view_asked;
+    flushes = c->flush_asked;
+    flags = c->view_flags;
+    view_due = c->view_answered < view;
+    flush_due = c->flush_answered < flushes;
+    if (view_due)
+        c->view_flags = 0;
+    pthread_mutex_unlock(&c->lock);
+    if (!view_due && !flush_due)
+        return;
+    if (flush_due)
+        r = flush(c);
+    if (view_due)
+        view_publish(c, flags);
+    pthread_mutex_lock(&c->lock);
+    if (flush_due) {
+        c->flush_answered = flushes;
+        c->flush_result = r;
+    }
+    if (view_due)
+        c->view_answered = view;
+    pthread_cond_broadcast(&c->answer);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- the loop ---- */
+
+int collector_run(struct collector *c, bool (*done)(void *context), void *context)
+{
+    for (;;) {
+        int64_t n = session_drain(c->session, c->code, ingest, c);
+        uint64_t now_ns;
+        if (n < 0)
+            return (int)n;
+        requests_serve(c);
+        now_ns = session_now_ns(c->session);
+        if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
+            c->flushed_ns = now_ns;
+            if (c->folded != c->flushed_events)
+                flush(c);
+        }
+        if (done(context))
+            return 0;
+        session_wait(c->session);
+    }
+}
+
+void collector_finish(struct collector *c)
+{
+    uint64_t end_ns;
+    int r;
+    session_finish(c->session, c->code, ingest, c);
+    requests_serve(c);
+    pthread_mutex_lock(&c->lock);
+    c->ending = true;
+    pthread_cond_broadcast(&c->answer);
+    pthread_mutex_unlock(&c->lock);
+    end_ns = session_now_ns(c->session);
+    graph_settle(c->graph, UINT64_MAX);
+    c->trace_dropped = trace_write_dropped(c->writer);
+    r = trace_write_close(c->writer, c->code, end_ns);
+    c->writer = NULL;
+    if (r && !c->trace_error)
+        c->trace_error = r;
+}
+
+struct view *collector_last_view(struct collector *c)
+{
+    return graph_view_make(c->graph, c->code, 0);
+}
+
+void collector_close(struct collector *c, bool over)
+{
+    if (c->writer)
+        trace_write_close(c->writer, c->code, 0);
+    if (c->session)
+        session_close(c->session, over);
+    while (c->boxes) {
+        c->boxes->readers = 1;
+        box_put(c, c->boxes);
+    }
+    graph_free(c->graph);
+    code_free(c->code);
+    meta_free(&c->meta);
+    free(c->trace_path);
+    pthread_cond_destroy(&c->answer);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}

@@ -1,0 +1,72 @@
+/*
+ * collector/serve/collector.h - the live collector: session, graph and trace
+ * file held together by one ingest thread.
+ *
+ * The ingest thread (the caller of collector_run) drains rings, folds each
+ * event into the graph and appends it to the trace. It never waits for a
+ * reader: API threads ask for a view or a flush and are served between two
+ * rounds. Views are published by RCU (liburcu-bp): a reader takes a reference
+ * inside a read-side section; a replaced view goes once its last reader has
+ * put it back.
+ *
+ * A trace that cannot be written any more (full disk) does not end the run:
+ * the graph goes on, so the summary is whole; collector_trace_error says why.
+ */
+#ifndef OWNSCOPE_COLLECTOR_H
+#define OWNSCOPE_COLLECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "graph/view.h"
+#include "session/directory.h"
+#include "session/session.h"
+#include "trace/trace.h"
+
+struct collector;
+
+struct collector_options {
+    struct session_options session; /* for a new session */
+    const char *attach;             /* name of a session to take over, NULL: a new one */
+    const char *trace_path;         /* attach: NULL goes on in the file the session names */
+    const char *command;            /* for the trace's metadata */
+    const char *options_text;
+};
+
+/* What failed in collector_open. */
+enum collector_step { COLLECTOR_SESSION, COLLECTOR_TRACE };
+
+/* Makes (or takes over) the session and its trace file. 0, or -errno with
+ * *step set; session_error_text() or trace_error_text(NULL) say more. */
+int collector_open(struct collector **c, const struct collector_options *o, enum collector_step *step);
+
+struct session *collector_session(struct collector *c);
+const char *collector_trace_path(const struct collector *c);
+const struct trace_meta *collector_meta(const struct collector *c);
+/* Gives the trace file its final name. 0 or -errno; the old name stays then. */
+int collector_trace_rename(struct collector *c, const char *path);
+
+/* Collects until `done`, asked between rounds, says so, or another collector
+ * takes the session over (-ESTALE). 0 otherwise. */
+int collector_run(struct collector *c, bool (*done)(void *context), void *context);
+/* Everything that is still in the rings, then closes the trace. */
+void collector_finish(struct collector *c);
+/* Ends the session when `over` (else its rings stay for a successor). */
+void collector_close(struct collector *c, bool over);
+
+/* After collector_finish: the last state, the caller's to view_free. */
+struct view *collector_last_view(struct collector *c);
+/* 0, or why the trace could not be written to its end. */
+int collector_trace_error(const struct collector *c);
+uint64_t collector_trace_dropped(const struct collector *c);
+uint64_t collector_trace_bytes(const struct collector *c);
+
+/* ---- any other thread ---- */
+/* A view of now, at least with what `flags` ask for; blocks until the ingest
+ * thread has published it. NULL: the collector is ending. */
+struct view *collector_view_get(struct collector *c, unsigned flags);
+void collector_view_put(struct collector *c, struct view *v);
+/* Returns when everything folded so far is in the file: 0 or -errno. */
+int collector_trace_flush(struct collector *c);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * collector/serve/query.c - answers a question from a trace. One thread a
+ * source; keeps nothing.
+ */
+#include "serve/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+
+/* "t3" or "3" with that letter. 0 or -EINVAL. */
+static int serial_parse(const char *text, char letter, uint32_t *serial)
+{
+    char *end;
+    if (*text == letter)
+        text++;
+    if (strspn(text, "0123456789") != strlen(text) || !*text || strlen(text) > 9)
+        return -EINVAL;
+    *serial = (uint32_t)strtoul(text, &end, 10);
+    return *serial ? 0 : -EINVAL;
+}
+
+int query_check(const struct query *q, char **error)
+{
+    static const char moments[] = "a moment is 12.5s, 350ms, event:N, mark:NAME, peak or end";
+    struct doc_target target;
+    struct source_at at;
+    uint32_t number;
+    *error = NULL;
+    if (q->at && source_at_parse(&at, q->at))
+        *error = xasprintf("%s, not '%s'", moments, q->at);
+    else if (q->since && source_at_parse(&at, q->since))
+        *error = xasprintf("%s, not '%s'", moments, q->since);
+    else if (q->id && doc_target_parse(&target, q->id))
+        *error = xasprintf("'%s' is no block's ID (b12) and no address (0x7f12...)", q->id);
+    else if (q->type && doc_event_types_parse(&number, q->type))
+        *error = xasprintf("'%s' is no list of event types (new,drop,move,borrow,...)", q->type);
+    else if (q->thread && serial_parse(q->thread, 't', &number))
+        *error = xasprintf("'%s' is no thread's ID (t3)", q->thread);
+    else if (q->process && serial_parse(q->process, 'p', &number))
+        *error = xasprintf("'%s' is no process's ID (p1)", q->process);
+    else if (q->format && strcmp(q->format, "json") != 0)
+        *error = xasprintf("format '%s' is not known; there is json", q->format);
+    return *error ? -EINVAL : 0;
+}
+
+struct doc_options query_doc_options(const struct query *q)
+{
+    size_t n = !q->top_given ? 0 : q->top ? q->top : UINT32_MAX;
+    return (struct doc_options){ .sites = n, .handoffs = n, .top = n };
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static _Thread_local char last_error[512];
+
+const char *query_error(void) { return last_error; }
+
+static int open_trace(struct source *s, const char *path)
+{
+    memset(s, 0, sizeof *s);
+    int error = trace_open(&s->trace, path);
+    if (error) {
+        snprintf(last_error, sizeof last_error, "%s", trace_error_text(NULL));
+        return error;
+    }
+    s->symbols = symbols_new();
+    s->path = xstrdup(path);
+    s->doc = (struct doc_context){ .meta = trace_meta(s->trace), .symbols = s->symbols, .trace_path = s->path,
+                                   .torn_bytes = trace_torn_bytes(s->trace), .complete = trace_end(s->trace)->present };
+    if (s->doc.complete)
+        s->doc.duration_ns = trace_end(s->trace)->end_ns;
+    return 0;
+}
+
+int query_open(struct source *s, const char *path, const struct query *q, enum query_need need,
+               source_progress progress, void *progress_context)
+{
+    struct source_options o = { .flags = need == QUERY_BLOCKS ? VIEW_BLOCKS : 0,
+                                .progress = progress, .progress_context = progress_context };
+    if (need == QUERY_TRACE)
+        return open_trace(s, path);
+    if (q->at)
+        source_at_parse(&o.at, q->at);
+    int error = source_open(s, path, &o);
+    if (error)
+        snprintf(last_error, sizeof last_error, "%s", source_error());
+    return error;
+}
+
+/* ---- answers -------------------------------------------------------------- */
+
+/* Number of the last event at TIME; 0: none yet. NULL text: `absent`. */
+static int moment_event(struct source *s, const char *text, uint64_t absent, uint64_t *event)
+{
+    struct source_at at;
+    *event = absent;
+    if (!text)
+        return 0;
+    source_at_parse(&at, text);
+    return source_event_at(s, &at, event);
+}
+
+int query_history(struct source *s, const struct query *q, json_t **doc)
+{
+    struct doc_target target;
+    uint64_t until;
+    doc_target_parse(&target, q->id);
+    int error = moment_event(s, q->at, 0, &until);
+    if (!error && q->at && until == 0)
+        error = -ENOENT;
+    return error ? error : doc_history(s->trace, &s->doc, &target, until, doc);
+}
+
+/* Lets `left` lines through, then ends the stream with -ECANCELED. */
+struct limit { doc_sink sink; void *context; uint64_t left; };
+
+static int limit_sink(void *context, const char *bytes, size_t n)
+{
+    struct limit *l = context;
+    const char *p = bytes, *end = bytes + n;
+    while (l->left && p < end) {
+        const char *line = memchr(p, '\n', (size_t)(end - p));
+        p = line ? line + 1 : end;
+        l->left -= line != NULL;
+    }
+    int error = p > bytes ? l->sink(l->context, bytes, (size_t)(p - bytes)) : 0;
+    return error ? error : l->left ? 0 : -ECANCELED;
+}
+
+int query_events(struct source *s, const struct query *q, doc_sink sink, void *context)
+{
+    struct doc_events_options o = { 0 };
+    struct limit limit = { .sink = sink, .context = context, .left = q->top };
+    if (q->type)
+        doc_event_types_parse(&o.types, q->type);
+    if (q->thread)
+        serial_parse(q->thread, 't', &o.thread);
+    if (q->process)
+        serial_parse(q->process, 'p', &o.process);
+    int error = moment_event(s, q->at, 0, &o.last_event);
+    if (!error)
+        error = moment_event(s, q->since, 0, &o.first_event);
+    if (error || (q->at && o.last_event == 0))
+        return error;
+    o.first_event += q->since != NULL;
+    if (!q->top)
+        return doc_events(s->trace, &s->doc, &o, sink, context, NULL);
+    error = doc_events(s->trace, &s->doc, &o, limit_sink, &limit, NULL);
+    return error == -ECANCELED && !limit.left ? 0 : error;
+}
+
+int query_export(struct source *s, const struct query *q, doc_sink sink, void *context)
+{
+    struct doc_export_options o = { .events = q->events, .all = q->all, .until_event = s->whole ? 0 : s->events };
+    return doc_export_json(s->view, s->trace, &s->doc, &o, sink, context);
+}

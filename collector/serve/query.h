@@ -1,0 +1,44 @@
+/*
+ * collector/serve/query.h - one question to a trace, as the command line and
+ * the API both ask it: the same words give the same document.
+ *
+ * Texts are as somebody wrote them (NULL: not given); query_check refuses what
+ * makes no sense, and everything below expects that it was called.
+ */
+#ifndef OWNSCOPE_QUERY_H
+#define OWNSCOPE_QUERY_H
+
+#include "export/source.h"
+
+struct query {
+    const char *id;         /* b12, 12, 0x7f… */
+    const char *at, *since; /* TIME */
+    const char *format;     /* of an export */
+    const char *type;       /* new,drop,… */
+    const char *thread, *process;  /* t3, 3; p1, 1 */
+    uint64_t top;           /* at most so many; 0: all */
+    bool top_given;
+    bool events, all;       /* of an export */
+};
+
+/* 0, or -EINVAL and *error, one malloc'ed line. */
+int query_check(const struct query *q, char **error);
+/* Rows of a report or of threads. */
+struct doc_options query_doc_options(const struct query *q);
+
+/* Opens a trace: read to q->at with QUERY_VIEW and QUERY_BLOCKS, else only
+ * opened. 0, or as source_open and trace_open (source_error). */
+enum query_need { QUERY_TRACE, QUERY_VIEW, QUERY_BLOCKS };
+int query_open(struct source *s, const char *path, const struct query *q, enum query_need need,
+               source_progress progress, void *progress_context);
+/* One line about the last failure of query_open in this thread. */
+const char *query_error(void);
+
+/* After QUERY_TRACE. 0; -ENOENT: no such block or mark, or not yet; as doc_history. */
+int query_history(struct source *s, const struct query *q, json_t **doc);
+/* After QUERY_TRACE. 0; -ENOENT: no such mark; as doc_events. */
+int query_events(struct source *s, const struct query *q, doc_sink sink, void *context);
+/* After QUERY_BLOCKS. As doc_export_json. */
+int query_export(struct source *s, const struct query *q, doc_sink sink, void *context);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * collector/session/decode.c - see decode.h. Ingest thread.
+ *
+ * Words of a body: [counts of an escaped stack] extra... [size when it does
+ * not fit the head] frames... The body is copied once, then read.
+ */
+#include "session/decode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+
+/* What a record carries, found in the copied body. */
+struct parts {
+    uint64_t size;
+    const uint64_t *extra;
+    unsigned extras;
+    uint32_t pop, push;
+    const uint64_t *frames;
+    const char *text;   /* text records alone */
+    uint16_t text_bytes;
+};
+
+/* Type of event, and whether its record takes part in the stack even when
+ * nothing changed. 0: no event of its own. */
+static const struct { uint8_t event; bool has_stack; } TYPES[WIRE_TYPES] = {
+    [WIRE_NEW] = {EVENT_NEW, true},
+    [WIRE_DROP] = {EVENT_DROP, true},
+    [WIRE_REALLOC_BEGIN] = {EVENT_REALLOC_BEGIN, true},
+    [WIRE_REALLOC_END] = {EVENT_REALLOC_END, true},
+    [WIRE_THREAD_START] = {EVENT_THREAD_START, false},
+    [WIRE_THREAD_CREATE] = {EVENT_THREAD_CREATE, true},
+    [WIRE_THREAD_CREATED] = {EVENT_THREAD_CREATED, true},
+    [WIRE_THREAD_EXIT] = {EVENT_THREAD_EXIT, false},
+    [WIRE_THREAD_JOIN] = {EVENT_THREAD_JOIN, true},
+    [WIRE_THREAD_DETACH] = {EVENT_THREAD_DETACH, true},
+    [WIRE_THREAD_NAME] = {EVENT_THREAD_NAME, false},
+    [WIRE_PROCESS_START] = {EVENT_PROCESS_START, false},
+    [WIRE_PROCESS_FORK] = {EVENT_PROCESS_FORK, true},
+    [WIRE_PROCESS_FORKED] = {EVENT_PROCESS_FORKED, true},
+    [WIRE_PROCESS_EXEC] = {EVENT_PROCESS_EXEC, false},
+    [WIRE_PROCESS_EXEC_FAILED] = {EVENT_PROCESS_EXEC_FAILED, false},
+    [WIRE_PROCESS_EXIT] = {EVENT_PROCESS_EXIT, false},
+    [WIRE_MARK] = {EVENT_MARK, false},
+    [WIRE_LOST] = {EVENT_LOST, false},
+};
+
+void decode_begin(struct decode *d)
+{
+    memset(d, 0, sizeof *d);
+    d->cache = xcalloc(DECODE_CACHE, sizeof *d->cache);
+}
+
+void decode_end(struct decode *d)
+{
+    free(d->cache);
+    d->cache = NULL;
+}
+
+void decode_use(struct decode *d, struct code *code)
+{
+    if (d->code == code)
+        return;
+    d->code = code;
+    memset(d->cache, 0, DECODE_CACHE * sizeof *d->cache);
+}
+
+void decode_stack_begin(struct decode_stack *t)
+{
+    t->depth = 0;
+    t->broken = false;
+}
+
+void decode_stack_end(struct decode_stack *t)
+{
+    free(t->ids);
+    *t = (struct decode_stack){0};
+}
+
+/* ---- stacks ---- */
+
+static uint32_t frame_id(struct decode *d, const struct image *m, uint64_t pc)
+{
+    const struct image_range *r;
+    uint64_t at = pc & ~WIRE_FRAME_EXACT;
+    uint32_t flags = pc & WIRE_FRAME_EXACT ? CODE_FRAME_EXACT : 0;
+    if (pc == WIRE_FRAME_TRUNCATED)
+        return code_frame_id(d->code, 0, 0, CODE_FRAME_TRUNCATED);
+    r = image_find(m, flags || !at ? at : at - 1); /* a call may be a function's last word */
+    return r ? code_frame_id(d->code, r->module, at - r->bias, flags) : code_frame_id(d->code, 0, at, flags);
+}
+
+static uint32_t stack_id(struct decode *d, const struct image *m, uint32_t parent, uint64_t pc)
+{
+    uint64_t h = (pc ^ (uint64_t)parent << 40 ^ parent ^ m->space << 20) * 0x9e3779b97f4a7c15u;
+    struct decode_cached *c = d->cache + (h >> 32) % DECODE_CACHE;
+    if (c->pc != pc || c->parent != parent || c->space != m->space) {
+        uint32_t stack = code_stack_id(d->code, parent, frame_id(d, m, pc));
+        *c = (struct decode_cached){m->space, pc, parent, stack};
+    }
+    return c->stack;
+}
+
+/* The thread's stack after this record; false: the record cannot be right. */
+static bool stack_change(struct decode *d, const struct image *m, struct decode_stack *t, const struct parts *p)
+{
+    uint32_t i, parent;
+    if (p->pop > WIRE_FRAMES_MAX) {
+        t->depth = 0;
+        t->broken = false;
+    } else if (t->broken) {
+        return true;
+    } else if (p->pop > t->depth) {
+        t->broken = true;
+        return false;
+    } else {
+        t->depth -= p->pop;
+    }
+    if (p->push > DECODE_DEPTH_MAX - t->depth) {
+        t->broken = true;
+        return false;
+    }
+    t->ids = xgrow(t->ids, &t->capacity, t->depth + p->push + 1, sizeof *t->ids);
+    parent = t->depth ? t->ids[t->depth - 1] : 0;
+    for (i = 0; i < p->push; i++)
+        parent = t->ids[t->depth++] = stack_id(d, m, parent, p->frames[i]);
+    return true;
+}
+
+/* ---- bodies ---- */
+
+/* Copies the words of a body and finds its parts. */
+static bool parts_find(struct decode *d, const struct ring_item *item, struct parts *p)
+{
+    const struct wire_record *r = &item->head;
+    unsigned extras = wire_extra_of(r);
+    uint64_t words = (item->bytes - sizeof *r) / 8;
+
+    *p = (struct parts){.size = r->size, .pop = r->pop, .push = r->push, .extra = d->body};
+    if (wire_type_has_text(r->type)) {
+        p->extras = extras;
+        p->pop = p->push = 0;
+        memcpy(d->body, item->body, extras * 8u);
+        memcpy(d->text, item->body + extras * 8u, r->size);
+        p->text = d->text;
+        p->text_bytes = (uint16_t)r->size;
+        return true;
+    }
+    if (words > sizeof d->body / sizeof *d->body)
+        return false;
+    memcpy(d->body, item->body, words * 8);
+    if (r->pop == WIRE_STACK_ESCAPE) { /* this read of the counts is the one that rules */
+        p->pop = (uint32_t)(d->body[0] >> 32);
+        p->push = (uint32_t)d->body[0];
+        p->extra++;
+        extras--;
+    }
+    p->frames = d->body + wire_extra_of(r);
+    if (p->push != words - wire_extra_of(r))
+        return false;
+    if (r->size == WIRE_SIZE_IN_EXTRA) {
+        if (!extras)
+            return false;
+        p->size = p->extra[--extras];
+    }
+    p->extras = extras;
+    return true;
+}
+
+static uint64_t extra_of(const struct parts *p, unsigned i)
+{
+    return i < p->extras ? p->extra[i] : 0;
+}
+
+bool decode_birth(const struct ring_item *item, struct decode_birth *b)
+{
+    uint64_t words[2];
+    if (item->head.type != WIRE_PROCESS_START || wire_extra_of(&item->head) < 2)
+        return false;
+    memcpy(words, item->body, sizeof words);
+    *b = (struct decode_birth){.pid = (uint32_t)(words[0] >> 32), .ppid = (uint32_t)words[0],
+                               .parent_serial = (uint32_t)(words[1] >> 32), .birth = (uint32_t)words[1]};
+    return true;
+}
+
+static int note_module(struct decode *d, struct image *m, const struct parts *p)
+{
+    uint64_t build_id_bytes = extra_of(p, 3);
+    uint32_t module;
+    if (p->extras < 4 + WIRE_BUILD_ID_MAX / 8 || build_id_bytes > WIRE_BUILD_ID_MAX || p->extra[1] >= p->extra[2])
+        return -EBADMSG;
+    module = code_module_id(d->code, p->text, strnlen(p->text, p->text_bytes), (const uint8_t *)(p->extra + 4),
+                            build_id_bytes);
+    image_add(m, p->extra[1], p->extra[2], p->extra[0], module);
+    return 0;
+}
+
+/* Fields that do not stand in an event where they stand in the record. */
+static void place(struct event *e, const struct wire_record *r, const struct parts *p)
+{
+    switch (r->type) {
+    case WIRE_DROP:
+        if (!p->extras)
+            e->extra[0] = p->size;
+        e->size = 0;
+        break;
+    case WIRE_THREAD_START:
+    case WIRE_THREAD_CREATE:
+    case WIRE_THREAD_CREATED:
+        e->extra[0] = p->size;
+        e->extra[1] = extra_of(p, 0);
+        e->size = 0;
+        break;
+    case WIRE_THREAD_NAME:
+        e->address = extra_of(p, 0);
+        e->extra[0] = e->extra[1] = 0;
+        break;
+    case WIRE_PROCESS_START:
+        e->extra[0] = extra_of(p, 0) >> 32;
+        e->extra[1] = (uint32_t)extra_of(p, 0);
+        e->family = (uint32_t)extra_of(p, 1) == WIRE_BORN_FORK ? WIRE_BORN_FORK : WIRE_BORN_EXEC;
+        break;
+    case WIRE_PROCESS_FORKED:
+        if ((int32_t)e->address == -1)
+            e->address = (uint64_t)-1;
+        break;
+    default:
+        break;
+    }
+}
+
+int decode_record(struct decode *d, struct image *m, struct decode_stack *t, const struct ring_item *item,
+                  struct event *e)
+{
+    const struct wire_record *r = &item->head;
+    struct parts p;
+
+    if (!parts_find(d, item, &p)) {
+        t->broken = true;
+        return -EBADMSG;
+    }
+    if (r->type == WIRE_MODULE)
+        return note_module(d, m, &p);
+    if (r->type >= WIRE_TYPES || !TYPES[r->type].event)
+        return -EBADMSG;
+    if (!stack_change(d, m, t, &p))
+        p.pop = p.push = 0;
+    *e = (struct event){.address = r->address, .size = p.text ? 0 : p.size,
+                        .extra = {extra_of(&p, 0), extra_of(&p, 1)}, .type = TYPES[r->type].event,
+                        .family = (uint8_t)wire_family_of(r), .text = p.text, .text_bytes = p.text_bytes};
+    if (t->depth && !t->broken && (TYPES[r->type].has_stack || p.pop || p.push))
+        e->stack = t->ids[t->depth - 1];
+    place(e, r, &p);
+    return 1;
+}

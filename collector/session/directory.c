@@ -1,0 +1,280 @@
+/*
+ * collector/session/directory.c - see directory.h. Any thread; what lies in
+ * the directory is the user's own, but is read as input.
+ */
+#include "session/directory.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+
+enum { INFO_MAX_BYTES = 64 * 1024 };
+static const char *const FILES[] = {"socket", "segment", "info", "info.new", "images"};
+
+/* Ours alone, a real directory. */
+static int check_private(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st))
+        return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    return st.st_uid != geteuid() || (st.st_mode & 022) ? -EPERM : 0;
+}
+
+static int make_private(const char *path)
+{
+    if (mkdir(path, 0700) && errno != EEXIST)
+        return -errno;
+    return check_private(path);
+}
+
+static int format(char *out, size_t size, const char *a, const char *b, const char *c)
+{
+    int n = snprintf(out, size, "%s%s%s", a, b, c);
+    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+int session_directory(char *out, size_t size)
+{
+    const char *own = getenv("OWNSCOPE_DIR"), *run = getenv("XDG_RUNTIME_DIR");
+    struct stat st;
+    char uid[24];
+    int e;
+
+    if (own && *own) {
+        e = format(out, size, own, "", "");
+        return e ? e : make_private(out);
+    }
+    if (run && *run && !stat(run, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid()) {
+        e = format(out, size, run, "/ownscope", "");
+        if (!e && !(e = make_private(out)))
+            return 0;
+        if (e == -EPERM || e == -ENAMETOOLONG)
+            return e;
+    }
+    snprintf(uid, sizeof uid, "%u", geteuid());
+    e = format(out, size, "/tmp/ownscope-", uid, "");
+    return e ? e : make_private(out);
+}
+
+bool session_name_valid(const char *name)
+{
+    size_t n = strlen(name), i;
+    if (n < 1 || n > SESSION_NAME_MAX || name[0] == '.')
+        return false;
+    for (i = 0; i < n; i++)
+        if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
+            return false;
+    return true;
+}
+
+int session_path(char *out, size_t size, const char *name, const char *file)
+{
+    char dir[SESSION_PATH_MAX];
+    int e, n;
+    if (!session_name_valid(name))
+        return -EINVAL;
+    if ((e = session_directory(dir, sizeof dir)))
+        return e;
+    n = snprintf(out, size, "%s/%s%s%s", dir, name, file ? "/" : "", file ? file : "");
+    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+int session_folder_create(const char *name)
+{
+    char path[SESSION_PATH_MAX];
+    int e = session_path(path, sizeof path, name, NULL);
+    if (e)
+        return e;
+    return mkdir(path, 0700) ? -errno : 0;
+}
+
+void session_folder_remove(const char *name)
+{
+    char path[SESSION_PATH_MAX];
+    size_t i;
+    for (i = 0; i < sizeof FILES / sizeof *FILES; i++)
+        if (!session_path(path, sizeof path, name, FILES[i]))
+            unlink(path);
+    if (!session_path(path, sizeof path, name, NULL))
+        rmdir(path);
+}
+
+/* ---- the session to join ---- */
+
+int session_current_set(const char *segment_path)
+{
+    char dir[SESSION_PATH_MAX], path[SESSION_PATH_MAX + 16], fresh[SESSION_PATH_MAX + 48];
+    int e = session_directory(dir, sizeof dir);
+    if (e)
+        return e;
+    snprintf(path, sizeof path, "%s/current", dir);
+    snprintf(fresh, sizeof fresh, "%s.%d", path, (int)getpid());
+    unlink(fresh);
+    if (symlink(segment_path, fresh))
+        return -errno;
+    if (!rename(fresh, path))
+        return 0;
+    e = -errno;
+    unlink(fresh);
+    return e;
+}
+
+void session_current_remove(const char *segment_path)
+{
+    char dir[SESSION_PATH_MAX], path[SESSION_PATH_MAX + 16], target[SESSION_PATH_MAX];
+    ssize_t n;
+    if (session_directory(dir, sizeof dir))
+        return;
+    snprintf(path, sizeof path, "%s/current", dir);
+    n = readlink(path, target, sizeof target - 1);
+    if (n < 0)
+        return;
+    target[n] = 0;
+    if (!strcmp(target, segment_path))
+        unlink(path);
+}
+
+/* ---- info ---- */
+
+/* The file's text, zero-terminated, to be freed. NULL with errno. */
+static char *info_read(const char *path)
+{
+    char *text;
+    ssize_t n;
+    size_t have = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    text = xmalloc(INFO_MAX_BYTES + 1);
+    while (have < INFO_MAX_BYTES && (n = read(fd, text + have, INFO_MAX_BYTES - have)) > 0)
+        have += (size_t)n;
+    close(fd);
+    text[have] = 0;
+    return text;
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(fd, p, n);
+        if (done < 0)
+            return -errno;
+        p += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+/* Old lines without those of `key`, then the new line. */
+static int info_write(int fd, const char *old, const char *key, const char *value)
+{
+    size_t key_bytes = strlen(key);
+    char *line = xasprintf("%s=%s", key, value), *p;
+    int e = 0;
+    for (p = line; *p; p++)
+        if (*p == '\n')
+            *p = ' ';
+    *p = '\n'; /* over the end: the length is known */
+    while (old && *old && !e) {
+        const char *end = strchr(old, '\n');
+        size_t n = end ? (size_t)(end - old) + 1 : 0;
+        if (!n)
+            break;
+        if (strncmp(old, key, key_bytes) || old[key_bytes] != '=')
+            e = write_all(fd, old, n);
+        old += n;
+    }
+    if (!e)
+        e = write_all(fd, line, (size_t)(p - line) + 1);
+    free(line);
+    return e;
+}
+
+int session_info_set(const char *name, const char *key, const char *value)
+{
+    char path[SESSION_PATH_MAX], fresh[SESSION_PATH_MAX];
+    char *old;
+    int e, fd;
+    if ((e = session_path(path, sizeof path, name, "info")) ||
+        (e = session_path(fresh, sizeof fresh, name, "info.new")))
+        return e;
+    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    old = info_read(path);
+    e = info_write(fd, old, key, value);
+    free(old);
+    if (close(fd) && !e)
+        e = -errno;
+    if (!e && rename(fresh, path))
+        e = -errno;
+    if (e)
+        unlink(fresh);
+    return e;
+}
+
+int session_info_get(const char *name, const char *key, char *out, size_t size)
+{
+    char path[SESSION_PATH_MAX];
+    size_t key_bytes = strlen(key), n;
+    char *text, *at, *end;
+    int e = session_path(path, sizeof path, name, "info");
+    if (e)
+        return e;
+    text = info_read(path);
+    if (!text)
+        return -errno;
+    e = -ENOENT;
+    for (at = text; at && *at; at = end ? end + 1 : NULL) {
+        end = strchr(at, '\n');
+        if (strncmp(at, key, key_bytes) || at[key_bytes] != '=')
+            continue;
+        at += key_bytes + 1;
+        n = end ? (size_t)(end - at) : strlen(at);
+        e = n < size ? 0 : -ENAMETOOLONG;
+        if (!e) {
+            memcpy(out, at, n);
+            out[n] = 0;
+        }
+        break;
+    }
+    free(text);
+    return e;
+}
+
+/* ---- all sessions ---- */
+
+static int is_session(const struct dirent *d)
+{
+    return session_name_valid(d->d_name) && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN);
+}
+
+int session_names(int (*fn)(void *context, const char *name), void *context)
+{
+    char dir[SESSION_PATH_MAX];
+    struct dirent **found;
+    int n, i, result = 0;
+    int e = session_directory(dir, sizeof dir);
+    if (e)
+        return e;
+    n = scandir(dir, &found, is_session, alphasort);
+    if (n < 0)
+        return -errno;
+    for (i = 0; i < n; i++) {
+        if (!result)
+            result = fn(context, found[i]->d_name);
+        free(found[i]);
+    }
+    free(found);
+    return result;
+}

@@ -1,0 +1,223 @@
+/*
+ * collector/session/drain.c - a round over all rings.
+ *
+ * Read the watermark, then look at all heads, then hand over what is stamped
+ * before the watermark, merged (why that is the order: order.h). One ring that
+ * has the least stamp is read on until another has a lesser one, so a single
+ * busy thread costs no heap. Ingest thread.
+ *
+ * A round is bounded by what was in the rings when it looked.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "session/state.h"
+
+enum {
+    PAUSE_LEAST_NS = 50000,
+    PAUSE_MOST_NS = 5000000,
+    PAUSE_IDLE_NS = 45000000,   /* the heartbeat is due every 50 ms */
+    IDLE_AFTER_NS = 100000000
+};
+
+long session_futex(atomic_u32 *word, int operation, uint32_t value, uint64_t timeout_ns)
+{
+    struct timespec t = {(time_t)(timeout_ns / 1000000000), (long)(timeout_ns % 1000000000)};
+    return syscall(SYS_futex, word, operation, value, timeout_ns ? &t : NULL, NULL, 0);
+}
+
+/* New threads get their lane; counts what is free. */
+static uint32_t see_claims(struct session *s)
+{
+    uint32_t i, claims = 0;
+    s->ready = 0;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        uint32_t state = load_relaxed(&l->slot->state);
+        if (state == WIRE_SLOT_READY && !l->live)
+            s->ready++;
+        else if (state == WIRE_SLOT_LIVE && load_acquire(&l->slot->claim) != l->claim) {
+            lane_claimed(s, l);
+            claims++;
+        }
+    }
+    return claims;
+}
+
+static void see_slotless(struct session *s)
+{
+    struct wire_claims *claims = wire_claims_of(&s->segment.wire);
+    unsigned i;
+    for (i = 0; i < WIRE_LOST_REASONS; i++) {
+        struct event e = {.type = EVENT_LOST, .address = i};
+        uint64_t n = load_relaxed(&claims->lost[i]);
+        if (n <= s->slotless_lost[i])
+            continue;
+        e.size = n - s->slotless_lost[i];
+        e.ns = clock_ns(&s->clock, s->latest);
+        s->slotless_lost[i] = n;
+        session_emit(s, &e);
+    }
+}
+
+static struct order_head head_of(const struct session *s, const struct lane *l)
+{
+    return (struct order_head){lane_key(s, l), order_rank(l->item.head.type), l->index};
+}
+
+/* Looks at every ring; those with something to hand over enter the order. */
+static void look(struct session *s, uint64_t watermark)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++)
+        if (s->lanes[i]->live)
+            lane_look(s, s->lanes[i]);
+    s->latest = session_stamp(s);
+    order_clear(&s->order);
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if (l->live && lane_next(s, l) && lane_key(s, l) < watermark)
+            order_push(&s->order, head_of(s, l));
+    }
+}
+
+/* Hands over from the ring with the least stamp until another's is less. */
+static void merge(struct session *s, uint64_t watermark)
+{
+    while (s->order.count) {
+        struct order_head at = s->order.heads[0], until = order_second(&s->order);
+        struct lane *l = s->lanes[at.source];
+        bool more;
+        do {
+            lane_deliver(s, l, at.stamp);
+            more = lane_next(s, l);
+            if (more)
+                at = head_of(s, l);
+            more = more && at.stamp < watermark;
+        } while (more && order_before(&at, &until));
+        if (more)
+            order_replace_top(&s->order, at);
+        else
+            order_pop(&s->order);
+        if (s->stale)
+            return;
+    }
+}
+
+/* Gives space back, grows, ends what is over. The fullest ring, in 16ths. */
+static unsigned settle(struct session *s)
+{
+    unsigned fullest = 0;
+    uint32_t i;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        uint64_t fill;
+        if (!l->live)
+            continue;
+        fill = (l->reader.head - l->published) * 16 / l->ring_size;
+        if (l->waited)
+            fill = 16;
+        fullest = fill > fullest ? (unsigned)fill : fullest;
+        lane_offer(s, l);
+        lane_publish(s, l);
+        if (l->gone_looked && !l->has_item && l->reader.tail == l->reader.head)
+            lane_end(s, l);
+    }
+    return fullest;
+}
+
+static int64_t drain_round(struct session *s, bool everything)
+{
+    uint64_t before = s->counts.events, watermark, now_ns;
+    unsigned fullest;
+
+    if (!session_still_ours(s))
+        return -ESTALE;
+    session_beat(s);
+    clock_refine(&s->clock);
+    watermark = everything ? UINT64_MAX : session_stamp(s) - s->margin;
+    supply_keep(s, see_claims(s));
+    look(s, watermark);
+    merge(s, watermark);
+    fullest = settle(s);
+    see_slotless(s);
+    watch_round(s, everything);
+    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
+    if (s->stale)
+        return -ESTALE;
+
+    now_ns = wire_clock_monotonic_ns();
+    if (s->counts.events != before)
+        s->busy_ns = now_ns;
+    if (fullest >= 8)
+        s->pause_ns = 0;
+    else if (fullest >= 4)
+        s->pause_ns /= 2;
+    else if (fullest < 1)
+        s->pause_ns = s->pause_ns * 2 < PAUSE_MOST_NS ? s->pause_ns * 2 : PAUSE_MOST_NS;
+    if (fullest < 8 && s->pause_ns < PAUSE_LEAST_NS)
+        s->pause_ns = PAUSE_LEAST_NS;
+    if (now_ns - s->busy_ns > IDLE_AFTER_NS)
+        s->pause_ns = PAUSE_IDLE_NS;
+    else if (s->pause_ns > PAUSE_MOST_NS)
+        s->pause_ns = PAUSE_MOST_NS;
+    return (int64_t)(s->counts.events - before);
+}
+
+static void round_begin(struct session *s, struct code *code, session_sink sink, void *context)
+{
+    s->sink = sink;
+    s->context = context;
+    decode_use(&s->decode, code);
+    if (s->taken_over)
+        session_relearn_modules(s);
+}
+
+int64_t session_drain(struct session *s, struct code *code, session_sink sink, void *context)
+{
+    round_begin(s, code, sink, context);
+    return drain_round(s, false);
+}
+
+int64_t session_finish(struct session *s, struct code *code, session_sink sink, void *context)
+{
+    int64_t n, sum = 0;
+    int i;
+    round_begin(s, code, sink, context);
+    watch_round(s, true);
+    /* A round to read the rings of what is gone, one to end it, one for its process. */
+    for (i = 0; i < 4; i++) {
+        n = drain_round(s, true);
+        if (n < 0)
+            return n;
+        sum += n;
+    }
+    return sum;
+}
+
+void session_wait(struct session *s)
+{
+    struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
+    if (!s->pause_ns || s->stale)
+        return;
+    session_beat(s);
+    store_relaxed(&pulse->sleeping, 1);
+    fence_full(); /* orders sleeping before awake: pairs with session_wake */
+    if (!exchange_acq_rel(&s->awake, 0))
+        session_futex(&pulse->sleeping, FUTEX_WAIT, 1, s->pause_ns);
+    store_relaxed(&pulse->sleeping, 0);
+    store_relaxed(&s->awake, 0);
+    session_beat(s);
+}
+
+void session_wake(struct session *s)
+{
+    struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
+    store_relaxed(&s->awake, 1);
+    fence_full(); /* orders awake before sleeping: pairs with session_wait */
+    if (exchange_acq_rel(&pulse->sleeping, 0))
+        session_futex(&pulse->sleeping, FUTEX_WAKE, 1, 0);
+}

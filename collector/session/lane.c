@@ -1,0 +1,493 @@
+/*
+ * collector/session/lane.c - one slot, from the collector's side: its thread
+ * comes, its ring is read and grown, its thread goes. Ingest thread.
+ *
+ * What the other side can spoil costs its own events: a record that makes no
+ * sense tears the ring (counted, the stack is unknown from there), and a ring
+ * whose successor is not the one that was offered is not read any more.
+ *
+ * If the collector dies here: a tail is published before the slot's `ring` is
+ * moved to the successor, and both before the old ring is given back, so the
+ * next collector finds the tail either in `ring` or at its seal.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+#include "session/state.h"
+
+struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch)
+{
+    struct lane *l = xcalloc(1, sizeof *l);
+    l->index = index;
+    l->slot = wire_slot_of(&s->segment.wire, index);
+    l->scratch = scratch;
+    l->home = scratch ? segment_home_ring(scratch) : 0;
+    l->ring = l->home;
+    l->ring_size = WIRE_RING_FIRST_BYTES;
+    l->claim = load_relaxed(&l->slot->claim);
+    return l;
+}
+
+void lane_free(struct lane *l)
+{
+    decode_stack_end(&l->stack);
+    free(l);
+}
+
+static void poison(struct session *s, struct lane *l)
+{
+    l->poisoned = true;
+    l->has_item = false;
+}
+
+/* Enters the ring that the lane believes in. */
+static void open_reader(struct session *s, struct lane *l)
+{
+    if (ring_reader_open(&l->reader, &s->segment.wire, l->slot, l->ring) || l->reader.size != l->ring_size)
+        poison(s, l);
+    l->published = l->reader.tail;
+}
+
+/* A newer thread under the same numbers, or a newer image of the process,
+ * proves that an older one is gone. */
+static bool outdates(const struct lane *newer, const struct lane *older)
+{
+    return newer->pid == older->pid &&
+           (newer->serial > older->serial || (newer->tid == older->tid && newer->thread > older->thread));
+}
+
+static void outdate(struct session *s, struct lane *fresh)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if (l == fresh || !l->live)
+            continue;
+        if (outdates(fresh, l))
+            l->gone = true;
+        else if (outdates(l, fresh))
+            fresh->gone = true;
+    }
+}
+
+/* The fields that the claimer wrote, published by its claim. */
+static void read_identity(struct lane *l)
+{
+    l->claim = load_acquire(&l->slot->claim);
+    l->pid = l->slot->pid;
+    l->tid = l->slot->tid;
+    l->thread = l->slot->thread_serial;
+    l->serial = l->slot->process_serial;
+}
+
+static void begin_life(struct session *s, struct lane *l)
+{
+    l->live = true;
+    l->image = NULL;
+    l->process = NULL;
+    l->has_item = l->poisoned = l->exiting = l->gone = l->gone_looked = l->waited = false;
+    l->last_stamp = l->last_ns = l->lost_drops = 0;
+    l->watched_head = UINT64_MAX;
+    memset(l->lost, 0, sizeof l->lost);
+    memset(l->lost_recorded, 0, sizeof l->lost_recorded);
+    decode_stack_begin(&l->stack);
+    s->counts.threads++;
+}
+
+void lane_claimed(struct session *s, struct lane *l)
+{
+    if (l->live) { /* a claim that was under way when this collector took over */
+        read_identity(l);
+        return;
+    }
+    begin_life(s, l);
+    read_identity(l);
+    open_reader(s, l);
+    outdate(s, l);
+}
+
+void lane_look(struct session *s, struct lane *l)
+{
+    if (l->gone)
+        l->gone_looked = true;
+    ring_reader_look(&l->reader);
+    if (load_relaxed(&l->slot->waiting))
+        l->waited = true;
+    if (l->poisoned) {
+        ring_reader_skip(&l->reader);
+        lane_publish(s, l);
+    }
+}
+
+/* ---- reading ---- */
+
+static void emit_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops)
+{
+    struct event e = {.type = EVENT_LOST, .address = reason, .size = events, .extra = {drops}};
+    e.ns = clock_ns(&s->clock, s->latest);
+    if (l) {
+        e.thread = l->process ? l->thread : 0;
+        e.process = l->process ? l->process->id : 0;
+        if (e.ns < l->last_ns)
+            e.ns = l->last_ns;
+    }
+    session_emit(s, &e);
+}
+
+/* The reader went on into the ring that was offered: the old one is ours. */
+static void moved(struct session *s, struct lane *l)
+{
+    if (l->reader.ring_offset != l->offered || l->reader.size != l->offered_size || !session_still_ours(s)) {
+        poison(s, l);
+        return;
+    }
+    lane_publish(s, l);
+    store_release(&l->slot->ring, l->offered);
+    store_release(&l->slot->next_ring, 0);
+    if (l->ring != l->home)
+        segment_ring_give(&s->segment, l->ring, l->ring_size);
+    l->ring = l->offered;
+    l->ring_size = l->offered_size;
+    l->offered = l->offered_size = 0;
+}
+
+/* Gives up what was seen; goes on behind it, in the ring that it lies in. */
+static void torn(struct session *s, struct lane *l)
+{
+    struct ring_reader *r = &l->reader;
+    uint64_t bytes = r->head - r->tail, next;
+    s->counts.torn++;
+    if (bytes > r->size)
+        bytes = r->size;
+    emit_lost(s, l, WIRE_LOST_TORN, 1 + bytes / (2 * sizeof(struct wire_record)), 0);
+    l->stack.broken = true;
+    ring_reader_skip(r);
+    next = load_acquire(&r->ring->next);
+    if (next && next == l->offered) {
+        struct wire_ring *n = wire_ring_at(&s->segment.wire, next);
+        if (n && r->head - load_relaxed(&n->start) <= l->offered_size) {
+            if (ring_reader_enter(r, next))
+                poison(s, l);
+            else
+                moved(s, l);
+        }
+    }
+    lane_publish(s, l);
+}
+
+bool lane_next(struct session *s, struct lane *l)
+{
+    uint64_t left;
+    int got;
+    if (l->has_item)
+        return true;
+    while (!l->poisoned) {
+        got = ring_reader_peek(&l->reader, &l->item, &left);
+        if (left)
+            moved(s, l);
+        if (l->poisoned)
+            break;
+        if (got == 1) {
+            l->has_item = true;
+            return true;
+        }
+        if (!got && left)
+            continue;
+        if (got < 0)
+            torn(s, l);
+        return false;
+    }
+    return false;
+}
+
+/* A thread's stamps do not go back, and nothing is stamped later than now. */
+uint64_t lane_key(const struct session *s, const struct lane *l)
+{
+    uint64_t stamp = l->item.head.stamp;
+    return stamp < l->last_stamp || stamp > s->latest + s->margin ? l->last_stamp : stamp;
+}
+
+/* The exec'd image goes on as its process: the next collector must know. */
+static void note_image(struct session *s, const struct registered *m)
+{
+    char line[32];
+    int n;
+    if (s->images_fd < 0 || m->image.serial == m->image.process)
+        return;
+    n = snprintf(line, sizeof line, "%u %u\n", m->image.serial, m->image.process);
+    if (write(s->images_fd, line, (size_t)n) != n)
+        return; /* costs a takeover an id, no more */
+}
+
+/* Threads of images before this one are gone; say so before the new one starts. */
+static void end_outdated(struct session *s, const struct lane *fresh)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if (l != fresh && l->live && l->gone_looked && l->pid == fresh->pid && !l->has_item &&
+            l->reader.tail == l->reader.head)
+            lane_end(s, l);
+    }
+}
+
+static void resolve_image(struct session *s, struct lane *l)
+{
+    struct decode_birth birth;
+    bool born = decode_birth(&l->item, &birth);
+    l->image = registry_image(&s->registry, l->serial);
+    if (!l->image) {
+        end_outdated(s, l);
+        l->image = registry_join(&s->registry, l->serial, l->pid, born ? &birth : NULL);
+        note_image(s, l->image);
+    }
+    l->image->lanes++;
+    l->process = registry_process(&s->registry, l->image->image.process);
+    if (!l->process) { /* a late word of a process that was taken for gone */
+        registry_restore(&s->registry, l->serial, l->image->image.process, l->pid);
+        l->process = registry_process(&s->registry, l->image->image.process);
+    }
+    l->process->lanes++;
+}
+
+/* The id of the process that an event of birth names as its parent. */
+static uint32_t parent_of(struct session *s, struct lane *l)
+{
+    struct decode_birth birth;
+    struct registered *image;
+    struct process *p;
+    if (!decode_birth(&l->item, &birth))
+        return 0;
+    if (birth.parent_serial && (image = registry_image(&s->registry, birth.parent_serial)))
+        return image->image.process;
+    p = registry_by_pid(&s->registry, birth.ppid);
+    return p && p != l->process ? p->id : 0;
+}
+
+/* A loss that a record tells of has its place in the order; what the counters
+ * tell as well is the same loss. False: nothing new. */
+static bool lost_is_news(struct lane *l, struct event *e)
+{
+    uint64_t told;
+    if (e->address >= WIRE_LOST_REASONS)
+        e->address = WIRE_LOST_TORN;
+    told = l->lost_recorded[e->address] += e->size;
+    if (told <= l->lost[e->address])
+        return false;
+    e->size = told - l->lost[e->address];
+    l->lost[e->address] = told;
+    return true;
+}
+
+static void finish_event(struct session *s, struct lane *l, struct event *e)
+{
+    e->thread = l->thread;
+    e->process = l->process->id;
+    e->ns = clock_ns(&s->clock, l->last_stamp);
+    if (e->ns < l->last_ns)
+        e->ns = l->last_ns;
+    l->last_ns = e->ns;
+    if (e->type == EVENT_THREAD_EXIT)
+        l->exiting = true;
+    else if (e->type == EVENT_PROCESS_EXIT)
+        l->process->exiting = PROCESS_EXITING_LOOKS;
+    else if (e->type == EVENT_PROCESS_START)
+        e->address = parent_of(s, l);
+}
+
+void lane_deliver(struct session *s, struct lane *l, uint64_t key)
+{
+    struct event e;
+    int got;
+
+    if (!l->image)
+        resolve_image(s, l);
+    if (key < s->last_key)
+        s->counts.late++;
+    else
+        s->last_key = key;
+    if (key > l->last_stamp)
+        l->last_stamp = key;
+    got = decode_record(&s->decode, &l->image->image, &l->stack, &l->item, &e);
+    if (got == 1) {
+        finish_event(s, l, &e);
+        if (e.type != EVENT_LOST || lost_is_news(l, &e))
+            session_emit(s, &e);
+    } else if (got < 0) {
+        s->counts.torn++;
+        emit_lost(s, l, WIRE_LOST_TORN, 1, 0);
+    }
+    ring_reader_next(&l->reader, &l->item);
+    l->has_item = false;
+    if (l->reader.tail - l->published >= SESSION_PUBLISH_BYTES)
+        lane_publish(s, l);
+}
+
+void lane_publish(struct session *s, struct lane *l)
+{
+    if (l->reader.tail == l->published || !session_still_ours(s))
+        return;
+    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
+    l->published = l->reader.tail;
+    if (ring_reader_release(&l->reader))
+        session_futex(&l->slot->drain_seq, FUTEX_WAKE, INT32_MAX, 0);
+    session_beat(s);
+}
+
+/* ---- growth ---- */
+
+/* A writer that had to sleep, or a ring more than half full, gets four times
+ * the room; no space costs nothing but the offer. */
+void lane_offer(struct session *s, struct lane *l)
+{
+    uint64_t fill = l->reader.head - l->published, size;
+    bool crowded = l->waited || fill > l->ring_size / 2;
+    l->waited = false;
+    if (!crowded || l->offered || l->poisoned || l->gone || l->ring_size >= WIRE_RING_LAST_BYTES)
+        return;
+    size = l->ring_size * 4 > WIRE_RING_LAST_BYTES ? WIRE_RING_LAST_BYTES : l->ring_size * 4;
+    l->offered = segment_ring_take(&s->segment, size);
+    if (!l->offered)
+        return;
+    l->offered_size = size;
+    store_release(&l->slot->next_ring, l->offered); /* G: pairs with H in ring_writer.h */
+}
+
+/* ---- losses ---- */
+
+void lane_losses(struct session *s, struct lane *l)
+{
+    uint64_t drops = load_relaxed(&l->slot->lost_drops), fresh_drops;
+    unsigned i;
+    fresh_drops = drops > l->lost_drops ? drops - l->lost_drops : 0;
+    for (i = 0; i < WIRE_LOST_REASONS; i++) {
+        uint64_t n = load_relaxed(&l->slot->lost[i]), fresh, mine;
+        if (n <= l->lost[i])
+            continue;
+        fresh = n - l->lost[i];
+        mine = fresh_drops < fresh ? fresh_drops : fresh;
+        l->lost[i] = n;
+        fresh_drops -= mine;
+        l->lost_drops += mine;
+        emit_lost(s, l, i, fresh, mine);
+    }
+}
+
+/* ---- the end ---- */
+
+static void emit_gone(struct session *s, struct lane *l)
+{
+    struct event e = {.type = EVENT_THREAD_GONE, .thread = l->thread, .process = l->process->id};
+    e.ns = clock_ns(&s->clock, s->latest);
+    if (e.ns < l->last_ns)
+        e.ns = l->last_ns;
+    session_emit(s, &e);
+}
+
+static void take_rings_back(struct session *s, struct lane *l)
+{
+    if (l->offered)
+        segment_ring_give(&s->segment, l->offered, l->offered_size);
+    if (l->ring != l->home)
+        segment_ring_give(&s->segment, l->ring, l->ring_size);
+    l->offered = l->offered_size = 0;
+    l->ring = l->home;
+    l->ring_size = WIRE_RING_FIRST_BYTES;
+}
+
+/* The slot as the next claimer finds it. Positions go on rising. */
+static void reset_slot(struct session *s, struct lane *l)
+{
+    struct wire_slot *slot = l->slot;
+    uint64_t head = (load_relaxed(&slot->head) + 7) & ~7ull;
+    unsigned i;
+    segment_ring_format(&s->segment, l->home, WIRE_RING_FIRST_BYTES, head);
+    store_relaxed(&slot->head, head);
+    store_relaxed(&slot->tail, head);
+    store_relaxed(&slot->ring, l->home);
+    store_relaxed(&slot->next_ring, 0);
+    store_relaxed(&slot->waiting, 0);
+    slot->scratch = l->scratch;
+    for (i = 0; i < WIRE_LOST_REASONS; i++)
+        store_relaxed(&slot->lost[i], 0);
+    store_relaxed(&slot->lost_drops, 0);
+    slot->thread_serial = slot->process_serial = 0;
+    slot->pid = slot->tid = 0;
+    slot->claim_stamp = 0;
+}
+
+void lane_end(struct session *s, struct lane *l)
+{
+    lane_losses(s, l);
+    if (l->process) {
+        emit_gone(s, l);
+        l->process->lanes--;
+        l->image->lanes--;
+    }
+    l->live = l->has_item = false;
+    l->process = NULL;
+    l->image = NULL;
+    if (!l->home || !session_still_ours(s))
+        return;
+    reset_slot(s, l);
+    take_rings_back(s, l);
+    l->claim = load_relaxed(&l->slot->claim);
+    store_release(&l->slot->state, WIRE_SLOT_READY); /* pairs with the claimer's CAS */
+}
+
+/* ---- taking over ---- */
+
+/* The rings that the slot names, when they can be. */
+static int restore_ring(struct session *s, struct lane *l, uint64_t offset, uint64_t *ring, uint64_t *size)
+{
+    struct wire_ring *r;
+    int e;
+    if (offset == l->home) {
+        *ring = offset;
+        *size = WIRE_RING_FIRST_BYTES;
+        return 0;
+    }
+    r = wire_ring_at(&s->segment.wire, offset);
+    if (!r)
+        return -EBADMSG;
+    *size = r->size_bytes;
+    if (*size > WIRE_RING_LAST_BYTES || *size < WIRE_RING_FIRST_BYTES)
+        return -EBADMSG;
+    e = segment_adopt(&s->segment, offset, sizeof *r + *size);
+    if (!e)
+        *ring = offset;
+    return e;
+}
+
+void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count)
+{
+    uint64_t next = load_relaxed(&l->slot->next_ring);
+    size_t i;
+
+    begin_life(s, l);
+    read_identity(l);
+    l->stack.broken = true;
+    if (restore_ring(s, l, load_relaxed(&l->slot->ring), &l->ring, &l->ring_size)) {
+        poison(s, l);
+        l->ring = l->home;
+        l->ring_size = WIRE_RING_FIRST_BYTES;
+    }
+    if (next == l->ring)
+        store_relaxed(&l->slot->next_ring, 0);
+    else if (next && restore_ring(s, l, next, &l->offered, &l->offered_size))
+        poison(s, l);
+    if (l->poisoned)
+        ring_reader_open(&l->reader, &s->segment.wire, l->slot, l->home);
+    else
+        open_reader(s, l);
+    if (!l->serial || !l->thread || registry_image(&s->registry, l->serial))
+        return;
+    for (i = 0; i < image_count && images[i][0] != l->serial; i++)
+        ;
+    registry_restore(&s->registry, l->serial, i < image_count ? images[i][1] : l->serial, l->pid);
+}

@@ -1,0 +1,133 @@
+/*
+ * collector/session/list.c - the sessions of this user, for `ownscope ps`.
+ *
+ * Needs no collector and maps nothing: the segment is read with pread, so that
+ * one that shrinks meanwhile is a short read and not a SIGBUS. Any thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+#include "session/directory.h"
+#include "session/proc.h"
+#include "session/segment.h"
+#include "session/session.h"
+
+struct visit {
+    int (*fn)(void *context, const struct session_listing *l);
+    void *context;
+};
+
+static void add_thread(struct session_process **list, size_t *count, size_t *capacity, uint32_t pid)
+{
+    size_t i;
+    for (i = 0; i < *count; i++)
+        if ((*list)[i].pid == pid) {
+            (*list)[i].threads++;
+            return;
+        }
+    *list = xgrow(*list, capacity, *count + 1, sizeof **list);
+    (*list)[(*count)++] = (struct session_process){pid, 1};
+}
+
+/* Processes that hold slots and still run. */
+static struct session_process *read_processes(int fd, uint32_t slots, size_t *count)
+{
+    struct session_process *list = NULL;
+    struct wire_slot *table;
+    size_t capacity = 0, got, i;
+    ssize_t n;
+
+    *count = 0;
+    if (slots > WIRE_SLOTS_MAX)
+        slots = WIRE_SLOTS_MAX;
+    table = xcalloc(slots + 1, sizeof *table);
+    n = pread(fd, table, slots * sizeof *table, WIRE_SLOTS_OFFSET);
+    got = n > 0 ? (size_t)n / sizeof *table : 0;
+    for (i = 0; i < got; i++)
+        if (load_relaxed(&table[i].state) == WIRE_SLOT_LIVE && table[i].pid &&
+            !proc_thread_gone(table[i].pid, table[i].tid) && !proc_gone(table[i].pid, 0))
+            add_thread(&list, count, &capacity, table[i].pid);
+    free(table);
+    return list;
+}
+
+/* A living collector holds the lock. */
+static bool locked(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB))
+        return errno == EWOULDBLOCK;
+    flock(fd, LOCK_UN);
+    return false;
+}
+
+static uint64_t idle_ns(const struct wire_plan *plan, const struct wire_pulse *pulse)
+{
+    uint64_t now = wire_clock_stamp(plan->clock), beat = load_relaxed(&pulse->heartbeat_stamp);
+    if (now <= beat)
+        return 0;
+    return (uint64_t)((unsigned __int128)(now - beat) * 1000000000u / plan->clock_hz);
+}
+
+static int open_segment(const char *path, struct wire_plan *plan, struct wire_pulse *pulse)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+        pread(fd, plan, sizeof *plan, 0) == sizeof *plan && segment_plan_valid(plan, (uint64_t)st.st_size) &&
+        pread(fd, pulse, sizeof *pulse, WIRE_PULSE_OFFSET) == sizeof *pulse)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int visit_session(void *context, const char *name)
+{
+    struct visit *v = context;
+    struct session_listing l = {.name = name, .idle_ns = UINT64_MAX, .segment_gone = true};
+    char link[SESSION_PATH_MAX], path[SEGMENT_PATH_MAX] = "", command[4096] = "", trace[SESSION_PATH_MAX] = "";
+    struct session_process *list = NULL;
+    struct wire_pulse pulse;
+    struct wire_plan plan;
+    ssize_t n = -1;
+    int fd = -1, result;
+
+    if (!session_path(link, sizeof link, name, "segment"))
+        n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    if (session_info_get(name, "command", command, sizeof command))
+        command[0] = 0;
+    if (session_info_get(name, "trace", trace, sizeof trace))
+        trace[0] = 0;
+    if (path[0])
+        fd = open_segment(path, &plan, &pulse);
+    if (fd >= 0) {
+        l.segment_gone = false;
+        l.collector_pid = load_relaxed(&pulse.collector_pid);
+        l.collector_alive = l.collector_pid && locked(fd) && !proc_gone(l.collector_pid, 0);
+        l.idle_ns = idle_ns(&plan, &pulse);
+        list = read_processes(fd, load_relaxed(&pulse.slots_ready), &l.process_count);
+        close(fd);
+    }
+    l.segment_path = path;
+    l.processes = list;
+    l.command = command;
+    l.trace_path = trace;
+    result = v->fn(v->context, &l);
+    free(list);
+    return result;
+}
+
+int session_list(int (*fn)(void *context, const struct session_listing *l), void *context)
+{
+    struct visit v = {fn, context};
+    return session_names(visit_session, &v);
+}

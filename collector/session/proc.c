@@ -1,0 +1,92 @@
+/*
+ * collector/session/proc.c - see proc.h.
+ */
+#include "session/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct proc_stat { char state; long threads; uint64_t start_time; };
+
+/* Fields of /proc/PID/stat or /proc/PID/task/TID/stat. */
+static bool stat_read(const char *path, struct proc_stat *out)
+{
+    char text[1024], *p;
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC), field;
+    if (fd < 0)
+        return false;
+    n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    p = strrchr(text, ')'); /* the name before it may hold anything */
+    if (!p || p[1] != ' ')
+        return false;
+    out->state = p[2];
+    p += 2;
+    for (field = 3; field < 20 && p; field++)
+        p = strchr(p + 1, ' ');
+    out->threads = p ? strtol(p, &p, 10) : 0;
+    for (field = 20; field < 22 && p; field++)
+        p = strchr(p + 1, ' ');
+    out->start_time = p ? strtoull(p, NULL, 10) : 0;
+    return true;
+}
+
+static bool state_is_dead(char state)
+{
+    return state == 'Z' || state == 'X' || state == 'x';
+}
+
+bool proc_thread_gone(uint32_t pid, uint32_t tid)
+{
+    struct proc_stat st;
+    char path[64];
+    if (!pid || !tid || syscall(SYS_tgkill, (pid_t)pid, (pid_t)tid, 0))
+        return !pid || !tid || errno == ESRCH || errno == EINVAL;
+    if (pid != tid)
+        return false;
+    snprintf(path, sizeof path, "/proc/%u/task/%u/stat", pid, tid);
+    return stat_read(path, &st) && state_is_dead(st.state);
+}
+
+bool proc_gone(uint32_t pid, uint64_t start_time)
+{
+    struct proc_stat st;
+    char path[64];
+    if (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))
+        return true;
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    if (!stat_read(path, &st))
+        return kill((pid_t)pid, 0) && errno == ESRCH;
+    if (start_time && st.start_time && st.start_time != start_time)
+        return true;
+    return state_is_dead(st.state) && st.threads <= 1; /* else: the main thread alone has ended */
+}
+
+uint64_t proc_start_time(uint32_t pid)
+{
+    struct proc_stat st;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    return stat_read(path, &st) ? st.start_time : 0;
+}
+
+bool proc_same_namespace(uint32_t pid)
+{
+    struct stat ours, theirs;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
+    if (stat("/proc/self/ns/pid", &ours) || stat(path, &theirs))
+        return true;
+    return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}

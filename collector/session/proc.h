@@ -1,0 +1,23 @@
+/*
+ * collector/session/proc.h - is a thread or a process still there?
+ *
+ * Answers come from kill(2) and /proc; "gone" is only said when it is certain.
+ * No state; any thread.
+ */
+#ifndef OWNSCOPE_SESSION_PROC_H
+#define OWNSCOPE_SESSION_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The kernel has no such thread, or it is dead and waits to be reaped. */
+bool proc_thread_gone(uint32_t pid, uint32_t tid);
+/* The process has ended (reaped or not), or the number now belongs to another:
+ * one that started at another time than `start_time` (0: not known). */
+bool proc_gone(uint32_t pid, uint64_t start_time);
+/* Kernel ticks at the process's start; 0: not known. An exec keeps it. */
+uint64_t proc_start_time(uint32_t pid);
+/* The number is of our own namespace, as far as can be seen. */
+bool proc_same_namespace(uint32_t pid);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * collector/session/session.h - a session: the shared segment, its rings and
+ * the processes that write to them, seen from the collector.
+ *
+ * Used by one thread, the ingest thread, but for session_wake (any thread,
+ * also signal handlers), session_list and the constant accessors. Events reach
+ * the sink in merged order (see order.h). What traced processes wrote is
+ * input: it may cost events, counted, never the collector.
+ *
+ * Errors are 0 or -errno; session_error_text has numbers for a message.
+ */
+#ifndef OWNSCOPE_SESSION_H
+#define OWNSCOPE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "event/code.h"
+#include "event/event.h"
+#include "wire/segment.h"
+
+struct session;
+
+struct session_options {
+    const char *name;          /* NULL: run-PID-xxxx */
+    const char *preload_path;  /* absolute path of libownscope.so */
+    const char *command;       /* for info; may be NULL */
+    const char *trace_path;    /* for info; may be NULL */
+    uint32_t stacks;           /* enum wire_stacks */
+    uint32_t on_full;          /* enum wire_on_full */
+    uint32_t wait_ms;
+    uint32_t follow;           /* enum wire_follow */
+    const char *follow_names;  /* names, each with \0, ended by an empty one; NULL: none */
+    bool strict_order;
+    uint32_t verify_unwind;
+    bool joinable;             /* programs with the shim and no session join this one: DIR/current */
+};
+
+/* A new session with its first slots ready. 0; -ENOSPC; -EPERM (directory);
+ * -ENAMETOOLONG (options); -errno. */
+int session_create(struct session **s, const struct session_options *o);
+/* Takes over a session whose collector died or stopped. -EBUSY: another
+ * collector lives; -ENOENT; -EBADMSG. Stacks of running threads are unknown
+ * until their next full one. */
+int session_attach(struct session **s, const char *name);
+/* Leaves the session. `unlink`: it is over: hooks only forward from now on and
+ * its files go; else its rings stay for the next collector. */
+void session_close(struct session *s, bool unlink);
+
+const char *session_name(const struct session *s);
+const char *session_segment_path(const struct session *s);
+const char *session_socket_path(const struct session *s);
+const struct wire_plan *session_plan(const struct session *s); /* the collector's own copy */
+/* Nanoseconds since the session's start, now. Ingest thread. */
+uint64_t session_now_ns(struct session *s);
+
+/* An event, in order. The event and its text are valid during the call. */
+typedef void (*session_sink)(void *context, const struct event *e);
+
+/* One round over all rings: events handed over (>= 0), or -ESTALE: another
+ * collector took this session over (stop draining, close without unlink). */
+int64_t session_drain(struct session *s, struct code *code, session_sink sink, void *context);
+/* Sleeps as long as the rings allow: not at all when busy, 50 ms when idle.
+ * Ends early for a full ring or session_wake. Keeps the heartbeat. */
+void session_wait(struct session *s);
+/* Ends or forestalls a session_wait. Any thread, async-signal-safe. */
+void session_wake(struct session *s);
+/* Everything that is in the rings now, threads and processes that are gone
+ * included. Events handed over, or -ESTALE. */
+int64_t session_finish(struct session *s, struct code *code, session_sink sink, void *context);
+
+/* waitpid() said so: EVENT_PROCESS_GONE of this pid will carry the status. */
+void session_reaped(struct session *s, pid_t pid, int status);
+/* Traced processes that have not gone, as of the last round. */
+unsigned session_alive(const struct session *s);
+
+/* Work since create or attach, for status and coverage. */
+struct session_counts {
+    uint64_t events;         /* handed over */
+    uint64_t drained_before; /* handed over by collectors before this one */
+    uint64_t late;           /* delivered behind a later stamp */
+    uint64_t torn;           /* rings that made no sense, times */
+    uint64_t threads, processes;  /* ever seen */
+    uint32_t threads_live, processes_live;
+    uint32_t slots, slots_ready;  /* made so far; free to claim now */
+    uint64_t reserved_bytes;      /* of shared memory, now */
+    uint32_t denials;             /* slots or rings refused for want of space */
+    uint64_t denied_bytes, denied_free_bytes; /* the last of them */
+};
+void session_counts(const struct session *s, struct session_counts *c);
+
+/* One line about the last failure in this thread, "" when there is nothing to
+ * say beyond the errno: no newline, not a sentence of its own. */
+const char *session_error_text(void);
+
+/* ---- sessions of this user, with or without a collector (`ownscope ps`) ---- */
+struct session_process { uint32_t pid; uint32_t threads; };
+struct session_listing {
+    const char *name;
+    const char *segment_path;
+    bool segment_gone;        /* the file is missing or is no segment */
+    bool collector_alive;
+    uint32_t collector_pid;   /* 0: none */
+    uint64_t idle_ns;         /* since its last heartbeat; UINT64_MAX unknown */
+    const struct session_process *processes; /* that have slots and still run */
+    size_t process_count;
+    const char *command, *trace_path; /* "" when unknown */
+};
+/* Stops when `fn` returns non-zero and returns that; 0 at the end; -errno. */
+int session_list(int (*fn)(void *context, const struct session_listing *l), void *context);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * collector/session/state.h - the inside of a session: one for all files of
+ * this room, for nobody else. Ingest thread, but where session.h says more.
+ *
+ * A lane is the collector's private side of one slot. Everything it relies on
+ * is in it; what lies in the segment is only compared with it.
+ */
+#ifndef OWNSCOPE_SESSION_STATE_H
+#define OWNSCOPE_SESSION_STATE_H
+
+#include "session/clock.h"
+#include "session/decode.h"
+#include "session/directory.h"
+#include "session/order.h"
+#include "session/registry.h"
+#include "session/segment.h"
+#include "session/session.h"
+#include "wire/ring_reader.h"
+
+enum {
+    SESSION_SLOTS_AHEAD = 8,            /* READY slots at least */
+    SESSION_PUBLISH_BYTES = 16 * 1024,  /* a ring's tail is published this often */
+    SESSION_WATCH_NS = 100000000,       /* all threads are looked after this often */
+    SESSION_QUIET_NS = 1000000000,      /* a foreign thread that said farewell is gone after this */
+    SESSION_LIMBO_NS = 1000000000,      /* a claim takes no longer, unless its thread died in it */
+    SESSION_STALE_NS = 2000000000       /* a heartbeat this old is none */
+};
+
+struct lane {
+    uint32_t index;
+    struct wire_slot *slot;
+    uint64_t scratch, home;             /* the slot's for ever; home 0: unusable */
+    uint64_t ring, ring_size;           /* where the reader is */
+    uint64_t offered, offered_size;     /* larger ring that the writer may move to; 0: none */
+    struct ring_reader reader;
+    uint64_t published;                 /* tail as the writer knows it */
+    struct ring_item item;              /* at the tail, when has_item */
+
+    /* who writes here */
+    uint32_t claim, pid, tid, thread, serial;
+    struct registered *image;           /* NULL until the first record */
+    struct process *process;            /* the same */
+    struct decode_stack stack;
+    uint64_t last_stamp, last_ns;
+    uint64_t lost[WIRE_LOST_REASONS];   /* handed over as events */
+    uint64_t lost_recorded[WIRE_LOST_REASONS]; /* of them by records in the ring */
+    uint64_t lost_drops;
+    uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
+
+    bool live;                          /* a thread has it */
+    bool has_item;
+    bool poisoned;                      /* made no sense: nothing more is read */
+    bool exiting;                       /* its thread said that it ends */
+    bool gone;                          /* its thread has ended */
+    bool gone_looked;                   /* and the head was looked at after that */
+    bool waited;                        /* its writer slept since the last round */
+};
+
+struct session {
+    char name[SESSION_NAME_MAX + 1];
+    char socket_path[SESSION_PATH_MAX];
+    struct wire_plan plan;              /* our copy */
+    struct segment segment;
+    struct clock clock;
+    uint64_t margin;                    /* of the watermark, in stamps */
+    uint32_t pid;                       /* our own */
+    int images_fd;                      /* DIR/NAME/images */
+
+    struct lane **lanes;                /* one for each slot made */
+    size_t lane_capacity;
+    uint32_t made;
+    uint32_t ready;                     /* slots free to claim, at the last round */
+    uint32_t recent_claims;             /* decaying */
+
+    struct order order;
+    struct decode decode;
+    struct registry registry;
+    uint64_t latest;                    /* stamp after the last look */
+    uint64_t last_key;                  /* stamp of the event handed over last */
+    uint64_t slotless_lost[WIRE_LOST_REASONS];
+
+    session_sink sink;                  /* during a round */
+    void *context;
+    bool stale;                         /* another collector has it */
+    bool taken_over;                    /* and modules have to be learnt again */
+
+    uint64_t watch_ns, quick_ns, busy_ns, pause_ns;
+    atomic_u32 awake;                   /* session_wake was called */
+    struct session_counts counts;
+};
+
+/* session.c */
+void session_error_set(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void session_error_shortage(void);
+void session_emit(struct session *s, const struct event *e);
+uint64_t session_stamp(const struct session *s);
+void session_beat(struct session *s);
+bool session_still_ours(struct session *s);
+void session_relearn_modules(struct session *s);
+
+/* lane.c */
+struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch);
+void lane_free(struct lane *l);
+void lane_claimed(struct session *s, struct lane *l);
+void lane_look(struct session *s, struct lane *l);
+bool lane_next(struct session *s, struct lane *l);
+uint64_t lane_key(const struct session *s, const struct lane *l);
+void lane_deliver(struct session *s, struct lane *l, uint64_t key);
+void lane_publish(struct session *s, struct lane *l);
+void lane_offer(struct session *s, struct lane *l);
+void lane_losses(struct session *s, struct lane *l);
+void lane_end(struct session *s, struct lane *l);
+void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count);
+
+/* supply.c */
+int supply_add(struct session *s, uint32_t slots);
+void supply_keep(struct session *s, uint32_t claims);
+/* watch.c */
+void watch_round(struct session *s, bool all);
+
+long session_futex(atomic_u32 *word, int operation, uint32_t value, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * collector/symbols/units.c - see units.h.
+ */
+#include "symbols/units.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+
+#include "event/xalloc.h"
+
+/* Ranges of one module, all units together: many DIEs that share one long list
+ * could else ask for any amount of memory. */
+enum { RANGES_MAX = 1 << 23 };
+
+/* The functions of a unit, built once. */
+static void need_functions(struct units *us, struct unit *u)
+{
+    if (u->has_functions)
+        return;
+    u->has_functions = true;
+    functions_build(&u->functions, &u->tree, us->module, &us->budget);
+    if (dwarf_getsrcfiles(&u->tree, &u->files, &u->n_files))
+        u->n_files = 0;
+}
+
+static void need_lines(struct unit *u)
+{
+    if (u->has_lines)
+        return;
+    u->has_lines = true;
+    Dwarf_Attribute a;
+    u->dir = dwarf_attr(&u->die, DW_AT_comp_dir, &a) ? dwarf_formstring(&a) : NULL;
+    if (dwarf_getsrclines(&u->die, &u->lines, &u->n_lines))
+        u->n_lines = 0;
+}
+
+/* What the unit says that it covers. Overlaps (the same inline function kept
+ * for several units) go to the smallest range, then to the first unit. */
+static bool add_stated_ranges(struct units *us, Dwarf_Die *die)
+{
+    Dwarf_Addr base, low, high;
+    size_t before = us->spans.n;
+    for (ptrdiff_t at = 0; us->budget && (at = dwarf_ranges(die, at, &base, &low, &high)) > 0; us->budget--)
+        if (symfile_code(us->module, low) && low < high)
+            spans_add(&us->spans, low, high, high - low, (uint32_t)us->n - 1);
+    return us->spans.n > before;
+}
+
+static void add_unit(struct units *us, const Dwarf_Die *die, const Dwarf_Die *tree)
+{
+    us->at = xgrow(us->at, &us->capacity, us->n + 1, sizeof *us->at);
+    struct unit *u = &us->at[us->n++];
+    *u = (struct unit){ .die = *die, .tree = *tree };
+    if (add_stated_ranges(us, &u->die) || dwarf_hasattr(&u->die, DW_AT_ranges) ||
+        dwarf_hasattr(&u->die, DW_AT_high_pc))
+        return;
+    /* A unit that says nothing: its functions know. */
+    need_functions(us, u);
+    for (size_t i = 0; i < u->functions.spans.n; i++) {
+        const struct span *s = &u->functions.spans.at[i];
+        spans_add(&us->spans, s->low, s->high, s->high - s->low, (uint32_t)us->n - 1);
+    }
+}
+
+static void add_units(struct units *us)
+{
+    Dwarf_CU *cu = NULL;
+    Dwarf_Die die, sub;
+    uint8_t type;
+    while (dwarf_get_units(us->dwarf, cu, &cu, NULL, &type, &die, &sub) == 0) {
+        if (type == DW_UT_skeleton && dwarf_tag(&sub) == DW_TAG_compile_unit)
+            add_unit(us, &die, &sub);
+        else if (type == DW_UT_compile || type == DW_UT_skeleton)
+            add_unit(us, &die, &die);
+    }
+    spans_flatten(&us->spans);
+}
+
+bool units_open(struct units *us, const struct symfile *module, const struct symfile *from)
+{
+    *us = (struct units){ .module = module, .budget = RANGES_MAX };
+    us->dwarf = dwarf_begin_elf(from->elf, DWARF_C_READ, NULL);
+    if (us->dwarf)
+        add_units(us);
+    if (us->n)
+        return true;
+    units_close(us);
+    return false;
+}
+
+void units_close(struct units *us)
+{
+    for (size_t i = 0; i < us->n; i++)
+        functions_free(&us->at[i].functions);
+    free(us->at);
+    spans_free(&us->spans);
+    dwarf_end(us->dwarf);
+    *us = (struct units){ 0 };
+}
+
+struct unit *units_find(struct units *us, uint64_t address)
+{
+    uint32_t i = spans_find(&us->spans, address);
+    if (i == SPANS_NONE)
+        return NULL;
+    need_functions(us, &us->at[i]);
+    need_lines(&us->at[i]);
+    return &us->at[i];
+}
+
+void unit_line(const struct unit *u, uint64_t address, const char **file, uint32_t *line)
+{
+    size_t low = 0, high = u->n_lines;
+    while (low < high) {    /* the first row behind the address */
+        size_t middle = low + (high - low) / 2;
+        Dwarf_Addr at;
+        if (dwarf_lineaddr(dwarf_onesrcline(u->lines, middle), &at))
+            return;
+        if (at <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    Dwarf_Line *row = low ? dwarf_onesrcline(u->lines, low - 1) : NULL;
+    bool end = true;
+    int number = 0;
+    if (!row || dwarf_lineendsequence(row, &end) || end)
+        return;
+    *file = dwarf_linesrc(row, NULL, NULL);
+    if (*file && dwarf_lineno(row, &number) == 0 && number > 0)
+        *line = (uint32_t)number;
+}

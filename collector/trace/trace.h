@@ -1,0 +1,98 @@
+/*
+ * collector/trace/trace.h - the trace file: what a session saw, on disk.
+ *
+ * Format: ownscope-trace(5). A header, then chunks; each chunk has a length,
+ * a checksum (XXH3-64) and zstd-compressed columns; at the end an index of the
+ * chunks, which a reader rebuilds by walking the chunks when it is missing. A
+ * torn file opens to its last whole chunk. Little-endian.
+ *
+ * The writer is used by the ingest thread alone. The reader is used by one
+ * thread; several readers of one file, also of a file still being written,
+ * are fine (trace_write_flush makes all appended events readable).
+ *
+ * Errors are negative errno values; where -EBADMSG is returned, the file is
+ * not a trace, or its damage reaches the header. `trace_error_text` says in
+ * words what was wrong and where.
+ */
+#ifndef OWNSCOPE_TRACE_H
+#define OWNSCOPE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/code.h"
+#include "event/event.h"
+
+enum { TRACE_VERSION = 1 };
+
+/* Facts of the whole session. Strings are owned by whoever fills them in. */
+struct trace_meta {
+    char *command;          /* as given, shell-quoted */
+    char *host;
+    char *session;          /* name of the session */
+    uint64_t start_real_ns; /* CLOCK_REALTIME at the session's start */
+    uint64_t clock_hz;      /* stamps a second */
+    uint32_t clock;         /* enum wire_clock */
+    uint32_t stacks;        /* enum wire_stacks */
+    char *options;          /* the run's options as text, for the reader's eye */
+};
+
+/* Written when the session ended well; absent in a torn file. */
+struct trace_end {
+    bool present;
+    uint64_t end_ns;        /* since the session's start */
+    uint64_t events;        /* in the file */
+};
+
+/* ---- writing ---- */
+struct trace_writer;
+
+/* Creates (or truncates) `path`, mode 0600. 0, or -errno of open or write. */
+int trace_write_open(struct trace_writer **w, const char *path, const struct trace_meta *meta);
+/* Goes on in a file that a collector left without an end: drops what is torn
+ * behind the last whole chunk, fills `code` with the tables the file holds.
+ * `events` receives how many events the file holds. -EBADMSG as trace_open. */
+int trace_write_reopen(struct trace_writer **w, const char *path, struct code *code, uint64_t *events);
+
+/* Appends one event. Modules, frames and stacks in `code` that the file does
+ * not have yet are written before the chunk that needs them. 0, or -errno of
+ * an earlier or this write (-ENOSPC, -EFBIG…): the writer then drops what
+ * follows, counts it (trace_write_dropped), and what was written stays whole. */
+int trace_write_event(struct trace_writer *w, const struct code *code, const struct event *e);
+/* Writes out the open chunk, so that a reader sees all events up to now. */
+int trace_write_flush(struct trace_writer *w, const struct code *code);
+/* Flush, end record, index; frees the writer in any case. */
+int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t end_ns);
+uint64_t trace_write_dropped(const struct trace_writer *w);
+uint64_t trace_write_events(const struct trace_writer *w);  /* appended */
+uint64_t trace_write_bytes(const struct trace_writer *w);   /* file size so far */
+
+/* ---- reading ---- */
+struct trace;
+
+/* Opens and checks the header and the chunks' frame. -errno of open/read,
+ * -EBADMSG not a trace or of a version unknown here. A torn tail is no error:
+ * see trace_torn_bytes. */
+int trace_open(struct trace **t, const char *path);
+void trace_close(struct trace *t);
+/* One line about the last failure of this trace or of the last trace_open /
+ * trace_write_reopen that failed in this thread. Never NULL. */
+const char *trace_error_text(const struct trace *t);
+
+const struct trace_meta *trace_meta(const struct trace *t);
+const struct trace_end *trace_end(const struct trace *t);
+/* Events in the file's whole chunks. */
+uint64_t trace_events(const struct trace *t);
+/* Bytes behind the last whole chunk that could not be used; 0 in a whole file. */
+uint64_t trace_torn_bytes(const struct trace *t);
+/* Tables as far as the events read so far need them (complete at the end). */
+const struct code *trace_code(const struct trace *t);
+
+/* The next event: 1 and *e filled (text valid until the next call), 0 at the
+ * end, -EBADMSG at a damaged chunk (later calls return it again). */
+int trace_next(struct trace *t, struct event *e);
+/* Back to the first event. */
+void trace_rewind(struct trace *t);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * collector/trace/trace_decode.h - the columns of a chunk back into events.
+ *
+ * Used by trace_reader.c. Everything read is hostile: whatever the columns
+ * hold, a call ends in an event whose ids are in range, or in an error.
+ */
+#ifndef OWNSCOPE_TRACE_DECODE_H
+#define OWNSCOPE_TRACE_DECODE_H
+
+#include "trace/trace_column.h"
+#include "trace/trace_model.h"
+
+struct trace_decoder {
+    struct trace_columns columns;   /* of the chunk being read; filled by chunk_unpack */
+    uint32_t left;                  /* events in it still to come */
+    uint32_t run;
+    uint64_t bits;                  /* read position in EVENTS_TIME_BITS */
+    unsigned kind_count;
+    uint32_t kinds[TRACE_KINDS_MAX];
+    struct trace_model model;
+};
+
+/* Takes up the chunk in `columns`. 0, or -EBADMSG: a kind unknown here. */
+int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset);
+/* The next of d->left events; 0 or -EBADMSG. Stacks up to `stacks` exist. */
+int trace_decode_event(struct trace_decoder *d, struct event *e, uint32_t stacks);
+
+#endif

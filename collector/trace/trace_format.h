@@ -1,0 +1,153 @@
+/*
+ * collector/trace/trace_format.h - the bytes of a trace file.
+ *
+ * Written by trace_writer.c, read by trace_open.c and trace_reader.c. Little-endian,
+ * fixed widths. ownscope-trace(5) tells the same to the rest of the world.
+ *
+ *   0           16
+ *   +-----------+------+------+--------+------+--------+-- … --+-----+-------+------+
+ *   | file head | META | CODE | EVENTS | CODE | EVENTS |       | END | INDEX | tail |
+ *   +-----------+------+------+--------+------+--------+-- … --+-----+-------+------+
+ *                \
+ *   a chunk:      | frame, 64 bytes | payload: columns, one after the other |
+ *   a column:     | id u8 | codec u8 | raw varint | stored varint | stored bytes |
+ *
+ * CODE comes before the EVENTS that need it. END, INDEX and the tail come only
+ * when the session ended well. A reader skips chunk types and column ids that
+ * it does not know; what it must not skip raises the version.
+ *
+ * Version history: 1, the first.
+ */
+#ifndef OWNSCOPE_TRACE_FORMAT_H
+#define OWNSCOPE_TRACE_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRACE_FILE_MAGIC "OWNTRACE"
+#define TRACE_TAIL_MAGIC "OWNINDEX"
+#define TRACE_FRAME_MAGIC 0x4b4e4843u /* "CHNK" */
+
+struct trace_file_head {
+    uint8_t magic[8];
+    uint32_t version;
+    uint32_t flags;         /* 0; a set bit is a feature that a reader must know */
+};
+
+enum trace_chunk_type {
+    TRACE_CHUNK_META = 1,
+    TRACE_CHUNK_CODE,
+    TRACE_CHUNK_EVENTS,
+    TRACE_CHUNK_END,
+    TRACE_CHUNK_INDEX
+};
+
+enum { TRACE_CHUNK_RESET = 1 }; /* flags: the models start afresh here, so reading may */
+
+struct trace_frame {
+    uint32_t magic;
+    uint8_t type;           /* enum trace_chunk_type */
+    uint8_t flags;          /* TRACE_CHUNK_* */
+    uint16_t reserved;      /* 0 */
+    uint32_t payload_bytes; /* 8 */
+    uint32_t raw_bytes;     /* of all columns, uncompressed */
+    uint32_t count;         /* 16: events, definitions or entries in it */
+    uint32_t number;        /* of this chunk in the file, from 0 */
+    uint64_t first_event;   /* 24: events in the chunks before it */
+    uint64_t low_ns;        /* lowest and highest stamp in it */
+    uint64_t high_ns;       /* 40 */
+    uint64_t payload_hash;  /* XXH3-64 of the payload */
+    uint64_t frame_hash;    /* 56: XXH3-64 of the 56 bytes before it */
+};
+
+struct trace_tail {
+    uint64_t index_offset;  /* of the INDEX chunk's frame */
+    uint8_t magic[8];
+    uint64_t hash;          /* XXH3-64 of the 16 bytes before it */
+};
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the structs are the file's bytes");
+_Static_assert(sizeof(struct trace_file_head) == 16, "file head");
+_Static_assert(sizeof(struct trace_frame) == 64, "frame");
+_Static_assert(offsetof(struct trace_frame, payload_bytes) == 8, "frame");
+_Static_assert(offsetof(struct trace_frame, count) == 16, "frame");
+_Static_assert(offsetof(struct trace_frame, first_event) == 24, "frame");
+_Static_assert(offsetof(struct trace_frame, high_ns) == 40, "frame");
+_Static_assert(offsetof(struct trace_frame, frame_hash) == 56, "frame");
+_Static_assert(sizeof(struct trace_tail) == 24, "tail");
+
+/* Limits, kept by the writer and checked by the reader. */
+enum {
+    TRACE_COUNT_MAX = 65536,            /* events or definitions in a chunk */
+    TRACE_TEXT_FLUSH_BYTES = 1 << 20,   /* a chunk with this much text is full */
+    TRACE_RAW_MAX = 16 << 20,           /* uncompressed bytes of a chunk */
+    TRACE_PAYLOAD_MAX = TRACE_RAW_MAX + 4096,
+    TRACE_STRING_MAX = 2 << 20,         /* a string of META; longer ones are cut */
+    TRACE_COLUMNS = 32,                 /* ids run from 1 to 31 */
+    TRACE_KINDS_MAX = 250,              /* kinds of event in a chunk */
+    TRACE_GROUP_EVENTS = 1 << 20        /* events after which the models start afresh */
+};
+
+enum trace_codec { TRACE_STORED = 0, TRACE_ZSTD = 1 };
+
+/* META: strings, and a list of varints. */
+enum {
+    META_COMMAND = 1, META_HOST, META_SESSION, META_OPTIONS,
+    META_NUMBERS        /* start_real_ns, clock_hz, clock, stacks */
+};
+
+/* CODE: definitions that go on where the tables stand. */
+enum {
+    CODE_COUNTS = 1,    /* varints: modules, frames, stacks */
+    CODE_MODULE,        /* varints: path bytes, build-id bytes */
+    CODE_MODULE_TEXT,   /* path, build-id */
+    CODE_FRAME_MODULE,  /* varint */
+    CODE_FRAME_OFFSET,  /* zigzag of the difference to the frame before in the chunk */
+    CODE_FRAME_FLAGS,   /* varint */
+    CODE_STACK_PARENT,  /* varint: own id - 1 - parent */
+    CODE_STACK_FRAME    /* zigzag: frame - (highest frame of a stack before in the chunk + 1) */
+};
+
+/* EVENTS: see trace_model.h for what the models predict. */
+enum {
+    EVENTS_KIND = 1,    /* 3 bytes each: type, family, fields */
+    EVENTS_STEP,        /* byte an event: 0, 1 as predicted, else 2 + kind and a stack */
+    EVENTS_STACK,       /* varint: id */
+    EVENTS_RUN,         /* varint: events of one thread in a row */
+    EVENTS_THREAD,      /* zigzag a run: difference to the run before */
+    EVENTS_PROCESS,     /* zigzag a run */
+    EVENTS_TIME,        /* byte an event: token, TRACE_TIME_ESCAPE */
+    EVENTS_TIME_BITS,   /* what the tokens leave over, lowest bit first */
+    EVENTS_TIME_FAR,    /* zigzag of the difference, for escapes */
+    EVENTS_PLACE,       /* byte a gain: where the address comes from */
+    EVENTS_GAIN,        /* turned difference: gains from nowhere known */
+    EVENTS_AGE,         /* varint a give: 0 unknown, else 1 + gains since it was gained */
+    EVENTS_GIVE,        /* turned difference: gives of unknown addresses */
+    EVENTS_ADDRESS,     /* zigzag: other addresses */
+    EVENTS_SIZE,        /* varint: 0 as predicted */
+    EVENTS_EXTRA0,      /* varint: 0 as predicted */
+    EVENTS_EXTRA1,      /* varint */
+    EVENTS_TEXT_BYTES,  /* varint */
+    EVENTS_TEXT,
+    EVENTS_COLUMNS
+};
+
+/* Fields of an event that are not zero: part of its kind. */
+enum { FIELD_ADDRESS = 1, FIELD_SIZE = 2, FIELD_EXTRA0 = 4, FIELD_EXTRA1 = 8, FIELD_TEXT = 16, FIELD_ALL = 31 };
+
+enum { TRACE_TIME_ESCAPE = 255, TRACE_TIME_EXPONENT_MAX = 32 };
+
+/* END: varints end_ns, events. */
+enum { END_NUMBERS = 1 };
+
+/* INDEX: an entry for each chunk before it. */
+enum {
+    INDEX_TYPE = 1,     /* byte: type */
+    INDEX_FLAGS,        /* byte */
+    INDEX_SPAN,         /* varint: frame and payload bytes */
+    INDEX_COUNT,        /* varint */
+    INDEX_LOW,          /* zigzag: low_ns - that of the entry before */
+    INDEX_HIGH          /* zigzag: high_ns - low_ns */
+};
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * collector/trace/trace_reader.c - the events of an open trace, in order.
+ *
+ * One thread. Chunks are read one at a time as the events need them. Damage is
+ * sticky until trace_rewind: events before it are good, what is behind it
+ * cannot be told apart from what is missing.
+ */
+#include "trace/trace_reader.h"
+
+#include <errno.h>
+
+#include "trace/trace_tables.h"
+
+static int load_table(struct trace *t, struct code *code, const struct map_entry *e)
+{
+    const char *flaw;
+    struct trace_columns columns;
+    int error = map_read_chunk(t->fd, e, &t->opener, &columns, &flaw);
+    if (!error) {
+        error = trace_tables_unpack(&columns, e->count, code);
+        flaw = "definitions that make no sense";
+    }
+    return error ? trace_fail(t, error, e->offset, flaw) : 0;
+}
+
+int trace_load_tables(struct trace *t, struct code *code, size_t until)
+{
+    for (size_t i = 0; i < until; i++) {
+        int error = t->map.entries[i].type == TRACE_CHUNK_CODE ? load_table(t, code, &t->map.entries[i]) : 0;
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static int load_events(struct trace *t, const struct map_entry *e)
+{
+    const char *flaw;
+    int error = map_read_chunk(t->fd, e, &t->opener, &t->decoder.columns, &flaw);
+    if (!error) {
+        error = trace_decode_begin(&t->decoder, e->count, e->flags & TRACE_CHUNK_RESET);
+        flaw = "kinds of event unknown here";
+    }
+    return error ? trace_fail(t, error, e->offset, flaw) : 0;
+}
+
+/* Goes on to the next chunk with events. 1, 0 at the end, or an error. */
+static int next_chunk(struct trace *t)
+{
+    while (!t->decoder.left) {
+        if (t->at == t->map.count)
+            return t->map.damaged ? trace_fail(t, -EBADMSG, t->map.whole_bytes, t->map.flaw) : 0;
+        const struct map_entry *e = &t->map.entries[t->at];
+        int error = 0;
+        if (e->type == TRACE_CHUNK_EVENTS)
+            error = load_events(t, e);
+        else if (e->type == TRACE_CHUNK_CODE && t->at >= t->tables_loaded)
+            error = load_table(t, t->code, e);
+        else if (e->type == TRACE_CHUNK_END && !t->end.present)
+            error = trace_fail(t, -EBADMSG, e->offset, "the end record is damaged");
+        if (error)
+            return error;
+        t->at++;
+        if (t->tables_loaded < t->at)
+            t->tables_loaded = t->at;
+    }
+    return 1;
+}
+
+int trace_next(struct trace *t, struct event *e)
+{
+    if (__builtin_expect(t->error, 0))
+        return t->error;
+    if (__builtin_expect(!t->decoder.left, 0)) {
+        int more = next_chunk(t);
+        if (more <= 0)
+            return more;
+    }
+    if (__builtin_expect(trace_decode_event(&t->decoder, e, code_stacks(t->code)), 0)) {
+        t->decoder.left = 0;
+        return trace_fail(t, -EBADMSG, t->map.entries[t->at - 1].offset, "an event that makes no sense");
+    }
+    return 1;
+}
+
+void trace_rewind(struct trace *t)
+{
+    t->at = 0;
+    t->error = 0;
+    t->decoder.left = 0;
+    model_reset(&t->decoder.model);
+}

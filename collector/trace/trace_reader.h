@@ -1,0 +1,35 @@
+/*
+ * collector/trace/trace_reader.h - the inside of an open trace, for the files
+ * of this room (trace_open.c, trace_reader.c, trace_writer.c at a reopen).
+ */
+#ifndef OWNSCOPE_TRACE_READER_H
+#define OWNSCOPE_TRACE_READER_H
+
+#include "trace/trace.h"
+#include "trace/trace_decode.h"
+#include "trace/trace_map.h"
+
+struct trace {
+    int fd;
+    int error;                  /* sticky; 0 or negative */
+    struct trace_meta meta;
+    struct trace_end end;
+    struct trace_map map;
+    struct code *code;
+    size_t tables_loaded;       /* entries of the map whose definitions are in `code` */
+    size_t at;                  /* entry being read is at - 1 */
+    struct chunk_opener opener;
+    struct trace_decoder decoder;
+    char text[256];
+};
+
+/* As trace_open, of an open file; the trace closes `fd`, also on failure. */
+int trace_open_fd(struct trace **t, int fd);
+/* Notes what is wrong with entry `e`, makes `error` sticky, returns it. */
+int trace_fail(struct trace *t, int error, uint64_t offset, const char *flaw);
+/* Adds the definitions of all CODE chunks up to entry `until` to `code`. */
+int trace_load_tables(struct trace *t, struct code *code, size_t until);
+/* For failures that leave no trace behind: what trace_error_text(NULL) says. */
+void trace_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * preload/context.c - threads of the traced process come, get a slot, and go.
+ *
+ * Runs in the traced process, in the first hook of each thread and of each
+ * forked child. No lock: a slot is claimed by one CAS. A thread's end is not
+ * watched here: the collector sees that the thread is gone and takes the slot
+ * back.
+ */
+#include "preload/context.h"
+
+#include <pthread.h>
+
+#include "preload/hook.h"
+#include "preload/record.h"
+#include "preload/system.h"
+#include "preload/wait.h"
+
+__thread struct context context;
+
+static const struct process_page process_page_none = {.generation = UINT32_MAX};
+struct process process = {.page = (struct process_page *)&process_page_none};
+
+/* Claims a READY slot; NULL when there is none. */
+static struct wire_slot *slot_claim(const struct wire_segment *s)
+{
+    struct wire_claims *claims = wire_claims_of(s);
+    uint32_t n = load_acquire(&wire_pulse_of(s)->slots_ready);
+    uint32_t from, i;
+    if (n > WIRE_SLOTS_MAX)
+        n = WIRE_SLOTS_MAX;
+    from = load_relaxed(&claims->slot_hint);
+    for (i = 0; i < n; i++) {
+        uint32_t at = (from + i) % n;
+        struct wire_slot *slot = wire_slot_of(s, at);
+        if (load_relaxed(&slot->state) == WIRE_SLOT_READY &&
+            cas_acq_rel(&slot->state, (uint32_t)WIRE_SLOT_READY, (uint32_t)WIRE_SLOT_LIVE)) {
+            store_relaxed(&claims->slot_hint, at + 1);
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+/* A slot, waiting for the collector to add some where the plan allows it. */
+static struct wire_slot *slot_wait(const struct wire_segment *s)
+{
+    struct wire_pulse *pulse = wire_pulse_of(s);
+    struct wire_claims *claims = wire_claims_of(s);
+    struct wire_slot *slot = slot_claim(s);
+    uint64_t began;
+    if (slot || wire_plan_of(s)->on_full != WIRE_ON_FULL_WAIT)
+        return slot;
+    began = wire_clock_stamp(process.clock);
+    add_relaxed(&claims->wanting, 1);
+    while (!(slot = slot_claim(s)) && wait_allowed(began)) {
+        wait_wake_collector();
+        system_futex_wait(&pulse->slots_ready, load_relaxed(&pulse->slots_ready), 2000000);
+    }
+    add_relaxed(&claims->wanting, (uint32_t)-1);
+    return slot;
+}
+
+/* Gives the thread a ring. False: none to be had now; counted by the caller. */
+static bool context_open(struct context *c, uint32_t serial)
+{
+    const struct wire_segment *s = &process.segment;
+    struct wire_claims *claims = wire_claims_of(s);
+    struct wire_slot *slot;
+    void *scratch;
+
+    if (load_relaxed(&wire_pulse_of(s)->closed))
+        return false;
+    slot = slot_wait(s);
+    if (!slot)
+        return false;
+    scratch = wire_at(s, slot->scratch, WIRE_SCRATCH_BYTES);
+    if (!scratch || ring_writer_open(&c->writer, s, slot)) { /* lies beyond what a limited address space let us map */
+        store_release(&slot->state, WIRE_SLOT_READY);
+        return false;
+    }
+    __builtin_memset(scratch, 0, 64); /* unwind_memory's head: the rest is behind its counts */
+    c->stack = scratch;
+    slot->pid = (uint32_t)process.pid;
+    slot->tid = (uint32_t)system_gettid();
+    slot->thread_serial = serial ? serial : add_relaxed(&claims->thread_serial, 1) + 1;
+    slot->process_serial = process.serial;
+    slot->claim_stamp = wire_clock_stamp(process.clock);
+    store_release(&slot->claim, load_relaxed(&slot->claim) + 1); /* publishes the fields above */
+    c->ended = false;
+    c->starved = false;
+    c->generation = load_relaxed(&process.page->generation);
+    return true;
+}
+
+static void context_begin(struct context *c, uint32_t serial, void *start, bool process_too)
+{
+    c->guard = CONTEXT_BOOT;
+    if (context_open(c, serial)) {
+        c->guard = HOOK_FRAME | CONTEXT_RECORD;
+        if (process_too)
+            record_process_start(c);
+        record_thread_start(c, start);
+    }
+    c->guard = 0;
+}
+
+void context_attach(uint32_t serial, void *start)
+{
+    struct context *c = &context;
+    if (c->guard || load_relaxed(&process.state) != PROCESS_TRACED)
+        return;
+    if (load_relaxed(&process.page->generation) == 0)
+        process_reborn();
+    else if (c->generation != load_relaxed(&process.page->generation))
+        context_begin(c, serial, start, false);
+}
+
+/* A guard is stale when the frame that set it is gone: an exception left
+ * operator new, or a handler jumped out of a hook. */
+static bool guard_is_stale(const struct context *c, uintptr_t frame)
+{
+    uintptr_t set_by = c->guard & ~(uintptr_t)CONTEXT_STATES;
+    unsigned state = c->guard & CONTEXT_STATES;
+    if (state != CONTEXT_REAL && state != CONTEXT_CXX)
+        return false;
+    return frame > set_by || ((const uintptr_t *)set_by)[1] != c->guard_pc;
+}
+
+static void lost_nested(struct context *c, bool drop)
+{
+    struct wire_slot *slot = c->writer.slot;
+    if (!slot || c->generation != load_relaxed(&process.page->generation))
+        return;
+    count_up(&slot->lost[WIRE_LOST_NESTED], 1);
+    if (drop)
+        count_up(&slot->lost_drops, 1);
+}
+
+static void lost_slotless(void)
+{
+    add_relaxed(&wire_claims_of(&process.segment)->lost[WIRE_LOST_NO_SLOT], 1);
+}
+
+struct context *context_enter_slow(struct context *c, uintptr_t frame, bool drop)
+{
+    uint32_t generation;
+    if (c->guard) {
+        if (!guard_is_stale(c, frame)) {
+            if ((c->guard & CONTEXT_STATES) == CONTEXT_RECORD)
+                lost_nested(c, drop);
+            return NULL;
+        }
+        c->guard = 0;
+    }
+    for (;;) {
+        uint32_t state = load_acquire(&process.state);
+        if (state == PROCESS_TRACED)
+            break;
+        if (state == PROCESS_INERT)
+            return NULL;
+        process_start();
+    }
+    generation = load_relaxed(&process.page->generation);
+    if (generation == 0) {
+        process_reborn();
+        generation = load_relaxed(&process.page->generation);
+    }
+    if (c->generation != generation)
+        context_begin(c, 0, NULL, false);
+    if (c->generation != generation) {
+        if (!load_relaxed(&wire_pulse_of(&process.segment)->closed))
+            lost_slotless();
+        return NULL;
+    }
+    return c;
+}
+
+/* The first thread of a process, at its start and in a forked child. */
+void context_begin_process(void)
+{
+    context_begin(&context, 0, NULL, true);
+}

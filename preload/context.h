@@ -1,0 +1,82 @@
+/*
+ * preload/context.h - what the shim knows of one thread and of its process.
+ *
+ * The context is initial-exec TLS, plain data without destructor: valid from
+ * a thread's first instruction to its last. A context is usable when its
+ * generation equals the process's, which stands in a page that the kernel
+ * wipes on fork: one comparison finds both a thread that has no ring yet and
+ * a forked child that still has its parent's.
+ *
+ * The guard says what the thread is doing in the shim:
+ *   0               nothing: a hook may record
+ *   frame | REAL    in the real function of the hook with that frame: what
+ *                   that calls of ours is part of it and only forwards
+ *   frame | CXX     the same in operator new, which may leave by an exception
+ *   frame | RECORD  between two instructions of ours: only a signal handler
+ *                   can come here; its events are counted, not recorded
+ *   BOOT            resolving names or joining: allocations go to the arena
+ *                   or straight through
+ */
+#ifndef PRELOAD_CONTEXT_H
+#define PRELOAD_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/unwind.h"
+#include "wire/ring_writer.h"
+
+enum { CONTEXT_REAL = 1, CONTEXT_CXX = 2, CONTEXT_RECORD = 3, CONTEXT_BOOT = 4, CONTEXT_STATES = 7 };
+
+struct context {
+    uintptr_t guard;            /* see above */
+    uintptr_t guard_pc;         /* return address of the hook that set it */
+    uint32_t generation;        /* of the process that it belongs to; 0: none */
+    bool ended;                 /* WIRE_THREAD_EXIT has been recorded */
+    bool starved;               /* the last event found no room */
+    struct ring_writer writer;
+    struct unwind_memory *stack;
+};
+_Static_assert(sizeof(struct context) <= 96, "static TLS is scarce: keep the context small");
+
+extern __thread struct context context __attribute__((tls_model("initial-exec")));
+
+enum process_state { PROCESS_NEW = 0, PROCESS_STARTING, PROCESS_INERT, PROCESS_TRACED };
+
+/* One page, wiped on fork. */
+struct process_page { atomic_u32 generation; };
+
+struct process {
+    struct process_page *page;  /* a constant that no context equals, until traced */
+    atomic_u32 state;           /* enum process_state */
+    uint32_t stacks;            /* enum wire_stacks, from the plan */
+    uint32_t clock;             /* enum wire_clock */
+    uint32_t serial;            /* of this process */
+    uint32_t parent_serial;     /* of the traced parent it was forked from, 0 none */
+    int pid;
+    struct wire_segment segment;
+    const char *why_inert;      /* for OWNSCOPE_DEBUG */
+    char segment_path[512];
+    char exe[1024];
+    uint32_t exe_bytes;
+};
+extern struct process process;
+
+/* A usable context for a hook whose own guard is not set, or NULL: forward
+ * only. Sets no guard. `frame` is the hook's frame address, `drop`: the event
+ * is a release (for the count of what is lost). Slow path of hook_enter. */
+struct context *context_enter_slow(struct context *c, uintptr_t frame, bool drop);
+
+/* Gives the calling thread a slot under a serial that its creator took, or 0. */
+void context_attach(uint32_t serial, void *start);
+
+/* In a forked child: becomes a process of its own. */
+void process_reborn(void);
+/* getpid() differs: this is a vfork child running on its parent's memory. */
+bool process_is_borrowed(void);
+
+/* First hook of the process: names, session, page. */
+void process_start(void);
+
+#endif

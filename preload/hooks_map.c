@@ -1,0 +1,80 @@
+/*
+ * preload/hooks_map.c - mapped memory: mmap, munmap, mremap.
+ *
+ * What libc and the allocator map for themselves does not pass here (they
+ * call their own names); what the program and its libraries map does. Only
+ * calls that may hold memory of the program's are recorded: anonymous and
+ * file mappings alike, with the family saying which.
+ */
+#include <stdarg.h>
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "preload/hook.h"
+#include "preload/record.h"
+#include "preload/system.h"
+
+/* Before the real names are known: straight to the kernel, errno as libc. */
+static void *map_early(void *at, size_t length, int protection, int flags, int fd, off_t offset)
+{
+    return (void *)syscall(SYS_mmap, at, length, protection, flags, fd, offset);
+}
+
+#define MAP(name, offset_type)                                                                    \
+    EXPORT void *name(void *at, size_t length, int protection, int flags, int fd, offset_type offset) \
+    {                                                                                             \
+        struct context *c = HOOK_ENTER(CONTEXT_REAL, false);                                      \
+        void *p;                                                                                  \
+        if (unlikely(!c))                                                                         \
+            return real.name ? real.name(at, length, protection, flags, fd, offset)               \
+                             : map_early(at, length, protection, flags, fd, offset);              \
+        p = real.name(at, length, protection, flags, fd, offset);                                 \
+        if (p != MAP_FAILED)                                                                      \
+            record_new(c, &HOOK_SITE, flags & MAP_ANONYMOUS ? WIRE_MMAP_ANON : WIRE_MMAP_FILE, p, length, 0); \
+        hook_leave(c);                                                                            \
+        return p;                                                                                 \
+    }
+
+MAP(mmap, off_t)
+MAP(mmap64, off64_t)
+
+EXPORT int munmap(void *p, size_t length)
+{
+    struct context *c = HOOK_ENTER(CONTEXT_REAL, true);
+    int r;
+    if (unlikely(!c))
+        return real.munmap ? real.munmap(p, length) : (int)syscall(SYS_munmap, p, length);
+    if (length && !((uintptr_t)p & 4095)) /* the kernel refuses anything else */
+        record_drop(c, &HOOK_SITE, WIRE_MUNMAP, p, length);
+    r = real.munmap(p, length);
+    hook_leave(c);
+    return r;
+}
+
+EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
+{
+    struct context *c;
+    void *at = NULL, *q;
+    bool moves;
+    va_list more;
+    if (flags & MREMAP_FIXED) {
+        va_start(more, flags);
+        at = va_arg(more, void *);
+        va_end(more);
+    }
+    c = HOOK_ENTER(CONTEXT_REAL, true);
+    if (unlikely(!c))
+        return real.mremap ? real.mremap(p, old_length, length, flags, at)
+                           : (void *)syscall(SYS_mremap, p, old_length, length, flags, at);
+    moves = old_length && !(flags & MREMAP_DONTUNMAP); /* else the old mapping stays */
+    if (moves)
+        record_realloc_begin(c, &HOOK_SITE, WIRE_MREMAP, p, length);
+    q = real.mremap(p, old_length, length, flags, at);
+    if (moves)
+        record_realloc_end(c, &HOOK_SITE, WIRE_MREMAP, q == MAP_FAILED ? NULL : q, length, p, old_length);
+    else if (q != MAP_FAILED)
+        record_new(c, &HOOK_SITE, WIRE_MREMAP, q, length, 0);
+    hook_leave(c);
+    return q;
+}

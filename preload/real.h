@@ -1,0 +1,71 @@
+/*
+ * preload/real.h - the functions that the hooks stand in front of.
+ *
+ * Filled by real_resolve() at the first hook of the process, in whatever
+ * thread and state that comes (before any constructor, inside the loader).
+ * Read-only afterwards, but for the LATER names, each stored once by whoever
+ * calls it first (the same value whoever wins).
+ */
+#ifndef PRELOAD_REAL_H
+#define PRELOAD_REAL_H
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <threads.h>
+#include <unistd.h>
+
+/* Declared nowhere in this libc's headers, or only for C++. */
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t alignment, size_t size);
+void *_Znwm(size_t);
+void *_Znam(size_t);
+void *_ZnwmRKSt9nothrow_t(size_t, const void *);
+void *_ZnamRKSt9nothrow_t(size_t, const void *);
+void *_ZnwmSt11align_val_t(size_t, size_t);
+void *_ZnamSt11align_val_t(size_t, size_t);
+void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t, size_t, const void *);
+void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t, size_t, const void *);
+void _ZdlPv(void *);
+void _ZdaPv(void *);
+void _ZdlPvm(void *, size_t);
+void _ZdaPvm(void *, size_t);
+void _ZdlPvRKSt9nothrow_t(void *, const void *);
+void _ZdaPvRKSt9nothrow_t(void *, const void *);
+void _ZdlPvSt11align_val_t(void *, size_t);
+void _ZdaPvSt11align_val_t(void *, size_t);
+void _ZdlPvmSt11align_val_t(void *, size_t, size_t);
+void _ZdaPvmSt11align_val_t(void *, size_t, size_t);
+void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *, size_t, const void *);
+void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *, size_t, const void *);
+
+struct real {
+#define HOOK(name) __typeof__(name) *name;
+#define LATER(name) __typeof__(name) *name;
+#include "preload/hooks.def"
+#undef HOOK
+#undef LATER
+};
+
+extern struct real real;
+
+/* Fills the HOOK names. The caller has made sure that no other thread runs it
+ * and that allocations of this thread go to the arena meanwhile. */
+void real_resolve(void);
+
+/* The next definition of a LATER name after ours; where the usual look-up has
+ * none (a library opened with RTLD_LOCAL), the one that the code at `caller`
+ * would have found without us. NULL: there is none. */
+void *real_later(const char *name, const void *caller);
+
+/* Evaluates to the real function of a LATER name, or NULL. */
+#define REAL_LATER(name) \
+    (likely(real.name != NULL) ? real.name \
+                               : (real.name = (__typeof__(real.name))real_later(#name, __builtin_return_address(0))))
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * preload/record.c - see record.h.
+ *
+ * Order of an event: the stack first, then the room (which may wait), then the
+ * stamp, so that as little as possible lies between stamp and commit: the
+ * collector's watermark rests on an event being committed before any event
+ * that follows from it is stamped.
+ */
+#include "preload/record.h"
+
+#include <string.h>
+
+#include "preload/module.h"
+#include "preload/system.h"
+#include "preload/wait.h"
+
+/* What a record needs beyond its head. */
+struct parts {
+    uint64_t extra[WIRE_EXTRA_MAX];
+    unsigned extras;
+};
+
+static inline void *room_for(struct context *c, uint64_t bytes, bool drop)
+{
+    void *r = ring_writer_reserve(&c->writer, bytes);
+    return likely(r != NULL) ? r : wait_for_room(c, bytes, drop);
+}
+
+/* A ring that nobody drains: do not even walk the stack. */
+static inline bool no_room_at_all(struct context *c, bool drop)
+{
+    return unlikely(c->starved) && !wait_for_room(c, 1024, drop);
+}
+
+static void walk(struct context *c, const struct unwind_site *site, struct unwind_change *change)
+{
+    uint32_t i;
+    if (likely(process.stacks == WIRE_STACKS_FULL))
+        unwind_full(c->stack, site, change);
+    else
+        unwind_caller(c->stack, site, change);
+    for (i = 0; i < change->push; i++)
+        module_announce(c, change->pushed[i]);
+}
+
+static inline __attribute__((always_inline)) void
+put(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
+    uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
+{
+    struct unwind_change change = {0, 0, NULL};
+    bool big = unlikely(size >= WIRE_SIZE_IN_EXTRA), escape;
+    uint64_t bytes, *word;
+    struct wire_record *r;
+    unsigned words, i;
+    uintptr_t guard = c->guard;
+
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    if (no_room_at_all(c, drop))
+        goto out;
+    if (site && process.stacks != WIRE_STACKS_NONE)
+        walk(c, site, &change);
+    escape = unlikely(change.pop >= WIRE_STACK_ESCAPE || change.push >= WIRE_STACK_ESCAPE);
+    words = extras + big + escape;
+    bytes = sizeof *r + 8u * (words + change.push);
+    r = room_for(c, bytes, drop);
+    if (unlikely(!r)) {
+        unwind_forget(c->stack);
+        goto out;
+    }
+    word = (uint64_t *)(r + 1);
+    r->stamp = wire_clock_stamp(process.clock);
+    r->address = address;
+    r->size = big ? WIRE_SIZE_IN_EXTRA : (uint32_t)size;
+    r->type = (uint8_t)type;
+    r->family_extra = wire_pack_family(family, words);
+    r->pop = escape ? WIRE_STACK_ESCAPE : (uint8_t)change.pop;
+    r->push = escape ? 0 : (uint8_t)change.push;
+    if (escape)
+        *word++ = (uint64_t)change.pop << 32 | change.push;
+    for (i = 0; i < extras; i++)
+        *word++ = extra[i];
+    if (big)
+        *word++ = size;
+    for (i = 0; i < change.push; i++)
+        *word++ = change.pushed[i];
+    ring_writer_commit(&c->writer, bytes);
+out:
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    c->guard = guard;
+}
+
+void record_new(struct context *c, const struct unwind_site *site, unsigned family,
+                const void *p, size_t size, size_t alignment)
+{
+    uint64_t extra = alignment;
+    if (likely(!alignment))
+        put(c, site, WIRE_NEW, family, (uintptr_t)p, size, NULL, 0, false);
+    else
+        put(c, site, WIRE_NEW, family, (uintptr_t)p, size, &extra, 1, false);
+}
+
+void record_drop(struct context *c, const struct unwind_site *site, unsigned family,
+                 const void *p, size_t length)
+{
+    uint64_t extra = length;
+    if (likely(!length))
+        put(c, site, WIRE_DROP, family, (uintptr_t)p, 0, NULL, 0, true);
+    else
+        put(c, site, WIRE_DROP, family, (uintptr_t)p, 0, &extra, 1, true);
+}
+
+void record_realloc_begin(struct context *c, const struct unwind_site *site, unsigned family,
+                          const void *p, size_t size)
+{
+    put(c, site, WIRE_REALLOC_BEGIN, family, (uintptr_t)p, size, NULL, 0, true);
+}
+
+void record_realloc_end(struct context *c, const struct unwind_site *site, unsigned family,
+                        const void *p, size_t size, const void *old, size_t old_length)
+{
+    uint64_t extra[2] = {(uintptr_t)old, old_length};
+    put(c, site, WIRE_REALLOC_END, family, (uintptr_t)p, size, extra, old_length ? 2 : 1, true);
+}
+
+void record_life(struct context *c, const struct unwind_site *site, unsigned type,
+                 uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
+{
+    put(c, site, type, 0, address, size, extra, extras, true);
+}
+
+void record_text(struct context *c, unsigned type, uint64_t address, const uint64_t *extra,
+                 unsigned extras, const char *text, size_t text_bytes)
+{
+    uintptr_t guard = c->guard;
+    size_t cut = text_bytes < WIRE_TEXT_MAX ? text_bytes : WIRE_TEXT_MAX;
+    uint64_t bytes = sizeof(struct wire_record) + 8u * extras + ((cut + 7) & ~(size_t)7);
+    struct wire_record *r;
+    uint64_t *word;
+    unsigned i;
+
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    r = room_for(c, bytes, true);
+    if (r) {
+        *r = (struct wire_record){.stamp = wire_clock_stamp(process.clock), .address = address, .size = (uint32_t)cut,
+                                  .type = (uint8_t)type, .family_extra = wire_pack_family(0, extras)};
+        word = (uint64_t *)(r + 1);
+        for (i = 0; i < extras; i++)
+            *word++ = extra[i];
+        if (cut % 8)
+            word[cut / 8] = 0;
+        memcpy(word, text, cut);
+        ring_writer_commit(&c->writer, bytes);
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    c->guard = guard;
+}
+
+void record_thread_start(struct context *c, void *start)
+{
+    uint64_t extra[1] = {(uintptr_t)start};
+    put(c, NULL, WIRE_THREAD_START, 0, (uintptr_t)pthread_self(), c->writer.slot->tid, extra, 1, true);
+}
+
+/* The executable's path, then the arguments as the kernel keeps them. */
+void record_process_start(struct context *c)
+{
+    char text[WIRE_TEXT_MAX];
+    size_t n = process.exe_bytes;
+    long got = 0, fd;
+    uint64_t extra[2] = {(uint64_t)(uint32_t)process.pid << 32 | (uint32_t)system_call(SYS_getppid, 0, 0, 0, 0, 0, 0),
+                         (uint64_t)process.parent_serial << 32 |
+                             (process.parent_serial ? WIRE_BORN_FORK : WIRE_BORN_EXEC)};
+    memcpy(text, process.exe, n);
+    text[n++] = 0;
+    fd = system_open("/proc/self/cmdline", 0);
+    if (fd >= 0) {
+        got = system_read((int)fd, text + n, sizeof text - n);
+        system_close((int)fd);
+    }
+    record_text(c, WIRE_PROCESS_START, 0, extra, 2, text, n + (size_t)(got > 0 ? got : 0));
+}

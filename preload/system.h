@@ -1,0 +1,52 @@
+/*
+ * preload/system.h - the few system calls the shim makes, none of them through
+ * a function that a hook (ours or another preload's) stands in front of. All
+ * return the result or -errno and leave errno alone.
+ */
+#ifndef PRELOAD_SYSTEM_H
+#define PRELOAD_SYSTEM_H
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    int saved = errno;
+    long r = syscall(number, a, b, c, d, e, f);
+    if (r == -1)
+        r = -errno;
+    errno = saved;
+    return r;
+}
+
+static inline int system_getpid(void) { return (int)system_call(SYS_getpid, 0, 0, 0, 0, 0, 0); }
+static inline int system_gettid(void) { return (int)system_call(SYS_gettid, 0, 0, 0, 0, 0, 0); }
+static inline long system_open(const char *path, int flags) { return system_call(SYS_openat, -100, (long)path, flags, 0, 0, 0); }
+static inline long system_read(int fd, void *to, size_t n) { return system_call(SYS_read, fd, (long)to, (long)n, 0, 0, 0); }
+static inline long system_write(int fd, const void *from, size_t n) { return system_call(SYS_write, fd, (long)from, (long)n, 0, 0, 0); }
+static inline void system_close(int fd) { system_call(SYS_close, fd, 0, 0, 0, 0, 0); }
+static inline long system_readlink(const char *path, char *to, size_t n) { return system_call(SYS_readlinkat, -100, (long)path, (long)to, (long)n, 0, 0); }
+static inline long system_access(const char *path, int mode) { return system_call(SYS_faccessat, -100, (long)path, mode, 0, 0, 0); }
+static inline void system_yield(void) { system_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0); }
+
+static inline void *system_map(size_t bytes, int protection, int flags, int fd)
+{
+    long r = system_call(SYS_mmap, 0, (long)bytes, protection, flags, fd, 0);
+    return r < 0 && r > -4096 ? NULL : (void *)r;
+}
+static inline void system_unmap(void *p, size_t bytes) { system_call(SYS_munmap, (long)p, (long)bytes, 0, 0, 0, 0); }
+static inline long system_advise(void *p, size_t bytes, int advice) { return system_call(SYS_madvise, (long)p, (long)bytes, advice, 0, 0, 0); }
+
+/* Sleeps while *word == value, at most `ns`. Shared between processes. */
+static inline void system_futex_wait(const void *word, uint32_t value, uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    system_call(SYS_futex, (long)word, FUTEX_WAIT, (long)value, (long)&t, 0, 0);
+}
+static inline void system_futex_wake(const void *word) { system_call(SYS_futex, (long)word, FUTEX_WAKE, 0x7fffffff, 0, 0, 0); }
+
+#endif

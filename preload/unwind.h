@@ -1,0 +1,58 @@
+/*
+ * preload/unwind.h - the stack of a hook's caller, as a difference to the
+ * thread's previous stack.
+ *
+ * Runs inside the traced thread, in a hook: no heap, no lock, no system call
+ * on the usual path, no libc function that may take one; errno untouched.
+ * Exact: a frame is found by the module's own unwind rules (.eh_frame through
+ * the lock-free _dl_find_object), never by guessing. Where the rules end (no
+ * CFI, generated code) the stack ends, with WIRE_FRAME_TRUNCATED outermost.
+ *
+ * Incremental: the next frame is a function of (pc, sp, fp) and of the stack
+ * slots that its rule reads. A new walk goes on only until it meets a frame of
+ * the previous one with equal state whose deeper slots all still hold what
+ * they held; the rest is then the same.
+ */
+#ifndef PRELOAD_UNWIND_H
+#define PRELOAD_UNWIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/record.h"
+#include "wire/segment.h"
+
+/* One thread's memory between walks: all zero at first, WIRE_SCRATCH_BYTES at
+ * most, used by that thread alone (it lies in its slot's scratch). */
+struct unwind_memory;
+
+/* Where to start: the state of the hook's caller as it will be when the hook
+ * returns. hook_site() in preload/hook.h fills it from the hook's own frame. */
+struct unwind_site {
+    uintptr_t pc;   /* return address of the hook */
+    uintptr_t sp;   /* stack pointer after the return (the hook's CFA) */
+    uintptr_t fp;   /* rbp of the caller */
+};
+
+/* What changed since the walk before: `pop` innermost frames of that stack
+ * went, then `push` frames came. pushed[0] is the outermost of them. Points
+ * into the memory; valid until the next walk. */
+struct unwind_change {
+    uint32_t pop, push;
+    const uint64_t *pushed;  /* see WIRE_FRAME_EXACT, WIRE_FRAME_TRUNCATED in wire/record.h */
+};
+
+/* Full stack, at most WIRE_FRAMES_MAX frames (then WIRE_FRAME_TRUNCATED). */
+void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
+/* The caller's frame alone (--stacks caller). */
+void unwind_caller(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
+/* Forgets the previous stack: the next walk pops nothing. The record written
+ * with the change before must have said so too (a lost record breaks the
+ * chain): call it when a change could not be written. The collector is told by
+ * pop == WIRE_FRAMES_MAX + 1, meaning "everything". */
+void unwind_forget(struct unwind_memory *m);
+/* Rules cached for code that dlclose may have unmapped are no longer trusted.
+ * Called by the dlclose hook after the real call, any thread. */
+void unwind_modules_changed(void);
+
+#endif

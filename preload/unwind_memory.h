@@ -1,0 +1,104 @@
+/*
+ * preload/unwind_memory.h - what one thread keeps of its last walk.
+ *
+ * Private to preload/unwind*.c; used by the owning thread alone, in a hook.
+ *
+ * `words` holds, from the outermost [0] to the innermost [count - 1], every
+ * stack word on which the last walk depended and what it held then:
+ *   FRAME  the slot a frame's pc was read from. A frame's own stack pointer is
+ *          slot + 8, but for an ODD frame (its pc came from elsewhere).
+ *   RBP    the slot a saved rbp was read from; kept only where a rule further
+ *          out uses that rbp (LIVE), or FORCED.
+ *   EXTRA  any other word read (expressions, the zero that ended the stack).
+ * One step of a walk appends, inwards out: EXTRA…, RBP, FRAME of the frame
+ * reached. So: the words outward of a FRAME are all that the walk from there
+ * reads and that matters, given its pc, its stack pointer, and, if it is LIVE,
+ * its rbp. Equal state and equal words mean the same stack.
+ *
+ * A new walk writes its own words from the top end of the array downwards,
+ * and they join what is kept of the old ones when the two meet.
+ */
+#ifndef PRELOAD_UNWIND_MEMORY_H
+#define PRELOAD_UNWIND_MEMORY_H
+
+#include <stddef.h>
+
+#include "preload/unwind.h"
+#include "wire/atomic.h"
+
+enum {
+    UNWIND_WORDS = 1024,
+    UNWIND_STEP_WORDS = 16,   /* what one step may append */
+    UNWIND_RANGES = 4,
+    UNWIND_KEPT_FRAMES = 256  /* of a stack that is too deep */
+};
+
+/* Words of meta. The low seven bits of a FRAME are those of its rule. */
+enum {
+    META_EXTRA = 0,
+    META_SLOT = 0x3f,      /* its rule has the caller's rbp at CFA - 8 * this; see RULE_SLOT_… */
+    META_USES_RBP = 0x40,  /* its rule needs rbp */
+    META_RULE = 0x7f,
+    META_FRAME = 0x80,
+    META_RBP = 0x100,
+    META_FORCED = 0x200,   /* an RBP word kept whether LIVE or not */
+    META_ODD = 0x400,      /* pc was not read from just below the frame's stack pointer */
+    META_EXACT = 0x800,    /* pc is where a signal interrupted, not a return address */
+    META_LIVE = 0x1000     /* the rest of the walk depends on this frame's rbp */
+};
+
+struct unwind_word {
+    uint64_t address, value;
+};
+
+/* Memory known to be readable: [low, high), whole pages. */
+struct unwind_range {
+    uint64_t low, high;
+};
+
+struct unwind_memory {
+    /* these must be zero before the first walk */
+    uint32_t generation;      /* of the rules that the words rest on; 0: the words are void */
+    uint32_t frames;          /* of the stack that was last told; 0 with no words: none */
+    uint32_t count;           /* words */
+    uint32_t forgotten;       /* 1: the next change replaces everything */
+    uint32_t ready;           /* 1: what follows is set up */
+    uint32_t next_range;      /* which of ranges[1..] is replaced next */
+    /* these need not */
+    uint64_t fp;              /* rbp at the innermost frame */
+    uint64_t zero, one;       /* words that hold 0 and 1 */
+    struct unwind_range ranges[UNWIND_RANGES]; /* [0] is the stack in use */
+    struct unwind_word words[UNWIND_WORDS];
+    uint16_t meta[UNWIND_WORDS];
+    uint64_t pushed[WIRE_FRAMES_MAX];
+};
+
+_Static_assert(sizeof(struct unwind_memory) <= WIRE_SCRATCH_BYTES, "it lies in a slot's scratch");
+_Static_assert(offsetof(struct unwind_memory, fp) <= 64, "a claimer clears 64 bytes");
+
+/* A word of the traced program, of whatever type it is there. */
+typedef uint64_t __attribute__((may_alias)) unwind_raw;
+
+static inline uint64_t unwind_load(uint64_t address)
+{
+    return *(const unwind_raw *)address;
+}
+
+/* A walk under way: the frame reached, and what was appended so far. */
+struct unwind_walk {
+    struct unwind_memory *m;
+    uint64_t pc, sp, fp;
+    uint64_t slot;  /* where pc was read */
+    uint32_t exact;
+    uint32_t at;    /* the new words are words[at .. UNWIND_WORDS) */
+    uint32_t floor; /* the lowest place that this step may append to */
+};
+
+static inline void unwind_append(struct unwind_walk *w, uint64_t address, uint64_t value, unsigned meta)
+{
+    w->at--;
+    w->m->words[w->at] = (struct unwind_word){address, value};
+    w->m->meta[w->at] = (uint16_t)meta;
+}
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * preload/unwind_modules.c - see preload/unwind_modules.h.
+ *
+ * Runs in the traced thread when a rule is not in the cache. Entries are
+ * claimed by CAS (EMPTY -> FILLING), published by a release store (READY) that
+ * pairs with the acquire load in module_known(), and never written again but
+ * for their state (GONE). When all are used, modules are looked at each time.
+ */
+#if defined(__x86_64__)
+#include "preload/unwind_modules.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+
+#include "preload/unwind_reach.h"
+#include "preload/unwind_rules.h"
+
+#pragma weak _dl_find_object
+
+enum { MODULES_MAX = 256, PAGE = 4096 };
+enum module_state { MODULE_EMPTY = 0, MODULE_FILLING, MODULE_READY, MODULE_GONE };
+
+struct module {
+    atomic_u32 state;
+    uint64_t start, end;      /* its mapping */
+    const void *map;          /* its link map */
+    struct cfi_tables tables; /* low == NULL: none that can be read */
+};
+
+static struct module modules[MODULES_MAX];
+
+/* The readable segment that holds .eh_frame_hdr, from the program headers in
+ * the first page of the mapping. Segments past 2 GiB are not for us. */
+static struct cfi_tables tables_of(const struct dl_find_object *o)
+{
+    const struct cfi_tables none = {NULL, NULL, NULL};
+    const uint8_t *start = o->dlfo_map_start, *header = o->dlfo_eh_frame;
+    const Elf64_Ehdr *e = (const void *)start;
+    uint64_t bias = 0;
+    bool first = true;
+
+    if ((uint64_t)start % PAGE || !reach_probe((uint64_t)start) || !header)
+        return none;
+    if (*(const uint32_t *)e->e_ident != 0x464c457f || e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phoff % 8 ||
+        e->e_phoff > PAGE || e->e_phnum > (PAGE - e->e_phoff) / sizeof(Elf64_Phdr))
+        return none;
+    const Elf64_Phdr *p = (const void *)(start + e->e_phoff);
+    for (unsigned i = 0; i < e->e_phnum; i++, p++) {
+        if (p->p_type != PT_LOAD)
+            continue;
+        if (first)   /* they are sorted: the first lies at the start */
+            bias = (uint64_t)start - (p->p_vaddr & -(uint64_t)PAGE);
+        first = false;
+        uint64_t low = bias + p->p_vaddr, high = low + p->p_filesz;
+        if (p->p_flags & PF_R && (uint64_t)header >= low && (uint64_t)header < high && low >= (uint64_t)start &&
+            high <= (uint64_t)o->dlfo_map_end && high - low < 1u << 31)
+            return (struct cfi_tables){(const uint8_t *)low, (const uint8_t *)high, header};
+    }
+    return none;
+}
+
+/* What is remembered of the module, or NULL. Marks those that were there. */
+static struct module *module_known(const struct dl_find_object *o)
+{
+    uint64_t start = (uint64_t)o->dlfo_map_start, end = (uint64_t)o->dlfo_map_end;
+    for (struct module *m = modules; m < modules + MODULES_MAX; m++) {
+        uint32_t state = load_acquire(&m->state);
+        if (state == MODULE_EMPTY)
+            break;
+        if (state != MODULE_READY || m->start >= end || m->end <= start)
+            continue;
+        if (m->start == start && m->end == end && m->map == o->dlfo_link_map &&
+            (!m->tables.low || m->tables.header == o->dlfo_eh_frame))
+            return m;
+        if (cas_acq_rel(&m->state, (uint32_t)MODULE_READY, (uint32_t)MODULE_GONE))
+            rules_invalidate();
+    }
+    return NULL;
+}
+
+static void module_remember(const struct dl_find_object *o, struct cfi_tables tables)
+{
+    for (struct module *m = modules; m < modules + MODULES_MAX; m++)
+        if (load_relaxed(&m->state) == MODULE_EMPTY &&
+            cas_acq_rel(&m->state, (uint32_t)MODULE_EMPTY, (uint32_t)MODULE_FILLING)) {
+            m->start = (uint64_t)o->dlfo_map_start;
+            m->end = (uint64_t)o->dlfo_map_end;
+            m->map = o->dlfo_link_map;
+            m->tables = tables;
+            store_release(&m->state, (uint32_t)MODULE_READY);
+            return;
+        }
+}
+
+int modules_tables(uint64_t address, struct cfi_tables *tables)
+{
+    struct dl_find_object o;
+    if (!_dl_find_object || _dl_find_object((void *)address, &o))
+        return -ENOENT;
+    struct module *m = module_known(&o);
+    if (m) {
+        *tables = m->tables;
+    } else {
+        *tables = tables_of(&o);
+        module_remember(&o, *tables);
+    }
+    return tables->low ? 0 : -ENOENT;
+}
+#endif

@@ -1,0 +1,74 @@
+# Bash completion for ownscope(1). Options come from `ownscope COMMAND --help`,
+# so they are never out of step with the program.
+
+_ownscope_options() {
+    "$1" "$2" --help 2>/dev/null | sed -n 's/^  \(-.,\|  \) *\(--[a-z-]*\).*/\2/p'
+}
+
+_ownscope_pids() {
+    "$1" ps 2>/dev/null | awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1 }'
+}
+
+_ownscope_files() {
+    local IFS=$'\n'
+    compopt -o filenames 2>/dev/null
+    COMPREPLY+=($(compgen -f -X '!*.own' -- "$cur") $(compgen -d -- "$cur"))
+}
+
+# The index of run's PROGRAM among the words, 0 when it has not come yet.
+_ownscope_program() {
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --) echo $((i + 1)); return ;;
+        -o | --output | --json | --stacks | --on-full | --wait-ms | --verify-unwind | --follow) ((i++)) ;;
+        -*) ;;
+        *) echo "$i"; return ;;
+        esac
+    done
+    echo 0
+}
+
+_ownscope() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} self=${COMP_WORDS[0]}
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W 'run report threads events history export ps serve help --help --version' -- "$cur"))
+        return
+    fi
+    if [[ $command == run ]]; then
+        local at
+        at=$(_ownscope_program)
+        if ((at && COMP_CWORD >= at)); then
+            if declare -F _command_offset >/dev/null; then
+                _command_offset "$at"
+            elif ((COMP_CWORD == at)); then
+                COMPREPLY=($(compgen -c -- "$cur"))
+            else
+                COMPREPLY=($(compgen -f -- "$cur"))
+            fi
+            return
+        fi
+    fi
+    case $prev in
+    --stacks) COMPREPLY=($(compgen -W 'full caller none' -- "$cur")); return ;;
+    --on-full) COMPREPLY=($(compgen -W 'wait drop' -- "$cur")); return ;;
+    --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
+    --type) COMPREPLY=($(compgen -W 'new drop move borrow thread process mark lost' -- "$cur")); return ;;
+    --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;
+    -f | --format) COMPREPLY=($(compgen -W 'json' -- "$cur")); return ;;
+    -p | --pid | --attach) COMPREPLY=($(compgen -W "$(_ownscope_pids "$self")" -- "$cur")); return ;;
+    -o | --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --json) if [[ $command == run ]]; then COMPREPLY=($(compgen -f -- "$cur")); return; fi ;;
+    esac
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W "$(_ownscope_options "$self" "$command")" -- "$cur"))
+        return
+    fi
+    case $command in
+    help) COMPREPLY=($(compgen -W 'run report threads events history export ps serve' -- "$cur")) ;;
+    run) COMPREPLY=($(compgen -c -- "$cur")) ;;
+    report | threads | events | history | export) _ownscope_files ;;
+    esac
+}
+complete -F _ownscope ownscope

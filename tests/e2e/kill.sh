@@ -1,0 +1,126 @@
+#!/bin/bash
+# SIGKILL at random moments: of the program (no event it finished may be
+# missing), and of the collector (the program finishes, undisturbed).
+# KILLS=N times each: 20 unless told, 200 with TORTURE.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+KILLS=${KILLS:-${TORTURE:+200}}
+KILLS=${KILLS:-20}
+RANDOM=${SEED:-$$}
+WAIT_MS=200  # --wait-ms
+SLACK_MS=2500 # what a busy machine may add
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+nap() { sleep "$(printf '0.%03d' "$1")"; }
+pid_in_books() { od -A n -t u8 -j 4088 -N 8 "$1" 2>/dev/null | tr -d ' '; }
+wait_for_books() {
+    for _ in $(seq 500); do
+        case $(pid_in_books "$1") in '' | 0) sleep 0.01 ;; *) return 0 ;; esac
+    done
+    return 1
+}
+collectors() {
+    local pid
+    for pid in $(leftovers); do
+        [ "$(readlink "/proc/$pid/exe")" = "$OWNSCOPE" ] && echo "$pid"
+    done
+}
+
+kill_program() {
+    local threads=$1 i why status
+    for i in $(seq "$KILLS"); do
+        rm -f "$T/books" "$T/k.own"
+        "$OWNSCOPE" run -q -o "$T/k.own" -- "$VICTIMS/selfcount" "$T/books" "$threads" >"$T/k.out" 2>"$T/k.err" </dev/null &
+        local runner=$!
+        wait_for_books "$T/books" || { why="never started: $(cat "$T/k.err")"; break; }
+        nap $((RANDOM % 250))
+        kill -KILL "$(pid_in_books "$T/books")"
+        wait "$runner" 2>/dev/null
+        status=$?
+        [ "$status" = 137 ] || { why="kill $i: ownscope ended with $status: $(first_line "$T/k.err")"; break; }
+        "$OWNSCOPE" report --json "$T/k.own" >"$T/k.json" 2>"$T/k.err" || { why="kill $i: $(cat "$T/k.err")"; break; }
+        why=$("$PYTHON" "$HERE/books.py" "$T/books" "$T/k.json" 2>&1) || { why="kill $i: $why"; break; }
+        why=
+    done
+    [ -z "$why" ]
+    verdict "$KILLS kills of a program with $threads threads" $? "$why"
+}
+
+# The program's own seconds, then at most --wait-ms and the slack.
+kill_collector() {
+    local signal=$1 times=$2 i why='' started took pid
+    for i in $(seq "$times"); do
+        rm -f "$T/books" "$T/c.out"
+        started=$(now_ms)
+        # shellcheck disable=SC2016 # for the inner shell
+        "$OWNSCOPE" run -q --wait-ms $WAIT_MS -o "$T/c.own" -- \
+            sh -c '"$1" "$2" 2 0.6; echo "code $?"; : >"$2.end"' sh "$VICTIMS/selfcount" "$T/books" \
+            >"$T/c.out" 2>"$T/c.err" </dev/null &
+        wait_for_books "$T/books" || { why="never started: $(cat "$T/c.err")"; break; }
+        nap $((RANDOM % 400))
+        for pid in $(collectors); do kill "-$signal" "$pid"; done
+        for _ in $(seq 1000); do
+            [ -e "$T/books.end" ] && break
+            sleep 0.01
+        done
+        took=$(($(now_ms) - started))
+        for pid in $(collectors); do kill -KILL "$pid"; done
+        wait 2>/dev/null
+        [ -e "$T/books.end" ] || { why="time $i: the program hung"; break; }
+        rm -f "$T/books.end"
+        [ "$(cat "$T/c.out")" = "done
+code 0" ] || { why="time $i: the program said: $(tr '\n' ' ' <"$T/c.out")"; break; }
+        [ "$took" -le $((600 + WAIT_MS + SLACK_MS)) ] || { why="time $i: took $took ms"; break; }
+        grep -v '^longest step' "$T/c.err" >"$T/c.more"
+        [ ! -s "$T/c.more" ] || { why="time $i: said: $(first_line "$T/c.more")"; break; }
+        if [ -s "$T/c.own" ]; then
+            "$OWNSCOPE" report --json "$T/c.own" >/dev/null 2>"$T/c.err" || { why="time $i: trace: $(cat "$T/c.err")"; break; }
+        fi
+        rm -f "$T/c.own"
+    done
+    [ -z "$why" ]
+    verdict "$times times SIG$signal to the collector" $? "$why"
+}
+
+# An orphan is seen by ps, and a new collector takes it over.
+orphan() {
+    local pid session
+    rm -f "$T/books" "$T/o.own" "$T/o2.own"
+    "$OWNSCOPE" run -q -o "$T/o.own" -- "$VICTIMS/selfcount" "$T/books" 2 3 >"$T/o.out" 2>"$T/o.err" </dev/null &
+    wait_for_books "$T/books"
+    nap 300
+    for pid in $(collectors); do kill -KILL "$pid"; done
+    wait 2>/dev/null
+    pid=$(pid_in_books "$T/books")
+    kill -0 "$pid" 2>/dev/null
+    verdict "the program outlives its collector" $?
+    "$OWNSCOPE" ps >"$T/ps" 2>&1
+    grep -qw "$pid" "$T/ps"
+    verdict "ps shows the orphan" $? "$(first_line "$T/ps")"
+    session=$(basename "$(find "$OWNSCOPE_DIR" -mindepth 1 -maxdepth 1 -type d | head -n 1)")
+    "$OWNSCOPE" serve -q --attach "$session" -o "$T/o2.own" >"$T/serve" 2>&1 &
+    local server=$!
+    for _ in $(seq 600); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.01
+    done
+    grep -q "done" "$T/o.out"
+    verdict "the orphan finishes" $? "$(cat "$T/o.out")"
+    for _ in $(seq 300); do
+        kill -0 $server 2>/dev/null || break
+        sleep 0.01
+    done
+    kill -TERM $server 2>/dev/null
+    wait $server 2>/dev/null
+    local trace=$T/o.own
+    [ -s "$T/o2.own" ] && trace=$T/o2.own
+    [ "$(number "$trace" totals.allocations 2>"$T/o.err")" -gt 1000 ] 2>/dev/null
+    verdict "a new collector goes on" $? "$(first_line "$T/serve") $(first_line "$T/o.err")"
+}
+
+kill_program 1
+kill_program 4
+kill_collector KILL "$KILLS"
+kill_collector STOP 2
+orphan

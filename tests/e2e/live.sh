@@ -1,0 +1,104 @@
+#!/bin/bash
+# A program while it runs: the readers ask its collector, and give the same
+# documents as they give of a file.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+"$OWNSCOPE" run -q -o live.own -- "$VICTIMS/selfcount" books 3 6 >live.out 2>live.err </dev/null &
+runner=$!
+for _ in $(seq 300); do
+    pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ')
+    [ -n "$pid" ] && [ "$pid" != 0 ] && break
+    sleep 0.01
+done
+sleep 0.3
+
+[ "$(stat -c %a "$OWNSCOPE_DIR")" = 700 ]
+verdict "the session folder is the user's own" $? "$(stat -c %a "$OWNSCOPE_DIR")"
+"$OWNSCOPE" ps --json >ps.json 2>ps.err && grep -qw "$pid" ps.json
+verdict "ps shows it" $? "$(first_line ps.err) $(head -c 200 ps.json)"
+
+# keys FILE: the top-level keys of a document, in order of name.
+keys() { "$PYTHON" -c 'import json, sys; print(*sorted(json.load(open(sys.argv[1]))))' "$1"; }
+live_number() {
+    "$OWNSCOPE" report -p "$pid" --json | "$PYTHON" -c '
+import json, sys
+print(json.load(sys.stdin)["totals"]["allocations"])'
+}
+
+first=$(live_number 2>live.why)
+sleep 0.3
+second=$(live_number 2>live.why)
+[ "${first:-0}" -gt 0 ] && [ "${second:-0}" -gt "$first" ]
+verdict "report -p goes on counting" $? "$first then $second; $(first_line live.why)"
+"$OWNSCOPE" threads -p "$pid" --json >live-threads.json 2>live.why
+verdict "threads -p" $? "$(first_line live.why)"
+"$OWNSCOPE" report -p "$pid" --json >live-report.json 2>live.why
+"$OWNSCOPE" export -f json -p "$pid" >live-export.json 2>live.why && keys live-export.json >/dev/null
+verdict "export -p" $? "$(first_line live.why)"
+timeout 10 "$OWNSCOPE" events -p "$pid" --json -n 20 >live-events.json 2>live.why && [ -s live-events.json ]
+verdict "events -p" $? "$(first_line live.why)"
+block=$("$PYTHON" -c '
+import json, sys
+nodes = json.load(open("live-export.json"))["nodes"]
+print(next(n["id"] for n in nodes if n["kind"] == "block"))' 2>live.why)
+"$OWNSCOPE" history -p "$pid" "$block" --json >live-history.json 2>live.why && grep -q '"events"' live-history.json
+verdict "history -p" $? "$block: $(first_line live.why)"
+for table in report threads; do
+    "$OWNSCOPE" $table -p "$pid" >$table.txt 2>live.why && [ -s $table.txt ]
+    verdict "$table -p as a table" $? "$(first_line live.why)"
+done
+if [ "$(id -u)" = 0 ] && have setpriv; then
+    # shellcheck disable=SC2024
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$OWNSCOPE" report -p "$pid" >other.out 2>other.err
+    status=$?
+    [ $status = 125 ] || [ $status = 126 ] || ! [ -s other.out ]
+    verdict "another user gets nothing" $? "exit code $status"
+fi
+wait $runner
+"$OWNSCOPE" report --json live.own >file-report.json 2>live.why
+[ "$(keys live-report.json)" = "$(keys file-report.json)" ]
+verdict "the same keys, live and from the file" $? "$(keys live-report.json) / $(keys file-report.json)"
+[ -z "$(ls -A "$OWNSCOPE_DIR" 2>/dev/null)" ]
+verdict "nothing is left of the session" $? "$(ls -A "$OWNSCOPE_DIR")"
+
+# ---- moments of a trace -----------------------------------------------------
+at() { "$OWNSCOPE" report --json "$@" live.own 2>live.why | "$PYTHON" -c '
+import json, sys
+t = json.load(sys.stdin)["totals"]
+print(t["allocations"], t["live_bytes"], t["peak_bytes"])'; }
+read -r whole _ peak <<<"$(at)"
+read -r half _ _ <<<"$(at --at 500ms)"
+read -r _ live_at_peak _ <<<"$(at --at peak)"
+read -r first _ _ <<<"$(at --at event:10)"
+[ "${half:-0}" -gt 0 ] && [ "$half" -lt "${whole:-0}" ]
+verdict "--at a time" $? "$half of $whole"
+[ -n "$peak" ] && [ "$live_at_peak" = "$peak" ]
+verdict "--at peak" $? "$live_at_peak live, peak $peak"
+[ "${first:-99}" -le 10 ]
+verdict "--at an event" $? "$first"
+refuse=$("$OWNSCOPE" report --at nonsense live.own 2>&1)
+[ $? = 2 ] && [ "$(echo "$refuse" | wc -l)" = 1 ]
+verdict "--at nonsense" $? "$refuse"
+
+# ---- a collector that serves, and programs that join it --------------------
+"$OWNSCOPE" serve -q -o serve.own >serve.out 2>&1 &
+server=$!
+for _ in $(seq 200); do
+    [ -n "$(find "$OWNSCOPE_DIR" -name socket 2>/dev/null)" ] && break
+    sleep 0.01
+done
+"$B/ownscope-preload" "$VICTIMS/fork_chain" >joined.out 2>joined.err
+"$VICTIMS/fork_chain" >bare.out
+cmp -s joined.out bare.out && [ ! -s joined.err ]
+verdict "a program joins by ownscope-preload" $? "$(first_line joined.err)"
+LD_PRELOAD=$SHIM "$VICTIMS/realloc" >/dev/null 2>joined.err
+kill -TERM $server
+wait $server 2>/dev/null
+LIMIT=10 run "$T/served" "$OWNSCOPE" report --json serve.own
+[ "$(number serve.own totals.frees 2>serve.why)" = 18 ]
+verdict "serve saw both programs" $? "$(number serve.own totals 2>&1) $(first_line serve.why) $(first_line serve.out)"
+"$B/ownscope-preload" "$VICTIMS/fork_chain" >joined.out 2>joined.err
+cmp -s joined.out bare.out && [ ! -s joined.err ]
+verdict "without a collector it runs untouched" $? "$(first_line joined.err)"

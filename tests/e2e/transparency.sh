@@ -1,0 +1,32 @@
+#!/bin/bash
+# Real programs, bare and traced: the same output, error output and exit code.
+# Arguments: the programs to try; all without.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/programs.sh
+. "$(dirname "$0")/programs.sh"
+exec 3>&1
+
+# in_folder OUT NAME PREFIX…: a program in a fresh folder of always the same name.
+in_folder() {
+    local out=$1 name=$2
+    shift 2
+    rm -rf "$T/work"
+    mkdir "$T/work"
+    (set -o pipefail; cd "$T/work" && "program_$name" timeout -k 5 "$LIMIT" "$@" >"$out.out" 2>"$out.err" </dev/null; echo $? >"$out.code")
+}
+
+one() {
+    local name=$1 why events
+    in_folder "$T/bare" "$name"
+    in_folder "$T/traced" "$name" "$OWNSCOPE" run -q -o "$T/trace.own" --
+    why=$(same "$T/bare" "$T/traced") || { not_ok "program $name" "$why"; return; }
+    events=$(number "$T/trace.own" totals.allocations 2>"$T/why") || { not_ok "program $name" "$(cat "$T/why")"; return; }
+    [ "$events" -gt 0 ] || { not_ok "program $name" "nothing was traced"; return; }
+    [ "$(number "$T/trace.own" lost.events)" = 0 ]
+    verdict "program $name" $? "events lost: $(number "$T/trace.own" lost.by_reason)"
+}
+
+# shellcheck disable=SC2046,SC2119 # names are words
+[ $# -gt 0 ] || set -- $(programs)
+for name; do one "$name"; done

@@ -1,0 +1,676 @@
+/*
+ * tests/unit/test_symbols.c - names for addresses: which file is believed,
+ * where its symbols are found, what is unknown, and that damaged files harm
+ * nobody. Files and lines are compared with other tools in
+ * test_symbols_oracle.c.
+ */
+#include <link.h>
+#include <malloc.h>
+#include <sys/stat.h>
+
+#include "symbols/names.h"
+#include "symbols/spans.h"
+#include "symbols/symbols.h"
+#include "symbols_scratch.h"
+
+static struct symbols *s;
+
+static void setup(void)
+{
+    s = symbols_new();
+    symbols_debug_dir(s, in_scratch("debug"));
+}
+
+static void teardown(void)
+{
+    symbols_free(s);
+}
+
+/* The innermost place of an address in a scratch file, no build-id asked for. */
+static const struct symbol_place *at(const char *program, uint64_t address)
+{
+    const struct symbol_place *p;
+    ck_assert_uint_ge(symbols_resolve(s, in_scratch(program), NULL, 0, address, &p), 1);
+    return p;
+}
+
+static enum symbols_state state(const char *program)
+{
+    return symbols_module_state(s, in_scratch(program), NULL, 0);
+}
+
+static bool is(const char *a, const char *b)
+{
+    return a && b && !strcmp(a, b);
+}
+
+static bool unknown(const struct symbol_place *p)
+{
+    return !p->function && !p->linkage && !p->file && !p->line && !p->inlined;
+}
+
+/* ---- spans ---- */
+
+START_TEST(spans_against_plain_search)
+{
+    srandom(42);
+    for (int round = 0; round < 300; round++) {
+        struct spans map = { 0 }, plain = { 0 };
+        int n = (int)(random() % 30), width = 1 + (int)(random() % 60);
+        for (int i = 0; i < n; i++) {
+            uint64_t low = (uint64_t)(random() % 200), high = low + (uint64_t)(random() % width);
+            uint64_t rank = (uint64_t)(random() % 5);
+            spans_add(&map, low, high, rank, (uint32_t)i);
+            spans_add(&plain, low, high, rank, (uint32_t)i);
+        }
+        spans_flatten(&map);
+        for (size_t i = 0; i < map.n; i++)
+            ck_assert(map.at[i].low < map.at[i].high && (!i || map.at[i - 1].high <= map.at[i].low));
+        for (uint64_t a = 0; a < 300; a++) {
+            const struct span *best = NULL;
+            for (size_t i = 0; i < plain.n; i++) {
+                const struct span *p = &plain.at[i];
+                if (a >= p->low && a < p->high && (!best || p->rank < best->rank))
+                    best = p;
+            }
+            ck_assert_uint_eq(spans_find(&map, a), best ? best->value : (uint32_t)SPANS_NONE);
+        }
+        spans_free(&map);
+        spans_free(&plain);
+    }
+}
+END_TEST
+
+START_TEST(spans_at_the_ends)
+{
+    struct spans map = { 0 };
+    spans_flatten(&map);
+    ck_assert_uint_eq(spans_find(&map, 0), SPANS_NONE);
+    spans_add(&map, 5, 5, 0, 1);
+    spans_add(&map, 9, 3, 0, 2);
+    spans_add(&map, UINT64_MAX - 1, UINT64_MAX, 0, 3);
+    spans_add(&map, 0, 1, 0, 4);
+    spans_flatten(&map);
+    ck_assert_uint_eq(map.n, 2);
+    ck_assert_uint_eq(spans_find(&map, 0), 4);
+    ck_assert_uint_eq(spans_find(&map, 1), SPANS_NONE);
+    ck_assert_uint_eq(spans_find(&map, UINT64_MAX - 1), 3);
+    ck_assert_uint_eq(spans_find(&map, UINT64_MAX), SPANS_NONE);
+    spans_free(&map);
+}
+END_TEST
+
+/* ---- names ---- */
+
+START_TEST(names)
+{
+    static const struct { const char *linkage, *plain; } pairs[] = {
+        { "malloc", "malloc" },
+        { "memcpy@GLIBC_2.2.5", "memcpy" },
+        { "_ZN3zoo3boxIiE3getEi@@V1", "zoo::box<int>::get(int)" },
+        { "_ZNK3zoo3boxIdE3getEi", "zoo::box<double>::get(int) const" },
+        { "_ZN3zoo12_GLOBAL__N_16hiddenEi", "zoo::(anonymous namespace)::hidden(int)" },
+        { "_ZN3foo3barEv.constprop.0", "foo::bar() [clone .constprop.0]" },
+        { "_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad" },
+        { "_RNvC6_123foo3bar", "123foo::bar" },
+        { "_Zbroken", "_Zbroken" },
+        { "@", "@" },
+        { "_", "_" },
+    };
+    struct names *n = names_new();
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *plain = names_demangle(n, pairs[i].linkage);
+        ck_assert_str_eq(plain, pairs[i].plain);
+        ck_assert_ptr_eq(names_demangle(n, pairs[i].linkage), plain);
+    }
+    ck_assert_str_eq(names_plt(n, "_ZN1a1bEv"), "a::b()@plt");
+    ck_assert_str_eq(names_path(n, "/src", "a.c"), "/src/a.c");
+    ck_assert_str_eq(names_path(n, "/src", "/b/a.c"), "/b/a.c");
+    ck_assert_str_eq(names_path(n, "./src", "./src/a.c"), "./src/a.c");
+    ck_assert_str_eq(names_path(n, NULL, "a.c"), "a.c");
+    ck_assert_str_eq(names_path(n, "", "a.c"), "a.c");
+    names_free(n);
+}
+END_TEST
+
+START_TEST(many_names)
+{
+    struct names *n = names_new();
+    const char *first = names_demangle(n, "_Z2f0v");
+    for (int i = 0; i < 5000; i++) {
+        char linkage[64], plain[32];
+        snprintf(plain, sizeof plain, "f%d", i);
+        snprintf(linkage, sizeof linkage, "_Z%zu%sv", strlen(plain), plain);
+        strcat(plain, "()");
+        ck_assert_str_eq(names_demangle(n, linkage), plain);
+    }
+    ck_assert_ptr_eq(names_demangle(n, "_Z2f0v"), first);
+    names_free(n);
+}
+END_TEST
+
+/* Every S_ stands for two of the one before: 2^40 characters if printed. */
+START_TEST(a_name_that_explodes)
+{
+    char linkage[1024] = "_Z1fI1aE";
+    strcat(linkage, "v1pIS_S_E");
+    for (int i = 0; i < 30; i++)
+        sprintf(linkage + strlen(linkage), "1pIS%c_S%c_E", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i],
+                "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i]);
+    struct names *n = names_new();
+    ck_assert_uint_lt(strlen(names_demangle(n, linkage)), 70000);
+    names_free(n);
+}
+END_TEST
+
+START_TEST(long_names)
+{
+    struct names *n = names_new();
+    char linkage[12000] = "_Z";
+    for (int i = 0; i < 600; i++)   /* P: a pointer to … */
+        strcat(linkage, i ? "" : "1f");
+    for (int i = 0; i < 900; i++)
+        strcat(linkage, "Pi");
+    ck_assert_msg(!strncmp(names_demangle(n, linkage), "f(int*, int*", 12), "%s", linkage);
+    char *deep = malloc(100000);
+    memset(deep, 'P', 99999);
+    memcpy(deep, "_Z1f", 4);
+    deep[99998] = 'i';
+    deep[99999] = 0;
+    ck_assert_str_eq(names_demangle(n, deep), deep);
+    free(deep);
+    names_free(n);
+}
+END_TEST
+
+/* ---- which file is believed ---- */
+
+START_TEST(no_file)
+{
+    static const char *const paths[] = {
+        "", "[vdso]", "linux-vdso.so.1", "/no/such/file", "/usr/bin/ls (deleted)", "/tmp", "/dev/null",
+        "/dev/zero", "./fifo",
+    };
+    const struct symbol_place *p;
+    shell("mkfifo -m 600 fifo && cp /bin/true 'gone (deleted)'");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        ck_assert_int_eq(symbols_module_state(s, paths[i], NULL, 0), SYMBOLS_NO_FILE);
+        ck_assert_uint_eq(symbols_resolve(s, paths[i], NULL, 0, 0x1234, &p), 1);
+        ck_assert(unknown(p));
+    }
+    ck_assert_int_eq(state("fifo"), SYMBOLS_NO_FILE);
+    ck_assert_int_eq(state("gone (deleted)"), SYMBOLS_NO_FILE);
+}
+END_TEST
+
+START_TEST(other_builds)
+{
+    const uint8_t id1[] = { 0x11, 0x22, 0x33, 0x44 }, id2[] = { 0x11, 0x22, 0x33, 0x55 };
+    const struct symbol_place *p;
+    shell("gcc -O1 -g -Wl,--build-id=0x11223344 -o built one.c two.c");
+    uint64_t outer = nm("built", "outer");
+    symbols_resolve(s, in_scratch("built"), id1, 4, outer, &p);
+    ck_assert_str_eq(p->function, "outer");
+    symbols_resolve(s, in_scratch("built"), id2, 4, outer, &p);
+    ck_assert(unknown(p));
+    ck_assert_int_eq(symbols_module_state(s, in_scratch("built"), id1, 4), SYMBOLS_DEBUG);
+    ck_assert_int_eq(symbols_module_state(s, in_scratch("built"), id2, 4), SYMBOLS_OTHER_BUILD);
+    ck_assert_int_eq(symbols_module_state(s, in_scratch("built"), id1, 3), SYMBOLS_OTHER_BUILD);
+    ck_assert_str_eq(at("built", outer)->function, "outer");
+
+    /* Rebuilt: a new look sees the new id, what was opened before stays. */
+    shell("gcc -O1 -g -Wl,--build-id=0x11223355 -o built one.c two.c");
+    ck_assert_int_eq(symbols_module_state(s, in_scratch("built"), id1, 4), SYMBOLS_DEBUG);
+    struct symbols *later = symbols_new();
+    ck_assert_int_eq(symbols_module_state(later, in_scratch("built"), id1, 4), SYMBOLS_OTHER_BUILD);
+    ck_assert_int_eq(symbols_module_state(later, in_scratch("built"), id2, 4), SYMBOLS_DEBUG);
+    symbols_free(later);
+
+    shell("gcc -O1 -g -Wl,--build-id=none -o noid one.c two.c");
+    ck_assert_int_eq(state("noid"), SYMBOLS_DEBUG);
+    ck_assert_int_eq(symbols_module_state(s, in_scratch("noid"), id1, 4), SYMBOLS_OTHER_BUILD);
+}
+END_TEST
+
+START_TEST(a_long_build_id)
+{
+    uint8_t id[CODE_BUILD_ID_MAX];  /* what code.h keeps of it */
+    memset(id, 0xab, sizeof id);
+    char hex[81];
+    memset(hex, 0, sizeof hex);
+    for (int i = 0; i < 80; i += 2)
+        memcpy(hex + i, "ab", 2);
+    shell("gcc -g -Wl,--build-id=0x%s -o longid one.c two.c", hex);
+    ck_assert_int_eq(symbols_module_state(s, in_scratch("longid"), id, sizeof id), SYMBOLS_DEBUG);
+}
+END_TEST
+
+/* ---- where symbols come from ---- */
+
+START_TEST(table_only)
+{
+    shell("gcc -O1 -o plain one.c two.c && cp plain bare && strip bare");
+    uint64_t outer = nm("plain", "outer");
+    const struct symbol_place *p = at("plain", outer + 2);
+    ck_assert_int_eq(state("plain"), SYMBOLS_TABLE);
+    ck_assert(is(p->function, "outer") && is(p->linkage, "outer") && !p->file && !p->line && !p->inlined);
+    ck_assert_int_eq(state("bare"), SYMBOLS_NO_SYMBOLS);
+    ck_assert(unknown(at("bare", outer + 2)));
+    /* Data, and addresses outside the module, are no code. */
+    ck_assert(unknown(at("plain", nm("plain", "__data_start"))));
+    ck_assert(unknown(at("plain", 0)));
+    ck_assert(unknown(at("plain", UINT64_MAX)));
+}
+END_TEST
+
+START_TEST(dynamic_table)
+{
+    shell("g++ -O1 -g -shared -fPIC -o libplus.so plus.cc && gcc -O1 -shared -fPIC -o libtwo.so two.c");
+    uint64_t two = nm("libtwo.so", "two"), local = nm("libtwo.so", "unused_or_not");
+    shell("strip libtwo.so");
+    ck_assert_int_eq(state("libtwo.so"), SYMBOLS_TABLE);
+    ck_assert_str_eq(at("libtwo.so", two)->function, "two");
+    ck_assert(unknown(at("libtwo.so", local)));     /* not the function before it */
+    const char *get = "_ZNK3zoo3boxIiE3getEi";
+    const struct symbol_place *p = at("libplus.so", nm("libplus.so", get));
+    ck_assert_str_eq(p->function, "zoo::box<int>::get(int) const");
+    ck_assert_str_eq(p->linkage, get);
+}
+END_TEST
+
+struct libc {
+    char path[256];
+    uint64_t bias;
+};
+
+static int find_libc(struct dl_phdr_info *info, size_t bytes, void *to)
+{
+    struct libc *libc = to;
+    const char *base = strrchr(info->dlpi_name, '/');
+    if (!base || strncmp(base, "/libc.so", 8))
+        return 0;
+    snprintf(libc->path, sizeof libc->path, "%s", info->dlpi_name);
+    libc->bias = info->dlpi_addr;
+    return 1;
+}
+
+START_TEST(libc_functions)
+{
+    static const char *const wanted[] = { "malloc", "free", "calloc", "qsort", "fork", "printf", "pthread_create" };
+    struct libc libc;
+    ck_assert(dl_iterate_phdr(find_libc, &libc));
+    void *handle = dlopen(libc.path, RTLD_NOW);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct symbol_place *p;
+        uint64_t address = (uint64_t)(uintptr_t)dlsym(handle, wanted[i]) - libc.bias;
+        symbols_resolve(s, libc.path, NULL, 0, address, &p);
+        ck_assert_msg(is(p->function, wanted[i]), "%s: %s", wanted[i], p->function);
+        ck_assert(!p->file);
+    }
+    dlclose(handle);
+}
+END_TEST
+
+/* Splits `name` (built with the flags) into name and name.debug. */
+static void split(const char *name, const char *flags)
+{
+    shell("gcc -O2 -g %s -o %s one.c two.c && objcopy --only-keep-debug %s %s.debug && strip %s",
+          flags, name, name, name, name);
+}
+
+static void check_split(const char *name, uint64_t outer)
+{
+    const struct symbol_place *p = at(name, outer);
+    ck_assert_msg(state(name) == SYMBOLS_DEBUG, "%s: state %d", name, state(name));
+    ck_assert(is(p->function, "outer") && p->line == 11 && strstr(p->file, "one.c"));
+}
+
+START_TEST(debug_file_by_link)
+{
+    split("link1", "");
+    uint64_t outer = nm("link1.debug", "outer");
+    shell("objcopy --add-gnu-debuglink=link1.debug link1 && cp link1 link2 && cp link1 link3 && cp link1 link4");
+    check_split("link1", outer);
+    shell("mkdir -p .debug && mv link1.debug .debug/");
+    check_split("link2", outer);
+    shell("mkdir -p debug%s && mv .debug/link1.debug debug%s/", scratch, scratch);
+    check_split("link3", outer);
+    shell("rm debug%s/link1.debug", scratch);
+    ck_assert_int_eq(state("link4"), SYMBOLS_NO_SYMBOLS);
+    check_split("link1", outer);    /* opened before */
+}
+END_TEST
+
+START_TEST(debug_file_by_build_id)
+{
+    split("byid", "-Wl,--build-id=0xfeedc0de");
+    uint64_t outer = nm("byid.debug", "outer");
+    shell("mkdir -p debug/.build-id/fe && mv byid.debug debug/.build-id/fe/edc0de.debug");
+    check_split("byid", outer);
+    /* A file of that name with another build-id inside is refused. */
+    shell("gcc -O0 -g -Wl,--build-id=0xfeedc0df -o wrong one.c two.c && "
+          "cp wrong debug/.build-id/fe/edc0de.debug && cp byid byid2");
+    ck_assert_int_eq(state("byid2"), SYMBOLS_NO_SYMBOLS);
+}
+END_TEST
+
+START_TEST(debug_file_by_checksum)
+{
+    split("crc", "-Wl,--build-id=none");
+    uint64_t outer = nm("crc.debug", "outer");
+    shell("objcopy --add-gnu-debuglink=crc.debug crc && cp crc crc2");
+    check_split("crc", outer);
+    shell("printf x >> crc.debug");
+    ck_assert_int_eq(state("crc2"), SYMBOLS_NO_SYMBOLS);
+}
+END_TEST
+
+START_TEST(packed_symbol_table)
+{
+    if (!have_tool("xz"))
+        return;
+    shell("gcc -O1 -o mini one.c two.c && objcopy --only-keep-debug mini mini.only && "
+          "xz -k mini.only && cp mini mini.full && strip mini && "
+          "objcopy --add-section .gnu_debugdata=mini.only.xz mini");
+    uint64_t recursive = nm("mini.full", "outer");
+    ck_assert_str_eq(at("mini", recursive)->function, "outer");
+    ck_assert_int_eq(state("mini"), SYMBOLS_TABLE);
+    shell("head -c 700 mini.only.xz > torn.xz && cp mini.full mini2 && strip mini2 && "
+          "objcopy --add-section .gnu_debugdata=torn.xz mini2");
+    ck_assert_int_eq(state("mini2"), SYMBOLS_NO_SYMBOLS);
+}
+END_TEST
+
+/* ---- what a symbol covers ---- */
+
+START_TEST(sizes_and_gaps)
+{
+    write_text("gaps.s",
+        ".text\n"
+        ".globl sized\n.type sized,@function\nsized: nop\n nop\n nop\n nop\n.size sized, 4\n"
+        ".skip 12\n"
+        ".globl sized2\n.type sized2,@function\n.weak __alias\n.set __alias, sized2\nlabel2:\n"
+        "sized2: nop\ninner: nop\n nop\n nop\n.size sized2, 4\n"
+        ".skip 4\n"
+        ".globl bare\nbare: nop\n nop\n nop\n.skip 5\n"
+        ".globl after\n.type after,@function\nafter: nop\n nop\n.size after, 2\n.skip 6\n"
+        ".globl nest\n.type nest,@function\nnest: nop\n nop\n"
+        ".type nested,@function\nnested: nop\n nop\n.size nested, 2\n nop\n nop\n.size nest, 6\n.skip 2\n"
+        ".globl _start\n.type _start,@function\n_start: ret\n"
+        ".section .other,\"ax\"\n.skip 8\n.globl late\nlate: ret\n");
+    shell("gcc -nostdlib -static -o gaps gaps.s");
+    uint64_t sized = nm("gaps", "sized");
+    static const struct { int offset; const char *function; } wanted[] = {
+        { 0, "sized" }, { 3, "sized" }, { 4, NULL }, { 15, NULL },
+        { 16, "sized2" }, { 17, "sized2" }, { 19, "sized2" },
+        { 24, "bare" }, { 31, "bare" }, { 32, "after" }, { 34, NULL },
+        { 40, "nest" }, { 42, "nested" }, { 43, "nested" }, { 44, "nest" }, { 46, NULL },
+        { 48, "_start" },
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct symbol_place *p = at("gaps", sized + (uint64_t)wanted[i].offset);
+        ck_assert_msg(wanted[i].function ? is(p->function, wanted[i].function) : unknown(p),
+                      "+%d: %s, not %s", wanted[i].offset, p->function, wanted[i].function);
+    }
+    /* A symbol without a size ends with its section. */
+    uint64_t late = nm("gaps", "late");
+    ck_assert_str_eq(at("gaps", late)->function, "late");
+    ck_assert(unknown(at("gaps", late - 1)));
+}
+END_TEST
+
+/* All stubs of a program by objdump ("… <puts@plt>:") against ours. */
+static void check_plt(const char *program, size_t least)
+{
+    char *line = NULL, name[256];
+    size_t bytes = 0, n = 0;
+    shell("objdump -d -j .plt -j .plt.sec -j .plt.got %s | grep '@plt>:$' > stubs", program);
+    FILE *f = fopen(in_scratch("stubs"), "r");
+    while (getline(&line, &bytes, f) > 0) {
+        unsigned long address;
+        ck_assert_int_eq(sscanf(line, "%lx <%255[^>]", &address, name), 2);
+        if (strchr(name, '+') || name[0] == '*')
+            continue;
+        char *version = strstr(name, "@plt");
+        version[4] = 0;
+        const struct symbol_place *p = at(program, address);
+        ck_assert_msg(is(p->function, name), "%s %#lx: %s, not %s", program, address, p->function, name);
+        ck_assert_ptr_eq(at(program, address + 5), at(program, address + 5));
+        n++;
+    }
+    fclose(f);
+    free(line);
+    ck_assert_msg(n >= least, "%s: only %zu stubs", program, n);
+}
+
+START_TEST(plt_stubs)
+{
+    static const char *const flags[] = {
+        "-Wl,-z,lazy", "-Wl,-z,now", "-fcf-protection -Wl,-z,lazy -Wl,-z,ibtplt", "-no-pie -Wl,-z,lazy",
+        "-fno-plt -Wl,-z,lazy",
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "plt%zu", i);
+        shell("gcc -O1 %s -o %s one.c two.c", flags[i], name);
+        if (i + 1 < sizeof flags / sizeof *flags)
+            check_plt(name, 3);
+        shell("strip %s -o %s.bare", name, name);
+        symbols_module_state(s, in_scratch(name), NULL, 0);
+    }
+    check_plt("plt0.bare", 3);
+    ck_assert_int_eq(state("plt0.bare"), SYMBOLS_NO_SYMBOLS);
+    if (have_tool("ld.lld") && shell_ok("gcc -O1 -fuse-ld=lld -o plt.lld one.c two.c"))
+        check_plt("plt.lld", 3);
+}
+END_TEST
+
+/* Units without a range of their own: their functions tell. */
+START_TEST(unit_without_ranges)
+{
+    shell("gcc -O1 -gdwarf-4 -dA -S -o norange.s two.c && "
+          "sed -i '/DW_TAG_compile_unit/,/DW_AT_stmt_list/ { s/uleb128 0x11\\(.*DW_AT_low_pc\\)/uleb128 0x3e01\\1/; "
+          "s/uleb128 0x12\\(.*DW_AT_high_pc\\)/uleb128 0x3e02\\1/ }' norange.s && "
+          "grep -q 0x3e02 norange.s && gcc -shared -o norange.so norange.s");
+    const struct symbol_place *p = at("norange.so", nm("norange.so", "two"));
+    ck_assert(is(p->function, "two") && p->line == 12 && strstr(p->file, "two.c"));
+}
+END_TEST
+
+/* ---- frames and the cache ---- */
+
+START_TEST(frames)
+{
+    write_text("call.c", "void f(void);\n__attribute__((noinline)) void f(void)\n{\n    __asm__(\"\");\n}\n"
+                         "int main(void)\n{\n    f();\n    f();\n    return 0;\n}\n");
+    shell("gcc -O0 -g -o call call.c && objdump -d call | awk 'after { print \"0x\" $1; } { after = /call.*<f>/ }' > returns");
+    FILE *f = fopen(in_scratch("returns"), "r");
+    unsigned long first, second;
+    ck_assert_int_eq(fscanf(f, "%lx: %lx", &first, &second), 2);
+    fclose(f);
+    struct code_module m = { .path = (char *)in_scratch("call") };
+    struct code_frame frame = { .module = 1, .offset = first };
+    const struct symbol_place *p;
+    ck_assert_uint_eq(symbols_frame(s, &m, &frame, &p), 1);
+    ck_assert(is(p->function, "main") && p->line == 8);
+    frame.flags = CODE_FRAME_EXACT;     /* the address itself: the next statement */
+    symbols_frame(s, &m, &frame, &p);
+    ck_assert(is(p->function, "main") && p->line == 9);
+    frame = (struct code_frame){ .module = 1, .offset = second };
+    symbols_frame(s, &m, &frame, &p);
+    ck_assert_uint_eq(p->line, 9);
+
+    frame.flags = CODE_FRAME_TRUNCATED;
+    ck_assert_uint_eq(symbols_frame(s, &m, &frame, &p), 1);
+    ck_assert(unknown(p));
+    frame = (struct code_frame){ .offset = 0 };
+    ck_assert_uint_eq(symbols_frame(s, NULL, &frame, &p), 1);
+    ck_assert(unknown(p));
+    ck_assert_uint_eq(symbols_frame(s, &m, &frame, &p), 1);
+    ck_assert(unknown(p));
+    m.path = (char *)"";
+    ck_assert_uint_eq(symbols_frame(s, &m, &frame, &p), 1);
+    ck_assert(unknown(p));
+}
+END_TEST
+
+START_TEST(cache)
+{
+    shell("gcc -O1 -g -o cached one.c two.c");
+    uint64_t outer = nm("cached", "outer");
+    const struct symbol_place *first = at("cached", outer);
+    struct symbol_place copy = *first;
+    for (uint64_t a = 0; a < 0x4000; a++)
+        at("cached", a);
+    for (int i = 0; i < 500; i++) {     /* many modules, all absent */
+        char name[32];
+        snprintf(name, sizeof name, "absent%d", i);
+        ck_assert(unknown(at(name, outer)));
+    }
+    ck_assert_ptr_eq(at("cached", outer), first);
+    ck_assert_mem_eq(&copy, first, sizeof copy);
+    shell("rm cached");
+    ck_assert_ptr_eq(at("cached", outer), first);
+    ck_assert_str_eq(first->function, "outer");
+}
+END_TEST
+
+/* ---- damaged files ---- */
+
+static size_t visit(const char *name)
+{
+    struct symbols *fresh = symbols_new();
+    const struct symbol_place *p;
+    size_t sum = 0;
+    symbols_debug_dir(fresh, in_scratch("debug"));
+    for (uint64_t a = 0x1000; a < 0x1800; a += 7) {
+        size_t n = symbols_resolve(fresh, in_scratch(name), NULL, 0, a, &p);
+        for (size_t i = 0; i < n; i++) {
+            sum += p[i].function ? strlen(p[i].function) : 0;
+            sum += p[i].linkage ? strlen(p[i].linkage) : 0;
+            sum += p[i].file ? strlen(p[i].file) : 0;
+        }
+    }
+    symbols_free(fresh);
+    return sum;
+}
+
+START_TEST(garbage)
+{
+    uint8_t noise[4096];
+    srandom(7);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)random();
+    write_file("noise", noise, sizeof noise);
+    ck_assert_int_eq(state("noise"), SYMBOLS_OTHER_BUILD);
+    ck_assert(unknown(at("noise", 0x1000)));
+    memcpy(noise, "\177ELF\2\1\1", 8);
+    write_file("noisy", noise, sizeof noise);
+    ck_assert_uint_eq(visit("noisy"), 0);
+    write_file("empty", noise, 0);
+    ck_assert_uint_eq(visit("empty"), 0);
+    shell("gcc -g -c -o object.o two.c && ar cr archive.a object.o");
+    ck_assert_int_eq(state("object.o"), SYMBOLS_OTHER_BUILD);
+    ck_assert_int_eq(state("archive.a"), SYMBOLS_OTHER_BUILD);
+}
+END_TEST
+
+START_TEST(truncated_at_any_length)
+{
+    shell("gcc -O2 -g -o whole one.c two.c");
+    size_t bytes;
+    uint8_t *whole = read_file("whole", &bytes);
+    ck_assert_uint_gt(visit("whole"), 1000);
+    for (size_t n = 0; n < bytes; n += n < 256 ? 1 : 97) {
+        write_file("torn", whole, n);
+        visit("torn");
+    }
+    free(whole);
+}
+END_TEST
+
+/* Where the interesting sections of an ELF file lie. */
+static size_t sections(uint8_t *file, size_t bytes, size_t (*at_bytes)[2], size_t max)
+{
+    size_t n = 0;
+    elf_version(EV_CURRENT);
+    Elf *e = elf_memory((char *)file, bytes);
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(e, scn)) && n < max;) {
+        GElf_Shdr h;
+        gelf_getshdr(scn, &h);
+        if (h.sh_type == SHT_NOBITS || !h.sh_size || (h.sh_flags & SHF_EXECINSTR))
+            continue;
+        at_bytes[n][0] = h.sh_offset;
+        at_bytes[n++][1] = h.sh_size;
+    }
+    elf_end(e);
+    return n;
+}
+
+START_TEST(bits_flipped)
+{
+    static const char *const flags[] = { "-gdwarf-5", "-gdwarf-4", "-gdwarf-5 -gz" };
+    size_t bytes, where[64][2];
+    shell("gcc -O2 %s -o sound one.c two.c", flags[_i]);
+    uint8_t *sound = read_file("sound", &bytes), *damaged = malloc(bytes);
+    size_t n = sections(sound, bytes, where, 64);
+    srandom((unsigned)_i + 1);
+    for (int round = 0; round < 400; round++) {
+        memcpy(damaged, sound, bytes);
+        for (long k = random() % 12; k >= 0; k--) {
+            const size_t *w = where[(size_t)random() % n];
+            size_t i = random() % 16 ? w[0] + (size_t)random() % w[1] : (size_t)random() % bytes;
+            damaged[i] = random() % 2 ? (uint8_t)random() : (uint8_t)(damaged[i] ^ (1 << random() % 8));
+        }
+        write_file("damaged", damaged, bytes);
+        visit("damaged");
+    }
+    free(sound);
+    free(damaged);
+}
+END_TEST
+
+int main(void)
+{
+    scratch_begin("symbols");
+    Suite *suite = suite_create("symbols");
+    TCase *parts = tcase_create("parts");
+    tcase_add_test(parts, spans_against_plain_search);
+    tcase_add_test(parts, spans_at_the_ends);
+    tcase_add_test(parts, names);
+    tcase_add_test(parts, many_names);
+    tcase_add_test(parts, a_name_that_explodes);
+    tcase_add_test(parts, long_names);
+    suite_add_tcase(suite, parts);
+
+    TCase *files = tcase_create("files");
+    tcase_set_timeout(files, 120);
+    tcase_add_unchecked_fixture(files, write_sources, NULL);
+    tcase_add_checked_fixture(files, setup, teardown);
+    tcase_add_test(files, no_file);
+    tcase_add_test(files, other_builds);
+    tcase_add_test(files, a_long_build_id);
+    tcase_add_test(files, table_only);
+    tcase_add_test(files, dynamic_table);
+    tcase_add_test(files, libc_functions);
+    tcase_add_test(files, debug_file_by_link);
+    tcase_add_test(files, debug_file_by_build_id);
+    tcase_add_test(files, debug_file_by_checksum);
+    tcase_add_test(files, packed_symbol_table);
+    tcase_add_test(files, sizes_and_gaps);
+    tcase_add_test(files, plt_stubs);
+    tcase_add_test(files, unit_without_ranges);
+    tcase_add_test(files, frames);
+    tcase_add_test(files, cache);
+    tcase_add_test(files, garbage);
+    tcase_add_test(files, truncated_at_any_length);
+    tcase_add_loop_test(files, bits_flipped, 0, 3);
+    suite_add_tcase(suite, files);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    scratch_end(failed && getenv("KEEP"));
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

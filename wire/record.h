@@ -1,0 +1,126 @@
+/*
+ * wire/record.h - what one event looks like in a ring.
+ *
+ * Written by the traced process (preload/), read by the collector
+ * (collector/session/). A record is a 24-byte head, then `extra` 8-byte
+ * words whose meaning depends on the type, then `push` 8-byte frames.
+ *
+ *   0        8         16    20   21   22  23   24
+ *   +--------+---------+-----+----+----+---+----+---------+----------+
+ *   | stamp  | address |size |type|fam |pop|push| extra.. | frames.. |
+ *   +--------+---------+-----+----+----+---+----+---------+----------+
+ *
+ * Text records (wire_type_has_text) carry `size` bytes of text after the
+ * extra words, padded with zeros to 8 bytes, and no frames.
+ *
+ * Stacks are sent as a difference to the thread's previous stack: the
+ * innermost `pop` frames of that stack go, then `push` frames come, given
+ * from the outermost of them to the innermost. pop == WIRE_STACK_ESCAPE means
+ * that the first extra word holds both counts (pop << 32 | push).
+ *
+ * What the writer wrote is input to the reader: lengths are checked there by
+ * wire_record_words() against what the ring holds.
+ */
+#ifndef WIRE_RECORD_H
+#define WIRE_RECORD_H
+
+#include <stdint.h>
+
+/* Types. The numbers are part of the segment's version. */
+enum wire_type {
+    WIRE_PAD = 0,        /* filler up to the ring's end; size = bytes, head included, may be 8 or 16 */
+    WIRE_NEW,            /* address, size; extra: [alignment] */
+    WIRE_DROP,           /* address; size = length for munmap; extra: [length] */
+    WIRE_REALLOC_BEGIN,  /* address = old place, size = size asked for */
+    WIRE_REALLOC_END,    /* address = new place (0: failed), size; extra: old place, [old size for mremap] */
+    WIRE_THREAD_START,   /* address = pthread_self, size = tid; extra: start routine */
+    WIRE_THREAD_CREATE,  /* before the create: address = argument, size = serial of the thread to be; extra: start routine */
+    WIRE_THREAD_CREATED, /* after it: address = pthread_t (0: failed), size = serial */
+    WIRE_THREAD_EXIT,    /* address = value returned */
+    WIRE_THREAD_JOIN,    /* after the join: address = pthread_t; extra: value returned */
+    WIRE_THREAD_DETACH,  /* address = pthread_t */
+    WIRE_THREAD_NAME,    /* text; extra: pthread_t */
+    WIRE_PROCESS_START,  /* text = exe path \0 arguments, each with \0; extra: pid<<32|ppid, parent serial<<32 | enum wire_birth */
+    WIRE_PROCESS_FORK,   /* before the fork, by the parent */
+    WIRE_PROCESS_FORKED, /* after it, by the parent: address = pid or -1 */
+    WIRE_PROCESS_EXEC,   /* text = path; extra: pid that execs (a vfork child's differs) */
+    WIRE_PROCESS_EXEC_FAILED, /* address = errno; extra: pid */
+    WIRE_PROCESS_EXIT,   /* address = exit code given to exit or _exit */
+    WIRE_MODULE,         /* text = path; extra: load bias, first address, end address, build-id length, 4 words build-id */
+    WIRE_MARK,           /* text = name */
+    WIRE_LOST,           /* address = enum wire_lost; size = events; extra: drops among them */
+    WIRE_TYPES
+};
+
+/* How memory was made or released. A release family says which New families
+ * it may release: see wire_family_matches() in collector/event/event.h. */
+enum wire_family {
+    WIRE_FAMILY_NONE = 0,
+    WIRE_MALLOC, WIRE_CALLOC, WIRE_REALLOC, WIRE_REALLOCARRAY,
+    WIRE_POSIX_MEMALIGN, WIRE_ALIGNED_ALLOC, WIRE_MEMALIGN, WIRE_VALLOC, WIRE_PVALLOC,
+    WIRE_NEW_SCALAR, WIRE_NEW_ARRAY, WIRE_NEW_ALIGNED, WIRE_NEW_ARRAY_ALIGNED,
+    WIRE_MMAP_ANON, WIRE_MMAP_FILE, WIRE_MREMAP,
+    WIRE_FREE, WIRE_FREE_SIZED, WIRE_FREE_ALIGNED_SIZED,
+    WIRE_DELETE, WIRE_DELETE_ARRAY, WIRE_DELETE_ALIGNED, WIRE_DELETE_ARRAY_ALIGNED,
+    WIRE_MUNMAP,
+    WIRE_FAMILIES
+};
+
+enum wire_birth { WIRE_BORN_EXEC = 0, WIRE_BORN_FORK = 1 };
+
+/* Why events were left out. */
+enum wire_lost {
+    WIRE_LOST_RING_FULL = 0,  /* the collector was alive and too slow */
+    WIRE_LOST_NO_COLLECTOR,   /* the collector was dead or stopped */
+    WIRE_LOST_NO_SLOT,        /* no ring could be had for a new thread */
+    WIRE_LOST_NESTED,         /* a signal handler's event inside a record being written */
+    WIRE_LOST_TORN,           /* counted by the collector: a ring that made no sense */
+    WIRE_LOST_COLLECTOR_DIED, /* drained by a collector that died before it wrote them */
+    WIRE_LOST_REASONS
+};
+
+enum { WIRE_STACK_ESCAPE = 255, WIRE_EXTRA_MAX = 8, WIRE_TEXT_MAX = 4096,
+       WIRE_BUILD_ID_MAX = 32, WIRE_FRAMES_MAX = 512 };
+
+/* A frame is a return address; with this bit it is the exact pc (a frame that
+ * a signal interrupted), not to be moved back into the call. */
+#define WIRE_FRAME_EXACT (1ull << 63)
+/* A frame of this value ends a stack that could not be unwound to its end. */
+#define WIRE_FRAME_TRUNCATED 1ull
+
+#define WIRE_SIZE_IN_EXTRA 0xffffffffu
+
+struct wire_record {
+    uint64_t stamp;   /* 0: clock of the session, see wire/clock.h */
+    uint64_t address; /* 8 */
+    uint32_t size;    /* 16: WIRE_SIZE_IN_EXTRA: the last extra word holds it */
+    uint8_t type;     /* 20: enum wire_type */
+    uint8_t family_extra; /* 21: bits 0-4 enum wire_family, bits 5-7: extra words; 7 = 8 words */
+    uint8_t pop;      /* 22 */
+    uint8_t push;     /* 23 */
+};
+
+_Static_assert(sizeof(struct wire_record) == 24, "the head is three words");
+_Static_assert(WIRE_FAMILIES <= 32, "families must fit five bits");
+
+static inline unsigned wire_family_of(const struct wire_record *r) { return r->family_extra & 31; }
+
+/* Extra words of a head: 0 to 6 as they stand, 7 stands for WIRE_EXTRA_MAX. */
+static inline unsigned wire_extra_of(const struct wire_record *r)
+{
+    unsigned n = r->family_extra >> 5;
+    return n == 7 ? WIRE_EXTRA_MAX : n;
+}
+
+static inline uint8_t wire_pack_family(unsigned family, unsigned extra)
+{
+    return (uint8_t)(family | (extra == WIRE_EXTRA_MAX ? 7u : extra) << 5);
+}
+
+static inline int wire_type_has_text(unsigned type)
+{
+    return type == WIRE_THREAD_NAME || type == WIRE_PROCESS_START ||
+           type == WIRE_PROCESS_EXEC || type == WIRE_MODULE || type == WIRE_MARK;
+}
+
+#endif
