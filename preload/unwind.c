@@ -90,7 +90,7 @@ static inline __attribute__((always_inline)) void remains_drop(const struct unwi
 {
     old->keep--;
     unsigned meta = m->meta[old->keep];
-    old->popped += (meta & META_FRAME) != 0;
+    old->popped += meta / META_FRAME & 1;
     old->fp = meta & META_RBP ? m->words[old->keep].value : old->fp;
 }
 
@@ -147,20 +147,19 @@ static uint32_t walk_resume(struct unwind_walk *w, struct remains *old, uint32_t
 static uint32_t walk_join(struct unwind_memory *m, uint32_t at, uint32_t keep)
 {
     uint32_t pushed = 0;
-    bool live = keep && m->meta[keep - 1] & META_LIVE;
-    for (; at < UNWIND_WORDS; at++) {
+    unsigned live = keep ? m->meta[keep - 1] & META_LIVE : 0;   /* META_LIVE or 0 */
+    for (; at < UNWIND_WORDS; at++) {   /* no branch: the kinds of words follow no pattern */
         unsigned meta = m->meta[at];
         struct unwind_word word = m->words[at];
-        if (meta & META_FRAME) {
-            live = meta & META_USES_RBP || (live && !(meta & META_SLOT));
-            m->pushed[pushed++] = word.value | (meta & META_EXACT ? WIRE_FRAME_EXACT : 0);
-            meta |= live ? META_LIVE : 0;
-        } else if ((meta & (META_RBP | META_FORCED)) == META_RBP && !live) {
-            continue;
-        }
+        unsigned frame = meta / META_FRAME & 1, rbp = meta / META_RBP & 1, forced = meta / META_FORCED & 1;
+        unsigned uses = meta / META_USES_RBP & 1, slot = (meta & META_SLOT) != 0;
+        unsigned next = uses ? META_LIVE : slot ? 0 : live;
+        live = frame ? next : live;
+        m->pushed[pushed] = word.value | (uint64_t)(meta / META_EXACT & 1) << 63;
+        pushed += frame;
         m->words[keep] = word;
-        m->meta[keep] = (uint16_t)meta;
-        keep++;
+        m->meta[keep] = (uint16_t)(meta | (frame ? live : 0));
+        keep += (rbp ^ 1) | forced | live / META_LIVE;
     }
     m->count = keep;
     return pushed;
@@ -184,64 +183,67 @@ static void walk_truncate(struct unwind_walk *w)
     unwind_append(w, (uint64_t)&w->m->one, WIRE_FRAME_TRUNCATED, META_FRAME | META_ODD);
 }
 
-/* One step of the usual kind, done in place. False: it is of another kind. */
-static inline __attribute__((always_inline)) bool step_fast(struct unwind_walk *w, uint64_t high, uint32_t generation, uint64_t *rule_out)
+/* Drops the old frames that are further in than a frame of the new walk, and
+ * says whether the next one is that very frame: the same slot (just below the
+ * stack pointer), pc and, where it matters, rbp. */
+static inline __attribute__((always_inline)) bool
+remains_meet(const struct unwind_memory *m, struct remains *old, uint64_t slot, uint64_t pc, uint64_t fp, uint32_t exact)
 {
-    struct unwind_memory *m = w->m;
-    uint64_t key = w->pc - !w->exact;
-    if (unlikely(key >> 47))
-        return false;
-    uint64_t rule = rules_get(key, generation);
-    *rule_out = rule;
-    if (unlikely(rule & RULE_KIND))
-        return false;
-    uint64_t cfa = (rule & RULE_USES_RBP ? w->fp : w->sp) + 8 * (rule & RULE_OFFSET);
-    uint64_t slot = rule >> (RULE_SLOT_SHIFT - 3) & 8 * META_SLOT;
-    uint64_t grown = cfa - w->sp;
-    if (unlikely(grown > high - w->sp || grown == 0 || grown < slot || cfa & 7))
-        return false;
-    uint64_t pc = unwind_load(cfa - 8);
-    if (unlikely(pc == 0))
-        return false;
-    uint64_t saved_at = cfa - (slot ? slot : 8);
-    uint64_t saved = unwind_load(saved_at);
-    m->meta[w->at] |= rule >> RULE_SLOT_SHIFT & META_RULE;
-    m->words[w->at - 1] = (struct unwind_word){saved_at, saved};
-    m->meta[w->at - 1] = META_RBP;
-    w->at -= slot != 0;
-    w->fp = slot ? saved : w->fp;
-    w->pc = pc;
-    w->slot = cfa - 8;
-    w->sp = cfa;
-    w->exact = 0;
-    return true;
-}
-
-/* Steps out of the frame at w->at. */
-static inline __attribute__((always_inline)) enum unwind_step step(struct unwind_walk *w, uint32_t generation)
-{
-    uint64_t rule = (uint64_t)RULE_MISS << RULE_KIND_SHIFT;
-    if (likely(step_fast(w, w->m->ranges[0].high, generation, &rule)))
-        return STEP_ON;
-    struct unwind_walk slow = *w;
-    enum unwind_step s = step_slow(&slow, rule, generation);
-    *w = slow;
-    return s;
-}
-
-/* Is the frame reached the innermost one that is left of the old stack? */
-static inline __attribute__((always_inline)) bool remains_meet(const struct unwind_walk *w, struct remains *old)
-{
-    const struct unwind_memory *m = w->m;
     while (old->keep && ((m->meta[old->keep - 1] & (META_FRAME | META_ODD)) != META_FRAME ||
-                         m->words[old->keep - 1].address < w->sp - 8))
+                         m->words[old->keep - 1].address < slot))
         remains_drop(m, old);
     if (!old->keep)
         return false;
     unsigned meta = m->meta[old->keep - 1];
     const struct unwind_word *top = &m->words[old->keep - 1];
-    return top->address == w->slot && top->value == w->pc && w->slot == w->sp - 8 &&
-           (meta & META_EXACT) == (w->exact ? META_EXACT : 0) && (!(meta & META_LIVE) || old->fp == w->fp);
+    return top->address == slot && top->value == pc && (meta & META_EXACT) == exact * META_EXACT &&
+           (!(meta & META_LIVE) || old->fp == fp);
+}
+
+/* Goes on over frames of the usual kind, as far as the old stack or a frame of
+ * another kind; which of them it is shows the caller's own look. All that
+ * changes is kept in registers. Returns the frames passed. */
+static inline __attribute__((always_inline)) uint32_t
+walk_usual(struct unwind_walk *walk, struct remains *remains, uint32_t room, uint32_t generation)
+{
+    struct unwind_memory *m = walk->m;
+    struct remains old = *remains;
+    const uint64_t high = m->ranges[0].high;
+    uint64_t pc = walk->pc, sp = walk->sp, fp = walk->fp;
+    uint32_t at = walk->at, frames = 0;
+
+    for (; frames < room; frames++) {
+        if (remains_meet(m, &old, sp - 8, pc, fp, 0) || at < old.keep + UNWIND_STEP_WORDS)
+            break;
+        uint64_t rule = rules_get(pc - 1, generation);
+        if (unlikely(rule & RULE_KIND || pc >> 47))
+            break;
+        uint64_t cfa = (rule & RULE_USES_RBP ? fp : sp) + 8 * (rule & RULE_OFFSET);
+        uint64_t slot = rule >> (RULE_SLOT_SHIFT - 3) & 8 * META_SLOT;
+        uint64_t grown = cfa - sp;
+        if (unlikely(grown > high - sp || grown == 0 || grown < slot || cfa & 7))
+            break;
+        uint64_t caller = unwind_load(cfa - 8);
+        if (unlikely(caller == 0))
+            break;
+        uint64_t saved_at = cfa - (slot ? slot : 8);
+        uint64_t saved = unwind_load(saved_at);
+        m->words[at - 1] = (struct unwind_word){sp - 8, pc};
+        m->meta[at - 1] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE));
+        m->words[at - 2] = (struct unwind_word){saved_at, saved};
+        m->meta[at - 2] = META_RBP;
+        at -= 1 + (slot != 0);
+        fp = slot ? saved : fp;
+        pc = caller;
+        sp = cfa;
+    }
+    walk->pc = pc;
+    walk->sp = sp;
+    walk->fp = fp;
+    walk->slot = sp - 8;
+    walk->at = at;
+    *remains = old;
+    return frames;
 }
 
 static __attribute__((noinline)) void
@@ -255,7 +257,9 @@ walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_chan
     if (unlikely(!reach_holds(m, w.sp)))
         reach_focus(m, w.sp);
     do {
-        if (remains_meet(&w, &old)) {
+        if (!w.exact && w.slot == w.sp - 8)
+            frames += walk_usual(&w, &old, WIRE_FRAMES_MAX - frames, generation);
+        if (remains_meet(m, &old, w.sp - 8, w.pc, w.fp, w.exact) && w.slot == w.sp - 8) {
             uint32_t differ = words_differ(m->words, old.keep - 1);
             if (differ == 0)
                 goto met;
@@ -271,7 +275,7 @@ walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_chan
             old.keep = 0;
             frames = walk_cut(&w, &old, frames);
         } else {
-            s = step(&w, generation);
+            s = step_slow(&w, generation);
         }
     } while (s == STEP_ON);
     old.keep = 0;
@@ -313,25 +317,31 @@ walk_afresh(struct unwind_memory *m, const struct unwind_site *site, struct unwi
     change->pop = pop;
 }
 
+static __attribute__((noinline)) void
+walk_again(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
+{
+    uint32_t told = m->frames;
+    walk(m, site, change, m->generation);
+    if (unlikely(load_relaxed(&rules_generation) != m->generation)) {  /* found out by this very walk */
+        m->frames = told;
+        walk_afresh(m, site, change);
+    }
+}
+
 void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
 {
-    uint32_t generation = load_acquire(&rules_generation);
-    if (unlikely(m->generation != generation)) {
+    if (unlikely(m->generation != load_acquire(&rules_generation))) {
         walk_afresh(m, site, change);
         return;
     }
     uint32_t top = m->count - 1;   /* a stack has a frame at least */
-    if (m->words[top].address == site->sp - 8 && m->words[top].value == site->pc &&
-        (!(m->meta[top] & META_LIVE) || m->fp == site->fp) && likely(words_differ(m->words, top) == 0)) {
-        *change = (struct unwind_change){0, 0, m->pushed};
+    if (m->words[top].address != site->sp - 8 || m->words[top].value != site->pc ||
+        (m->meta[top] & META_LIVE && m->fp != site->fp) || words_differ(m->words, top) != 0) {
+        walk_again(m, site, change);
         return;
     }
-    uint32_t told = m->frames;
-    walk(m, site, change, generation);
-    if (unlikely(load_relaxed(&rules_generation) != generation)) {  /* found out by this very walk */
-        m->frames = told;
-        walk_afresh(m, site, change);
-    }
+    change->pop = change->push = 0;
+    change->pushed = m->pushed;
 }
 
 void unwind_modules_changed(void)

@@ -425,4 +425,10 @@ int cfi_row_at(const struct cfi_tables *t, uint64_t key, struct cfi_row *row)
         return -EINVAL;
     return 0;
 }
+
+bool cfi_begins(const struct cfi_tables *t, uint64_t address)
+{
+    struct cfi_entry e;
+    return !entry_find(t, address, &e) && e.begin == address;
+}
 #endif

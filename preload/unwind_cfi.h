@@ -58,5 +58,7 @@ struct cfi_cursor cfi_expression(const struct cfi_tables *t, int32_t offset);
 /* The row that holds at `key` (a return address less one, or an exact pc).
  * 0; -ENOENT: no rules; -EINVAL: rules that make no sense. */
 int cfi_row_at(const struct cfi_tables *t, uint64_t key, struct cfi_row *row);
+/* Does a function with rules begin at this very address? */
+bool cfi_begins(const struct cfi_tables *t, uint64_t address);
 
 #endif

@@ -70,7 +70,7 @@ struct unwind_memory {
     struct unwind_range ranges[UNWIND_RANGES]; /* [0] is the stack in use */
     struct unwind_word words[UNWIND_WORDS];
     uint16_t meta[UNWIND_WORDS];
-    uint64_t pushed[WIRE_FRAMES_MAX];
+    uint64_t pushed[WIRE_FRAMES_MAX + 1]; /* one more is written, not told */
 };
 
 _Static_assert(sizeof(struct unwind_memory) <= WIRE_SCRATCH_BYTES, "it lies in a slot's scratch");
@@ -89,7 +89,7 @@ struct unwind_walk {
     struct unwind_memory *m;
     uint64_t pc, sp, fp;
     uint64_t slot;  /* where pc was read */
-    uint32_t exact;
+    uint32_t exact; /* 0 or 1 */
     uint32_t at;    /* the new words are words[at .. UNWIND_WORDS) */
     uint32_t floor; /* the lowest place that this step may append to */
 };

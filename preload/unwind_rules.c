@@ -117,7 +117,14 @@ uint64_t rules_build(uint64_t key, uint32_t generation)
     if (r)   /* no module: code made at run time, which nobody tells us when it goes */
         return rule_make(RULE_NONE, false, 0, 0);
     r = cfi_row_at(&tables, key, &row);
-    rule = r ? rule_make(RULE_NONE, false, 0, 0) : rule_of(&row, &tables, key);
+    if (!r)
+        rule = rule_of(&row, &tables, key);
+    /* A return address that is a function's first one, with nothing before it,
+     * was not left by a call: the stack was made to begin there (makecontext). */
+    else if (r == -ENOENT && cfi_begins(&tables, key + 1))
+        rule = rule_make(RULE_END, false, 0, 0);
+    else
+        rule = rule_make(RULE_NONE, false, 0, 0);
     atomic_u64 *way = rules_way(key, generation);
     uint64_t entry = rule | rules_tag(key, generation);
     store_relaxed(way, entry);

@@ -47,8 +47,8 @@ enum rule_kind {
 /* Values of slot that are no distance. */
 enum { RULE_SLOT_MAX = 60, RULE_SLOT_AT_RBP = 61, RULE_SLOT_OTHER = 63 };
 
-extern atomic_u64 rules_table[RULE_WAYS << RULE_BUCKET_BITS];
-extern atomic_u32 rules_generation;   /* starts at 1, never 0 */
+extern __attribute__((visibility("hidden"))) atomic_u64 rules_table[RULE_WAYS << RULE_BUCKET_BITS];
+extern __attribute__((visibility("hidden"))) atomic_u32 rules_generation;   /* starts at 1, never 0 */
 
 static inline unsigned rule_kind(uint64_t rule)
 {

@@ -278,7 +278,7 @@ static enum unwind_step step_complex(struct unwind_walk *w, uint64_t key)
     return step_to(w, a.pc, a.sp, a.fp.value, row.signal);
 }
 
-enum unwind_step step_slow(struct unwind_walk *w, uint64_t rule, uint32_t generation)
+enum unwind_step step_slow(struct unwind_walk *w, uint32_t generation)
 {
     uint64_t key = w->pc - !w->exact;
     struct unwind_memory *m = w->m;
@@ -286,7 +286,8 @@ enum unwind_step step_slow(struct unwind_walk *w, uint64_t rule, uint32_t genera
 
     if (key >> 47 || key < 4096)
         return STEP_STOP;
-    w->floor = w->at - UNWIND_STEP_WORDS + 2;
+    w->floor = w->at - UNWIND_STEP_WORDS + 4;
+    uint64_t rule = rules_get(key, generation);
     if (rule_kind(rule) == RULE_MISS)
         rule = rules_build(key, generation);
     uint32_t frame = w->at;

@@ -17,8 +17,7 @@ enum unwind_step {
 };
 
 /* From the frame whose FRAME word is at w->at to its caller: w's state moves,
- * and EXTRA and RBP words are appended (the caller's FRAME is not). `rule` is
- * the frame's rule, or RULE_MISS. */
-enum unwind_step step_slow(struct unwind_walk *w, uint64_t rule, uint32_t generation);
+ * and EXTRA and RBP words are appended (the caller's FRAME is not). */
+enum unwind_step step_slow(struct unwind_walk *w, uint32_t generation);
 
 #endif

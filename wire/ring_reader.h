@@ -50,7 +50,8 @@ static inline uint64_t wire_record_bytes(const struct wire_record *r)
 static inline uint64_t wire_record_bytes_escaped(const struct wire_record *r, uint64_t counts)
 {
     uint32_t push = (uint32_t)counts;
-    if (push > WIRE_FRAMES_MAX || wire_extra_of(r) < 1)
+    if (push > WIRE_FRAMES_MAX || wire_extra_of(r) < 1 || r->type == WIRE_PAD || r->type >= WIRE_TYPES ||
+        r->pop != WIRE_STACK_ESCAPE || wire_type_has_text(r->type))
         return 0;
     return sizeof *r + 8u * wire_extra_of(r) + 8u * (uint64_t)push;
 }
@@ -139,8 +140,7 @@ static inline int ring_reader_peek(struct ring_reader *r, struct ring_item *item
         memcpy(&item->head, item->body, sizeof item->head);
         item->body += sizeof item->head;
         item->bytes = wire_record_bytes(&item->head);
-        if (!item->bytes && item->head.pop == WIRE_STACK_ESCAPE && item->head.type < WIRE_TYPES &&
-            to_end >= sizeof item->head + 8) {
+        if (!item->bytes && item->head.pop == WIRE_STACK_ESCAPE && to_end >= sizeof item->head + 8) {
             uint64_t counts;
             memcpy(&counts, item->body, 8);
             item->bytes = wire_record_bytes_escaped(&item->head, counts);

@@ -90,8 +90,10 @@ int cmd_events(int argc, char **argv)
         events_of_collector(&r, &p);
     } else {
         struct source s;
+        struct query_range range;
         reading_open(&r, &s, QUERY_TRACE);
-        reading_check(&r, &s, query_events(&s, &r.query, print_sink, &p));
+        reading_check(&r, &s, query_range(&s, &r.query, &range));
+        reading_check(&r, &s, query_events(&s, &range, print_sink, &p));
         source_close(&s);
     }
     free(p.line);

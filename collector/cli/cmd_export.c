@@ -73,7 +73,8 @@ int cmd_export(int argc, char **argv)
     if (r.origin.socket_path) {
         reading_ask_stream(&r, "export", open_target.file);
     } else {
-        int error = query_export(&s, &r.query, doc_sink_file, open_target.file);
+        struct doc_export_options o = query_export_options(&s, &r.query);
+        int error = doc_export_json(s.view, s.trace, &s.doc, &o, doc_sink_file, open_target.file);
         if (!ferror(open_target.file))
             reading_check(&r, &s, error);
         source_close(&s);

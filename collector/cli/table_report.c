@@ -37,10 +37,12 @@ static char *plural(uint64_t n, const char *one, const char *many)
 
 static void page_head(const struct page *p)
 {
-    const json_t *processes = get(p->doc, "processes");
+    const json_t *processes = get(p->doc, "processes"), *first = json_array_get(processes, 0);
     bool live = json_is_true(get(p->metadata, "live"));
     const char *command = get_text(p->metadata, "command");
     uint64_t duration_ns = get_number(p->metadata, "duration_ns"), at_ns = get_number(p->metadata, "at_ns");
+    if (!live && json_is_integer(get(first, "ended_ns")) && get_number(first, "ended_ns") >= get_number(first, "started_ns"))
+        duration_ns = get_number(first, "ended_ns") - get_number(first, "started_ns");
     char *exit = json_array_size(processes) ? exit_text(json_array_get(processes, 0)) : xstrdup("no process seen");
     char *count = plural(json_array_size(processes), "process", "processes");
     char *threads = plural(get_number(p->doc, "threads_total"), "thread", "threads");
@@ -52,7 +54,7 @@ static void page_head(const struct page *p)
     line_format(&l, "ownscope: %s", *command ? command : "(command not known)");
     line_end(&l);
     line_wrapped(p->out, p->style, LOOK_PLAIN, 2, 4, text);
-    if (at_ns + 1000 < duration_ns && !p->style->brief) {
+    if (json_is_false(get(p->metadata, "at_end"))) {
         line_format(&l, "  as of %s after the start", number_time(at_ns).text);
         line_end(&l);
     }
@@ -123,7 +125,7 @@ static void page_totals(const struct page *p)
     if (get_number(t, "reallocations"))
         total(p, "reallocations", number_count(get_number(t, "reallocations")).text, NULL);
     total(p, "temporary", number_count(get_number(t, "temporary")).text,
-          xasprintf("%s of the allocations: released by their thread before its next one",
+          xasprintf("%s, released before their thread's next one",
                     number_share(get_number(t, "temporary"), allocations).text));
     total(p, "peak", number_bytes(get_number(t, "peak_bytes")).text, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));
     total(p, "still live", number_bytes(get_number(t, "live_bytes")).text,

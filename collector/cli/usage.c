@@ -15,7 +15,7 @@
     { 'p', "pid", "PID", "ask the collector of this live process" }
 #define OPTIONS_DOCUMENT \
     { OPTION_JSON, "json", NULL, "print one JSON document" }, \
-    { OPTION_AT, "at", "TIME", "the state at 12.5s, 350ms, event:N, mark:NAME, peak, end" }, \
+    { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" }, \
     { OPTION_SINCE, "since", "TIME", NULL }, \
     { OPTION_NO_COLOUR, "no-colour", NULL, "never use colour" }, \
     { OPTION_NO_COLOUR, "no-color", NULL, "the same" }
@@ -80,7 +80,7 @@ const struct usage usage_export = {
         { 'o', "output", "FILE", "write there instead of standard output" },
         { OPTION_EVENTS, "events", NULL, "with the events" },
         { OPTION_ALL, "all", NULL, "with the nodes that are gone" },
-        { OPTION_AT, "at", "TIME", "the state at 12.5s, 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" },
         { OPTION_SINCE, "since", "TIME", NULL },
         { OPTION_JSON, "json", NULL, "the same as -f json" },
         END } };

@@ -11,8 +11,6 @@
 #include "event/event.h"
 #include "event/xalloc.h"
 
-#define KEY(w, key) jw_key_bytes(w, key, sizeof key - 1)
-
 struct block_life block_life_of(const struct view_block *b)
 {
     return (struct block_life){
@@ -80,50 +78,50 @@ void block_life_fold(struct block_life *l, const struct fact *f)
 
 void block_life_members(struct json_writer *w, const struct block_life *l)
 {
-    KEY(w, "id");
+    JW_KEY(w, "id");
     jw_id(w, 'b', l->id);
-    KEY(w, "kind");
+    JW_KEY(w, "kind");
     jw_text(w, "block", 5);
-    KEY(w, "process");
+    JW_KEY(w, "process");
     jw_id(w, 'p', l->process);
-    KEY(w, "address");
+    JW_KEY(w, "address");
     jw_address(w, l->address);
-    KEY(w, "size_bytes");
+    JW_KEY(w, "size_bytes");
     jw_u64(w, l->size);
-    KEY(w, "family");
+    JW_KEY(w, "family");
     jw_string(w, family_name(l->family));
-    KEY(w, "born_ns");
+    JW_KEY(w, "born_ns");
     jw_u64(w, l->born_ns);
-    KEY(w, "dropped_ns");
+    JW_KEY(w, "dropped_ns");
     if (l->dropped)
         jw_u64(w, l->dropped_ns);
     else
         jw_null(w);
-    KEY(w, "thread");
+    JW_KEY(w, "thread");
     jw_id(w, 't', l->thread);
-    KEY(w, "owner");
+    JW_KEY(w, "owner");
     jw_id(w, l->owner ? 't' : 'p', l->owner ? l->owner : l->process);
-    KEY(w, "owned_by");
+    JW_KEY(w, "owned_by");
     jw_string(w, l->owned_by);
-    KEY(w, "borrower");
+    JW_KEY(w, "borrower");
     jw_id(w, 't', l->borrower);
     if (l->dropped) {
-        KEY(w, "dropped_by");
+        JW_KEY(w, "dropped_by");
         jw_id(w, 't', l->dropped_by);
-        KEY(w, "drop_family");
+        JW_KEY(w, "drop_family");
         jw_string(w, l->drop_family ? family_name(l->drop_family) : NULL);
-        KEY(w, "dropped_how");
+        JW_KEY(w, "dropped_how");
         jw_string(w, l->dropped_how);
     }
     if (l->cloned_from) {
-        KEY(w, "cloned_from");
+        JW_KEY(w, "cloned_from");
         jw_id(w, 'b', l->cloned_from);
     }
-    KEY(w, "holder");
+    JW_KEY(w, "holder");
     jw_null(w);
-    KEY(w, "type");
+    JW_KEY(w, "type");
     jw_null(w);
-    KEY(w, "retained_bytes");
+    JW_KEY(w, "retained_bytes");
     jw_null(w);
 }
 

@@ -63,7 +63,7 @@ static void line(void *context, const struct fact *f)
     event_json_members(&l->writer, f);
     if (event_json_has_stack(f)) {
         uint32_t stack = frames_code_stack(l->frames, f->stack);
-        jw_key(&l->writer, "stack");
+        JW_KEY(&l->writer, "stack");
         if (l->o->frames)
             frames_write_telling(l->frames, &l->writer, stack, l->o->frames);
         else

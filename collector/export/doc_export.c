@@ -17,8 +17,6 @@
 #include "export/event_json.h"
 #include "export/replay.h"
 
-#define KEY(w, key) jw_key_bytes(w, key, sizeof key - 1)
-
 struct export {
     struct frames *frames;
     const struct view *view;
@@ -27,7 +25,7 @@ struct export {
     size_t index_capacity, index_count;
     uint32_t *order;        /* frames' stack numbers by index */
     size_t order_capacity, order_count;
-    struct json_writer w;
+    struct json_writer *w;
 };
 
 /* ---- stacks ---- */
@@ -35,7 +33,7 @@ struct export {
 static void stack_index(struct export *x, uint32_t stack)
 {
     if (!stack) {
-        jw_null(&x->w);
+        jw_null(x->w);
         return;
     }
     if (stack >= x->index_count) {
@@ -49,16 +47,16 @@ static void stack_index(struct export *x, uint32_t stack)
         x->order[x->order_count++] = stack;
         x->index[stack] = (uint32_t)x->order_count;
     }
-    jw_u64(&x->w, x->index[stack] - 1);
+    jw_u64(x->w, x->index[stack] - 1);
 }
 
 static void stacks(struct export *x)
 {
-    KEY(&x->w, "stacks");
-    jw_array(&x->w);
+    JW_KEY(x->w, "stacks");
+    jw_array(x->w);
     for (size_t i = 0; i < x->order_count; i++)
-        frames_write(x->frames, &x->w, x->order[i]);
-    jw_end(&x->w);
+        frames_write(x->frames, x->w, x->order[i]);
+    jw_end(x->w);
 }
 
 /* ---- nodes ---- */
@@ -66,9 +64,9 @@ static void stacks(struct export *x)
 static void count(struct json_writer *w, const struct view_count *c)
 {
     jw_object(w);
-    KEY(w, "blocks");
+    JW_KEY(w, "blocks");
     jw_u64(w, c->blocks);
-    KEY(w, "bytes");
+    JW_KEY(w, "bytes");
     jw_u64(w, c->bytes);
     jw_end(w);
 }
@@ -84,21 +82,21 @@ static void end_ns(struct json_writer *w, bool ended, uint64_t ns)
 static void process_node(struct json_writer *w, const struct view_process *p)
 {
     jw_object(w);
-    KEY(w, "id");
+    JW_KEY(w, "id");
     jw_id(w, 'p', p->id);
-    KEY(w, "kind");
+    JW_KEY(w, "kind");
     jw_string(w, "process");
-    KEY(w, "process");
+    JW_KEY(w, "process");
     jw_id(w, 'p', p->id);
-    KEY(w, "pid");
+    JW_KEY(w, "pid");
     jw_u64(w, p->pid);
-    KEY(w, "parent");
+    JW_KEY(w, "parent");
     jw_id(w, 'p', p->parent);
-    KEY(w, "exe");
+    JW_KEY(w, "exe");
     jw_string(w, p->exe);
-    KEY(w, "born_ns");
+    JW_KEY(w, "born_ns");
     jw_u64(w, p->started_ns);
-    KEY(w, "ended_ns");
+    JW_KEY(w, "ended_ns");
     end_ns(w, p->ended, p->ended_ns);
     jw_end(w);
 }
@@ -106,45 +104,45 @@ static void process_node(struct json_writer *w, const struct view_process *p)
 static void thread_node(struct json_writer *w, const struct view_thread *t)
 {
     jw_object(w);
-    KEY(w, "id");
+    JW_KEY(w, "id");
     jw_id(w, 't', t->id);
-    KEY(w, "kind");
+    JW_KEY(w, "kind");
     jw_string(w, "thread");
-    KEY(w, "process");
+    JW_KEY(w, "process");
     jw_id(w, 'p', t->process);
-    KEY(w, "tid");
+    JW_KEY(w, "tid");
     end_ns(w, t->tid != 0, t->tid);
-    KEY(w, "name");
+    JW_KEY(w, "name");
     if (*t->name)
         jw_text(w, t->name, strnlen(t->name, sizeof t->name));
     else
         jw_null(w);
-    KEY(w, "creator");
+    JW_KEY(w, "creator");
     jw_id(w, 't', t->creator);
-    KEY(w, "joined_by");
+    JW_KEY(w, "joined_by");
     jw_id(w, 't', t->joined_by);
-    KEY(w, "born_ns");
+    JW_KEY(w, "born_ns");
     jw_u64(w, t->born_ns);
-    KEY(w, "ended_ns");
+    JW_KEY(w, "ended_ns");
     end_ns(w, t->ended, t->ended_ns);
-    KEY(w, "made");
+    JW_KEY(w, "made");
     count(w, &t->made);
-    KEY(w, "dropped");
+    JW_KEY(w, "dropped");
     count(w, &t->dropped);
-    KEY(w, "owns");
+    JW_KEY(w, "owns");
     count(w, &t->owns);
     jw_end(w);
 }
 
 static void block_node(struct export *x, const struct block_life *l, uint32_t stack, uint32_t drop_stack)
 {
-    jw_object(&x->w);
-    block_life_members(&x->w, l);
-    KEY(&x->w, "stack");
+    jw_object(x->w);
+    block_life_members(x->w, l);
+    JW_KEY(x->w, "stack");
     stack_index(x, stack);
-    KEY(&x->w, "drop_stack");
+    JW_KEY(x->w, "drop_stack");
     stack_index(x, drop_stack);
-    jw_end(&x->w);
+    jw_end(x->w);
 }
 
 static bool ends_life(const struct fact *f)
@@ -178,23 +176,23 @@ static struct end party(uint32_t thread, uint32_t process)
 static void edge_begin(struct json_writer *w, const char *kind, struct end from, struct end to)
 {
     jw_object(w);
-    KEY(w, "from");
+    JW_KEY(w, "from");
     jw_id(w, from.kind, from.id);
-    KEY(w, "to");
+    JW_KEY(w, "to");
     jw_id(w, to.kind, to.id);
-    KEY(w, "kind");
+    JW_KEY(w, "kind");
     jw_string(w, kind);
 }
 
 static void edge_end(struct json_writer *w, uint64_t since_ns, bool ended, uint64_t until_ns, const char *by, uint64_t n)
 {
-    KEY(w, "since_ns");
+    JW_KEY(w, "since_ns");
     jw_u64(w, since_ns);
-    KEY(w, "until_ns");
+    JW_KEY(w, "until_ns");
     end_ns(w, ended, until_ns);
-    KEY(w, "by");
+    JW_KEY(w, "by");
     jw_string(w, by);
-    KEY(w, "count");
+    JW_KEY(w, "count");
     jw_u64(w, n);
     jw_end(w);
 }
@@ -216,7 +214,7 @@ static void move_edges(struct json_writer *w, const struct view *v)
     for (size_t i = 0; i < v->n_moves; i++) {
         const struct view_move *m = &v->moves[i];
         edge_begin(w, "moved", party(m->from, m->process), party(m->to, m->process));
-        KEY(w, "bytes");
+        JW_KEY(w, "bytes");
         jw_u64(w, m->bytes);
         edge_end(w, m->first_ns, true, m->last_ns, view_move_names[m->by], m->blocks);
     }
@@ -231,20 +229,31 @@ static void ended_edge(void *context, const struct fact *f)
     struct block_life *l = block_lives_at(x->lives, f->block);
     bool changes_hands = f->type == FACT_MOVE && !f->old_address && f->to_thread != l->owner;
     if (changes_hands || ends_life(f))
-        owns_edge(&x->w, l, true, f->ns);
+        owns_edge(x->w, l, true, f->ns);
     if (l->borrower && (f->type == FACT_BORROW_END || ends_life(f)))
-        borrow_edge(&x->w, l, true, f->ns);
+        borrow_edge(x->w, l, true, f->ns);
     block_life_fold(l, f);
     if (ends_life(f))
         block_lives_forget(x->lives, f->block);
 }
 
+static void event(void *context, const struct fact *f)
+{
+    struct export *x = context;
+    jw_object(x->w);
+    event_json_members(x->w, f);
+    JW_KEY(x->w, "stack");
+    stack_index(x, frames_code_stack(x->frames, f->stack));
+    jw_end(x->w);
+}
+
 /* ---- parts of the document ---- */
 
+/* Observers that keep lives find an empty table. */
 static int replay_for(struct export *x, struct trace *t, const struct doc_export_options *o, graph_observer observer)
 {
     struct replay replay = { .trace = t, .last_event = o->until_event, .observer = observer, .context = x };
-    x->lives = block_lives_new();
+    x->lives = observer == event ? NULL : block_lives_new();
     int error = replay_run(&replay);
     block_lives_free(x->lives);
     return error;
@@ -253,56 +262,46 @@ static int replay_for(struct export *x, struct trace *t, const struct doc_export
 static int nodes(struct export *x, struct trace *t, const struct doc_export_options *o)
 {
     const struct view *v = x->view;
-    KEY(&x->w, "nodes");
-    jw_array(&x->w);
+    JW_KEY(x->w, "nodes");
+    jw_array(x->w);
     for (size_t i = 0; i < v->n_processes; i++)
-        process_node(&x->w, &v->processes[i]);
+        process_node(x->w, &v->processes[i]);
     for (size_t i = 0; i < v->n_threads; i++)
-        thread_node(&x->w, &v->threads[i]);
+        thread_node(x->w, &v->threads[i]);
     for (size_t i = 0; i < v->n_blocks; i++) {
         struct block_life l = block_life_of(&v->blocks[i]);
         block_node(x, &l, frames_view_stack(x->frames, l.stack), 0);
     }
     int error = o->all && t ? replay_for(x, t, o, dead_node) : 0;
-    jw_end(&x->w);
+    jw_end(x->w);
     return error;
 }
 
 static int edges(struct export *x, struct trace *t, const struct doc_export_options *o)
 {
     const struct view *v = x->view;
-    KEY(&x->w, "edges");
-    jw_array(&x->w);
+    JW_KEY(x->w, "edges");
+    jw_array(x->w);
     for (size_t i = 0; i < v->n_blocks; i++) {
         struct block_life l = block_life_of(&v->blocks[i]);
-        owns_edge(&x->w, &l, false, 0);
+        owns_edge(x->w, &l, false, 0);
         if (l.borrower)
-            borrow_edge(&x->w, &l, false, 0);
+            borrow_edge(x->w, &l, false, 0);
     }
-    move_edges(&x->w, v);
+    move_edges(x->w, v);
     int error = o->all && t ? replay_for(x, t, o, ended_edge) : 0;
-    jw_end(&x->w);
+    jw_end(x->w);
     return error;
-}
-
-static void event(void *context, const struct fact *f)
-{
-    struct export *x = context;
-    jw_object(&x->w);
-    event_json_members(&x->w, f);
-    KEY(&x->w, "stack");
-    stack_index(x, frames_code_stack(x->frames, f->stack));
-    jw_end(&x->w);
 }
 
 static int events(struct export *x, struct trace *t, const struct doc_export_options *o)
 {
     int error = 0;
-    KEY(&x->w, "events");
-    jw_array(&x->w);
+    JW_KEY(x->w, "events");
+    jw_array(x->w);
     if (o->events && t)
         error = replay_for(x, t, o, event);
-    jw_end(&x->w);
+    jw_end(x->w);
     return error;
 }
 
@@ -312,11 +311,11 @@ static void metadata(struct export *x, const struct doc_context *c)
     json_t *coverage = doc_coverage(x->view, c, x->frames);
     json_t *j = doc_metadata(x->view, c, coverage);
     char *text = json_dumps(j, JSON_COMPACT);
-    KEY(&x->w, "metadata");
+    JW_KEY(x->w, "metadata");
     if (text)
-        jw_raw(&x->w, text, strlen(text));
+        jw_raw(x->w, text, strlen(text));
     else
-        jw_null(&x->w);
+        jw_null(x->w);
     free(text);
     json_decref(j);
     json_decref(coverage);
@@ -327,25 +326,27 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
 {
     struct export *x = xcalloc(1, sizeof *x);
     x->view = v;
+    x->w = xmalloc(sizeof *x->w);
     x->frames = frames_new(c->symbols, v, t ? trace_code(t) : NULL);
-    jw_init(&x->w, sink, sink_context);
-    jw_object(&x->w);
-    KEY(&x->w, "ownscope");
-    jw_u64(&x->w, 1);
+    jw_init(x->w, sink, sink_context);
+    jw_object(x->w);
+    JW_KEY(x->w, "ownscope");
+    jw_u64(x->w, 1);
     metadata(x, c);
     int error = nodes(x, t, o), later = edges(x, t, o);
     error = error ? error : later;
     later = events(x, t, o);
     error = error ? error : later;
     stacks(x);
-    KEY(&x->w, "findings");
-    jw_array(&x->w);
-    jw_end(&x->w);
-    jw_end(&x->w);
-    int written = jw_finish(&x->w);
+    JW_KEY(x->w, "findings");
+    jw_array(x->w);
+    jw_end(x->w);
+    jw_end(x->w);
+    int written = jw_finish(x->w);
     frames_free(x->frames);
     free(x->index);
     free(x->order);
+    free(x->w);
     free(x);
     return written ? written : error;
 }

@@ -96,7 +96,7 @@ static void story_fact(void *context, const struct fact *f)
         return;
     jw_object(&s->writer);
     event_json_members(&s->writer, f);
-    jw_key(&s->writer, "stack");
+    JW_KEY(&s->writer, "stack");
     frames_write(s->frames, &s->writer, frames_code_stack(s->frames, f->stack));
     jw_end(&s->writer);
 }
@@ -104,12 +104,12 @@ static void story_fact(void *context, const struct fact *f)
 static void story_node(struct story *s)
 {
     struct json_writer *w = &s->writer;
-    jw_key(w, "node");
+    JW_KEY(w, "node");
     jw_object(w);
     block_life_members(w, &s->life);
-    jw_key(w, "stack");
+    JW_KEY(w, "stack");
     frames_write(s->frames, w, frames_code_stack(s->frames, s->life.stack));
-    jw_key(w, "drop_stack");
+    JW_KEY(w, "drop_stack");
     if (s->life.dropped && s->life.drop_stack)
         frames_write(s->frames, w, frames_code_stack(s->frames, s->life.drop_stack));
     else
@@ -125,13 +125,13 @@ static int story_tell(struct trace *t, const struct doc_context *c, uint64_t id,
     s->frames = frames_new(c->symbols, NULL, trace_code(t));
     jw_init(&s->writer, story_sink, s);
     jw_object(&s->writer);
-    jw_key(&s->writer, "events");
+    JW_KEY(&s->writer, "events");
     jw_array(&s->writer);
     struct replay replay = { .trace = t, .last_event = until_event, .observer = story_fact, .context = s };
     int error = replay_run(&replay);
     jw_end(&s->writer);
     story_node(s);
-    jw_key(&s->writer, "events_total");
+    JW_KEY(&s->writer, "events_total");
     jw_u64(&s->writer, s->total);
     jw_end(&s->writer);
     jw_finish(&s->writer);

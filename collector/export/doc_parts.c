@@ -155,6 +155,7 @@ json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *
     json_object_set_new(j, "started", wall_clock(m->start_real_ns));
     json_object_set_new(j, "duration_ns", doc_number(duration_ns));
     json_object_set_new(j, "at_ns", doc_number(v->at_ns));
+    json_object_set_new(j, "at_end", json_boolean(!c->earlier));
     json_object_set_new(j, "clock", text_json_string(clock_name(m->clock)));
     json_object_set_new(j, "stacks", text_json_string(stacks_name(m->stacks)));
     json_object_set_new(j, "options", text_json_string(m->options));

@@ -14,8 +14,6 @@
 
 #include "event/event.h"
 
-#define KEY(w, key) jw_key_bytes(w, key, sizeof key - 1)
-
 static void party(struct json_writer *w, uint32_t thread, uint32_t process)
 {
     if (thread)
@@ -26,12 +24,12 @@ static void party(struct json_writer *w, uint32_t thread, uint32_t process)
 
 static void memory(struct json_writer *w, const struct fact *f)
 {
-    KEY(w, "address");
+    JW_KEY(w, "address");
     jw_address(w, f->address);
-    KEY(w, "size_bytes");
+    JW_KEY(w, "size_bytes");
     jw_u64(w, f->size);
     if (f->family) {
-        KEY(w, "family");
+        JW_KEY(w, "family");
         jw_string(w, family_name(f->family));
     }
 }
@@ -39,19 +37,19 @@ static void memory(struct json_writer *w, const struct fact *f)
 static void hands(struct json_writer *w, const struct fact *f)
 {
     if (f->type == FACT_MOVE) {
-        KEY(w, "from");
+        JW_KEY(w, "from");
         party(w, f->from_thread, f->process);
     }
-    KEY(w, "to");
+    JW_KEY(w, "to");
     party(w, f->to_thread, f->process);
     if (f->type != FACT_MOVE) {
-        KEY(w, "mutable");
+        JW_KEY(w, "mutable");
         jw_bool(w, true);
     }
     if (f->old_address) {
-        KEY(w, "old_address");
+        JW_KEY(w, "old_address");
         jw_address(w, f->old_address);
-        KEY(w, "old_size_bytes");
+        JW_KEY(w, "old_size_bytes");
         jw_u64(w, f->old_size);
     }
 }
@@ -61,12 +59,12 @@ static void words(struct json_writer *w, const struct fact *f)
 {
     const char *text = f->text, *end = text + f->text_bytes;
     size_t n = strnlen(text, f->text_bytes);
-    KEY(w, "text");
+    JW_KEY(w, "text");
     jw_text(w, text, n);
     text += n + 1;
     if (text >= end)
         return;
-    KEY(w, "args");
+    JW_KEY(w, "args");
     jw_array(w);
     for (; text < end; text += n + 1) {
         n = strnlen(text, (size_t)(end - text));
@@ -77,7 +75,7 @@ static void words(struct json_writer *w, const struct fact *f)
 
 static void node(struct json_writer *w, const struct fact *f)
 {
-    KEY(w, "node");
+    JW_KEY(w, "node");
     if (f->block)
         jw_id(w, 'b', f->block);
     else if (f->type == FACT_THREAD)
@@ -90,18 +88,18 @@ static void node(struct json_writer *w, const struct fact *f)
 
 void event_json_members(struct json_writer *w, const struct fact *f)
 {
-    KEY(w, "event");
+    JW_KEY(w, "event");
     jw_u64(w, f->event);
-    KEY(w, "ns");
+    JW_KEY(w, "ns");
     jw_u64(w, f->ns);
-    KEY(w, "type");
+    JW_KEY(w, "type");
     jw_string(w, fact_type_name(f->type));
-    KEY(w, "process");
+    JW_KEY(w, "process");
     jw_id(w, 'p', f->process);
-    KEY(w, "thread");
+    JW_KEY(w, "thread");
     jw_id(w, 't', f->thread);
     node(w, f);
-    KEY(w, "by");
+    JW_KEY(w, "by");
     jw_string(w, f->by);
     switch (f->type) {
     case FACT_NEW: case FACT_DROP:
@@ -112,9 +110,9 @@ void event_json_members(struct json_writer *w, const struct fact *f)
         hands(w, f);
         break;
     case FACT_LOST:
-        KEY(w, "reason");
+        JW_KEY(w, "reason");
         jw_string(w, lost_name((unsigned)(f->address < WIRE_LOST_REASONS ? f->address : WIRE_LOST_REASONS)));
-        KEY(w, "count");
+        JW_KEY(w, "count");
         jw_u64(w, f->size);
         break;
     default:

@@ -57,7 +57,7 @@ struct frames {
     size_t list_capacity;
     json_t **stack_json;
     size_t stack_json_capacity, stack_json_count;
-    struct json_writer writer;  /* for the texts of frames */
+    struct json_writer *writer; /* for the texts of frames */
 };
 
 struct frames *frames_new(struct symbols *s, const struct view *v, const struct code *c)
@@ -91,6 +91,7 @@ void frames_free(struct frames *f)
     free(f->used);
     free(f->labels);
     free(f->list);
+    free(f->writer);
     free(f->view_stacks.to);
     free(f->view_modules.to);
     free(f->code_stacks.to);
@@ -397,26 +398,26 @@ static void place_write(struct json_writer *w, const struct frame_place *p)
 {
     jw_object(w);
     if (p->function) {
-        jw_key(w, "function");
+        JW_KEY(w, "function");
         jw_string(w, p->function);
     }
     if (p->file) {
-        jw_key(w, "file");
+        JW_KEY(w, "file");
         jw_string(w, p->file);
     }
     if (p->line) {
-        jw_key(w, "line");
+        JW_KEY(w, "line");
         jw_u64(w, p->line);
     }
     if (p->module) {
-        jw_key(w, "module");
+        JW_KEY(w, "module");
         jw_string(w, p->module);
     }
     if (!p->truncated) {
-        jw_key(w, "offset");
+        JW_KEY(w, "offset");
         jw_address(w, p->offset);
     }
-    jw_key(w, "inlined");
+    JW_KEY(w, "inlined");
     jw_bool(w, p->inlined);
     jw_end(w);
 }
@@ -433,10 +434,12 @@ static int text_sink(void *context, const char *bytes, size_t n)
 /* The frame's places as text, joined by commas. */
 static void resolve_text(struct frames *f, struct resolved *r)
 {
-    jw_init(&f->writer, text_sink, r);
+    if (!f->writer)
+        f->writer = xmalloc(sizeof *f->writer);
+    jw_init(f->writer, text_sink, r);
     for (uint32_t i = 0; i < r->n; i++)
-        place_write(&f->writer, &r->places[i]);
-    jw_finish(&f->writer);
+        place_write(f->writer, &r->places[i]);
+    jw_finish(f->writer);
 }
 
 void frames_write(struct frames *f, struct json_writer *w, uint32_t stack)

@@ -11,7 +11,7 @@
 
 #include "export/text.h"
 
-static void flush(struct json_writer *w)
+void jw_flush(struct json_writer *w)
 {
     if (w->used && !w->error)
         w->error = w->sink(w->context, w->buffer, w->used);
@@ -22,7 +22,7 @@ static void flush(struct json_writer *w)
 static inline char *reserve(struct json_writer *w, size_t n)
 {
     if (__builtin_expect(w->used + n > sizeof w->buffer, 0))
-        flush(w);
+        jw_flush(w);
     return w->buffer + w->used;
 }
 
@@ -58,7 +58,7 @@ void jw_init(struct json_writer *w, int (*sink)(void *, const char *, size_t), v
 
 int jw_finish(struct json_writer *w)
 {
-    flush(w);
+    jw_flush(w);
     return w->error;
 }
 
@@ -92,8 +92,9 @@ void jw_newline(struct json_writer *w)
     w->comma = false;
 }
 
-void jw_key_bytes(struct json_writer *w, const char *key, size_t n)
+void jw_key(struct json_writer *w, const char *key)
 {
+    size_t n = strlen(key);
     value_begin(w, n + 3);
     put_byte(w, '"');
     put(w, key, n);

@@ -52,7 +52,21 @@ void jw_string(struct json_writer *w, const char *text);
 void jw_raw(struct json_writer *w, const char *json, size_t n);
 
 /* `key` is plain ASCII that needs no escape. */
-void jw_key_bytes(struct json_writer *w, const char *key, size_t n);
-static inline void jw_key(struct json_writer *w, const char *key) { jw_key_bytes(w, key, strlen(key)); }
+void jw_key(struct json_writer *w, const char *key);
+
+/* The same for a literal, JW_KEY(w, "ns"): one copy of known length. */
+void jw_flush(struct json_writer *w);
+static inline void jw_key_literal(struct json_writer *w, const char *text, size_t n)
+{
+    if (__builtin_expect(w->used + n > sizeof w->buffer, 0))
+        jw_flush(w);
+    if (w->comma)
+        memcpy(w->buffer + w->used, text, n);
+    else
+        memcpy(w->buffer + w->used, text + 1, n - 1);
+    w->used += n - !w->comma;
+    w->comma = false;
+}
+#define JW_KEY(w, key) jw_key_literal(w, ",\"" key "\":", sizeof ",\"" key "\":" - 1)
 
 #endif

@@ -131,7 +131,8 @@ static void fill_context(struct source *s)
     s->doc = (struct doc_context){
         .meta = trace_meta(s->trace), .symbols = s->symbols, .trace_path = s->path,
         .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
-        .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .complete = trace_end(s->trace)->present };
+        .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
+        .complete = trace_end(s->trace)->present };
 }
 
 static int source_read(struct source *s, const struct source_options *o)

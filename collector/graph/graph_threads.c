@@ -114,11 +114,8 @@ static void borrow_end(struct graph *g, struct thread *x, const struct event *e,
     if (!x->arg.id || !x->arg_open)
         return;
     const struct block *b = pool_at(&g->pool, x->arg.block);
-    struct event by_nobody = *e;
-    by_nobody.thread = 0;
     x->arg_open = false;
-    fact_borrow(g, FACT_BORROW_END, e->thread == x->serial ? e : &by_nobody, x->arg.id,
-                b->id == x->arg.id ? b : NULL, x->place, ns);
+    fact_borrow(g, FACT_BORROW_END, e, x->arg.id, b->id == x->arg.id ? b : NULL, x->place, ns);
 }
 
 void threads_create(struct graph *g, struct process *p, struct thread *t, const struct event *e)

@@ -40,9 +40,9 @@ static void answer_tree(struct api_answer *a, json_t *doc)
 
 struct replay {
     struct source source;
-    struct query query;
-    char *texts[7];         /* own copies of the query's: the request's are gone by then */
-    int (*run)(struct source *s, const struct query *q, doc_sink sink, void *context);
+    struct query_range range;                /* of events */
+    struct doc_export_options export;
+    int (*run)(struct replay *r, doc_sink sink, void *context);
 };
 
 static void refuse_source(struct api_answer *a, int error)
@@ -77,43 +77,26 @@ static int trace_of(struct collector *c, const struct query *q, enum query_need 
 static int replay_write(void *state, FILE *out)
 {
     struct replay *r = state;
-    return r->run(&r->source, &r->query, doc_sink_file, out);
+    return r->run(r, doc_sink_file, out);
 }
 
 static void replay_free(void *state)
 {
     struct replay *r = state;
     source_close(&r->source);
-    for (size_t i = 0; i < sizeof r->texts / sizeof *r->texts; i++)
-        free(r->texts[i]);
     free(r);
 }
 
-static const char *keep(struct replay *r, size_t i, const char *text)
-{
-    r->texts[i] = text ? xstrdup(text) : NULL;
-    return r->texts[i];
-}
-
-/* Streams `run` over the trace. */
-static void answer_replay(struct collector *c, const struct query *q, enum query_need need, struct api_answer *a,
-                          int (*run)(struct source *s, const struct query *q, doc_sink sink, void *context))
+/* The trace, open and ready to be streamed; NULL: refused. */
+static struct replay *replay_open(struct collector *c, const struct query *q, enum query_need need, struct api_answer *a)
 {
     struct replay *r = xcalloc(1, sizeof *r);
     if (trace_of(c, q, need, &r->source, a)) {
         free(r);
-        return;
+        return NULL;
     }
-    r->query = *q;
-    r->query.id = keep(r, 0, q->id);
-    r->query.at = keep(r, 1, q->at);
-    r->query.since = keep(r, 2, q->since);
-    r->query.format = keep(r, 3, q->format);
-    r->query.type = keep(r, 4, q->type);
-    r->query.thread = keep(r, 5, q->thread);
-    r->query.process = keep(r, 6, q->process);
-    r->run = run;
     *a = (struct api_answer){ .write = replay_write, .free = replay_free, .state = r };
+    return r;
 }
 
 /* ---- documents of a view -------------------------------------------------- */
@@ -207,16 +190,35 @@ static void answer_history(struct collector *c, const struct query *q, struct ap
     source_close(&s);
 }
 
+static int run_events(struct replay *r, doc_sink sink, void *context)
+{
+    return query_events(&r->source, &r->range, sink, context);
+}
+
 static void answer_events(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_replay(c, q, QUERY_TRACE, a, query_events);
-    if (!a->status)
-        a->type = "application/jsonl";
+    struct replay *r = replay_open(c, q, QUERY_TRACE, a);
+    if (!r)
+        return;
+    int error = query_range(&r->source, q, &r->range);
+    if (error)
+        refuse_source(a, error);
+    r->run = run_events;
+    a->type = "application/jsonl";
+}
+
+static int run_export(struct replay *r, doc_sink sink, void *context)
+{
+    return doc_export_json(r->source.view, r->source.trace, &r->source.doc, &r->export, sink, context);
 }
 
 static void answer_export(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_replay(c, q, QUERY_BLOCKS, a, query_export);
+    struct replay *r = replay_open(c, q, QUERY_BLOCKS, a);
+    if (!r)
+        return;
+    r->export = query_export_options(&r->source, q);
+    r->run = run_export;
 }
 
 const struct api_route api_routes[] = {

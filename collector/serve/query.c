@@ -130,30 +130,38 @@ static int limit_sink(void *context, const char *bytes, size_t n)
     return error ? error : l->left ? 0 : -ECANCELED;
 }
 
-int query_events(struct source *s, const struct query *q, doc_sink sink, void *context)
+int query_range(struct source *s, const struct query *q, struct query_range *range)
 {
-    struct doc_events_options o = { 0 };
-    struct limit limit = { .sink = sink, .context = context, .left = q->top };
+    *range = (struct query_range){ .top = q->top };
+    struct doc_events_options *o = &range->events;
     if (q->type)
-        doc_event_types_parse(&o.types, q->type);
+        doc_event_types_parse(&o->types, q->type);
     if (q->thread)
-        serial_parse(q->thread, 't', &o.thread);
+        serial_parse(q->thread, 't', &o->thread);
     if (q->process)
-        serial_parse(q->process, 'p', &o.process);
-    int error = moment_event(s, q->at, 0, &o.last_event);
+        serial_parse(q->process, 'p', &o->process);
+    int error = moment_event(s, q->at, 0, &o->last_event);
     if (!error)
-        error = moment_event(s, q->since, 0, &o.first_event);
-    if (error || (q->at && o.last_event == 0))
-        return error;
-    o.first_event += q->since != NULL;
-    if (!q->top)
-        return doc_events(s->trace, &s->doc, &o, sink, context, NULL);
-    error = doc_events(s->trace, &s->doc, &o, limit_sink, &limit, NULL);
+        error = moment_event(s, q->since, 0, &o->first_event);
+    range->empty = q->at && o->last_event == 0;
+    o->first_event += q->since != NULL;
+    return error;
+}
+
+int query_events(struct source *s, const struct query_range *range, doc_sink sink, void *context)
+{
+    struct limit limit = { .sink = sink, .context = context, .left = range->top };
+    if (range->empty)
+        return 0;
+    if (!range->top)
+        return doc_events(s->trace, &s->doc, &range->events, sink, context, NULL);
+    int error = doc_events(s->trace, &s->doc, &range->events, limit_sink, &limit, NULL);
     return error == -ECANCELED && !limit.left ? 0 : error;
 }
 
-int query_export(struct source *s, const struct query *q, doc_sink sink, void *context)
+struct doc_export_options query_export_options(const struct source *s, const struct query *q)
 {
-    struct doc_export_options o = { .events = q->events, .all = q->all, .until_event = s->whole ? 0 : s->events };
-    return doc_export_json(s->view, s->trace, &s->doc, &o, sink, context);
+    bool some = s->whole || s->events > 0;  /* until_event 0 means the end */
+    return (struct doc_export_options){ .events = q->events && some, .all = q->all && some,
+                                        .until_event = s->whole ? 0 : s->events };
 }

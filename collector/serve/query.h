@@ -36,9 +36,13 @@ const char *query_error(void);
 
 /* After QUERY_TRACE. 0; -ENOENT: no such block or mark, or not yet; as doc_history. */
 int query_history(struct source *s, const struct query *q, json_t **doc);
-/* After QUERY_TRACE. 0; -ENOENT: no such mark; as doc_events. */
-int query_events(struct source *s, const struct query *q, doc_sink sink, void *context);
-/* After QUERY_BLOCKS. As doc_export_json. */
-int query_export(struct source *s, const struct query *q, doc_sink sink, void *context);
+/* After QUERY_TRACE: which events are meant, found before the first is written.
+ * 0; -ENOENT: no such mark; as source_event_at. */
+struct query_range { struct doc_events_options events; uint64_t top; bool empty; };
+int query_range(struct source *s, const struct query *q, struct query_range *range);
+/* As doc_events. */
+int query_events(struct source *s, const struct query_range *range, doc_sink sink, void *context);
+/* After QUERY_BLOCKS: what doc_export_json is to be told. */
+struct doc_export_options query_export_options(const struct source *s, const struct query *q);
 
 #endif

@@ -129,9 +129,30 @@ static unsigned settle(struct session *s)
     return fullest;
 }
 
+/* How long to sleep, by the fullest ring; many new threads count as a quarter. */
+static void choose_pause(struct session *s, unsigned fullest, bool busy)
+{
+    uint64_t now_ns = wire_clock_monotonic_ns();
+    if (busy)
+        s->busy_ns = now_ns;
+    if (fullest >= 4)
+        s->pause_ns /= 2;
+    else if (fullest < 1)
+        s->pause_ns *= 2;
+    if (s->pause_ns < PAUSE_LEAST_NS)
+        s->pause_ns = PAUSE_LEAST_NS;
+    if (s->pause_ns > PAUSE_MOST_NS)
+        s->pause_ns = PAUSE_MOST_NS;
+    if (fullest >= 8)
+        s->pause_ns = 0;
+    else if (now_ns - s->busy_ns > IDLE_AFTER_NS)
+        s->pause_ns = PAUSE_IDLE_NS;
+}
+
 static int64_t drain_round(struct session *s, bool everything)
 {
-    uint64_t before = s->counts.events, watermark, now_ns;
+    uint64_t before = s->counts.events, watermark;
+    uint32_t claims;
     unsigned fullest;
 
     if (!session_still_ours(s))
@@ -139,31 +160,17 @@ static int64_t drain_round(struct session *s, bool everything)
     session_beat(s);
     clock_refine(&s->clock);
     watermark = everything ? UINT64_MAX : session_stamp(s) - s->margin;
-    supply_keep(s, see_claims(s));
+    claims = see_claims(s);
+    supply_keep(s, claims);
+    watch_round(s, everything); /* before the look: what is gone has said all */
     look(s, watermark);
     merge(s, watermark);
     fullest = settle(s);
     see_slotless(s);
-    watch_round(s, everything);
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     if (s->stale)
         return -ESTALE;
-
-    now_ns = wire_clock_monotonic_ns();
-    if (s->counts.events != before)
-        s->busy_ns = now_ns;
-    if (fullest >= 8)
-        s->pause_ns = 0;
-    else if (fullest >= 4)
-        s->pause_ns /= 2;
-    else if (fullest < 1)
-        s->pause_ns = s->pause_ns * 2 < PAUSE_MOST_NS ? s->pause_ns * 2 : PAUSE_MOST_NS;
-    if (fullest < 8 && s->pause_ns < PAUSE_LEAST_NS)
-        s->pause_ns = PAUSE_LEAST_NS;
-    if (now_ns - s->busy_ns > IDLE_AFTER_NS)
-        s->pause_ns = PAUSE_IDLE_NS;
-    else if (s->pause_ns > PAUSE_MOST_NS)
-        s->pause_ns = PAUSE_MOST_NS;
+    choose_pause(s, claims > 4 && fullest < 4 ? 4 : fullest, s->counts.events != before);
     return (int64_t)(s->counts.events - before);
 }
 

@@ -36,8 +36,7 @@ static bool stat_read(const char *path, struct proc_stat *out)
     for (field = 3; field < 20 && p; field++)
         p = strchr(p + 1, ' ');
     out->threads = p ? strtol(p, &p, 10) : 0;
-    for (field = 20; field < 22 && p; field++)
-        p = strchr(p + 1, ' ');
+    p = p ? strchr(p + 1, ' ') : NULL; /* over field 21 */
     out->start_time = p ? strtoull(p, NULL, 10) : 0;
     return true;
 }

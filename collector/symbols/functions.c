@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
+#include "symbols/text.h"
 
 enum { DEPTH_MAX = 256 };
 
@@ -115,8 +116,7 @@ struct function *functions_parent(const struct functions *fs, const struct funct
 static const char *string_of(Dwarf_Die *die, unsigned attribute)
 {
     Dwarf_Attribute a;
-    const char *s = dwarf_attr_integrate(die, attribute, &a) ? dwarf_formstring(&a) : NULL;
-    return s && s[0] ? s : NULL;
+    return dwarf_attr_integrate(die, attribute, &a) ? text_of(&a) : NULL;
 }
 
 void function_name(struct function *function)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
+#include "symbols/text.h"
 
 /* Ranges of one module, all units together: many DIEs that share one long list
  * could else ask for any amount of memory. */
@@ -29,7 +30,7 @@ static void need_lines(struct unit *u)
         return;
     u->has_lines = true;
     Dwarf_Attribute a;
-    u->dir = dwarf_attr(&u->die, DW_AT_comp_dir, &a) ? dwarf_formstring(&a) : NULL;
+    u->dir = dwarf_attr(&u->die, DW_AT_comp_dir, &a) ? text_of(&a) : NULL;
     if (dwarf_getsrclines(&u->die, &u->lines, &u->n_lines))
         u->n_lines = 0;
 }
@@ -68,7 +69,8 @@ static void add_units(struct units *us)
     Dwarf_Die die, sub;
     uint8_t type;
     while (dwarf_get_units(us->dwarf, cu, &cu, NULL, &type, &die, &sub) == 0) {
-        if (type == DW_UT_skeleton && dwarf_tag(&sub) == DW_TAG_compile_unit)
+        if (type == DW_UT_skeleton && dwarf_tag(&sub) == DW_TAG_compile_unit &&
+            text_sound(dwarf_cu_getdwarf(sub.cu)))
             add_unit(us, &die, &sub);
         else if (type == DW_UT_compile || type == DW_UT_skeleton)
             add_unit(us, &die, &die);
@@ -76,11 +78,18 @@ static void add_units(struct units *us)
     spans_flatten(&us->spans);
 }
 
+/* The file itself and the one that it shares pieces with (dwz). */
+static bool is_sound(Dwarf *dwarf)
+{
+    Dwarf *shared = dwarf_getalt(dwarf);
+    return text_sound(dwarf) && (!shared || text_sound(shared));
+}
+
 bool units_open(struct units *us, const struct symfile *module, const struct symfile *from)
 {
     *us = (struct units){ .module = module, .budget = RANGES_MAX };
     us->dwarf = dwarf_begin_elf(from->elf, DWARF_C_READ, NULL);
-    if (us->dwarf)
+    if (us->dwarf && is_sound(us->dwarf))
         add_units(us);
     if (us->n)
         return true;

@@ -10,11 +10,20 @@
 
 #include <errno.h>
 
+void trace_decode_reset(struct trace_decoder *d)
+{
+    if (d->used)
+        model_reset(&d->model);
+    d->used = false;
+    d->left = 0;
+}
+
 int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset)
 {
     struct trace_columns *s = &d->columns;
     if (reset)
-        model_reset(&d->model);
+        trace_decode_reset(d);
+    d->used = true;
     d->left = count;
     d->run = 0;
     d->bits = 0;

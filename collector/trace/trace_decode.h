@@ -17,8 +17,12 @@ struct trace_decoder {
     uint64_t bits;                  /* read position in EVENTS_TIME_BITS */
     unsigned kind_count;
     uint32_t kinds[TRACE_KINDS_MAX];
+    bool used;                      /* the model is no longer all zero */
     struct trace_model model;
 };
+
+/* As new; free of cost when it is new. */
+void trace_decode_reset(struct trace_decoder *d);
 
 /* Takes up the chunk in `columns`. 0, or -EBADMSG: a kind unknown here. */
 int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset);

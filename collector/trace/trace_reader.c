@@ -87,6 +87,5 @@ void trace_rewind(struct trace *t)
 {
     t->at = 0;
     t->error = 0;
-    t->decoder.left = 0;
-    model_reset(&t->decoder.model);
+    trace_decode_reset(&t->decoder);
 }

@@ -75,7 +75,7 @@ static __attribute__((noinline)) int oracle_walk(const struct unwind_site *site,
 {
     unw_context_t context;
     unw_cursor_t cursor;
-    int n = 0, on = 0, exact = 0, r;
+    int n = 0, on = 0, r;
     unw_getcontext(&context);
     unw_init_local(&cursor, &context);
     do {
@@ -84,8 +84,7 @@ static __attribute__((noinline)) int oracle_walk(const struct unwind_site *site,
         unw_get_reg(&cursor, UNW_REG_SP, &sp);
         on |= ip == site->pc && sp == site->sp;
         if (on && n < ORACLE_MAX)
-            out[n++] = ip | (exact ? WIRE_FRAME_EXACT : 0);
-        exact = unw_is_signal_frame(&cursor) > 0;
+            out[n++] = ip | (unw_is_signal_frame(&cursor) > 0 ? WIRE_FRAME_EXACT : 0);
         r = unw_step(&cursor);
     } while (r > 0);
     return r < 0 ? -1 : n;
@@ -99,16 +98,21 @@ static inline void tester_show(const struct tester *t, const uint64_t *other, in
                 i < n ? (unsigned long)other[i] : 0);
 }
 
-/* Model against another stack given innermost first: equal, or ours was cut and
- * is a beginning of it. */
+/* Model against another stack given innermost first: equal; or, where one of
+ * them was cut, equal as far as the shorter. */
 static inline int tester_equal(const struct tester *t, const uint64_t *other, int n)
 {
-    uint32_t frames = t->n, cut = t->n && t->model[0] == WIRE_FRAME_TRUNCATED;
-    frames -= cut;
-    if (n < 0 || (cut ? (int)frames > n : (int)frames != n))
+    int frames = (int)t->n, cut = 0;
+    if (n < 1 || frames < 1)
         return 0;
-    for (uint32_t i = 0; i < frames; i++)
-        if (t->model[t->n - 1 - i] != other[i])
+    if (t->model[0] == WIRE_FRAME_TRUNCATED)
+        cut = 1, frames--;
+    if (other[n - 1] == WIRE_FRAME_TRUNCATED)
+        cut |= 2, n--;
+    if ((!cut && frames != n) || (cut == 1 && frames > n) || (cut == 2 && n > frames))
+        return 0;
+    for (int i = 0; i < frames && i < n; i++)
+        if (t->model[t->n - 1 - (uint32_t)i] != other[i])
             return 0;
     return 1;
 }
@@ -130,18 +134,8 @@ static __attribute__((noinline)) void tester_event(struct tester *t, const struc
     unwind_full(&t->fresh, site, &change);
     for (uint32_t i = 0; i < change.push; i++)
         other[n++] = change.pushed[change.push - 1 - i];
-    if (n && other[n - 1] == WIRE_FRAME_TRUNCATED && t->n && t->model[0] == WIRE_FRAME_TRUNCATED && n != (int)t->n) {
-        n--;   /* both were cut, not at the same place */
-        if (n > (int)t->n - 1)
-            n = (int)t->n - 1;
-        for (int i = 0; i < n; i++)
-            if (other[i] != t->model[t->n - 1 - i] && !t->wrong++)
-                tester_show(t, other, n, "fresh");
-    } else {
-        t->n && t->model[0] == WIRE_FRAME_TRUNCATED ? n-- : 0;
-        if (!tester_equal(t, other, n) && !t->wrong++)
-            tester_show(t, other, n, "fresh");
-    }
+    if (!tester_equal(t, other, n) && !t->wrong++)
+        tester_show(t, other, n, "fresh");
     n = oracle_walk(site, other);
     t->truncated += t->n && t->model[0] == WIRE_FRAME_TRUNCATED;
     if (!tester_equal(t, other, n) && !t->wrong++)

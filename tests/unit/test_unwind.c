@@ -1,0 +1,524 @@
+/*
+ * tests/unit/test_unwind.c - the incremental unwinder against libunwind.
+ *
+ * Every check is an event: the change that the unwinder reports is applied to
+ * a model, and the model is held against a fresh walk and against libunwind
+ * (tests/unit/unwind_oracle.h). The programs are chosen to make every kind of
+ * frame and of step. See test_unwind_odd.c for what has no oracle.
+ *
+ * LINK: -lunwind */
+#include <check.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "unwind_oracle.h"
+
+#define NOINLINE __attribute__((noinline, noclone))
+
+static __thread struct tester *tester;
+static volatile uint64_t sink;
+
+static NOINLINE void hook_a(struct tester *t) { TEST_HERE(t); sink++; }
+static NOINLINE void hook_b(struct tester *t) { TEST_HERE(t); sink += 2; }
+
+static void setup(void) { tester = tester_new(2463534242u); }
+
+static void expect(uint64_t events)
+{
+    ck_assert_uint_ge(tester->checked, events);
+    ck_assert_uint_eq(tester->wrong, 0);
+    ck_assert_uint_eq(tester->truncated, 0);
+}
+
+/* ---- random call trees ----------------------------------------------------- */
+
+static void tree(struct tester *t, int depth);
+
+static NOINLINE void plain(struct tester *t, int depth)
+{
+    tree(t, depth - 1);
+    sink++;
+    if (tester_random(t, 3) == 0)
+        tree(t, depth - 1);
+    sink++;
+}
+
+static NOINLINE void many_registers(struct tester *t, int depth)
+{
+    uint64_t a = sink, b = a * 3, c = b ^ 7, d = c + a, e = d * b, f = e ^ c;
+    tree(t, depth - 1);
+    hook_a(t);
+    sink = a + b + c + d + e + f;
+}
+
+static NOINLINE void variable_array(struct tester *t, int depth)
+{
+    volatile char bytes[tester_random(t, 3000) + 1];
+    bytes[0] = 1;
+    tree(t, depth - 1);
+    sink += (uint64_t)bytes[0];
+    hook_b(t);
+}
+
+static NOINLINE void realigned(struct tester *t, int depth)
+{
+    volatile char bytes[64] __attribute__((aligned(64)));
+    bytes[3] = 1;
+    hook_a(t);
+    tree(t, depth - 1);
+    sink += (uint64_t)bytes[3];
+}
+
+static NOINLINE void realigned_variable(struct tester *t, int depth)
+{
+    volatile char fixed[64] __attribute__((aligned(64))), bytes[tester_random(t, 500) + 1];
+    fixed[0] = bytes[0] = 1;
+    tree(t, depth - 1);
+    sink += (uint64_t)fixed[0] + (uint64_t)bytes[0];
+    hook_b(t);
+}
+
+static NOINLINE void big_frame(struct tester *t, int depth)
+{
+    volatile char bytes[20000];
+    bytes[0] = bytes[sizeof bytes - 1] = 1;
+    tree(t, depth - 1);
+    sink += (uint64_t)bytes[0];
+}
+
+static NOINLINE void many_arguments(struct tester *t, int depth, long a, long b, long c, long d, long e, long f, long g)
+{
+    if (depth > 0)
+        many_arguments(t, depth - 3, b, c, d, e, f, g, a);
+    tree(t, depth - 1);
+    sink += (uint64_t)(a ^ b ^ c ^ d ^ e ^ f ^ g);
+}
+
+static int order(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+    if (tester_random(tester, 8) == 0)
+        hook_a(tester);
+    return x < y ? -1 : x > y;
+}
+
+static NOINLINE void sorting(struct tester *t, int depth)
+{
+    int numbers[6];
+    for (int i = 0; i < 6; i++)
+        numbers[i] = (int)tester_random(t, 100);
+    qsort(numbers, 6, sizeof *numbers, order);
+    tree(t, depth - 2);
+    sink += (uint64_t)numbers[0];
+}
+
+static NOINLINE void tree(struct tester *t, int depth)
+{
+    switch (tester_random(t, 3)) {
+    case 0: hook_a(t); break;
+    case 1: hook_b(t); break;
+    }
+    if (depth <= 0)
+        return;
+    switch (tester_random(t, 9)) {
+    case 0: plain(t, depth); break;
+    case 1: many_registers(t, depth); break;
+    case 2: variable_array(t, depth); break;
+    case 3: realigned(t, depth); break;
+    case 4: realigned_variable(t, depth); break;
+    case 5: big_frame(t, depth); break;
+    case 6: many_arguments(t, depth, 1, 2, 3, 4, 5, 6, 7); break;
+    case 7: sorting(t, depth); break;
+    default: plain(t, depth); break;
+    }
+    sink++;
+}
+
+START_TEST(random_trees)
+{
+    while (tester->checked < 110000 && !tester->wrong)
+        tree(tester, (int)tester_random(tester, 24));
+    expect(110000);
+    ck_assert_uint_lt(tester->pushed, tester->checked * 12);   /* incremental: few frames a change */
+}
+END_TEST
+
+/* ---- the same stack, and its tops ------------------------------------------ */
+
+static NOINLINE void repeat_at(struct tester *t, int depth, int times)
+{
+    if (depth)
+        repeat_at(t, depth - 1, times);
+    else
+        for (int i = 0; i < times; i++)
+            hook_a(t);
+    sink++;
+}
+
+START_TEST(same_stack_changes_nothing)
+{
+    repeat_at(tester, 30, 100);
+    expect(100);
+    ck_assert_uint_eq(tester->unchanged, 99);
+}
+END_TEST
+
+static NOINLINE void deep(struct tester *t, int depth, int every)
+{
+    if (depth % every == 0)
+        hook_a(t);
+    if (depth)
+        deep(t, depth - 1, every);
+    sink++;
+    if (depth % every == 0)
+        hook_b(t);
+}
+
+START_TEST(varying_depth)
+{
+    for (int i = 1; i < 60; i++)
+        deep(tester, (int)tester_random(tester, 480), i);
+    expect(1000);
+}
+END_TEST
+
+/* Deeper than can be told: a beginning of the truth, cut, and short changes. */
+START_TEST(deeper_than_the_limit)
+{
+    deep(tester, 3000, 1);
+    ck_assert_uint_eq(tester->wrong, 0);
+    ck_assert_uint_gt(tester->truncated, 4000);
+    ck_assert_uint_lt(tester->pushed, tester->checked * 8);
+    hook_a(tester);
+    ck_assert_uint_eq(tester->wrong, 0);
+    ck_assert_uint_ne(tester->model[0], WIRE_FRAME_TRUNCATED);
+}
+END_TEST
+
+/* ---- a rule far out that uses rbp, and inner frames that change it ---------- */
+
+static NOINLINE void rbp_inner(struct tester *t, uint64_t rbp)
+{
+    register uint64_t other = rbp;
+    /* no frame of its own: rbp holds whatever it was given */
+    __asm__ volatile("pushq %%rbp\n\t"
+                     ".cfi_remember_state\n\t"
+                     "nop\n\t"
+                     ".cfi_restore_state\n\t"
+                     "popq %%rbp" : : "r"(other));
+    hook_a(t);
+    sink += rbp;
+}
+
+START_TEST(rbp_as_a_number)
+{
+    volatile char bytes[tester_random(tester, 100) + 1];
+    bytes[0] = 1;
+    for (uint64_t i = 0; i < 200; i++)
+        rbp_inner(tester, i * i);
+    sink += (uint64_t)bytes[0];
+    expect(200);
+}
+END_TEST
+
+/* ---- control that leaves by other doors ------------------------------------- */
+
+static jmp_buf door;
+
+static NOINLINE void jumps(struct tester *t, int depth)
+{
+    hook_b(t);
+    if (depth == 0)
+        longjmp(door, 1);
+    volatile char bytes[tester_random(t, 200) + 1];
+    bytes[0] = 1;
+    if (sink != 1)
+        jumps(t, depth - 1);
+    sink += (uint64_t)bytes[0];
+}
+
+START_TEST(longjmps)
+{
+    for (volatile int i = 0; i < 2000; i++) {
+        if (!setjmp(door))
+            jumps(tester, (int)tester_random(tester, 12));
+        hook_a(tester);
+    }
+    expect(4000);
+}
+END_TEST
+
+enum { COROUTINES = 6, COROUTINE_BYTES = 96 * 1024 };
+
+struct coroutine {
+    ucontext_t here, back;
+    void *stack;
+    struct tester *t;
+    int live;
+};
+
+static NOINLINE void coroutine_dive(struct coroutine *c, int depth)
+{
+    hook_a(c->t);
+    if (depth)
+        coroutine_dive(c, depth - 1);
+    if (tester_random(c->t, 3) == 0)
+        swapcontext(&c->here, &c->back);
+    hook_b(c->t);
+}
+
+static void coroutine_body(unsigned low, unsigned high)
+{
+    struct coroutine *c = (struct coroutine *)((uintptr_t)low | (uintptr_t)high << 32);
+    coroutine_dive(c, (int)tester_random(c->t, 14));
+    c->live = 0;
+}
+
+static void coroutine_start(struct coroutine *c, struct tester *t)
+{
+    if (c->stack)
+        munmap(c->stack, COROUTINE_BYTES);
+    c->stack = mmap(NULL, COROUTINE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(c->stack, MAP_FAILED);
+    c->t = t;
+    c->live = 1;
+    getcontext(&c->here);
+    c->here.uc_stack.ss_sp = c->stack;
+    c->here.uc_stack.ss_size = COROUTINE_BYTES;
+    c->here.uc_link = &c->back;
+    makecontext(&c->here, (void (*)(void))coroutine_body, 2, (unsigned)(uintptr_t)c, (unsigned)((uintptr_t)c >> 32));
+}
+
+START_TEST(coroutines)
+{
+    static struct coroutine all[COROUTINES];
+    while (tester->checked < 20000 && !tester->wrong) {
+        struct coroutine *c = &all[tester_random(tester, COROUTINES)];
+        if (!c->live)
+            coroutine_start(c, tester);
+        swapcontext(&c->back, &c->here);
+        if (tester_random(tester, 4) == 0)
+            hook_a(tester);
+    }
+    expect(20000);
+}
+END_TEST
+
+/* ---- signals ---------------------------------------------------------------- */
+
+static NOINLINE void handler_work(int depth)
+{
+    if (depth)
+        handler_work(depth - 1);
+    hook_a(tester);
+    sink++;
+}
+
+static void on_signal(int number)
+{
+    if (tester->busy)
+        return;
+    handler_work((int)tester_random(tester, 4));
+    if (number == SIGUSR1 && tester_random(tester, 3) == 0)
+        raise(SIGUSR2);
+    handler_work(1);
+}
+
+static void handle(int number, int flags)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags};
+    ck_assert_int_eq(sigaction(number, &action, NULL), 0);
+}
+
+static void alternate_stack(void)
+{
+    stack_t stack = {.ss_size = 256 * 1024};
+    stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
+}
+
+static NOINLINE void raising(struct tester *t, int depth)
+{
+    hook_b(t);
+    if (depth)
+        raising(t, depth - 1);
+    else
+        raise(tester_random(t, 2) ? SIGUSR1 : SIGUSR2);
+    hook_a(t);
+}
+
+START_TEST(raised_signals)
+{
+    handle(SIGUSR1, 0);
+    handle(SIGUSR2, 0);
+    for (int i = 0; i < 500; i++)
+        raising(tester, (int)tester_random(tester, 10));
+    expect(5000);
+}
+END_TEST
+
+START_TEST(raised_signals_on_another_stack)
+{
+    alternate_stack();
+    handle(SIGUSR1, SA_ONSTACK);
+    handle(SIGUSR2, _i ? SA_ONSTACK : 0);
+    for (int i = 0; i < 500; i++)
+        raising(tester, (int)tester_random(tester, 10));
+    expect(5000);
+}
+END_TEST
+
+/* A signal at whatever instruction the timer finds. */
+START_TEST(timer_signals)
+{
+    struct itimerval timer = {{0, 300}, {0, 300}};
+    if (_i)
+        alternate_stack();
+    handle(SIGVTALRM, _i ? SA_ONSTACK : 0);
+    setitimer(ITIMER_VIRTUAL, &timer, NULL);
+    for (int i = 0; i < 300 && !tester->wrong; i++) {
+        int numbers[500];
+        for (int k = 0; k < 500; k++)
+            numbers[k] = (int)((uint64_t)k * 7919 % 503);
+        qsort(numbers, 500, sizeof *numbers, order);
+        char text[64];
+        snprintf(text, sizeof text, "%d %f", numbers[3], (double)i);
+        sink += strlen(text);
+    }
+    timer = (struct itimerval){{0, 0}, {0, 0}};
+    setitimer(ITIMER_VIRTUAL, &timer, NULL);
+    expect(100);
+}
+END_TEST
+
+/* A signal at every instruction: prologues, epilogues, PLT entries and the
+ * loader's lazy binding, all as seen by a debugger that steps. */
+void trap_on(void);
+void trap_off(void);
+__asm__(".text\n"
+        ".globl trap_on\n.type trap_on, @function\ntrap_on:\n\t.cfi_startproc\n\t"
+        "pushfq\n\t.cfi_adjust_cfa_offset 8\n\torq $0x100, (%rsp)\n\t"
+        "popfq\n\t.cfi_adjust_cfa_offset -8\n\tret\n\t.cfi_endproc\n\t.size trap_on, .-trap_on\n"
+        ".globl trap_off\n.type trap_off, @function\ntrap_off:\n\t.cfi_startproc\n\t"
+        "pushfq\n\t.cfi_adjust_cfa_offset 8\n\tandq $~0x100, (%rsp)\n\t"
+        "popfq\n\t.cfi_adjust_cfa_offset -8\n\tret\n\t.cfi_endproc\n\t.size trap_off, .-trap_off\n");
+
+static volatile int stepping;
+
+static void on_trap(int number)
+{
+    if (stepping && !tester->busy && (stepping++ < 40 || tester_random(tester, 4) == 0))
+        handler_work(0);
+}
+
+static int plain_order(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+static NOINLINE void stepped(struct tester *t)
+{
+    volatile char bytes[tester_random(t, 100) + 1];
+    bytes[0] = 1;
+    sink += (uint64_t)labs((long)bytes[0]) + (uint64_t)atoi("12");  /* atoi: bound lazily on the first round */
+    int numbers[4] = {3, 1, 2, 0};
+    qsort(numbers, 4, sizeof *numbers, plain_order);
+}
+
+START_TEST(every_instruction)
+{
+    struct sigaction action = {.sa_handler = on_trap};
+    ck_assert_int_eq(sigaction(SIGTRAP, &action, NULL), 0);
+    for (int round = 0; round < 3; round++) {
+        stepping = 1;
+        trap_on();
+        stepped(tester);
+        trap_off();
+        stepping = 0;
+    }
+    expect(500);
+}
+END_TEST
+
+/* ---- threads ------------------------------------------------------------------ */
+
+static void *thread_body(void *argument)
+{
+    struct tester *t = tester = argument;
+    while (t->checked < 6000 && !t->wrong)
+        plain(t, (int)tester_random(t, 20));
+    return NULL;
+}
+
+START_TEST(threads_share_the_rules)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    struct tester *testers[THREADS];
+    unwind_modules_changed();
+    for (int i = 0; i < THREADS; i++) {
+        testers[i] = tester_new(77u + (uint32_t)i);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, thread_body, testers[i]), 0);
+    }
+    for (int i = 0; i < 100; i++) {
+        unwind_modules_changed();
+        usleep(1000);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_uint_ge(testers[i]->checked, 6000);
+        ck_assert_uint_eq(testers[i]->wrong, 0);
+        ck_assert_uint_eq(testers[i]->truncated, 0);
+    }
+}
+END_TEST
+
+START_TEST(fork_goes_on)
+{
+    tree(tester, 12);
+    pid_t child = fork();
+    if (child == 0) {
+        memset(&tester->memory, 0, 64);
+        tester->n = 0;
+        for (int i = 0; i < 100; i++)
+            tree(tester, 12);
+        _exit(tester->wrong ? 1 : 0);
+    }
+    tree(tester, 12);
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    expect(1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("unwind");
+    TCase *c = tcase_create("truth");
+    tcase_set_timeout(c, 100);
+    tcase_add_checked_fixture(c, setup, NULL);
+    tcase_add_test(c, random_trees);
+    tcase_add_test(c, same_stack_changes_nothing);
+    tcase_add_test(c, varying_depth);
+    tcase_add_test(c, deeper_than_the_limit);
+    tcase_add_test(c, rbp_as_a_number);
+    tcase_add_test(c, longjmps);
+    tcase_add_test(c, coroutines);
+    tcase_add_test(c, raised_signals);
+    tcase_add_loop_test(c, raised_signals_on_another_stack, 0, 2);
+    tcase_add_loop_test(c, timer_signals, 0, 2);
+    tcase_add_test(c, every_instruction);
+    tcase_add_test(c, threads_share_the_rules);
+    tcase_add_test(c, fork_goes_on);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
