@@ -6,6 +6,7 @@
 #   make torture fuzz bench    the long ones, apart
 #   make install PREFIX=/usr DESTDIR=…   make uninstall   make clean
 #   make SAN=address,undefined …         the same under build/address,undefined
+#   make V=1 …       shows the commands
 
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
@@ -19,6 +20,8 @@ WARN     := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prot
 DEPS     := -MMD -MP
 DEFS     := -D_GNU_SOURCE -DOWNSCOPE_VERSION='"$(VERSION)"' -DOWNSCOPE_LIBDIR='"$(LIBDIR)"'
 LIBS     := -lurcu-bp -lurcu-common -ljansson -ldw -lelf -liberty -lzstd -lxxhash -llzma -lmicrohttpd -lpthread -lm
+
+Q        := $(if $(V),,@)
 
 COLLECTOR_C := $(wildcard collector/*/*.c)
 COLLECTOR_O := $(COLLECTOR_C:%.c=$(B)/%.o)
@@ -35,46 +38,73 @@ all: $(B)/ownscope $(B)/libownscope.so $(B)/ownscope-preload
 
 # ---- the collector: one program ---------------------------------------------
 $(B)/ownscope: $(COLLECTOR_O)
-	$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/collector/%.o: collector/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -c -o $@ $<
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -c -o $@ $<
 
 # ---- the shim: no sanitizer, no libc start files of its own, nothing exported
 # but the table of hooks (preload/hooks.def) ------------------------------------
 PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-frame-pointer \
                  -fno-optimize-sibling-calls -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
-	$(CC) $(CFLAGS) -shared -Wl,-soname,libownscope.so -Wl,--version-script=$(B)/exports.map \
+	@echo "  LD  $@"
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libownscope.so -Wl,--version-script=$(B)/exports.map \
 	  -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete $(LDFLAGS) -o $@ $(PRELOAD_O)
 
 $(B)/exports.map: preload/hooks.def
 	@mkdir -p $(@D)
-	(echo '{ global:'; sed -n 's/^\(HOOK\|LATER\)(\(.*\))$$/\2;/p' $<; echo 'local: *; };') >$@
+	$(Q)(echo '{ global:'; sed -n 's/^\(HOOK\|LATER\)(\(.*\))$$/\2;/p' $<; echo 'local: *; };') >$@
 
 $(B)/preload/%.o: preload/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(PRELOAD_FLAGS) $(DEPS) $(DEFS) -I. -c -o $@ $<
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(PRELOAD_FLAGS) $(DEPS) $(DEFS) -I. -c -o $@ $<
 
 $(B)/ownscope-preload: scripts/ownscope-preload
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$(Q)install -m 755 $< $@
 
 # ---- tests --------------------------------------------------------------------
-unit: $(UNIT)
-$(B)/tests/unit/%: tests/unit/%.c $(ROOMS_O) $(wildcard tests/unit/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< $(ROOMS_O) \
-	  $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
+# Unit tests link what they use of the rooms, and of the shim its unwinder.
+TESTED_A := $(B)/tests/tested.a
+TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c) preload/program_headers.c)
 
-victims: $(VICTIMS)
+unit: $(UNIT)
+$(TESTED_A): $(TESTED_O)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
+	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
+
+# What is traced knows nothing of the tool and is built plainly.
+VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
+victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
+         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so)
 $(B)/tests/victims/%: tests/victims/%.c
 	@mkdir -p $(@D)
-	$(CC) -O1 -g -fno-builtin -Wall -D_GNU_SOURCE $(DEPS) -o $@ $< -lpthread -ldl
+	@echo "  CC  $<"
+	$(Q)$(CC) $(VICTIM_FLAGS) $(DEPS) -o $@ $< -lpthread -ldl
+$(B)/tests/victims/static/%: tests/victims/static/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VICTIM_FLAGS) -static -o $@ $<
+$(B)/tests/victims/lib/%.so: tests/victims/lib/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VICTIM_FLAGS) -shared -fPIC -o $@ $<
+$(B)/tests/counter/libcounter.so: tests/counter/counter.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -Wall -D_GNU_SOURCE -fno-builtin -ftls-model=initial-exec -shared -fPIC -o $@ $< -ldl
 $(B)/tests/victims/%: tests/victims/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -O1 -g -fno-builtin -Wall -std=c++17 $(DEPS) -o $@ $< -lpthread -ldl
+	@echo "  CXX $<"
+	$(Q)$(CXX) $(VICTIM_FLAGS) -std=c++17 $(DEPS) -o $@ $< -lpthread -ldl
 
 # Unit tests, then everything from outside on real programs.
 check: setup-check all

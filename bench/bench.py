@@ -30,12 +30,14 @@ def workloads(tmp):
         for i in range(1500):
             f.write("struct s%d{int a[%d];char*p;};int f%d(struct s%d*s,int n){int t=0;for(int i=0;i<n;i++)t+=s->a[i%%%d]*i+%d;"
                     "if(s->p&&strlen(s->p)>%d)t^=printf(\"%%d\",t);return t;}\n" % (i, i % 9 + 1, i, i, i % 9 + 1, i, i % 5))
+    i = c[:-1] + "i"
+    subprocess.run(["gcc", "-E", c, "-o", i], check=True)
     cc1 = subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True).stdout.strip()
     w = {
-        "python3 json": ["/usr/bin/python3", "-c", py],
+        "python3 json": ["env", "PYTHONMALLOC=malloc", "/usr/bin/python3", "-c", py],
         "sqlite3": ["sqlite3", ":memory:", sql],
         "jq": ["jq", "[.[]|select(.id%3==0)|{id,n:.name,t:(.tags|length)}]|length", js],
-        "cc1 -O1": [cc1, "-quiet", "-O1", c, "-o", "/dev/null"],
+        "cc1 -O1": [cc1, "-quiet", "-fpreprocessed", "-O1", i, "-o", "/dev/null"],
         "git log -p": ["git", "-C", HERE, "log", "-p", "--stat"],
         "micro pair": [MICRO, "pair", "3000000"],
         "micro deep 32": [MICRO, "deep", "3000000"],
@@ -70,9 +72,22 @@ def variants(tmp):
         "none": lambda c: [OWNSCOPE, "run", "-q", "-o", trace, "--stacks", "none", "--", CPU, note] + c,
         "full": lambda c: [OWNSCOPE, "run", "-q", "-o", trace, "--", CPU, note] + c,
     }
-    if shutil.which("heaptrack"):
-        v["heaptrack"] = lambda c: ["heaptrack", "-o", os.path.join(tmp, "h"), CPU, note] + c
+    raw = next((p for p in ("/usr/lib/heaptrack/libheaptrack_preload.so", "/usr/lib/x86_64-linux-gnu/heaptrack/libheaptrack_preload.so",
+                            "/usr/lib/heaptrack/x86_64-linux-gnu/libheaptrack_preload.so") if os.path.exists(p)), None)
+    # heaptrack takes its preload away from children, so its own cost is measured on its library alone, the whole on the script
+    if shutil.which("heaptrack") and raw:
+        v["heaptrack lib"] = lambda c: [CPU, note, "env", "LD_PRELOAD=" + raw, "DUMP_HEAPTRACK_OUTPUT=" + os.path.join(tmp, "h.raw")] + env_of(c) + strip(c)
+        v["heaptrack"] = lambda c: [CPU, note, "env"] + env_of(c) + ["heaptrack", "-o", os.path.join(tmp, "h")] + strip(c)
     return v
+
+
+def strip(c):
+    """The command without a leading env NAME=value…"""
+    return c[2:] if c[0] == "env" else c
+
+
+def env_of(c):
+    return [a for a in c[1:2] if c[0] == "env"]
 
 
 def facts(tmp):

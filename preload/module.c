@@ -13,6 +13,7 @@
 #include <link.h>
 #include <string.h>
 
+#include "preload/program_headers.h"
 #include "preload/real.h"
 #include "preload/record.h"
 
@@ -61,23 +62,18 @@ static void build_id_of_notes(struct module *m, const uint8_t *at, const uint8_t
     }
 }
 
-/* The build-id from the headers that the loader mapped with the first segment. */
-static void build_id_of(struct module *m)
+/* The build-id, where a readable note has it. */
+static void build_id_of(struct module *m, const struct dl_find_object *found)
 {
-    const ElfW(Ehdr) *e = (const void *)m->start;
-    const ElfW(Phdr) *p;
+    struct program_headers h;
     unsigned i;
-    if (m->end - m->start < sizeof *e || memcmp(e->e_ident, ELFMAG, SELFMAG) ||
-        e->e_phoff > 4096 - sizeof *p || e->e_phentsize != sizeof *p)
+    if (program_headers_of(found, &h))
         return;
-    p = (const void *)(m->start + e->e_phoff);
-    for (i = 0; i < e->e_phnum && (uint64_t)(p + i + 1) <= m->start + 4096; i++) {
-        uint64_t at = m->bias + p[i].p_vaddr;
-        if (p[i].p_type == PT_NOTE && at >= m->start && at < m->end && p[i].p_memsz <= m->end - at)
-            build_id_of_notes(m, (const uint8_t *)at, (const uint8_t *)at + p[i].p_memsz);
-        if (m->build_id)
-            return;
-    }
+    for (i = 0; i < h.count && !m->build_id; i++)
+        if (h.first[i].p_type == PT_NOTE) {
+            const uint8_t *at = (const uint8_t *)(m->bias + h.first[i].p_vaddr);
+            build_id_of_notes(m, at, at + h.first[i].p_memsz);
+        }
 }
 
 static uint64_t identity_of(const struct module *m)
@@ -139,7 +135,7 @@ void module_announce_slow(struct context *c, uint64_t frame)
     if (!m.path || !*m.path)
         m.path = process.exe;
     m.path_bytes = strlen(m.path);
-    build_id_of(&m);
+    build_id_of(&m, &found);
     identity = identity_of(&m);
     if (!known_has(&m, identity)) {
         announce(c, &m);

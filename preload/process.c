@@ -37,40 +37,12 @@ static void say_why(const char *why)
     system_write(2, "\n", 1);
 }
 
-/* The path of the segment to join, into process.segment_path; false: none. */
-static bool segment_find(void)
+/* The segment of the collector that serves sessions below `dir` + `sub`. */
+static bool segment_current(const char *dir, const char *sub)
 {
-    const char *path = environment_get("OWNSCOPE_SESSION");
     char *to = process.segment_path, link[256];
-    size_t room = sizeof process.segment_path;
-    const char *dir, *sub = "";
-    char digits[24];
     long got;
-    unsigned uid, i = sizeof digits;
-
-    if (path && *path) {
-        if (strlen(path) >= room)
-            return false;
-        memcpy(to, path, strlen(path) + 1);
-        return true;
-    }
-    dir = environment_get("OWNSCOPE_DIR");
-    if (!dir || !*dir) {
-        dir = environment_get("XDG_RUNTIME_DIR");
-        sub = "/ownscope";
-    }
-    if (!dir || !*dir) {
-        dir = "/tmp";
-        uid = (unsigned)system_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
-        digits[--i] = 0;
-        do
-            digits[--i] = (char)('0' + uid % 10);
-        while (uid /= 10);
-        memcpy(link, "/ownscope-", 10);
-        memcpy(link + 10, digits + i, sizeof digits - i);
-        sub = link;
-    }
-    if (strlen(dir) + strlen(sub) + sizeof "/current" > room)
+    if (!dir || !*dir || strlen(dir) + strlen(sub) + sizeof "/current" > sizeof process.segment_path)
         return false;
     memcpy(to, dir, strlen(dir) + 1);
     strcat(to, sub);
@@ -81,6 +53,39 @@ static bool segment_find(void)
     link[got] = 0;
     memcpy(to, link, (size_t)got + 1);
     return true;
+}
+
+/* "/ownscope-UID" */
+static const char *fallback_name(char *to)
+{
+    unsigned uid = (unsigned)system_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+    char digits[12];
+    unsigned i = sizeof digits;
+    digits[--i] = 0;
+    do
+        digits[--i] = (char)('0' + uid % 10);
+    while (uid /= 10);
+    memcpy(to, "/ownscope-", 10);
+    memcpy(to + 10, digits + i, sizeof digits - i);
+    return to;
+}
+
+/* The path of the segment to join, into process.segment_path; false: none. */
+static bool segment_find(void)
+{
+    const char *path = environment_get("OWNSCOPE_SESSION"), *dir;
+    char name[32];
+    if (path && *path) {
+        if (strlen(path) >= sizeof process.segment_path)
+            return false;
+        memcpy(process.segment_path, path, strlen(path) + 1);
+        return true;
+    }
+    dir = environment_get("OWNSCOPE_DIR");
+    if (dir && *dir)
+        return segment_current(dir, "");
+    return segment_current(environment_get("XDG_RUNTIME_DIR"), "/ownscope") ||
+           segment_current("/tmp", fallback_name(name));
 }
 
 /* How much of the segment to map: all, but little of a limited address space. */

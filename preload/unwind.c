@@ -79,87 +79,134 @@ static inline __attribute__((always_inline)) uint32_t words_differ(const struct 
     return n;
 }
 
-/* What is left of the old stack while a new walk goes on. */
+/* What a walk knows of the stack before: words[0 .. keep) may still hold. */
 struct remains {
-    uint32_t keep;     /* words[0 .. keep) */
-    uint32_t popped;   /* frames above them */
-    uint64_t fp;       /* rbp as recorded at the outermost word above them */
+    uint32_t keep;
+    uint32_t count;   /* words there were */
+    uint32_t frames;  /* frames there were */
 };
 
-static inline __attribute__((always_inline)) void remains_drop(const struct unwind_memory *m, struct remains *old)
+/* FRAME words in [from, to). */
+static uint32_t frames_in(const struct unwind_memory *m, uint32_t from, uint32_t to)
 {
-    old->keep--;
-    unsigned meta = m->meta[old->keep];
-    old->popped += meta / META_FRAME & 1;
-    old->fp = meta & META_RBP ? m->words[old->keep].value : old->fp;
+    uint32_t n = 0;
+    for (; from < to; from++)
+        n += m->meta[from] / META_FRAME & 1;
+    return n;
 }
 
-/* The rbp of the frame at word `f` of the old stack, all words [f .. old->keep)
- * being proven, and rbp being `fp` at the innermost of them. */
-static uint64_t remains_fp(const struct unwind_memory *m, uint32_t f, uint32_t keep, uint64_t fp)
+/* The old frames above words[keep - 1]. The new walk's words, from `at` on, may
+ * have been written over some of them. */
+static inline uint32_t remains_popped(const struct unwind_memory *m, const struct remains *old, uint32_t at)
 {
-    uint32_t outer = f;
-    for (uint32_t i = f + 1; i < keep; i++) {
-        unsigned meta = m->meta[i];
-        if (meta & META_RBP)
-            return m->words[i].value;
-        if (!(meta & META_FRAME))
-            continue;
-        if (meta & META_SLOT)   /* it was not LIVE, so it was not recorded */
-            return unwind_load(m->words[outer].address + 8 - 8 * (uint64_t)(meta & META_SLOT));
-        outer = i;
+    if (likely(at >= old->count))
+        return frames_in(m, old->keep, old->count);
+    return old->frames - frames_in(m, 0, old->keep);
+}
+
+/* Was rbp this at the old frame at words[keep - 1], which is LIVE? */
+static bool remains_rbp(const struct unwind_memory *m, const struct remains *old, uint32_t at, uint64_t fp)
+{
+    uint32_t i = old->keep;
+    while (i < old->count && i < at && !(m->meta[i] & META_RBP))
+        i++;
+    if (i == old->count)
+        return m->fp == fp;
+    return i < at && m->words[i].value == fp;   /* written over: say no */
+}
+
+/* Drops the old frames that are further in than the frame the walk has reached,
+ * and says whether the next one is that very frame: the same slot just below
+ * the stack pointer, pc and, where it matters, rbp. */
+static inline __attribute__((always_inline)) bool
+remains_meet(const struct unwind_memory *m, struct remains *old, uint64_t slot, uint64_t pc, uint32_t exact, uint64_t fp_at, uint32_t at)
+{
+    uint32_t keep = old->keep;
+    unsigned meta = 0;
+    for (;; keep--) {
+        while (keep && m->words[keep - 1].address < slot)
+            keep--;
+        meta = keep ? m->meta[keep - 1] : META_FRAME;
+        if (likely((meta & (META_FRAME | META_ODD)) == META_FRAME))
+            break;
     }
-    return fp;
+    old->keep = keep;
+    if (!keep || m->words[keep - 1].address != slot || m->words[keep - 1].value != pc)
+        return false;
+    return (meta / META_EXACT & 1) == exact && (likely(!(meta & META_LIVE)) || remains_rbp(m, old, at, unwind_load(fp_at)));
 }
 
-/* Takes words [from, old->keep) over into the new walk. Returns their frames. */
+/* Takes words [from, keep) over into the new walk. Returns their frames. */
 static uint32_t remains_adopt(struct unwind_walk *w, struct remains *old, uint32_t from)
 {
     struct unwind_memory *m = w->m;
-    uint32_t popped = old->popped;
+    uint32_t frames = 0;
     while (old->keep > from) {
-        remains_drop(m, old);
-        unwind_append(w, m->words[old->keep].address, m->words[old->keep].value, m->meta[old->keep] & ~META_LIVE);
+        old->keep--;
+        unwind_append(w, m->words[old->keep].address, m->words[old->keep].value, m->meta[old->keep]);
+        frames += m->meta[w->at] / META_FRAME & 1;
     }
-    return old->popped - popped;
+    return frames;
+}
+
+/* Where rbp is at the frame whose slot is w->slot, from the words further in. */
+static void walk_find_rbp(struct unwind_walk *w)
+{
+    struct unwind_memory *m = w->m;
+    uint64_t outer = w->slot;
+    w->fp_told = 1;
+    for (w->fp_index = w->at; w->fp_index < UNWIND_WORDS; w->fp_index++) {
+        unsigned meta = m->meta[w->fp_index];
+        if (meta & META_RBP) {
+            m->cell = m->words[w->fp_index].value;
+            w->fp_at = (uint64_t)&m->cell;
+            return;
+        }
+        if (!(meta & META_FRAME))
+            continue;
+        if (meta & META_SLOT) {
+            w->fp_at = outer + 8 - 8 * (uint64_t)(meta & META_SLOT);
+            w->fp_told = 0;
+            return;
+        }
+        outer = m->words[w->fp_index].address;
+    }
+    w->fp_at = (uint64_t)&m->fp_now;
 }
 
 /* Everything outward of words[keep - 1] was compared, and words[differ - 1] was
- * not what it was. The walk goes on from the outermost frame before it. */
+ * not what it was. The walk takes over the words before it, and is at the
+ * outermost of their frames again. Returns the frames taken over. */
 static uint32_t walk_resume(struct unwind_walk *w, struct remains *old, uint32_t differ)
 {
     struct unwind_memory *m = w->m;
     uint32_t f = differ;
     while ((m->meta[f] & (META_FRAME | META_ODD)) != META_FRAME)
         f++;
-    w->fp = remains_fp(m, f, old->keep, w->fp);
     w->pc = m->words[f].value;
     w->slot = m->words[f].address;
     w->sp = w->slot + 8;
-    w->exact = (m->meta[f] & META_EXACT) != 0;
+    w->exact = m->meta[f] / META_EXACT & 1;
+    uint32_t frames = remains_adopt(w, old, f + 1);
+    old->keep = f;
+    walk_find_rbp(w);
     if (unlikely(!reach_holds(m, w->sp)))
         reach_focus(m, w->sp);
-    return remains_adopt(w, old, f);
+    return frames;
 }
 
-/* Joins the new words to the kept ones, drops what no rule further out needs,
- * and tells the new frames. Returns their number. */
-static uint32_t walk_join(struct unwind_memory *m, uint32_t at, uint32_t keep)
+/* Joins the new words to the kept ones, and tells the new frames. Returns their
+ * number. */
+static inline uint32_t walk_join(struct unwind_memory *m, uint32_t at, uint32_t keep)
 {
     uint32_t pushed = 0;
-    unsigned live = keep ? m->meta[keep - 1] & META_LIVE : 0;   /* META_LIVE or 0 */
-    for (; at < UNWIND_WORDS; at++) {   /* no branch: the kinds of words follow no pattern */
+    for (; at < UNWIND_WORDS; at++, keep++) {
         unsigned meta = m->meta[at];
         struct unwind_word word = m->words[at];
-        unsigned frame = meta / META_FRAME & 1, rbp = meta / META_RBP & 1, forced = meta / META_FORCED & 1;
-        unsigned uses = meta / META_USES_RBP & 1, slot = (meta & META_SLOT) != 0;
-        unsigned next = uses ? META_LIVE : slot ? 0 : live;
-        live = frame ? next : live;
         m->pushed[pushed] = word.value | (uint64_t)(meta / META_EXACT & 1) << 63;
-        pushed += frame;
+        pushed += meta / META_FRAME & 1;
         m->words[keep] = word;
-        m->meta[keep] = (uint16_t)(meta | (frame ? live : 0));
-        keep += (rbp ^ 1) | forced | live / META_LIVE;
+        m->meta[keep] = (uint16_t)meta;
     }
     m->count = keep;
     return pushed;
@@ -183,23 +230,6 @@ static void walk_truncate(struct unwind_walk *w)
     unwind_append(w, (uint64_t)&w->m->one, WIRE_FRAME_TRUNCATED, META_FRAME | META_ODD);
 }
 
-/* Drops the old frames that are further in than a frame of the new walk, and
- * says whether the next one is that very frame: the same slot (just below the
- * stack pointer), pc and, where it matters, rbp. */
-static inline __attribute__((always_inline)) bool
-remains_meet(const struct unwind_memory *m, struct remains *old, uint64_t slot, uint64_t pc, uint64_t fp, uint32_t exact)
-{
-    while (old->keep && ((m->meta[old->keep - 1] & (META_FRAME | META_ODD)) != META_FRAME ||
-                         m->words[old->keep - 1].address < slot))
-        remains_drop(m, old);
-    if (!old->keep)
-        return false;
-    unsigned meta = m->meta[old->keep - 1];
-    const struct unwind_word *top = &m->words[old->keep - 1];
-    return top->address == slot && top->value == pc && (meta & META_EXACT) == exact * META_EXACT &&
-           (!(meta & META_LIVE) || old->fp == fp);
-}
-
 /* Goes on over frames of the usual kind, as far as the old stack or a frame of
  * another kind; which of them it is shows the caller's own look. All that
  * changes is kept in registers. Returns the frames passed. */
@@ -208,68 +238,75 @@ walk_usual(struct unwind_walk *walk, struct remains *remains, uint32_t room, uin
 {
     struct unwind_memory *m = walk->m;
     struct remains old = *remains;
+    struct unwind_walk w = *walk;
     const uint64_t high = m->ranges[0].high;
-    uint64_t pc = walk->pc, sp = walk->sp, fp = walk->fp;
-    uint32_t at = walk->at, frames = 0;
+    uint32_t frames = 0;
 
     for (; frames < room; frames++) {
-        if (remains_meet(m, &old, sp - 8, pc, fp, 0) || at < old.keep + UNWIND_STEP_WORDS)
+        if (remains_meet(m, &old, w.sp - 8, w.pc, 0, w.fp_at, w.at) || w.at < old.keep + UNWIND_STEP_WORDS)
             break;
-        uint64_t rule = rules_get(pc - 1, generation);
-        if (unlikely(rule & RULE_KIND || pc >> 47))
+        uint64_t rule = rules_get(w.pc - 1, generation);
+        if (unlikely(rule & RULE_KIND))
             break;
-        uint64_t cfa = (rule & RULE_USES_RBP ? fp : sp) + 8 * (rule & RULE_OFFSET);
+        uint64_t cfa = w.sp + 8 * (rule & RULE_OFFSET);
         uint64_t slot = rule >> (RULE_SLOT_SHIFT - 3) & 8 * META_SLOT;
-        uint64_t grown = cfa - sp;
-        if (unlikely(grown > high - sp || grown == 0 || grown < slot || cfa & 7))
+        if (rule & RULE_USES_RBP) {
+            cfa = unwind_load(w.fp_at) + 8 * (rule & RULE_OFFSET);
+            uint64_t grown = cfa - w.sp;
+            if (unlikely(grown > high - w.sp || grown == 0 || grown < slot || cfa & 7))
+                break;
+        }
+        if (unlikely(cfa > high))
             break;
         uint64_t caller = unwind_load(cfa - 8);
         if (unlikely(caller == 0))
             break;
-        uint64_t saved_at = cfa - (slot ? slot : 8);
-        uint64_t saved = unwind_load(saved_at);
-        m->words[at - 1] = (struct unwind_word){sp - 8, pc};
-        m->meta[at - 1] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE));
-        m->words[at - 2] = (struct unwind_word){saved_at, saved};
-        m->meta[at - 2] = META_RBP;
-        at -= 1 + (slot != 0);
-        fp = slot ? saved : fp;
-        pc = caller;
-        sp = cfa;
+        w.at--;
+        m->words[w.at] = (struct unwind_word){w.sp - 8, w.pc};
+        m->meta[w.at] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE));
+        if (rule & RULE_USES_RBP)
+            unwind_use_rbp(&w);
+        w.fp_at = slot ? cfa - slot : w.fp_at;
+        w.fp_index = slot ? w.at : w.fp_index;
+        w.fp_told = slot ? 0 : w.fp_told;
+        w.pc = caller;
+        w.sp = cfa;
     }
-    walk->pc = pc;
-    walk->sp = sp;
-    walk->fp = fp;
-    walk->slot = sp - 8;
-    walk->at = at;
+    w.slot = w.sp - 8;
+    *walk = w;
     *remains = old;
     return frames;
 }
 
-static __attribute__((noinline)) void
+/* The whole walk, after the memory was found to hold another stack. */
+static inline __attribute__((always_inline)) void
 walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change, uint32_t generation)
 {
-    struct unwind_walk w = {.m = m, .pc = site->pc, .sp = site->sp, .fp = site->fp, .slot = site->sp - 8, .at = UNWIND_WORDS};
-    struct remains old = {.keep = m->count, .fp = m->fp};
-    uint32_t frames = 0;
+    struct unwind_walk w = {.m = m, .pc = site->pc, .sp = site->sp, .slot = site->sp - 8, .at = UNWIND_WORDS,
+                            .fp_at = (uint64_t)&m->fp_now, .fp_index = UNWIND_WORDS, .fp_told = 1};
+    struct remains old = {.keep = m->count, .count = m->count, .frames = m->frames};
+    uint32_t frames = 0, popped;
     enum unwind_step s = STEP_ON;
 
+    m->fp_now = site->fp;
     if (unlikely(!reach_holds(m, w.sp)))
         reach_focus(m, w.sp);
     do {
-        if (!w.exact && w.slot == w.sp - 8)
+        if (likely(!w.exact && w.slot == w.sp - 8))
             frames += walk_usual(&w, &old, WIRE_FRAMES_MAX - frames, generation);
-        if (remains_meet(m, &old, w.sp - 8, w.pc, w.fp, w.exact) && w.slot == w.sp - 8) {
+        if (remains_meet(m, &old, w.sp - 8, w.pc, w.exact, w.fp_at, w.at) && w.slot == w.sp - 8) {
+            if (unlikely(m->meta[old.keep - 1] & META_LIVE))
+                unwind_use_rbp(&w);
             uint32_t differ = words_differ(m->words, old.keep - 1);
-            if (differ == 0)
+            if (likely(differ == 0))
                 goto met;
             frames += walk_resume(&w, &old, differ);
-        } else {
-            unwind_append(&w, w.slot, w.pc, META_FRAME | (w.exact ? META_EXACT : 0) | (w.slot == w.sp - 8 ? 0 : META_ODD));
-            frames++;
+            continue;
         }
-        while (unlikely(old.keep && w.at - old.keep < UNWIND_STEP_WORDS))
-            remains_drop(m, &old);
+        unwind_append(&w, w.slot, w.pc, META_FRAME | w.exact * META_EXACT | (w.slot == w.sp - 8 ? 0 : META_ODD));
+        frames++;
+        if (unlikely(w.at < old.keep + UNWIND_STEP_WORDS))   /* old frames so far in can only be met by a stack too deep */
+            old.keep = w.at < UNWIND_STEP_WORDS ? 0 : w.at - UNWIND_STEP_WORDS;
         if (unlikely(frames >= WIRE_FRAMES_MAX || w.at < UNWIND_STEP_WORDS)) {
             s = STEP_STOP;
             old.keep = 0;
@@ -279,20 +316,21 @@ walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_chan
         }
     } while (s == STEP_ON);
     old.keep = 0;
-    old.popped = m->frames;
     if (s == STEP_STOP) {
         walk_truncate(&w);
         frames++;
     }
 met:
-    if (unlikely(m->frames - old.popped + frames > WIRE_FRAMES_MAX)) {
+    popped = remains_popped(m, &old, w.at);
+    if (unlikely(old.frames - popped + frames > WIRE_FRAMES_MAX)) {
+        popped = old.frames;
         frames = walk_cut(&w, &old, frames) + 1;
         walk_truncate(&w);
     }
-    change->pop = old.popped;
+    change->pop = popped;
     change->push = walk_join(m, w.at, old.keep);
     change->pushed = m->pushed;
-    m->frames += frames - old.popped;
+    m->frames = old.frames - popped + frames;
     m->fp = site->fp;
 }
 

@@ -7,8 +7,8 @@
  * stack word on which the last walk depended and what it held then:
  *   FRAME  the slot a frame's pc was read from. A frame's own stack pointer is
  *          slot + 8, but for an ODD frame (its pc came from elsewhere).
- *   RBP    the slot a saved rbp was read from; kept only where a rule further
- *          out uses that rbp (LIVE), or FORCED.
+ *   RBP    the slot a saved rbp was read from, if a rule further out uses that
+ *          rbp; the frames between the slot's and that rule's are LIVE.
  *   EXTRA  any other word read (expressions, the zero that ended the stack).
  * One step of a walk appends, inwards out: EXTRA…, RBP, FRAME of the frame
  * reached. So: the words outward of a FRAME are all that the walk from there
@@ -41,7 +41,6 @@ enum {
     META_RULE = 0x7f,
     META_FRAME = 0x80,
     META_RBP = 0x100,
-    META_FORCED = 0x200,   /* an RBP word kept whether LIVE or not */
     META_ODD = 0x400,      /* pc was not read from just below the frame's stack pointer */
     META_EXACT = 0x800,    /* pc is where a signal interrupted, not a return address */
     META_LIVE = 0x1000     /* the rest of the walk depends on this frame's rbp */
@@ -66,6 +65,8 @@ struct unwind_memory {
     uint32_t next_range;      /* which of ranges[1..] is replaced next */
     /* these need not */
     uint64_t fp;              /* rbp at the innermost frame */
+    uint64_t fp_now;          /* the same, of the walk under way */
+    uint64_t cell;            /* an rbp that a rule computed */
     uint64_t zero, one;       /* words that hold 0 and 1 */
     struct unwind_range ranges[UNWIND_RANGES]; /* [0] is the stack in use */
     struct unwind_word words[UNWIND_WORDS];
@@ -84,14 +85,18 @@ static inline uint64_t unwind_load(uint64_t address)
     return *(const unwind_raw *)address;
 }
 
-/* A walk under way: the frame reached, and what was appended so far. */
+/* A walk under way: the frame reached, and what was appended so far. rbp is
+ * not read before a rule asks for it: it is known by its place. */
 struct unwind_walk {
     struct unwind_memory *m;
-    uint64_t pc, sp, fp;
-    uint64_t slot;  /* where pc was read */
-    uint32_t exact; /* 0 or 1 */
-    uint32_t at;    /* the new words are words[at .. UNWIND_WORDS) */
-    uint32_t floor; /* the lowest place that this step may append to */
+    uint64_t pc, sp;
+    uint64_t slot;     /* where pc was read */
+    uint64_t fp_at;    /* where rbp is */
+    uint32_t exact;    /* 0 or 1 */
+    uint32_t at;       /* the new words are words[at .. UNWIND_WORDS) */
+    uint32_t floor;    /* the lowest place that this step may append to */
+    uint32_t fp_index; /* words below this lie outward of where rbp was saved */
+    uint32_t fp_told;  /* 1: its RBP word is words[fp_index]; or rbp is as the walk began */
 };
 
 static inline void unwind_append(struct unwind_walk *w, uint64_t address, uint64_t value, unsigned meta)
@@ -99,6 +104,35 @@ static inline void unwind_append(struct unwind_walk *w, uint64_t address, uint64
     w->at--;
     w->m->words[w->at] = (struct unwind_word){address, value};
     w->m->meta[w->at] = (uint16_t)meta;
+}
+
+/* A rule uses rbp: its RBP word goes where it was saved, and the frames passed
+ * since are LIVE. Returns rbp. */
+static inline uint64_t unwind_use_rbp(struct unwind_walk *w)
+{
+    struct unwind_memory *m = w->m;
+    uint64_t value = unwind_load(w->fp_at);
+    uint32_t shift = !w->fp_told;
+    for (uint32_t i = w->at; i < w->fp_index; i++) {
+        m->words[i - shift] = m->words[i];
+        m->meta[i - shift] = m->meta[i] | (m->meta[i] & META_FRAME ? META_LIVE : 0);
+    }
+    if (shift) {
+        w->at--;
+        w->fp_index--;
+        m->words[w->fp_index] = (struct unwind_word){w->fp_at, value};
+        m->meta[w->fp_index] = META_RBP;
+        w->fp_told = 1;
+    }
+    return value;
+}
+
+/* The frame at words[at ..) saved the caller's rbp there. */
+static inline void unwind_saved_rbp(struct unwind_walk *w, uint64_t fp_at)
+{
+    w->fp_at = fp_at;
+    w->fp_index = w->at;
+    w->fp_told = 0;
 }
 
 #endif

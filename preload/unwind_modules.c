@@ -13,12 +13,12 @@
 #include <elf.h>
 #include <errno.h>
 
-#include "preload/unwind_reach.h"
+#include "preload/program_headers.h"
 #include "preload/unwind_rules.h"
 
 #pragma weak _dl_find_object
 
-enum { MODULES_MAX = 256, PAGE = 4096 };
+enum { MODULES_MAX = 256 };
 enum module_state { MODULE_EMPTY = 0, MODULE_FILLING, MODULE_READY, MODULE_GONE };
 
 struct module {
@@ -30,31 +30,21 @@ struct module {
 
 static struct module modules[MODULES_MAX];
 
-/* The readable segment that holds .eh_frame_hdr, from the program headers in
- * the first page of the mapping. Segments past 2 GiB are not for us. */
+/* The readable segment that holds .eh_frame_hdr. Segments past 2 GiB are not
+ * for us. */
 static struct cfi_tables tables_of(const struct dl_find_object *o)
 {
     const struct cfi_tables none = {NULL, NULL, NULL};
-    const uint8_t *start = o->dlfo_map_start, *header = o->dlfo_eh_frame;
-    const Elf64_Ehdr *e = (const void *)start;
-    uint64_t bias = 0;
-    bool first = true;
+    const uint8_t *header = o->dlfo_eh_frame;
+    struct program_headers h;
 
-    if ((uint64_t)start % PAGE || !reach_probe((uint64_t)start) || !header)
+    if (!header || program_headers_of(o, &h))
         return none;
-    if (*(const uint32_t *)e->e_ident != 0x464c457f || e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phoff % 8 ||
-        e->e_phoff > PAGE || e->e_phnum > (PAGE - e->e_phoff) / sizeof(Elf64_Phdr))
-        return none;
-    const Elf64_Phdr *p = (const void *)(start + e->e_phoff);
-    for (unsigned i = 0; i < e->e_phnum; i++, p++) {
-        if (p->p_type != PT_LOAD)
-            continue;
-        if (first)   /* they are sorted: the first lies at the start */
-            bias = (uint64_t)start - (p->p_vaddr & -(uint64_t)PAGE);
-        first = false;
-        uint64_t low = bias + p->p_vaddr, high = low + p->p_filesz;
-        if (p->p_flags & PF_R && (uint64_t)header >= low && (uint64_t)header < high && low >= (uint64_t)start &&
-            high <= (uint64_t)o->dlfo_map_end && high - low < 1u << 31)
+    for (unsigned i = 0; i < h.count; i++) {
+        const Elf64_Phdr *p = &h.first[i];
+        uint64_t low = h.bias + p->p_vaddr, high = low + p->p_filesz;
+        if (p->p_type == PT_LOAD && p->p_flags & PF_R && (uint64_t)header >= low && (uint64_t)header < high &&
+            high - low < 1u << 31)
             return (struct cfi_tables){(const uint8_t *)low, (const uint8_t *)high, header};
     }
     return none;

@@ -12,8 +12,9 @@ enum { PAGE = 4096, GAP_PAGES_MAX = 64 };
 
 bool reach_probe(uint64_t address)
 {
-    /* The kernel copies the set before it refuses the unknown `how`. */
-    return system_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) != -EFAULT;
+    /* The kernel copies the set before it refuses the unknown `how`; a null
+     * pointer would mean no set. */
+    return address >= PAGE && system_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) != -EFAULT;
 }
 
 /* Every page of [low, high) can be read, and they are few. */

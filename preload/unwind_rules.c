@@ -84,7 +84,7 @@ static uint64_t rule_of(const struct cfi_row *row, const struct cfi_tables *t, u
     if (row_deref(row, t, &offset) && offset % 8 == 0 && offset <= 0 && -offset / 8 <= RULE_OFFSET)
         return rule_make(RULE_DEREF, true, (unsigned)slot, (uint64_t)(-offset / 8));
     if (slot <= RULE_SLOT_MAX && row_linear(row, t, key, &reg, &offset) && (reg == CFI_RSP || reg == CFI_RBP) &&
-        offset % 8 == 0 && offset >= 8 && offset / 8 <= RULE_OFFSET)
+        offset % 8 == 0 && offset >= 8 && offset / 8 <= RULE_OFFSET && (reg == CFI_RBP || slot <= offset / 8))
         return rule_make(RULE_SIMPLE, reg == CFI_RBP, (unsigned)slot, (uint64_t)(offset / 8));
     return rule_make(RULE_COMPLEX, false, 0, 0);
 }
@@ -126,7 +126,7 @@ uint64_t rules_build(uint64_t key, uint32_t generation)
     else
         rule = rule_make(RULE_NONE, false, 0, 0);
     atomic_u64 *way = rules_way(key, generation);
-    uint64_t entry = rule | rules_tag(key, generation);
+    uint64_t entry = rule | rules_tag(key, generation) << RULE_GENERATION_SHIFT;
     store_relaxed(way, entry);
     fence_full();
     if (load_relaxed(&rules_generation) != generation)

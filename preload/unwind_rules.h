@@ -36,7 +36,8 @@ enum {
 };
 
 enum rule_kind {
-    RULE_SIMPLE = 0,  /* CFA = (rsp or rbp) + 8 * offset; pc at CFA - 8; rbp at CFA - 8 * slot, or unchanged if that is 0 */
+    RULE_SIMPLE = 0,  /* CFA = (rsp or rbp) + 8 * offset; pc at CFA - 8; rbp at CFA - 8 * slot, or unchanged if that
+                       * is 0. By rsp: 0 < offset, slot <= offset */
     RULE_DEREF,       /* CFA = *(rbp - 8 * offset); else the same, or rbp at *rbp (RULE_SLOT_AT_RBP) */
     RULE_END,         /* the outermost frame */
     RULE_COMPLEX,     /* its row must be read each time */
@@ -61,17 +62,17 @@ static inline atomic_u64 *rules_bucket(uint64_t key)
     return &rules_table[RULE_WAYS * ((key ^ high ^ high >> 10) & ((1u << RULE_BUCKET_BITS) - 1))];
 }
 
+/* Tag and generation, as the upper bits of an entry. Beyond 2^47 no entry has it. */
 static inline uint64_t rules_tag(uint64_t key, uint32_t generation)
 {
-    return key >> RULE_BUCKET_BITS << RULE_TAG_SHIFT |
-           (uint64_t)(generation % RULE_GENERATIONS) << RULE_GENERATION_SHIFT;
+    return key >> RULE_BUCKET_BITS << (RULE_TAG_SHIFT - RULE_GENERATION_SHIFT) | generation % RULE_GENERATIONS;
 }
 
-/* The rule in the cache, or RULE_MISS. `key` is below 2^47. */
+/* The rule in the cache, or RULE_MISS. */
 static inline __attribute__((always_inline)) uint64_t rules_get(uint64_t key, uint32_t generation)
 {
     atomic_u64 *bucket = rules_bucket(key);
-    uint64_t want = rules_tag(key, generation) >> RULE_GENERATION_SHIFT;
+    uint64_t want = rules_tag(key, generation);
     for (int i = 0; i < RULE_WAYS; i++) {
         uint64_t rule = load_relaxed(&bucket[i]);
         if (likely(rule >> RULE_GENERATION_SHIFT == want))

@@ -162,9 +162,17 @@ static __attribute__((noinline)) int registers_at(const struct unwind_walk *w, s
 
 /* ---- the kinds of step ----------------------------------------------------- */
 
+/* An RBP word that stands whether a rule uses it or not. */
+static void step_tell_rbp(struct unwind_walk *w, uint64_t address, uint64_t value)
+{
+    unwind_append(w, address, value, META_RBP);
+    w->fp_index = w->at;
+    w->fp_told = 1;
+}
+
 /* The new state must be further out on the same stack, or on another one. A
  * zero return address is the stack's end, and logged as such. */
-static enum unwind_step step_to(struct unwind_walk *w, struct found pc, uint64_t sp, uint64_t fp, bool signal)
+static enum unwind_step step_to(struct unwind_walk *w, struct found pc, uint64_t sp, bool signal)
 {
     const struct unwind_range *here = &w->m->ranges[0];
     bool back = sp <= w->sp && sp - 8 >= here->low && sp - 8 < here->high;
@@ -177,7 +185,6 @@ static enum unwind_step step_to(struct unwind_walk *w, struct found pc, uint64_t
     w->pc = pc.value;
     w->slot = pc.slot ? pc.slot : (uint64_t)&w->m->zero;
     w->sp = sp;
-    w->fp = fp;
     w->exact = signal;
     return STEP_ON;
 }
@@ -186,26 +193,30 @@ static enum unwind_step step_simple(struct unwind_walk *w, uint64_t rule)
 {
     struct unwind_memory *m = w->m;
     unsigned slot = rule >> RULE_SLOT_SHIFT & META_SLOT;
-    uint64_t offset = 8 * (rule & RULE_OFFSET), cfa, fp = w->fp, at;
+    uint64_t offset = 8 * (rule & RULE_OFFSET), cfa = w->sp + offset, fp = 0, saved;
     struct found pc = {.known = true};
 
+    if (rule & RULE_USES_RBP)
+        fp = unwind_use_rbp(w);
     if (rule_kind(rule) == RULE_DEREF) {
-        if (!reach_read(m, w->fp - offset, &cfa))
+        if (!reach_read(m, fp - offset, &cfa))
             return STEP_STOP;
-        unwind_append(w, w->fp - offset, cfa, META_EXTRA);
-    } else {
-        cfa = (rule & RULE_USES_RBP ? w->fp : w->sp) + offset;
+        unwind_append(w, fp - offset, cfa, META_EXTRA);
+    } else if (rule & RULE_USES_RBP) {
+        cfa = fp + offset;
     }
     if (slot) {
-        at = slot == RULE_SLOT_AT_RBP ? w->fp : cfa - 8 * slot;
-        if (!reach_read(m, at, &fp))
+        uint64_t at = slot == RULE_SLOT_AT_RBP ? fp : cfa - 8 * slot;
+        if (!reach_read(m, at, &saved))
             return STEP_STOP;
-        unwind_append(w, at, fp, slot == RULE_SLOT_AT_RBP ? META_RBP | META_FORCED : META_RBP);
+        unwind_saved_rbp(w, at);
+        if (slot == RULE_SLOT_AT_RBP)   /* the slot cannot be found again from the FRAME words */
+            step_tell_rbp(w, at, saved);
     }
     pc.slot = cfa - 8;
     if (!reach_read(m, pc.slot, &pc.value))
         return STEP_STOP;
-    return step_to(w, pc, cfa, fp, false);
+    return step_to(w, pc, cfa, false);
 }
 
 /* A frame's row applied: its caller's registers. */
@@ -250,11 +261,10 @@ static enum unwind_step step_complex(struct unwind_walk *w, uint64_t key)
     struct unwind_registers r = {.known = WALK_REGISTERS};
     struct applied a;
     uint32_t frame = w->at;
-    uint16_t *meta = &w->m->meta[frame];
 
     if (rules_row(key, &row, &t))
         return STEP_STOP;
-    r.value[CFI_RBP] = w->fp;
+    r.value[CFI_RBP] = unwind_load(w->fp_at);
     r.value[CFI_RSP] = w->sp;
     r.value[CFI_RIP] = w->pc;
     int e = row_apply(w, &row, &t, &r, true, &a);
@@ -267,15 +277,19 @@ static enum unwind_step step_complex(struct unwind_walk *w, uint64_t key)
     }
     if (e)
         return STEP_STOP;
-    if (a.used & 1u << CFI_RBP)
-        *meta |= META_USES_RBP;
-    if (row.how[CFI_RBP] != CFI_SAME) {
-        *meta |= RULE_SLOT_OTHER;
-        if (!a.fp.slot && a.fp.known)
-            step_bar(w);   /* computed: no word stands for it */
-        unwind_append(w, a.fp.slot ? a.fp.slot : (uint64_t)&w->m->zero, a.fp.value, META_RBP | META_FORCED);
+    unsigned meta = (a.used & 1u << CFI_RBP ? META_USES_RBP : 0) | (row.how[CFI_RBP] == CFI_SAME ? 0 : RULE_SLOT_OTHER);
+    w->m->meta[frame] |= (uint16_t)meta;
+    if (meta & META_USES_RBP)
+        unwind_use_rbp(w);
+    if (meta & META_SLOT) {
+        bool computed = !a.fp.slot && a.fp.known;
+        if (computed)
+            step_bar(w);   /* no word stands for it */
+        w->m->cell = a.fp.value;
+        w->fp_at = (uint64_t)&w->m->cell;
+        step_tell_rbp(w, a.fp.slot ? a.fp.slot : (uint64_t)&w->m->zero, a.fp.value);
     }
-    return step_to(w, a.pc, a.sp, a.fp.value, row.signal);
+    return step_to(w, a.pc, a.sp, row.signal);
 }
 
 enum unwind_step step_slow(struct unwind_walk *w, uint32_t generation)
@@ -286,7 +300,7 @@ enum unwind_step step_slow(struct unwind_walk *w, uint32_t generation)
 
     if (key >> 47 || key < 4096)
         return STEP_STOP;
-    w->floor = w->at - UNWIND_STEP_WORDS + 4;
+    w->floor = w->at - UNWIND_STEP_WORDS + 5;  /* what is appended without a look: a bar, two RBP, a zero, a FRAME */
     uint64_t rule = rules_get(key, generation);
     if (rule_kind(rule) == RULE_MISS)
         rule = rules_build(key, generation);

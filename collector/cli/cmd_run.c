@@ -233,10 +233,10 @@ int cmd_run(int argc, char **argv)
     open.session.command = open.command;
     open.session.trace_path = open.trace_path;
     run.collector = record_open(&open);
+    start(&run, &check, words, r.output, name);
     e = api_start(&api, run.collector, session_socket_path(collector_session(run.collector)));
     if (e)
         message("no questions can be asked while it runs: %s", strerror(-e));
-    start(&run, &check, words, r.output, name);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
         while (waitpid(run.pid, &run.status, 0) < 0 && errno == EINTR)

@@ -8,16 +8,31 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
+enum { WIDE = 110 };
+
 /* Times in a column: seconds with nine digits, so that neighbours can be told apart. */
 static char *stamp_text(uint64_t ns)
 {
     return xasprintf("%llu.%09llu", (unsigned long long)(ns / 1000000000u), (unsigned long long)(ns % 1000000000u));
 }
 
-/* What happened, in the model's words: `new by malloc`, `moved t1 -> t2 (taken)`. */
-static char *event_text(const json_t *e)
+/* `new` and `delete` are events, too: as families they get their C++ names. */
+static const char *family_text(const json_t *object, const char *key)
 {
-    const char *type = get_text(e, "type"), *by = get_text(e, "by"), *family = get_text(e, "family");
+    static const char *const names[][2] = {
+        { "new", "operator new" }, { "new[]", "operator new[]" }, { "delete", "operator delete" }, { "delete[]", "operator delete[]" } };
+    const char *family = get_text(object, key);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(family, names[i][0]))
+            return names[i][1];
+    return family;
+}
+
+/* What happened, in the model's words: `new malloc`, `move t1 -> t2, taken`. */
+static char *event_text(const json_t *e, bool addresses)
+{
+    const char *type = get_text(e, "type"), *by = get_text(e, "by"), *family = family_text(e, "family");
+    const char *address = addresses || !*get_text(e, "node") ? get_text(e, "address") : "";
     if (!strcmp(type, "move") && *get_text(e, "old_address"))
         return xasprintf("move %s -> %s", get_text(e, "old_address"), get_text(e, "address"));
     if (!strcmp(type, "move"))
@@ -25,12 +40,13 @@ static char *event_text(const json_t *e)
     if (!strncmp(type, "borrow", 6))
         return xasprintf("%s %s, %s", type, get_text(e, "to"), by);
     if (!strcmp(type, "new"))
-        return xasprintf("new %s %s", get_text(e, "address"), family);
+        return xasprintf("new %s%s%s", family, *address ? " " : "", address);
     if (!strcmp(type, "drop"))
-        return xasprintf("drop %s %s%s%s", get_text(e, "address"), family, *by ? " " : "", by);
+        return xasprintf("drop %s%s%s%s%s", *family ? family : by, *address ? " " : "", address, *family && *by ? ", " : "", *family ? by : "");
     if (!strcmp(type, "lost"))
         return xasprintf("lost %llu, %s", (unsigned long long)get_number(e, "count"), get_text(e, "reason"));
-    return xasprintf("%s %s%s%s", type, by, *by ? " " : "", get_text(e, "text"));
+    const char *words = get_text(e, "text");
+    return xasprintf("%s%s%s%s%s", type, *by ? " " : "", by, *words ? " " : "", words);
 }
 
 static bool event_has_size(const json_t *e)
@@ -44,9 +60,10 @@ void table_events_head(FILE *out, const struct table_style *s)
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_HEAD);
-    line_right(&l, 15, "seconds");
-    line_text(&l, "  thread ");
-    line_left(&l, 9, "node");
+    line_right(&l, 13, "seconds");
+    line_text(&l, "  ");
+    line_left(&l, 7, "thread");
+    line_left(&l, 8, "node");
     line_right(&l, 11, "bytes");
     line_text(&l, "  event");
     line_end(&l);
@@ -55,22 +72,21 @@ void table_events_head(FILE *out, const struct table_style *s)
 void table_event(FILE *out, const json_t *e, const struct table_style *s)
 {
     const json_t *stack = get(e, "stack");
-    size_t first, shown;
-    char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e);
+    struct shown shown = shown_frames(stack, NULL, 1);
+    char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e, s->width >= WIDE);
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_DIM);
-    line_right(&l, 15, stamp);
+    line_right(&l, 13, stamp);
     line_look(&l, LOOK_PLAIN);
     line_text(&l, "  ");
     line_left(&l, 7, *get_text(e, "thread") ? get_text(e, "thread") : get_text(e, "process"));
-    line_left(&l, 9, *get_text(e, "node") ? get_text(e, "node") : "-");
+    line_left(&l, 8, *get_text(e, "node") ? get_text(e, "node") : "-");
     line_right(&l, 11, event_has_size(e) ? number_count(get_number(e, "size_bytes")).text : "");
     line_text(&l, "  ");
     line_text(&l, text);
-    stack_telling(stack, 1, &first, &shown);
-    if (first < json_array_size(stack) && line_room(&l) > 12) {
-        char *frame = frame_text(json_array_get(stack, first), line_room(&l) - 2);
+    if (shown.count && line_room(&l) > 12) {
+        char *frame = frame_text(json_array_get(stack, shown.index[0]), line_room(&l) - 2);
         line_look(&l, LOOK_DIM);
         line_text(&l, "  ");
         line_text(&l, frame);
@@ -91,7 +107,7 @@ static void node_head(FILE *out, const json_t *node, const struct table_style *s
     line_begin(&l, out, s);
     line_look(&l, LOOK_HEAD);
     line_format(&l, "block %s: %s byte%s at %s, made by %s in %s", get_text(node, "id"), number_count(get_number(node, "size_bytes")).text,
-                get_number(node, "size_bytes") == 1 ? "" : "s", get_text(node, "address"), get_text(node, "family"), get_text(node, "thread"));
+                get_number(node, "size_bytes") == 1 ? "" : "s", get_text(node, "address"), family_text(node, "family"), get_text(node, "thread"));
     line_end(&l);
     char *text;
     if (dropped)
@@ -131,12 +147,12 @@ void table_history(FILE *out, const json_t *doc, const struct table_style *s)
     other_blocks(out, doc, s);
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *e = json_array_get(events, i), *stack = get(e, "stack");
-        char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e);
+        char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e, true);
         struct line l;
         line_begin(&l, out, s);
         line_end(&l);
         line_look(&l, LOOK_DIM);
-        line_right(&l, 15, stamp);
+        line_right(&l, 13, stamp);
         line_look(&l, LOOK_NUMBER);
         line_text(&l, "  ");
         line_left(&l, 6, *get_text(e, "thread") ? get_text(e, "thread") : "-");
@@ -148,12 +164,11 @@ void table_history(FILE *out, const json_t *doc, const struct table_style *s)
         line_end(&l);
         free(stamp);
         free(text);
-        size_t first, shown;
-        stack_telling(stack, 6, &first, &shown);
+        struct shown shown = shown_frames(stack, NULL, 6);
         if (!json_array_size(stack))
             continue;
-        line_to(&l, 23);
-        line_stack(&l, stack, first, shown);
+        line_to(&l, 21);
+        line_stack(&l, stack, &shown);
     }
     uint64_t all = get_number(doc, "events_total");
     if (all > json_array_size(events)) {

@@ -113,12 +113,22 @@ static void put_cut(struct line *l, const char *text, unsigned columns)
     l->column += all > columns ? columns : all;
 }
 
+static void put_blanks(struct line *l, size_t n)
+{
+    l->blanks += (unsigned)n;
+    l->column += (unsigned)n;
+}
+
 void line_text(struct line *l, const char *text)
 {
-    size_t lead = strspn(text, " ");
-    l->blanks += (unsigned)lead;
-    l->column += (unsigned)lead;
-    put_cut(l, text + lead, line_room(l));
+    size_t lead = strspn(text, " "), n = strlen(text);
+    while (n > lead && text[n - 1] == ' ')
+        n--;
+    put_blanks(l, lead);
+    char *middle = xstrndup(text + lead, n - lead);
+    put_cut(l, middle, line_room(l));
+    free(middle);
+    put_blanks(l, strlen(text) - n);
 }
 
 void line_format(struct line *l, const char *format, ...)
@@ -238,13 +248,13 @@ struct number number_bytes(uint64_t bytes)
 {
     static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
     struct number r;
-    if (bytes < 1024) {
+    if (bytes < 1000) {
         snprintf(r.text, sizeof r.text, "%llu B", (unsigned long long)bytes);
         return r;
     }
     size_t unit = 0;
     double value = (double)bytes / 1024;
-    while (value >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
+    while (value >= 999.95 && unit + 1 < sizeof units / sizeof *units) {
         value /= 1024;
         unit++;
     }
@@ -256,7 +266,7 @@ struct number number_time(uint64_t ns)
 {
     struct number r;
     double s = (double)ns / 1e9;
-    uint64_t seconds = (ns + 500000000) / 1000000000;
+    uint64_t seconds = ns / 1000000000 + (ns % 1000000000 >= 500000000);
     if (ns < 1000)
         snprintf(r.text, sizeof r.text, "%u ns", (unsigned)ns);
     else if (ns < 999950)

@@ -59,11 +59,13 @@ const json_t *get(const json_t *object, const char *key);
 /* A frame as text: `load (app.c:12)`, `load (libfoo.so)`, `0x1234 (libfoo.so)`,
  * cut to `columns`; *text is malloc'ed. */
 char *frame_text(const json_t *frame, unsigned columns);
-/* Prints frames [first, first + shown) of a stack: the first behind what the
- * line holds (and ends it), the others below it at `column`, after `by`. */
-void line_stack(struct line *l, const json_t *stack, size_t first, size_t shown);
-/* The telling part of a stack that no document has marked. */
-void stack_telling(const json_t *stack, size_t most, size_t *first, size_t *shown);
+/* Which frames of a stack to show. */
+struct shown { uint32_t index[8]; size_t count; };
+/* As the document says, or (NULL) those that tell most; at most `most`. */
+struct shown shown_frames(const json_t *stack, const json_t *indexes, size_t most);
+/* Prints them: the first behind what the line holds, which ends the line, the
+ * others below it, after `by`. */
+void line_stack(struct line *l, const json_t *stack, const struct shown *shown);
 
 /* One hand-off with `frames` frames of both stacks. */
 void table_handoff(FILE *out, const json_t *handoff, const struct table_style *s, unsigned frames);

@@ -35,34 +35,45 @@ static char *plural(uint64_t n, const char *one, const char *many)
     return xasprintf("%s %s", number_count(n).text, n == 1 ? one : many);
 }
 
+/* The newest node of the first process's pid: it may have gone on by exec. */
+static const json_t *first_program(const json_t *processes)
+{
+    const json_t *last = json_array_get(processes, 0);
+    uint64_t pid = get_number(last, "pid");
+    for (size_t i = 1; i < json_array_size(processes); i++)
+        if (pid && get_number(json_array_get(processes, i), "pid") == pid)
+            last = json_array_get(processes, i);
+    return last;
+}
+
 static void page_head(const struct page *p)
 {
     const json_t *processes = get(p->doc, "processes"), *first = json_array_get(processes, 0);
     bool live = json_is_true(get(p->metadata, "live"));
     const char *command = get_text(p->metadata, "command");
     uint64_t duration_ns = get_number(p->metadata, "duration_ns"), at_ns = get_number(p->metadata, "at_ns");
-    if (!live && json_is_integer(get(first, "ended_ns")) && get_number(first, "ended_ns") >= get_number(first, "started_ns"))
-        duration_ns = get_number(first, "ended_ns") - get_number(first, "started_ns");
-    char *exit = json_array_size(processes) ? exit_text(json_array_get(processes, 0)) : xstrdup("no process seen");
+    const json_t *last = first_program(processes);
+    if (!live && json_is_integer(get(last, "ended_ns")) && get_number(last, "ended_ns") >= get_number(first, "started_ns"))
+        duration_ns = get_number(last, "ended_ns") - get_number(first, "started_ns");
+    char *exit = json_array_size(processes) ? exit_text(last) : xstrdup("no process seen");
     char *count = plural(json_array_size(processes), "process", "processes");
     char *threads = plural(get_number(p->doc, "threads_total"), "thread", "threads");
     char *events = plural(get_number(get(p->doc, "events"), "recorded"), "event", "events");
-    char *text = xasprintf("%s %s, %s; %s, %s, %s", live ? "running for" : "ran", number_time(duration_ns).text, exit, count, threads, events);
+    char *when = json_is_false(get(p->metadata, "at_end"))
+        ? xasprintf("as it was at %s of %s", number_time(at_ns).text, number_time(duration_ns).text)
+        : xasprintf("%s %s, %s", live ? "running for" : "ran", number_time(duration_ns).text, exit);
+    char *text = xasprintf("%s; %s, %s, %s", when, count, threads, events);
     struct line l;
     line_begin(&l, p->out, p->style);
     line_look(&l, LOOK_HEAD);
     line_format(&l, "ownscope: %s", *command ? command : "(command not known)");
     line_end(&l);
     line_wrapped(p->out, p->style, LOOK_PLAIN, 2, 4, text);
-    if (json_is_false(get(p->metadata, "at_end"))) {
-        line_format(&l, "  as of %s after the start", number_time(at_ns).text);
-        line_end(&l);
-    }
     if (p->style->brief && *get_text(p->metadata, "trace")) {
         line_format(&l, "  trace: %s", get_text(p->metadata, "trace"));
         line_end(&l);
     }
-    free(exit), free(count), free(threads), free(events), free(text);
+    free(exit), free(when), free(count), free(threads), free(events), free(text);
 }
 
 /* ---- totals ---- */
@@ -120,11 +131,11 @@ static void page_totals(const struct page *p)
     struct line l;
     line_begin(&l, p->out, p->style);
     line_end(&l);
-    total(p, "allocations", number_count(allocations).text, xasprintf("%s in all", number_bytes(get_number(t, "bytes_allocated")).text));
+    total(p, "allocations", number_count(allocations).text, xasprintf("%s asked for", number_bytes(get_number(t, "bytes_allocated")).text));
     total(p, "releases", number_count(get_number(t, "frees")).text, NULL);
     if (get_number(t, "reallocations"))
         total(p, "reallocations", number_count(get_number(t, "reallocations")).text, NULL);
-    total(p, "temporary", number_count(get_number(t, "temporary")).text,
+    total(p, "temporary", number_count(get_number(t, "temporary")).text, !get_number(t, "temporary") ? NULL :
           xasprintf("%s, released before their thread's next one",
                     number_share(get_number(t, "temporary"), allocations).text));
     total(p, "peak", number_bytes(get_number(t, "peak_bytes")).text, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));
@@ -132,7 +143,7 @@ static void page_totals(const struct page *p)
           xasprintf("in %s block%s", number_count(live).text, live == 1 ? "" : "s"));
     if (get_number(t, "exec_blocks"))
         total(p, "gone by exec", number_bytes(get_number(t, "exec_bytes")).text,
-              xasprintf("in %s blocks, live when their process became another program", number_count(get_number(t, "exec_blocks")).text));
+              xasprintf("in %s blocks that were live at an exec", number_count(get_number(t, "exec_blocks")).text));
     if (get_number(t, "maps") || get_number(t, "mapped_bytes"))
         total(p, "mapped", number_bytes(get_number(t, "mapped_bytes")).text,
               xasprintf("peak %s; %s mapped, %s unmapped", number_bytes(get_number(t, "mapped_peak_bytes")).text,
@@ -206,7 +217,8 @@ static void entry(const struct page *p, const struct section *s, const json_t *e
     line_right(&l, 8, number_share(value, section_whole(p, s)).text);
     line_right(&l, 12, calls ? number_bytes(get_number(e, "bytes")).text : number_count(entry_count(s, e)).text);
     line_text(&l, "  ");
-    line_stack(&l, get(e, "stack"), get_number(e, "first"), get_number(e, "shown"));
+    struct shown shown = shown_frames(get(e, "stack"), get(e, "shown"), SIZE_MAX);
+    line_stack(&l, get(e, "stack"), &shown);
 }
 
 static void page_section(const struct page *p, const struct section *s)
@@ -245,32 +257,70 @@ static void page_handoffs(const struct page *p)
     }
 }
 
+static int busier(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+    uint64_t n = get_number(x, "allocations"), m = get_number(y, "allocations");
+    if (n != m)
+        return n < m ? 1 : -1;
+    return get_number(x, "started_ns") < get_number(y, "started_ns") ? -1 : 1;
+}
+
+/* How it ended, in a few letters. */
+static char *end_text(const json_t *process)
+{
+    const json_t *exit = get(process, "exit");
+    int number = (int)get_number(exit, "signal");
+    if (json_is_integer(get(exit, "code")))
+        return xasprintf("exit %llu", (unsigned long long)get_number(exit, "code"));
+    if (number && sigabbrev_np(number))
+        return xasprintf("SIG%s", sigabbrev_np(number));
+    if (number)
+        return xasprintf("signal %d", number);
+    return xstrdup(json_is_integer(get(process, "ended_ns")) ? "not seen" : "running");
+}
+
+static void process_row(struct line *l, const json_t *process)
+{
+    char *exit = end_text(process);
+    line_to(l, 2);
+    line_left(l, 5, get_text(process, "id"));
+    line_right(l, 8, number_plain(get_number(process, "pid")).text);
+    line_text(l, "  ");
+    line_left(l, 9, exit);
+    line_look(l, LOOK_NUMBER);
+    line_right(l, 12, number_count(get_number(process, "allocations")).text);
+    line_look(l, LOOK_PLAIN);
+    line_right(l, 11, number_bytes(get_number(process, "live_bytes")).text);
+    const char *command = *get_text(process, "command") ? get_text(process, "command") : get_text(process, "exe");
+    size_t folder = strcspn(command, " ");
+    while (folder && command[folder - 1] != '/')
+        folder--;
+    line_format(l, "  %s", command + folder);
+    line_end(l);
+    free(exit);
+}
+
+/* Those that allocated most. */
 static void page_processes(const struct page *p)
 {
-    enum { MOST = 12 };
     const json_t *list = get(p->doc, "processes");
-    size_t n = json_array_size(list), most = p->style->brief ? 6 : MOST;
+    size_t n = json_array_size(list), most = p->style->brief ? 5 : 15;
     if (n < 2)
         return;
     line_heading(p->out, p->style, "Processes");
     struct line l;
     line_begin(&l, p->out, p->style);
-    for (size_t i = 0; i < n && i < most; i++) {
-        const json_t *process = json_array_get(list, i);
-        char *exit = exit_text(process);
-        line_to(&l, 2);
-        line_left(&l, 5, get_text(process, "id"));
-        line_right(&l, 8, number_plain(get_number(process, "pid")).text);
-        line_text(&l, "  ");
-        line_left(&l, 17, exit);
-        line_look(&l, LOOK_NUMBER);
-        line_right(&l, 13, number_count(get_number(process, "allocations")).text);
-        line_right(&l, 11, number_bytes(get_number(process, "live_bytes")).text);
-        line_look(&l, LOOK_PLAIN);
-        line_format(&l, "  %s", *get_text(process, "command") ? get_text(process, "command") : get_text(process, "exe"));
-        line_end(&l);
-        free(exit);
-    }
+    line_look(&l, LOOK_DIM);
+    line_text(&l, "  id         pid  end       allocations       live  command");
+    line_end(&l);
+    const json_t **order = xcalloc(n, sizeof *order);
+    for (size_t i = 0; i < n; i++)
+        order[i] = json_array_get(list, i);
+    qsort(order, n, sizeof *order, busier);
+    for (size_t i = 0; i < n && i < most; i++)
+        process_row(&l, order[i]);
+    free(order);
     if (n > most) {
         line_look(&l, LOOK_DIM);
         line_format(&l, "  and %zu more", n - most);

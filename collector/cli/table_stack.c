@@ -14,15 +14,15 @@ static const char *base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-/* A C++ name without its parameters and template arguments. */
+/* A C++ name without return type, parameters and template arguments. */
 static char *name_short(const char *function)
 {
     char *name = xstrdup(function), *to = name;
     int angle = 0;
     for (const char *p = function; *p; p++) {
-        bool word = !strncmp(p, "operator<", 9) || !strncmp(p, "operator>", 9) || !strncmp(p, "operator(", 9);
-        if (word) {
-            size_t n = 8 + strspn(p + 8, "<>()-=");
+        if (!strncmp(p, "operator", 8) && strchr("<>(-", p[8])) {
+            size_t n = p[8] == '(' ? 10 : 8 + strspn(p + 8, "<>-=");
+            n = strnlen(p, n);
             memcpy(to, p, n);
             to += n;
             p += n - 1;
@@ -40,12 +40,15 @@ static char *name_short(const char *function)
             }
             continue;
         }
-        if (*p == '(' && !angle && p != function)
+        if ((*p == '(' && !angle && p != function) || !strncmp(p, " [", 2))
             break;
         if (!angle && *p != '>')
             *to++ = *p;
     }
     *to = 0;
+    char *last = strstr(name, "operator") ? NULL : strrchr(name, ' ');
+    if (last)               /* a return type */
+        memmove(name, last + 1, strlen(last));
     return name;
 }
 
@@ -90,52 +93,77 @@ static void frame_put(struct line *l, const json_t *frame)
     free(text);
 }
 
-void line_stack(struct line *l, const json_t *stack, size_t first, size_t shown)
+/* ` via vector<>::resize`, the plumbing that the frame called, where there is room. */
+static void via_put(struct line *l, const json_t *frame)
+{
+    const char *function = get_text(frame, "function"), *module = get_text(frame, "module");
+    char *name = *function ? name_short(function) : xstrdup(base_name(module));
+    line_look(l, LOOK_DIM);
+    if (*name && line_room(l) > line_columns(name) + 6)
+        line_format(l, " via %s", name);
+    free(name);
+}
+
+void line_stack(struct line *l, const json_t *stack, const struct shown *shown)
 {
     unsigned column = l->column;
-    size_t n = json_array_size(stack);
-    if (first >= n) {
+    if (!shown->count) {
         line_look(l, LOOK_DIM);
-        line_text(l, "(no stack)");
+        line_text(l, json_array_size(stack) ? "" : "(no stack)");
         line_end(l);
         return;
     }
-    for (size_t i = first; i < n && i < first + (shown ? shown : 1); i++) {
-        if (i > first) {
+    for (size_t i = 0; i < shown->count; i++) {
+        uint32_t at = shown->index[i];
+        if (i) {
             line_look(l, LOOK_DIM);
             line_to(l, column);
             line_text(l, "  by ");
         } else {
             line_look(l, LOOK_HEAD);
         }
-        frame_put(l, json_array_get(stack, i));
-        const char *via = i == first && first ? get_text(json_array_get(stack, first - 1), "function") : "";
-        if (*via) {
-            char *name = name_short(via);
-            line_look(l, LOOK_DIM);
-            if (line_room(l) > strlen(name) + 6)
-                line_format(l, " via %s", name);
-            free(name);
-        }
+        frame_put(l, json_array_get(stack, at));
+        if (!i && at)
+            via_put(l, json_array_get(stack, at - 1));
         line_end(l);
     }
 }
 
-void stack_telling(const json_t *stack, size_t most, size_t *first, size_t *shown)
+static struct shown shown_given(const json_t *stack, const json_t *indexes, size_t most)
 {
-    size_t n = json_array_size(stack), i = 0;
-    while (i < n && plumbing_inner(get_text(json_array_get(stack, i), "function")))
-        i++;
-    if (i == n || plumbing_outer(get_text(json_array_get(stack, i), "function")))
-        i = 0;
-    *first = i;
-    for (*shown = 0; i < n && *shown < most; i++, ++*shown) {
-        const char *function = get_text(json_array_get(stack, i), "function");
-        if (plumbing_outer(function) && *shown)
-            break;
-        if (plumbing_is_main(function)) {
-            ++*shown;
-            break;
-        }
+    struct shown s = { .count = 0 };
+    for (size_t i = 0; i < json_array_size(indexes) && s.count < most; i++) {
+        json_int_t at = json_integer_value(json_array_get(indexes, i));
+        if (at >= 0 && (size_t)at < json_array_size(stack))
+            s.index[s.count++] = (uint32_t)at;
     }
+    return s;
+}
+
+struct shown shown_frames(const json_t *stack, const json_t *indexes, size_t most)
+{
+    struct shown s = { .count = 0 };
+    size_t n = json_array_size(stack);
+    if (most > sizeof s.index / sizeof *s.index)
+        most = sizeof s.index / sizeof *s.index;
+    if (indexes)
+        return shown_given(stack, indexes, most);
+    for (size_t i = 0; i < n && s.count < most; i++) {
+        const json_t *frame = json_array_get(stack, i);
+        const char *function = get_text(frame, "function");
+        if (plumbing_outer(function))
+            break;
+        if (!plumbing_inner(function, get_text(frame, "module")))
+            s.index[s.count++] = (uint32_t)i;
+        if (plumbing_is_main(function))
+            break;
+    }
+    if (s.count)
+        return s;
+    for (size_t i = 0; i < n && i < most; i++) {    /* nothing tells: the innermost as they are */
+        if (i && plumbing_outer(get_text(json_array_get(stack, i), "function")))
+            break;
+        s.index[s.count++] = (uint32_t)i;
+    }
+    return s;
 }

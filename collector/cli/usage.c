@@ -13,20 +13,21 @@
 #define END { 0, NULL, NULL, NULL }
 #define OPTION_SOURCE \
     { 'p', "pid", "PID", "ask the collector of this live process" }
+#define OPTIONS_COLOUR \
+    { OPTION_NO_COLOUR, "no-colour", NULL, "never use colour" }, \
+    { OPTION_NO_COLOUR, "no-color", NULL, "the same" }
 #define OPTIONS_DOCUMENT \
     { OPTION_JSON, "json", NULL, "print one JSON document" }, \
     { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" }, \
     { OPTION_SINCE, "since", "TIME", NULL }, \
-    { OPTION_NO_COLOUR, "no-colour", NULL, "never use colour" }, \
-    { OPTION_NO_COLOUR, "no-color", NULL, "the same" }
+    OPTIONS_COLOUR
 #define OPTION_TOP \
     { 'n', "top", "N", "at most N rows a table (0: all)" }
 #define OPTIONS_RECORD \
     { OPTION_STACKS, "stacks", "full|caller|none", "how much of the stack to record (full)" }, \
     { OPTION_ON_FULL, "on-full", "wait|drop", "when a ring is full (wait)" }, \
     { OPTION_WAIT_MS, "wait-ms", "N", "longest wait of a thread, in all (1000)" }, \
-    { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
-    { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
+    { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }
 
 const struct usage usage_run = {
     .command = "run", .synopsis = "[--] PROGRAM [ARG...]",
@@ -62,7 +63,9 @@ const struct usage usage_events = {
         { OPTION_THREAD, "thread", "ID", "only what this thread did" },
         { OPTION_PROCESS, "process", "ID", "only what this process did" },
         { OPTION_SINCE, "since", "TIME", "only what came after this moment" },
-        OPTION_SOURCE, OPTIONS_DOCUMENT, END } };
+        { OPTION_AT, "at", "TIME", "up to 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_JSON, "json", NULL, "print JSON Lines: one document an event" },
+        OPTION_SOURCE, OPTIONS_COLOUR, END } };
 
 const struct usage usage_history = {
     .command = "history", .synopsis = "[SOURCE] ID|ADDR",
@@ -91,9 +94,7 @@ const struct usage usage_ps = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         { OPTION_JSON, "json", NULL, "print one JSON document" },
-        { OPTION_NO_COLOUR, "no-colour", NULL, "never use colour" },
-        { OPTION_NO_COLOUR, "no-color", NULL, "the same" },
-        END } };
+        OPTIONS_COLOUR, END } };
 
 const struct usage usage_serve = {
     .command = "serve", .synopsis = "",

@@ -24,7 +24,7 @@ static void life_new(struct block_life *l, const struct fact *f)
     *l = (struct block_life){
         .id = f->block, .address = f->address, .size = f->size, .born_ns = f->ns, .owned_since_ns = f->ns,
         .process = f->process, .thread = f->thread, .owner = f->thread, .stack = f->stack, .family = f->family,
-        .owned_by = "new" };
+        .owned_by = "new", .cloned_from = f->cloned_from };
 }
 
 static void life_move(struct block_life *l, const struct fact *f)

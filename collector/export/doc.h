@@ -43,8 +43,8 @@ int doc_sink_file(void *file, const char *bytes, size_t n);
 struct doc_options {
     size_t sites;         /* at most so many by each measure; 0: 1000 */
     size_t handoffs;      /* 0: 1000 in `threads`, 100 in `report` */
-    size_t top;           /* groups a list in report.top; 0: 10 */
-    unsigned top_frames;  /* frames that tell groups apart; 0: 4 */
+    size_t top;           /* groups a list in report.top; 0: 5 */
+    unsigned top_frames;  /* frames that tell groups apart, at most 64; 0: 3 */
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
@@ -67,7 +67,7 @@ struct doc_events_options {
     uint32_t thread;      /* serial of who did it; 0: all */
     uint32_t process;     /* serial; 0: all */
     uint64_t first_event, last_event;  /* numbers in the stream; 0: open */
-    unsigned frames;      /* 0: whole stacks; N: the N frames that tell most, as report.top */
+    unsigned frames;      /* 0: whole stacks; N: the N frames that tell most, as in report.top */
 };
 /* "new,drop,…" to a mask; -EINVAL for a name that is none. */
 int doc_event_types_parse(uint32_t *types, const char *text);

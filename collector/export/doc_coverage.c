@@ -89,18 +89,51 @@ static void file_state(json_t *list, const struct doc_context *c)
             "the file could not be written any further (disk full?)", NULL);
 }
 
+/* Adds a name to a list of which the first few are spelled out. */
+static void name_more(char **names, size_t *n, char *name)
+{
+    enum { NAMED = 4 };
+    if ((*n)++ < NAMED) {
+        char *more = xasprintf("%s%s%s", *names ? *names : "", *names ? ", " : "", name);
+        free(*names);
+        *names = more;
+    }
+    free(name);
+}
+
+static char *names_end(char *names, size_t n)
+{
+    enum { NAMED = 4 };
+    if (n <= NAMED)
+        return names;
+    char *more = xasprintf("%s and %zu more", names, n - NAMED);
+    free(names);
+    return more;
+}
+
+static bool lost_by_exec(const struct view_process *p) { return p->untraced_image; }
+static bool runs_on(const struct view_process *p) { return !p->untraced_image && !p->ended; }
+
+static void processes_that(json_t *list, const struct view *v, bool (*test)(const struct view_process *),
+                           const char *what, const char *why)
+{
+    char *names = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < v->n_processes; i++)
+        if (test(&v->processes[i]))
+            name_more(&names, &n, xasprintf("p%u (pid %u)", v->processes[i].id, v->processes[i].pid));
+    names = names_end(names, n);
+    if (n)
+        add(list, "process", xasprintf("%s: %s", what, names), why, NULL);
+    free(names);
+}
+
 static void processes(json_t *list, const struct view *v, const struct doc_context *c)
 {
-    for (size_t i = 0; i < v->n_processes; i++) {
-        const struct view_process *p = &v->processes[i];
-        if (p->untraced_image)
-            add(list, "process", xasprintf("p%u (pid %u) was not traced after an exec", p->id, p->pid),
-                "the new program never spoke up: it is static, setuid, of another architecture, or was started without LD_PRELOAD",
-                NULL);
-        else if (!p->ended && !c->live && c->complete)
-            add(list, "process", xasprintf("p%u (pid %u) was still running at the end of the session", p->id, p->pid),
-                "what it did later is not in the trace", NULL);
-    }
+    processes_that(list, v, lost_by_exec, "not traced after an exec",
+                   "the new program never spoke up: it is static, setuid, of another architecture, or was started without LD_PRELOAD");
+    if (c->complete && !c->live && !c->earlier)
+        processes_that(list, v, runs_on, "still running at the end of the session", "what was done later is not in the trace");
 }
 
 static void stacks_mode(json_t *list, const struct doc_context *c)
@@ -111,29 +144,18 @@ static void stacks_mode(json_t *list, const struct doc_context *c)
         "the session ran with --stacks none or caller", "run with --stacks full");
 }
 
-/* Names of the modules in one state, the first few spelled out. */
 static void modules_in(json_t *list, struct frames *f, enum symbols_state wanted,
                        const char *what, const char *why, const char *advice)
 {
-    enum { NAMED = 4 };
     char *names = NULL;
     size_t n = 0;
     for (size_t i = 0; i < frames_modules(f); i++) {
         enum symbols_state state;
         const struct code_module *m = frames_module(f, i, &state);
-        if (state != wanted || !*m->path || *m->path == '[')
-            continue;
-        if (n++ < NAMED) {
-            char *more = xasprintf("%s%s%s", names ? names : "", names ? ", " : "", m->path);
-            free(names);
-            names = more;
-        }
+        if (state == wanted && *m->path && *m->path != '[')
+            name_more(&names, &n, xstrdup(m->path));
     }
-    if (n > NAMED) {
-        char *more = xasprintf("%s and %zu more", names, n - NAMED);
-        free(names);
-        names = more;
-    }
+    names = names_end(names, n);
     if (n)
         add(list, wanted == SYMBOLS_TABLE ? "lines" : "names", xasprintf("%s: %s", what, names), why, advice);
     free(names);

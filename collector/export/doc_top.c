@@ -4,7 +4,7 @@
  * Sites differ by their whole stack, so one busy function is often thousands
  * of sites. Here they are added up by what a person would read: the innermost
  * frames that are no plumbing (frames_telling). A group keeps the whole stack
- * of its largest site; `first` and `shown` say which part of it names the group.
+ * of its largest site; `shown` lists which of its frames name the group.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "event/xalloc.h"
 #include "export/doc_parts.h"
 
-enum { TOP_DEFAULT = 10, TOP_FRAMES_DEFAULT = 4, TOP_FRAMES_MAX = 64, PLACES_READ = 256 };
+enum { TOP_DEFAULT = 5, TOP_FRAMES_DEFAULT = 3, PLACES_READ = 256 };
 
 struct group {
     uint64_t hash;
@@ -45,12 +45,12 @@ static struct group *group_of(struct groups *g, uint64_t hash)
 static uint64_t telling_hash(struct frames *f, uint32_t stack, unsigned most)
 {
     const struct frame_place *places;
-    uint32_t labels[TOP_FRAMES_MAX] = { 0 };
+    uint32_t labels[FRAMES_TELLING_MAX];
     size_t n = frames_places(f, stack, PLACES_READ, &places);
-    struct frames_part part = frames_telling(places, n, most);
-    for (size_t i = 0; i < part.count; i++)
-        labels[i] = places[part.first + i].label;
-    return XXH3_64bits(labels, sizeof *labels * part.count);
+    size_t count = frames_telling(places, n, most, labels);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = places[labels[i]].label;
+    return XXH3_64bits(labels, sizeof *labels * count);
 }
 
 static void groups_add(struct groups *g, const struct view *v, uint32_t site, uint64_t hash)
@@ -88,9 +88,13 @@ static json_t *group_json(const struct group *g, const struct view *v, struct fr
     const struct frame_place *places;
     uint32_t stack = frames_view_stack(f, v->sites[g->largest].stack);
     size_t n = frames_places(f, stack, PLACES_READ, &places);
-    struct frames_part part = frames_telling(places, n, most);
-    return json_pack("{s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, stack),
-                     "first", (json_int_t)part.first, "shown", (json_int_t)part.count, "sites", doc_number(g->sites),
+    uint32_t shown[FRAMES_TELLING_MAX];
+    json_t *indexes = json_array();
+    size_t count = frames_telling(places, n, most, shown);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(indexes, json_integer(shown[i]));
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, stack),
+                     "shown", indexes, "sites", doc_number(g->sites),
                      "allocations", doc_number(g->sum.allocations), "bytes", doc_number(g->sum.bytes),
                      "live_blocks", doc_number(g->sum.live_blocks), "live_bytes", doc_number(g->sum.live_bytes),
                      "peak_bytes", doc_number(g->sum.peak_bytes), "temporary", doc_number(g->sum.temporary));
@@ -100,8 +104,8 @@ json_t *doc_top(const struct view *v, struct frames *f, const struct doc_options
 {
     size_t top = o && o->top ? o->top : TOP_DEFAULT;
     unsigned most = o && o->top_frames ? o->top_frames : TOP_FRAMES_DEFAULT;
-    if (most > TOP_FRAMES_MAX)
-        most = TOP_FRAMES_MAX;
+    if (most > FRAMES_TELLING_MAX)
+        most = FRAMES_TELLING_MAX;
     struct groups g = { .mask = 1023 };
     while (g.mask < v->n_sites * 2)
         g.mask = g.mask * 2 + 1;

@@ -54,6 +54,21 @@ static void hands(struct json_writer *w, const struct fact *f)
     }
 }
 
+/* The number that an end or a fork carries. */
+static void process_number(struct json_writer *w, const struct fact *f)
+{
+    const char *by = f->by ? f->by : "";
+    if (!strcmp(by, "fork"))
+        JW_KEY(w, "pid");
+    else if (!strcmp(by, "exit"))
+        JW_KEY(w, "code");
+    else if (!strcmp(by, "exec-failed"))
+        JW_KEY(w, "errno");
+    else
+        return;
+    jw_u64(w, f->address);
+}
+
 /* A name or path; a process's start has its arguments behind it, each ended by a zero. */
 static void words(struct json_writer *w, const struct fact *f)
 {
@@ -108,6 +123,9 @@ void event_json_members(struct json_writer *w, const struct fact *f)
     case FACT_MOVE: case FACT_BORROW: case FACT_BORROW_END:
         memory(w, f);
         hands(w, f);
+        break;
+    case FACT_PROCESS:
+        process_number(w, f);
         break;
     case FACT_LOST:
         JW_KEY(w, "reason");

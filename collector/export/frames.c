@@ -293,7 +293,7 @@ static void resolve(struct frames *f, struct resolved *r, uint32_t id)
             .function = found[i].function, .file = found[i].file, .line = found[i].line, .inlined = found[i].inlined,
             .module = m && *m->path ? m->path : NULL,
             .offset = frame.flags & CODE_FRAME_EXACT || !frame.offset ? frame.offset : frame.offset - 1,
-            .plumbing = plumbing_inner(found[i].function), .outer = plumbing_outer(found[i].function) };
+            .plumbing = plumbing_inner(found[i].function, m ? m->path : NULL), .outer = plumbing_outer(found[i].function) };
         p->label = place_label(f, p);
     }
 }
@@ -326,21 +326,20 @@ size_t frames_places(struct frames *f, uint32_t stack, size_t max, const struct 
     return max && n > max ? max : n;
 }
 
-struct frames_part frames_telling(const struct frame_place *places, size_t n, size_t most)
+size_t frames_telling(const struct frame_place *places, size_t n, size_t most, uint32_t *shown)
 {
-    size_t first = 0, end = 0;
-    while (first < n && places[first].plumbing)
-        first++;
-    if (first == n || places[first].outer || places[first].truncated)
-        first = 0;
-    for (end = first; end < n && end - first < most && !places[end].outer; end++)
-        if (plumbing_is_main(places[end].function)) {
-            end++;
+    size_t count = 0;
+    for (size_t i = 0; i < n && count < most && !places[i].outer; i++) {
+        if (places[i].plumbing)
+            continue;
+        shown[count++] = (uint32_t)i;
+        if (plumbing_is_main(places[i].function))
             break;
-        }
-    if (end == first)
-        end = n - first < most ? n : first + most;
-    return (struct frames_part){ first, end - first };
+    }
+    if (!count || places[shown[0]].truncated)
+        for (count = 0; count < n && count < most && (!count || !places[count].outer); count++)
+            shown[count] = (uint32_t)count;
+    return count;
 }
 
 /* ---- as documents ---- */
@@ -459,10 +458,11 @@ void frames_write_telling(struct frames *f, struct json_writer *w, uint32_t stac
 {
     const struct frame_place *places;
     size_t n = frames_places(f, stack, 0, &places);
-    struct frames_part part = frames_telling(places, n, most);
+    uint32_t shown[FRAMES_TELLING_MAX];
+    size_t count = frames_telling(places, n, most < FRAMES_TELLING_MAX ? most : FRAMES_TELLING_MAX, shown);
     jw_array(w);
-    for (size_t i = 0; i < part.count; i++)
-        place_write(w, &places[part.first + i]);
+    for (size_t i = 0; i < count; i++)
+        place_write(w, &places[shown[i]]);
     jw_end(w);
 }
 

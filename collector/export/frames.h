@@ -47,15 +47,16 @@ uint32_t frames_count(const struct frames *f);
 /* The places of a stack, at most `max` (0: all); valid until the next call. */
 size_t frames_places(struct frames *f, uint32_t stack, size_t max, const struct frame_place **places);
 
-/* The part of a stack that tells most: from its first place that is no
- * plumbing, at most `most` places, not beyond main. */
-struct frames_part { size_t first, count; };
-struct frames_part frames_telling(const struct frame_place *places, size_t n, size_t most);
+/* The places that tell most: from the inside, those that are no plumbing, not
+ * beyond main; when there is nothing else, the innermost ones as they are.
+ * Fills shown[] with at most `most` (<= FRAMES_TELLING_MAX) indexes, ascending. */
+enum { FRAMES_TELLING_MAX = 64 };
+size_t frames_telling(const struct frame_place *places, size_t n, size_t most, uint32_t *shown);
 
 /* As an array of frames: a new reference, shared inside; and as text. */
 json_t *frames_json(struct frames *f, uint32_t stack);
 void frames_write(struct frames *f, struct json_writer *w, uint32_t stack);
-/* Only the telling part, as text. */
+/* Only the telling places, as text. */
 void frames_write_telling(struct frames *f, struct json_writer *w, uint32_t stack, size_t most);
 
 /* Counts all modules of the view as asked for. */

@@ -70,12 +70,18 @@ static bool has_suffix(const char *s, const char *suffix)
     return n >= m && !strcmp(s + n - m, suffix);
 }
 
-bool plumbing_inner(const char *function)
+static bool is_cxx_library(const char *module)
+{
+    const char *slash = module ? strrchr(module, '/') : NULL, *base = slash ? slash + 1 : module;
+    return base && (!strncmp(base, "libstdc++.so", 12) || !strncmp(base, "libc++.so", 9));
+}
+
+bool plumbing_inner(const char *function, const char *module)
 {
     static const char *const inside[] = { "malloc", "calloc", "realloc", "memalign", "strdup", "strndup" };
     static const char *const endings[] = { "alloc", "alloc0", "alloc_n", "allocate", "allocarray" };
-    if (!function)
-        return false;
+    if (!function || !*function)
+        return is_cxx_library(module);
     size_t n;
     const char *name = qualified_name(function, &n);
     if (has_prefix(name, n, "std::") || has_prefix(name, n, "__gnu_cxx::") || has_prefix(name, n, "operator new"))
@@ -97,7 +103,8 @@ bool plumbing_outer(const char *function)
 {
     static const char *const names[] = {
         "_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main",
-        "__libc_start_main_alias_2", "start_thread", "clone", "clone3", "__clone", "__clone3", "_dl_start_user" };
+        "__libc_start_main_alias_2", "start_thread", "clone", "clone3", "__clone", "__clone3",
+        "_dl_start_user", "_dl_init", "call_init" };
     for (size_t i = 0; function && i < sizeof names / sizeof *names; i++)
         if (!strcmp(function, names[i]))
             return true;

@@ -24,8 +24,12 @@
  * event may make several (taken + drop), and a repaired inversion makes its
  * facts a little later than its event. */
 enum fact_type {
-    FACT_NEW = 1,     /* node = block */
-    FACT_DROP,        /* node = block, 0: nothing known lives there; by: unseen, NULL */
+    FACT_NEW = 1,     /* node = block; by: NULL, split (what is left above a hole in a mapping),
+                       * clone (a forked child touches cloned_from's copy; dated at the fork) */
+    FACT_DROP,        /* node = block, 0: nothing known lives there; by: NULL, unseen (nobody was
+                       * seen to do it), exec, exit
+                       * (went with its image; with its process: clones only), replaced (mapped over),
+                       * part (address, size: of what went; the block lives on) */
     FACT_MOVE,        /* node; by = taken thread-arg joined outlived realloc; from -> to */
     FACT_BORROW,      /* node; mutable: a thread got a pointer into it; by = thread-arg; to = thread */
     FACT_BORROW_END,
@@ -53,6 +57,7 @@ struct fact {
     const char *text;     /* name, path…; text_bytes long; valid during the call */
     uint16_t text_bytes;
     uint64_t event;       /* number of the event in the stream, from 1 */
+    uint64_t cloned_from; /* id of the parent's block; 0: no clone */
 };
 typedef void (*graph_observer)(void *context, const struct fact *f);
 

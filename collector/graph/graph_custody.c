@@ -110,6 +110,13 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void custody_sort(const struct graph *g, uint32_t *places, size_t n)
+{
+    sorted_pool = &g->pool;
+    if (n)
+        qsort(places, n, sizeof *places, compare_ids);
+}
+
 void custody_outlive(struct graph *g, const struct event *e, struct thread *x, struct held_block but)
 {
     if (!x->tracked)
@@ -117,8 +124,7 @@ void custody_outlive(struct graph *g, const struct event *e, struct thread *x, s
     custody_sweep(g, x);
     if (!x->n_owned)
         return;
-    sorted_pool = &g->pool;
-    qsort(x->owned, x->n_owned, sizeof *x->owned, compare_ids);
+    custody_sort(g, x->owned, x->n_owned);
     struct event by_nobody = *e;
     by_nobody.thread = 0;
     by_nobody.stack = 0;

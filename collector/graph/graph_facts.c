@@ -68,16 +68,28 @@ void fact_part(struct graph *g, const struct event *e, const struct block *b, ui
     g->observe(g->observe_context, &f);
 }
 
-void fact_unseen(struct graph *g, const struct event *e, const struct block *b)
+void fact_ended(struct graph *g, const struct event *e, const struct block *b, const char *by)
 {
     g->by_fact[FACT_DROP]++;
     if (!g->observe)
         return;
-    struct fact f = fact_of(g, FACT_DROP, e, "unseen");
+    struct fact f = fact_of(g, FACT_DROP, e, by);
     fact_put_block(&f, b);
     f.thread = 0;
     f.stack = 0;
     f.family = WIRE_FAMILY_NONE;
+    g->observe(g->observe_context, &f);
+}
+
+void fact_clone(struct graph *g, const struct block *b, uint64_t cloned_from)
+{
+    g->by_fact[FACT_NEW]++;
+    if (!g->observe)
+        return;
+    struct fact f = { .type = FACT_NEW, .ns = b->born_ns, .thread = thread_at(g, b->maker)->serial,
+                      .process = g->last_process->serial, .stack = g->sites[b->site].stack, .by = "clone",
+                      .event = g->number, .cloned_from = cloned_from };
+    fact_put_block(&f, b);
     g->observe(g->observe_context, &f);
 }
 

@@ -21,8 +21,10 @@ static inline void fact_block(struct graph *g, enum fact_type type, const struct
 void fact_unknown(struct graph *g, const struct event *e);
 /* A drop of `bytes` at `address` out of a mapped block that lives on. */
 void fact_part(struct graph *g, const struct event *e, const struct block *b, uint64_t address, uint64_t bytes);
-/* A drop that nobody was seen to do. */
-void fact_unseen(struct graph *g, const struct event *e, const struct block *b);
+/* A block's end that is nobody's act: unseen, exec. */
+void fact_ended(struct graph *g, const struct event *e, const struct block *b, const char *by);
+/* A clone becomes a block (rule 9); the event is the one that touches it. */
+void fact_clone(struct graph *g, const struct block *b, uint64_t cloned_from);
 /* From hand to hand (places of threads), dated ns. */
 void fact_move(struct graph *g, const struct event *e, const struct block *b, enum move_by by,
                uint64_t ns, uint32_t from, uint32_t to);

@@ -8,6 +8,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_facts.h"
 #include "graph/graph_maps.h"
 
 static void frozen_put(struct frozen *f)
@@ -33,6 +34,12 @@ static void frozen_unlist(struct graph *g, struct frozen *f)
     frozen_put(f);
 }
 
+static int compare_blocks(const void *a, const void *b)
+{
+    uint64_t x = ((const struct block *)a)->id, y = ((const struct block *)b)->id;
+    return (x > y) - (x < y);
+}
+
 static void frozen_copy(struct graph *g, struct frozen *f, const struct process *p)
 {
     uint32_t n = 0;
@@ -53,6 +60,7 @@ static void frozen_copy(struct graph *g, struct frozen *f, const struct process 
     for (uint32_t i = 1; i < p->maps.next; i++)
         if (p->maps.nodes[i].block)
             f->blocks[n++] = *pool_at(&g->pool, p->maps.nodes[i].block);
+    qsort(f->blocks + f->n_heap, n - f->n_heap, sizeof *f->blocks, compare_blocks);
     f->n = n;
 }
 
@@ -216,6 +224,7 @@ static bool forks_place(struct graph *g, struct process *p, uint32_t place)
     table_put(&p->heap, slot, address, place);
     if (p->starts)
         starts_add(p->starts, address);
+    fact_clone(g, pool_at(&g->pool, place), pool_note(&g->pool, place)->cloned_from);
     return true;
 }
 
@@ -246,18 +255,24 @@ void forks_touch_maps(struct graph *g, struct process *p)
         uint32_t place = forks_touch(g, p, i);
         uint64_t start, end;
         maps_extent(pool_at(&g->pool, place), &start, &end);
-        if (ranges_overlap(&p->maps, start, end))
+        if (ranges_overlap(&p->maps, start, end)) {
             forks_drop(g, p, place);
-        else
+        } else {
             ranges_insert(&p->maps, start, end, place);
+            fact_clone(g, pool_at(&g->pool, place), pool_note(&g->pool, place)->cloned_from);
+        }
     }
 }
 
 void forks_touch_all(struct graph *g, struct process *p)
 {
     const struct frozen *f = p->inherit->frozen;
+    struct block *heap = xmalloc(((size_t)f->n_heap + 1) * sizeof *heap);
     forks_touch_maps(g, p);
+    memcpy(heap, f->blocks, f->n_heap * sizeof *heap);
+    qsort(heap, f->n_heap, sizeof *heap, compare_blocks);
     for (uint32_t i = 0; i < f->n_heap; i++)
-        forks_touch_heap(g, p, f->blocks[i].address);
+        forks_touch_heap(g, p, heap[i].address);
+    free(heap);
     forks_release(g, p);
 }

@@ -49,7 +49,8 @@ void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial,
 void forks_release(struct graph *g, struct process *child);
 void forks_clear(struct graph *g);
 
-/* Make clones blocks: the one that starts at an address (false: none), mapped ones, all. */
+/* Make clones blocks, in order of id: the one that starts at an address
+ * (false: none), mapped ones, all. */
 bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address);
 void forks_touch_maps(struct graph *g, struct process *p);
 void forks_touch_all(struct graph *g, struct process *p);

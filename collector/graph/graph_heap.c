@@ -35,8 +35,8 @@ static void heap_end(struct graph *g, struct process *p, uint32_t place, const s
 static void heap_unseen(struct graph *g, struct process *p, const struct event *e, uint32_t slot, uint32_t place)
 {
     const struct block *b = pool_at(&g->pool, place);
-    fact_unseen(g, e, b);
-    g->totals.unseen_drops++;
+    fact_ended(g, e, b, "unseen");
+    g->totals.unseen_drops += block_counts(b);
     heap_cut(p, slot, b->address);
     heap_end(g, p, place, b);
 }
@@ -143,8 +143,8 @@ static void heap_unpark(struct graph *g, struct process *p, const struct event *
         heap_put(p, slot, b->address, place);
         return;
     }
-    fact_unseen(g, e, b);   /* its place was given out: it cannot be there */
-    g->totals.unseen_drops++;
+    fact_ended(g, e, b, "unseen");   /* its place was given out: it cannot be there */
+    g->totals.unseen_drops += block_counts(b);
     heap_end(g, p, place, b);
 }
 

@@ -49,9 +49,10 @@ void process_free(struct graph *g, struct process *p)
 /* ---- blocks of an image that is no more ------------------------------------ */
 
 /* One block of an image that exec replaced. */
-static void image_block(struct graph *g, struct process *p, uint32_t place)
+static void image_block(struct graph *g, struct process *p, const struct event *e, uint32_t place)
 {
     const struct block *b = pool_at(&g->pool, place);
+    fact_ended(g, e, b, "exec");
     if (b->flags & BLOCK_MAP) {
         maps_count(g, p, b, 0 - b->size);
     } else if (!(b->flags & BLOCK_CLONE)) {
@@ -66,20 +67,40 @@ static void image_block(struct graph *g, struct process *p, uint32_t place)
     pool_give(&g->pool, place);
 }
 
-static void image_ends(struct graph *g, struct process *p)
+/* All blocks of a process, for an observer by id; *n of them, to be freed. */
+static uint32_t *image_places(struct graph *g, struct process *p, size_t *n)
 {
-    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
-        struct pending *q = &thread_at(g, at)->pending;
-        if (q->open && q->block)
-            image_block(g, p, q->block);
-        q->open = false;
-    }
+    uint32_t *places = NULL;
+    size_t capacity = 0;
+    *n = 0;
+    places = xgrow(places, &capacity, (size_t)p->heap.used + p->maps.used + 1, sizeof *places);
     for (uint32_t i = 0; i < p->heap.capacity; i++)
         if (p->heap.slots[i])
-            image_block(g, p, (uint32_t)(p->heap.slots[i] >> 32));
+            places[(*n)++] = (uint32_t)(p->heap.slots[i] >> 32);
     for (uint32_t i = 1; i < p->maps.next; i++)
         if (p->maps.nodes[i].block)
-            image_block(g, p, p->maps.nodes[i].block);
+            places[(*n)++] = p->maps.nodes[i].block;
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
+        struct pending *q = &thread_at(g, at)->pending;
+        if (!q->open || !q->block)
+            continue;
+        places = xgrow(places, &capacity, *n + 1, sizeof *places);
+        places[(*n)++] = q->block;
+    }
+    if (g->observe)
+        custody_sort(g, places, *n);
+    return places;
+}
+
+static void image_ends(struct graph *g, struct process *p, const struct event *e)
+{
+    size_t n;
+    uint32_t *places = image_places(g, p, &n);
+    for (size_t i = 0; i < n; i++)
+        image_block(g, p, e, places[i]);
+    free(places);
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
+        thread_at(g, at)->pending.open = false;
     table_clear(&p->heap);
     ranges_clear(&p->maps);
     starts_free(p->starts);
@@ -173,11 +194,22 @@ static void ended_keep(struct graph *g, struct process *p)
     }
 }
 
+static void end_clones(struct graph *g, struct process *p, const struct event *e)
+{
+    size_t n;
+    uint32_t *places = image_places(g, p, &n);
+    for (size_t i = 0; i < n; i++)
+        if (pool_at(&g->pool, places[i])->flags & BLOCK_CLONE)
+            fact_ended(g, e, pool_at(&g->pool, places[i]), "exit");
+    free(places);
+}
+
 static void process_ends(struct graph *g, struct process *p, const struct event *e)
 {
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
         pending_restore(g, p, thread_at(g, at), e);
     threads_end_all(g, p, e->ns, 0);
+    end_clones(g, p, e);
     if (p->inherit)
         for (uint32_t i = 0; i < p->inherit->frozen->n_heap; i++)
             if (!(p->inherit->touched[i / 8] & 1u << i % 8)) {
@@ -222,7 +254,7 @@ static void process_text(struct process *p, const struct event *e)
 
 static void image_starts(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
-    image_ends(g, p);
+    image_ends(g, p, e);
     threads_end_all(g, p, e->ns, t->serial);
     dict_clear(&p->pthreads);
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
@@ -316,6 +348,6 @@ void processes_gone(struct graph *g, struct process *p, const struct event *e)
     if (p->ended)
         return;
     if (p->execing)   /* into an image that is not traced */
-        image_ends(g, p);
+        image_ends(g, p, e);
     process_ends(g, p, e);
 }

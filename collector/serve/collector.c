@@ -184,14 +184,10 @@ uint64_t collector_trace_bytes(const struct collector *c) { return c->trace_byte
 
 int collector_trace_rename(struct collector *c, const char *path)
 {
-    char *copy;
     if (rename(c->trace_path, path))
         return -errno;
-    copy = xstrdup(path);
-    pthread_mutex_lock(&c->lock);
     free(c->trace_path);
-    c->trace_path = copy;
-    pthread_mutex_unlock(&c->lock);
+    c->trace_path = xstrdup(path);
     path_tell(c);
     return 0;
 }

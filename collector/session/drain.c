@@ -19,6 +19,7 @@
 enum {
     PAUSE_LEAST_NS = 50000,
     PAUSE_MOST_NS = 5000000,
+    PAUSE_CLAIMS_NS = 500000,   /* while threads come */
     PAUSE_IDLE_NS = 45000000,   /* the heartbeat is due every 50 ms */
     IDLE_AFTER_NS = 100000000
 };
@@ -112,19 +113,20 @@ static unsigned settle(struct session *s)
 {
     unsigned fullest = 0;
     uint32_t i;
+    s->staying = 0;
     for (i = 0; i < s->made; i++) {
         struct lane *l = s->lanes[i];
         uint64_t fill;
         if (!l->live)
             continue;
-        fill = (l->reader.head - l->published) * 16 / l->ring_size;
-        if (l->waited)
-            fill = 16;
+        fill = l->fill > l->ring_size ? 16 : l->fill * 16 / l->ring_size;
         fullest = fill > fullest ? (unsigned)fill : fullest;
         lane_offer(s, l);
         lane_publish(s, l);
+        watch_leaving(s, l);
         if (l->gone_looked && !l->has_item && l->reader.tail == l->reader.head)
             lane_end(s, l);
+        s->staying += l->live && !l->exiting && !l->gone;
     }
     return fullest;
 }
@@ -141,8 +143,8 @@ static void choose_pause(struct session *s, unsigned fullest, bool busy)
         s->pause_ns *= 2;
     if (s->pause_ns < PAUSE_LEAST_NS)
         s->pause_ns = PAUSE_LEAST_NS;
-    if (s->pause_ns > PAUSE_MOST_NS)
-        s->pause_ns = PAUSE_MOST_NS;
+    if (s->pause_ns > (s->recent_claims ? PAUSE_CLAIMS_NS : PAUSE_MOST_NS))
+        s->pause_ns = s->recent_claims ? PAUSE_CLAIMS_NS : PAUSE_MOST_NS;
     if (fullest >= 8)
         s->pause_ns = 0;
     else if (now_ns - s->busy_ns > IDLE_AFTER_NS)
@@ -161,11 +163,13 @@ static int64_t drain_round(struct session *s, bool everything)
     clock_refine(&s->clock);
     watermark = everything ? UINT64_MAX : session_stamp(s) - s->margin;
     claims = see_claims(s);
-    supply_keep(s, claims);
+    supply_note(s, claims);
+    supply_keep(s);
     watch_round(s, everything); /* before the look: what is gone has said all */
     look(s, watermark);
     merge(s, watermark);
     fullest = settle(s);
+    supply_keep(s);
     see_slotless(s);
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     if (s->stale)

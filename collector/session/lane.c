@@ -20,6 +20,8 @@
 #include "event/xalloc.h"
 #include "session/state.h"
 
+enum { LANE_LARGE_BYTES = 1024 * 1024 };
+
 struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch)
 {
     struct lane *l = xcalloc(1, sizeof *l);
@@ -91,7 +93,7 @@ static void begin_life(struct session *s, struct lane *l)
     l->image = NULL;
     l->process = NULL;
     l->has_item = l->poisoned = l->exiting = l->gone = l->gone_looked = l->waited = false;
-    l->last_stamp = l->last_ns = l->lost_drops = 0;
+    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = 0;
     l->watched_head = UINT64_MAX;
     memset(l->lost, 0, sizeof l->lost);
     memset(l->lost_recorded, 0, sizeof l->lost_recorded);
@@ -116,6 +118,7 @@ void lane_look(struct session *s, struct lane *l)
     if (l->gone)
         l->gone_looked = true;
     ring_reader_look(&l->reader);
+    l->fill = l->reader.head - l->published;
     if (load_relaxed(&l->slot->waiting))
         l->waited = true;
     if (l->poisoned) {
@@ -281,6 +284,9 @@ static bool lost_is_news(struct lane *l, struct event *e)
         return false;
     e->size = told - l->lost[e->address];
     l->lost[e->address] = told;
+    told = l->drops_recorded += e->extra[0];
+    e->extra[0] = told > l->lost_drops ? told - l->lost_drops : 0;
+    l->lost_drops += e->extra[0];
     return true;
 }
 
@@ -341,12 +347,14 @@ void lane_publish(struct session *s, struct lane *l)
 
 /* ---- growth ---- */
 
-/* A writer that had to sleep, or a ring more than half full, gets four times
- * the room; no space costs nothing but the offer. */
+/* A writer that had to sleep, or a ring that was found too full, gets four
+ * times the room: a small ring when it is a quarter full, since that is where
+ * the writer would have to wake a sleeping collector. No space costs nothing
+ * but the offer. */
 void lane_offer(struct session *s, struct lane *l)
 {
-    uint64_t fill = l->reader.head - l->published, size;
-    bool crowded = l->waited || fill > l->ring_size / 2;
+    uint64_t size;
+    bool crowded = l->waited || l->fill > l->ring_size / (l->ring_size < LANE_LARGE_BYTES ? 5 : 2);
     l->waited = false;
     if (!crowded || l->offered || l->poisoned || l->gone || l->ring_size >= WIRE_RING_LAST_BYTES)
         return;
@@ -438,6 +446,7 @@ void lane_end(struct session *s, struct lane *l)
     take_rings_back(s, l);
     l->claim = load_relaxed(&l->slot->claim);
     store_release(&l->slot->state, WIRE_SLOT_READY); /* pairs with the claimer's CAS */
+    s->ready++;
 }
 
 /* ---- taking over ---- */

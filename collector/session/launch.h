@@ -55,8 +55,8 @@ void launch_signals_save(void);
  * that wakes session_wait. */
 int launch_start(struct launch_check *c, char *const argv[], struct session *s, pid_t *pid);
 
-/* No more forwarding (the program has ended); handlers go back to defaults
- * that ignore nothing: the collector is then like any other program. */
+/* No more forwarding (the program has ended): signals mean again to the
+ * collector what they meant when launch_signals_save was called. */
 void launch_signals_end(void);
 
 /* The child has changed state since the last call: worth a waitpid(WNOHANG). */

@@ -1,8 +1,7 @@
 /*
  * collector/session/list.c - the sessions of this user, for `ownscope ps`.
  *
- * Needs no collector and maps nothing: the segment is read with pread, so that
- * one that shrinks meanwhile is a short read and not a SIGBUS. Any thread.
+ * Needs no collector and maps nothing (listing.h). Any thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 
 #include "event/xalloc.h"
 #include "session/directory.h"
+#include "session/listing.h"
 #include "session/proc.h"
 #include "session/segment.h"
 #include "session/session.h"
@@ -36,11 +36,11 @@ static void add_thread(struct session_process **list, size_t *count, size_t *cap
     (*list)[(*count)++] = (struct session_process){pid, 1};
 }
 
-/* Processes that hold slots and still run. */
-static struct session_process *read_processes(int fd, uint32_t slots, size_t *count)
+struct session_process *listing_processes(const struct listing_segment *seg, size_t *count)
 {
     struct session_process *list = NULL;
     struct wire_slot *table;
+    uint32_t slots = load_relaxed(&seg->pulse.slots_ready);
     size_t capacity = 0, got, i;
     ssize_t n;
 
@@ -48,7 +48,7 @@ static struct session_process *read_processes(int fd, uint32_t slots, size_t *co
     if (slots > WIRE_SLOTS_MAX)
         slots = WIRE_SLOTS_MAX;
     table = xcalloc(slots + 1, sizeof *table);
-    n = pread(fd, table, slots * sizeof *table, WIRE_SLOTS_OFFSET);
+    n = pread(seg->fd, table, slots * sizeof *table, WIRE_SLOTS_OFFSET);
     got = n > 0 ? (size_t)n / sizeof *table : 0;
     for (i = 0; i < got; i++)
         if (load_relaxed(&table[i].state) == WIRE_SLOT_LIVE && table[i].pid &&
@@ -58,35 +58,41 @@ static struct session_process *read_processes(int fd, uint32_t slots, size_t *co
     return list;
 }
 
-/* A living collector holds the lock. */
-static bool locked(int fd)
+bool listing_locked(const struct listing_segment *seg)
 {
-    if (flock(fd, LOCK_SH | LOCK_NB))
+    if (flock(seg->fd, LOCK_SH | LOCK_NB))
         return errno == EWOULDBLOCK;
-    flock(fd, LOCK_UN);
+    flock(seg->fd, LOCK_UN);
     return false;
 }
 
-static uint64_t idle_ns(const struct wire_plan *plan, const struct wire_pulse *pulse)
+uint64_t listing_idle_ns(const struct listing_segment *seg)
 {
-    uint64_t now = wire_clock_stamp(plan->clock), beat = load_relaxed(&pulse->heartbeat_stamp);
+    uint64_t now = wire_clock_stamp(seg->plan.clock), beat = load_relaxed(&seg->pulse.heartbeat_stamp);
     if (now <= beat)
         return 0;
-    return (uint64_t)((unsigned __int128)(now - beat) * 1000000000u / plan->clock_hz);
+    return (uint64_t)((unsigned __int128)(now - beat) * 1000000000u / seg->plan.clock_hz);
 }
 
-static int open_segment(const char *path, struct wire_plan *plan, struct wire_pulse *pulse)
+int listing_open(const char *path, struct listing_segment *seg)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    seg->fd = fd;
     if (fd < 0)
         return -1;
     if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-        pread(fd, plan, sizeof *plan, 0) == sizeof *plan && segment_plan_valid(plan, (uint64_t)st.st_size) &&
-        pread(fd, pulse, sizeof *pulse, WIRE_PULSE_OFFSET) == sizeof *pulse)
-        return fd;
+        pread(fd, &seg->plan, sizeof seg->plan, 0) == sizeof seg->plan &&
+        segment_plan_valid(&seg->plan, (uint64_t)st.st_size) &&
+        pread(fd, &seg->pulse, sizeof seg->pulse, WIRE_PULSE_OFFSET) == sizeof seg->pulse)
+        return 0;
     close(fd);
     return -1;
+}
+
+void listing_close(struct listing_segment *seg)
+{
+    close(seg->fd);
 }
 
 static int visit_session(void *context, const char *name)
@@ -95,10 +101,9 @@ static int visit_session(void *context, const char *name)
     struct session_listing l = {.name = name, .idle_ns = UINT64_MAX, .segment_gone = true};
     char link[SESSION_PATH_MAX], path[SEGMENT_PATH_MAX] = "", command[4096] = "", trace[SESSION_PATH_MAX] = "";
     struct session_process *list = NULL;
-    struct wire_pulse pulse;
-    struct wire_plan plan;
+    struct listing_segment seg;
     ssize_t n = -1;
-    int fd = -1, result;
+    int result;
 
     if (!session_path(link, sizeof link, name, "segment"))
         n = readlink(link, path, sizeof path - 1);
@@ -107,15 +112,13 @@ static int visit_session(void *context, const char *name)
         command[0] = 0;
     if (session_info_get(name, "trace", trace, sizeof trace))
         trace[0] = 0;
-    if (path[0])
-        fd = open_segment(path, &plan, &pulse);
-    if (fd >= 0) {
+    if (path[0] && !listing_open(path, &seg)) {
         l.segment_gone = false;
-        l.collector_pid = load_relaxed(&pulse.collector_pid);
-        l.collector_alive = l.collector_pid && locked(fd) && !proc_gone(l.collector_pid, 0);
-        l.idle_ns = idle_ns(&plan, &pulse);
-        list = read_processes(fd, load_relaxed(&pulse.slots_ready), &l.process_count);
-        close(fd);
+        l.collector_pid = load_relaxed(&seg.pulse.collector_pid);
+        l.collector_alive = l.collector_pid && listing_locked(&seg) && !proc_gone(l.collector_pid, 0);
+        l.idle_ns = listing_idle_ns(&seg);
+        list = listing_processes(&seg, &l.process_count);
+        listing_close(&seg);
     }
     l.segment_path = path;
     l.processes = list;

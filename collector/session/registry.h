@@ -23,6 +23,7 @@ struct process {
     unsigned lanes;         /* threads that have a slot */
     unsigned exiting;       /* said that it exits: look so many times soon */
     bool foreign;           /* of another pid namespace: its numbers mean nothing here */
+    bool gone;              /* the kernel said so, a round ago */
     bool reaped;
     int status;             /* of waitpid, when reaped */
 };

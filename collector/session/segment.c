@@ -311,7 +311,11 @@ int segment_home(struct segment *s, uint32_t slot, uint64_t *scratch, uint64_t *
 
 uint64_t segment_ring_take(struct segment *s, uint64_t size_bytes)
 {
-    uint64_t at = pool_take(s, ring_bytes(size_bytes));
+    struct statvfs fs;
+    uint64_t at;
+    if (!fstatvfs(s->fd, &fs) && (uint64_t)fs.f_bavail * fs.f_frsize / 4 < size_bytes)
+        return 0;
+    at = pool_take(s, ring_bytes(size_bytes));
     if (at)
         segment_ring_format(s, at, size_bytes, 0);
     return at;

@@ -58,7 +58,8 @@ int segment_home(struct segment *s, uint32_t slot, uint64_t *scratch, uint64_t *
 static inline uint64_t segment_home_ring(uint64_t scratch) { return scratch + WIRE_SCRATCH_BYTES; }
 uint64_t segment_home_bytes(void);
 
-/* A ring of `size_bytes` from the pool, formatted; its offset, 0: no space. */
+/* A ring of `size_bytes` from the pool, formatted; its offset, 0: no space, or
+ * so little that what is left is better kept for slots. */
 uint64_t segment_ring_take(struct segment *s, uint64_t size_bytes);
 void segment_ring_give(struct segment *s, uint64_t offset, uint64_t size_bytes);
 /* (Re)formats the head of a ring that nobody uses. */

@@ -402,6 +402,8 @@ void session_close(struct session *s, bool unlink_files)
         store_relaxed(&pulse->collector_pid, 0);
     }
     release(s);
+    if (unlink_files)
+        session_sweep(SESSION_SWEEP_NS);
 }
 
 /* ---- accessors ---- */

@@ -108,6 +108,10 @@ struct session_listing {
     size_t process_count;
     const char *command, *trace_path; /* "" when unknown */
 };
+/* Removes what sessions left behind that have no collector, no running process
+ * and no heartbeat for so long. session_close does it with SESSION_SWEEP_NS. */
+#define SESSION_SWEEP_NS (600 * 1000000000ull)
+void session_sweep(uint64_t idle_ns);
 /* Stops when `fn` returns non-zero and returns that; 0 at the end; -errno. */
 int session_list(int (*fn)(void *context, const struct session_listing *l), void *context);
 

@@ -34,6 +34,7 @@ struct lane {
     uint64_t offered, offered_size;     /* larger ring that the writer may move to; 0: none */
     struct ring_reader reader;
     uint64_t published;                 /* tail as the writer knows it */
+    uint64_t fill;                      /* bytes in the ring at the last look */
     struct ring_item item;              /* at the tail, when has_item */
 
     /* who writes here */
@@ -44,7 +45,7 @@ struct lane {
     uint64_t last_stamp, last_ns;
     uint64_t lost[WIRE_LOST_REASONS];   /* handed over as events */
     uint64_t lost_recorded[WIRE_LOST_REASONS]; /* of them by records in the ring */
-    uint64_t lost_drops;
+    uint64_t lost_drops, drops_recorded;
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
 
     bool live;                          /* a thread has it */
@@ -70,6 +71,7 @@ struct session {
     size_t lane_capacity;
     uint32_t made;
     uint32_t ready;                     /* slots free to claim, at the last round */
+    uint32_t staying;                   /* threads that have a slot and have not said farewell */
     uint32_t recent_claims;             /* decaying */
 
     struct order order;
@@ -114,9 +116,11 @@ void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2]
 
 /* supply.c */
 int supply_add(struct session *s, uint32_t slots);
-void supply_keep(struct session *s, uint32_t claims);
+void supply_note(struct session *s, uint32_t claims);
+void supply_keep(struct session *s);
 /* watch.c */
-void watch_round(struct session *s, bool all);
+void watch_round(struct session *s, bool force);
+void watch_leaving(struct session *s, struct lane *l);
 
 long session_futex(atomic_u32 *word, int operation, uint32_t value, uint64_t timeout_ns);
 

@@ -40,6 +40,17 @@ static void watch_foreign(struct lane *l)
         l->gone = true;
 }
 
+/* A thread that has just said farewell is often gone by now: its slot is free
+ * for the next at once. */
+void watch_leaving(struct session *s, struct lane *l)
+{
+    if (!l->exiting || l->gone || l->tid == l->pid || !l->process || l->process->foreign ||
+        !proc_thread_gone(l->pid, l->tid))
+        return;
+    l->gone = true;
+    lane_look(s, l);
+}
+
 static void watch_lane(struct session *s, struct lane *l, bool all, uint64_t passed_ns)
 {
     uint64_t head = l->reader.head;
@@ -86,16 +97,17 @@ static void process_end(struct session *s, struct process *p)
 static void watch_process(struct session *s, struct process *p, bool all)
 {
     bool gone;
-    if (!all && !p->exiting && p->lanes)
+    if (!all && !p->exiting && !p->gone && p->lanes)
         return;
     if (p->exiting)
         p->exiting--;
-    gone = p->reaped || (p->foreign ? !p->lanes : proc_gone(p->pid, p->start_time));
-    if (!gone)
+    gone = p->gone; /* known a round ago: the claims it made were seen since */
+    p->gone = gone || p->reaped || (p->foreign ? !p->lanes : proc_gone(p->pid, p->start_time));
+    if (!p->gone)
         return;
     if (p->lanes)
         lanes_gone(s, p);
-    else if (!has_strangers(s, p))
+    else if (gone && !has_strangers(s, p))
         process_end(s, p);
 }
 

@@ -52,15 +52,44 @@ static void add_unit(struct units *us, const Dwarf_Die *die, const Dwarf_Die *tr
     us->at = xgrow(us->at, &us->capacity, us->n + 1, sizeof *us->at);
     struct unit *u = &us->at[us->n++];
     *u = (struct unit){ .die = *die, .tree = *tree };
-    if (add_stated_ranges(us, &u->die) || dwarf_hasattr(&u->die, DW_AT_ranges) ||
-        dwarf_hasattr(&u->die, DW_AT_high_pc))
-        return;
-    /* A unit that says nothing: its functions know. */
-    need_functions(us, u);
-    for (size_t i = 0; i < u->functions.spans.n; i++) {
-        const struct span *s = &u->functions.spans.at[i];
-        spans_add(&us->spans, s->low, s->high, s->high - s->low, (uint32_t)us->n - 1);
+    u->states_ranges = add_stated_ranges(us, &u->die) || dwarf_hasattr(&u->die, DW_AT_ranges) ||
+                       dwarf_hasattr(&u->die, DW_AT_high_pc);
+}
+
+/* Link-time optimisation leaves many units without code: a look at their
+ * outermost DIEs saves the walk. */
+static bool has_code(Dwarf_Die *tree, unsigned depth)
+{
+    enum { NAMESPACES_MAX = 16 };
+    Dwarf_Die die;
+    for (int end = dwarf_child(tree, &die); end == 0; end = dwarf_siblingof(&die, &die)) {
+        int tag = dwarf_tag(&die);
+        if ((tag == DW_TAG_namespace || tag == DW_TAG_module) && depth < NAMESPACES_MAX &&
+            has_code(&die, depth + 1))
+            return true;
+        if (tag == DW_TAG_subprogram &&
+            (dwarf_hasattr(&die, DW_AT_low_pc) || dwarf_hasattr(&die, DW_AT_ranges)))
+            return true;
     }
+    return false;
+}
+
+/* Where no unit states that it covers an address, the functions of those that
+ * state nothing are looked at: once. */
+static void add_silent_units(struct units *us)
+{
+    us->complete = true;
+    for (size_t i = 0; i < us->n; i++) {
+        struct unit *u = &us->at[i];
+        if (u->states_ranges || !has_code(&u->tree, 0))
+            continue;
+        need_functions(us, u);
+        for (size_t k = 0; k < u->functions.spans.n; k++) {
+            const struct span *s = &u->functions.spans.at[k];
+            spans_add(&us->spans, s->low, s->high, s->high - s->low, (uint32_t)i);
+        }
+    }
+    spans_flatten(&us->spans);
 }
 
 static void add_units(struct units *us)
@@ -110,6 +139,10 @@ void units_close(struct units *us)
 struct unit *units_find(struct units *us, uint64_t address)
 {
     uint32_t i = spans_find(&us->spans, address);
+    if (i == SPANS_NONE && !us->complete) {
+        add_silent_units(us);
+        i = spans_find(&us->spans, address);
+    }
     if (i == SPANS_NONE)
         return NULL;
     need_functions(us, &us->at[i]);

@@ -21,6 +21,7 @@ struct unit {
     Dwarf_Die die;          /* the unit, its skeleton if it is split */
     Dwarf_Die tree;         /* the DIE that holds the functions */
     const char *dir;        /* compilation directory; NULL unknown */
+    bool states_ranges;     /* its DIE says what it covers */
     bool has_functions, has_lines;
     struct functions functions;
     Dwarf_Lines *lines;
@@ -35,6 +36,7 @@ struct units {
     struct unit *at;
     size_t n, capacity;
     size_t budget;          /* ranges that may still be read */
+    bool complete;          /* `spans` also has the units that state no ranges */
     struct spans spans;     /* value: index into `at` */
 };
 

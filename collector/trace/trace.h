@@ -26,7 +26,8 @@
 
 enum { TRACE_VERSION = 1 };
 
-/* Facts of the whole session. Strings are owned by whoever fills them in. */
+/* Facts of the whole session. Strings are owned by whoever fills them in; a
+ * writer takes NULL for none, a reader gives "" (never NULL). */
 struct trace_meta {
     char *command;          /* as given, shell-quoted */
     char *host;
@@ -52,13 +53,16 @@ struct trace_writer;
 int trace_write_open(struct trace_writer **w, const char *path, const struct trace_meta *meta);
 /* Goes on in a file that a collector left without an end: drops what is torn
  * behind the last whole chunk, fills `code` with the tables the file holds.
- * `events` receives how many events the file holds. -EBADMSG as trace_open. */
+ * `events` receives how many events the file holds. -EBADMSG as trace_open, and
+ * for a file damaged in the middle, which is left as it is; -EINVAL when `code`
+ * is not empty. An end record, if there is one, is dropped. */
 int trace_write_reopen(struct trace_writer **w, const char *path, struct code *code, uint64_t *events);
 
 /* Appends one event. Modules, frames and stacks in `code` that the file does
  * not have yet are written before the chunk that needs them. 0, or -errno of
  * an earlier or this write (-ENOSPC, -EFBIG…): the writer then drops what
- * follows, counts it (trace_write_dropped), and what was written stays whole. */
+ * follows, counts it (trace_write_dropped), and what was written stays whole.
+ * -EINVAL: this event's type or stack does not exist; it alone is dropped. */
 int trace_write_event(struct trace_writer *w, const struct code *code, const struct event *e);
 /* Writes out the open chunk, so that a reader sees all events up to now. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);

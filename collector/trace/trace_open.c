@@ -79,7 +79,7 @@ static uint64_t take_number(struct trace_columns *s, unsigned id)
 static int read_meta(struct trace *t)
 {
     struct trace_columns columns;
-    const struct map_entry *e = &t->map.entries[0];
+    const struct map_entry *e = t->map.entries;
     const char *flaw = t->map.flaw ? t->map.flaw : "no chunk there";
     if (!t->map.count || e->type != TRACE_CHUNK_META) {
         trace_say("damaged in its header: %s", flaw);

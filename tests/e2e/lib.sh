@@ -104,17 +104,13 @@ for key in sys.argv[1].split("."):
 print(value)' "$2"
 }
 
-# counting FILE CMD…: the program under the independent counter; counted FILE
-# KEY reads it. The counter leaves ownscope itself out.
-fresh() {
+# The independent counter: `counter_of FILE` makes an empty FILE and fills
+# COUNTING with the words to put before a command; counted FILE KEY reads it.
+# The counter leaves ownscope itself out.
+counter_of() {
     rm -f "$1"
     truncate -s 4096 "$1"
-}
-counting() {
-    local file=$1
-    shift
-    fresh "$file"
-    OWNCOUNT_FILE=$file OWNCOUNT_EXCEPT=ownscope LD_PRELOAD=$COUNTER "$@"
+    COUNTING=(env OWNCOUNT_FILE="$1" OWNCOUNT_EXCEPT=ownscope LD_PRELOAD="$COUNTER")
 }
 counted() {
     local at

@@ -45,7 +45,7 @@ forwarded HUP 1
 forwarded USR1 10
 forwarded INT 2
 
-cat >pty.py <<'E2'
+cat >terminal.py <<'E2'
 import os, pty, select, sys, time
 tool, trace, victim, key, number = sys.argv[1:]
 pid, fd = pty.fork()
@@ -68,9 +68,9 @@ _, status = os.waitpid(pid, 0)
 print(said.decode().split("\n"), os.waitstatus_to_exitcode(status))
 sys.exit(not (b"came 1 times" in said and os.waitstatus_to_exitcode(status) == 5))
 E2
-why=$(timeout "$LIMIT" "$PYTHON" pty.py "$OWNSCOPE" "$T/p.own" "$VICTIMS/signal_count" '\x03' 2 2>&1)
+why=$(timeout "$LIMIT" "$PYTHON" terminal.py "$OWNSCOPE" "$T/p.own" "$VICTIMS/signal_count" '\x03' 2 2>&1)
 verdict "Ctrl-C reaches the program once" $? "$why"
-why=$(timeout "$LIMIT" "$PYTHON" pty.py "$OWNSCOPE" "$T/p.own" "$VICTIMS/signal_count" '\x1c' 3 2>&1)
+why=$(timeout "$LIMIT" "$PYTHON" terminal.py "$OWNSCOPE" "$T/p.own" "$VICTIMS/signal_count" '\x1c' 3 2>&1)
 verdict "Ctrl-backslash reaches the program once" $? "$why"
 
 # Ignored and blocked signals, limits, umask and descriptors are inherited.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# ownscope-preload, the install and its removal, and the scripts themselves.
+# ownscope-preload, the install and its removal, the scripts and the texts.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
@@ -56,3 +56,15 @@ fi
 verdict "setup.sh has nothing left to do" $? "$(cat setup.out)"
 [ ! -s setup.out ]
 verdict "setup.sh is quiet then" $? "$(cat setup.out)"
+
+# Paths in texts: what looks like one of ours must be there.
+cd "$ROOT" || exit 99
+for text in README.md CONTRIBUTING.md DESIGN.md; do
+    [ -e "$text" ] || { not_ok "$text" "is missing"; continue; }
+    gone=
+    while read -r path; do
+        [ -e "$path" ] || [ -e "$path.c" ] || [ -e "$path.h" ] || gone="$gone $path"
+    done < <(grep -oE '\b(wire|preload|collector|tests|scripts|man|include|bench)/[A-Za-z0-9_./-]*[A-Za-z0-9_]' "$text" | grep -vE 'NAME|_$' | sort -u)
+    [ -z "$gone" ]
+    verdict "paths in $text" $? "not there:$gone"
+done

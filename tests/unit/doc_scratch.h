@@ -6,6 +6,7 @@
 #define DOC_SCRATCH_H
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "doc_scratch.h"
+#include "export/block_life.h"
 #include "export/frames.h"
 #include "export/json_writer.h"
 #include "export/plumbing.h"
@@ -132,6 +133,8 @@ START_TEST(writer_beyond_its_buffer)
     char *big = malloc(LONG);
     for (int i = 0; i < LONG; i++)
         big[i] = "ab\"\n\xff"[i % 5];
+    char *plain = malloc(LONG);
+    memset(plain, 'p', LONG);
     struct scratch_text t = { 0 };
     struct json_writer *w = malloc(sizeof *w);
     jw_init(w, scratch_sink, &t);
@@ -144,10 +147,13 @@ START_TEST(writer_beyond_its_buffer)
     }
     jw_key(w, "big");
     jw_text(w, big, LONG);
+    jw_key(w, "plain");
+    jw_text(w, plain, LONG);
     jw_end(w);
     ck_assert_int_eq(jw_finish(w), 0);
     json_t *j = parsed(&t), *same = text_json(big, LONG);
-    ck_assert_uint_eq(json_object_size(j), 20001);
+    ck_assert_uint_eq(json_object_size(j), 20002);
+    ck_assert_uint_eq(json_string_length(json_object_get(j, "plain")), LONG);
     ck_assert_int_eq(number(j, "k19999"), 19999);
     ck_assert(json_equal(json_object_get(j, "big"), same));
     json_decref(same);
@@ -158,6 +164,7 @@ START_TEST(writer_beyond_its_buffer)
     ck_assert_int_eq(jw_finish(w), -ENOSPC);
     free(t.text);
     free(big);
+    free(plain);
     free(w);
 }
 END_TEST
@@ -204,6 +211,7 @@ START_TEST(frames_of_nonsense)
     const struct frame_place *p;
     for (uint32_t i = 0; i < 7; i++)
         frames_places(f, frames_view_stack(f, i), 0, &p);
+    ck_assert_uint_eq(frames_places(f, frames_view_stack(f, 2), 0, &p), 1);   /* its parent is younger: no parent */
     frames_free(f);
 }
 END_TEST
@@ -212,19 +220,15 @@ START_TEST(frames_telling_part)
 {
     struct frame_place p[] = {
         { .function = "xmalloc", .plumbing = true }, { .function = "std::x", .plumbing = true }, { .function = "work" },
-        { .function = "run" }, { .function = "main" }, { .function = "__libc_start_call_main", .outer = true } };
-    struct frames_part part = frames_telling(p, 6, 4);
-    ck_assert_uint_eq(part.first, 2);
-    ck_assert_uint_eq(part.count, 3);
-    part = frames_telling(p, 6, 2);
-    ck_assert_uint_eq(part.count, 2);
-    part = frames_telling(p, 2, 4);         /* nothing but plumbing */
-    ck_assert_uint_eq(part.first, 0);
-    ck_assert_uint_eq(part.count, 2);
-    part = frames_telling(p + 5, 1, 4);     /* nothing but start-up */
-    ck_assert_uint_eq(part.count, 1);
-    part = frames_telling(p, 0, 4);
-    ck_assert_uint_eq(part.count, 0);
+        { .function = "std::y", .plumbing = true }, { .function = "run" }, { .function = "main" }, { .function = "__libc_start_call_main", .outer = true } };
+    uint32_t at[8];
+    ck_assert_uint_eq(frames_telling(p, 7, 4, at), 3);
+    ck_assert(at[0] == 2 && at[1] == 4 && at[2] == 5);
+    ck_assert_uint_eq(frames_telling(p, 7, 2, at), 2);
+    ck_assert_uint_eq(frames_telling(p, 2, 4, at), 2);         /* nothing but plumbing */
+    ck_assert(at[0] == 0 && at[1] == 1);
+    ck_assert_uint_eq(frames_telling(p + 6, 1, 4, at), 1);     /* nothing but start-up */
+    ck_assert_uint_eq(frames_telling(p, 0, 4, at), 0);
 }
 END_TEST
 
@@ -233,14 +237,15 @@ START_TEST(plumbing_by_name)
     static const char *const yes[] = { "xmalloc", "PyObject_Malloc", "sqlite3MemMalloc", "g_malloc0", "my_calloc", "xrealloc", "strdup",
         "operator new(unsigned long)", "std::vector<int, std::allocator<int> >::push_back(int const&)",
         "void std::__cxx11::basic_string<char>::_M_construct<char*>(char*, char*)", "__gnu_cxx::new_allocator<Foo>::allocate(unsigned long, void const*)",
-        "pool::Arena<int>::alloc(unsigned long)", "PyType_GenericAlloc" };
+        "pool::Arena<int>::alloc(unsigned long)", "PyType_GenericAlloc", "mallocWithAlarm" };
     static const char *const no[] = { "main", "work", "subtype_dealloc", "malloc_free_all", "load(std::string const&)", "Foo::parse(int)",
         "app::(anonymous namespace)::build(std::vector<int>)", "allocator_stats", "operator+(A, B)", "" };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        ck_assert_msg(plumbing_inner(yes[i]), "%s", yes[i]);
+        ck_assert_msg(plumbing_inner(yes[i], "/x/app"), "%s", yes[i]);
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-        ck_assert_msg(!plumbing_inner(no[i]), "%s", no[i]);
-    ck_assert(!plumbing_inner(NULL) && !plumbing_outer(NULL) && !plumbing_is_main(NULL));
+        ck_assert_msg(!plumbing_inner(no[i], "/x/app"), "%s", no[i]);
+    ck_assert(plumbing_inner(NULL, "/usr/lib/libstdc++.so.6") && !plumbing_inner("f", "/usr/lib/libstdc++.so.6"));
+    ck_assert(!plumbing_inner(NULL, NULL) && !plumbing_outer(NULL) && !plumbing_is_main(NULL));
     ck_assert(plumbing_outer("start_thread") && plumbing_outer("__libc_start_main@@GLIBC_2.34") && !plumbing_outer("main"));
     ck_assert(plumbing_is_main("main") && !plumbing_is_main("main_loop"));
 }
@@ -365,6 +370,14 @@ START_TEST(coverage_says_what_is_missing)
     ck_assert(covers(j, "file") && covers(j, "drops") && covers(j, "process") && covers(j, "stacks"));
     json_decref(j);
     scratch_processes[0].untraced_image = false;
+    c = (struct doc_context){ .symbols = symbols, .trace_path = "x", .complete = true, .torn_bytes = 3 };
+    j = doc_report(&v, &c, NULL);
+    ck_assert(covers(j, "file"));
+    json_decref(j);
+    c = (struct doc_context){ .symbols = symbols, .trace_path = "x", .damage = "chunk 3" };
+    j = doc_report(&v, &c, NULL);
+    ck_assert(covers(j, "file"));
+    json_decref(j);
 }
 END_TEST
 
@@ -654,6 +667,25 @@ START_TEST(moments)
 }
 END_TEST
 
+START_TEST(lives_come_and_go)
+{
+    enum { N = 20000 };
+    static uint64_t ids[N + 1];
+    for (uint64_t id = 1; id <= N; id++)
+        ids[id] = (uint64_t)(random() & 0xfffffff) << 16 | id;
+    struct block_lives *t = block_lives_new();
+    for (uint64_t id = 1; id <= N; id++)
+        block_lives_at(t, ids[id])->size = id;
+    for (uint64_t id = 1; id <= N; id++)
+        if (id % 3)
+            block_lives_forget(t, ids[id]);
+    block_lives_forget(t, 5);
+    for (uint64_t id = 1; id <= N; id++)
+        ck_assert_uint_eq(block_lives_at(t, ids[id])->size, id % 3 ? 0 : id);
+    block_lives_free(t);
+}
+END_TEST
+
 /* ---- all documents against their schemas ---- */
 
 static void dump(const char *name, json_t *j)
@@ -768,6 +800,7 @@ int main(void)
     tcase_add_test(tc, export_of_trace);
     tcase_add_test(tc, events_and_filters);
     tcase_add_test(tc, history_of_blocks);
+    tcase_add_test(tc, lives_come_and_go);
     tcase_add_test(tc, moments);
     tcase_add_test(tc, documents_match_their_schemas);
     tcase_add_test(tc, thousand_events_in_time);

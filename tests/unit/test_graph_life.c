@@ -145,9 +145,12 @@ START_TEST(fork_clones_what_lived)
     who(1, 1);
     drop(0x1000);
     said("process start '/bin/x' @80 t2\n"
+         "new b5 clone 2000+32 @50 t2\n"
          "drop b5 2000+32 @90 t2\n"
          "drop b0 2000+0 @100 t2\n"
+         "new b6 clone 100000+4096 @50 t2\n"
          "drop b6 100000+4096 @110 t2\n"
+         "new b4 clone 1000+64 @50 t2\n"
          "move b4 realloc 1000+64-> 7000+99 @130 t2\n"
          "drop b1 1000+64 @140 t1\n");
     struct view_totals t = totals();
@@ -162,7 +165,10 @@ START_TEST(fork_clones_what_lived)
     ck_assert_uint_eq(v->processes[1].live_bytes, 99);
     view_free(v);
     who(2, 2);
+    hush();
     process_gone(true, 0);
+    said("process gone @150 t0\n"
+         "drop b4 exit 7000+99 @150 t0\n");
     v = graph_view_make(play, NULL, VIEW_BLOCKS);
     ck_assert_uint_eq(v->processes[1].live_blocks, 0);
     ck_assert_uint_eq(v->totals.live_blocks, 1);
@@ -204,8 +210,10 @@ START_TEST(forks_of_two_threads_at_once)
     process_start(203, 1, WIRE_BORN_FORK);
     drop(0x1000);
     drop(0x2000);
-    said("drop b5 2000+2 @110 t3\n"
+    said("new b5 clone 2000+2 @80 t3\n"
+         "drop b5 2000+2 @110 t3\n"
          "process start '/bin/x' @120 t4\n"
+         "new b2 clone 1000+1 @60 t4\n"
          "drop b2 1000+1 @130 t4\n"
          "drop b0 2000+0 @140 t4\n");
     finish();
@@ -233,7 +241,9 @@ START_TEST(grandchild_clones_clones)
     view_free(v);
     drop(0x1000);
     drop(0x2000);
-    said("drop b4 1000+64 @100 t3\n"
+    said("new b4 clone 1000+64 @70 t3\n"
+         "drop b4 1000+64 @100 t3\n"
+         "new b5 clone 2000+8 @70 t3\n"
          "drop b5 2000+8 @110 t3\n");
     finish();
 }
@@ -249,6 +259,7 @@ START_TEST(argument_in_a_clone)
     hush();
     thread_create(0x1010, 3);
     said("thread create to=t3 @50 t2\n"
+         "new b2 clone 1000+64 @30 t2\n"
          "borrow b2 thread-arg to=t3 @50 t2\n");
     who(2, 3);
     drop(0x1000);
@@ -271,6 +282,8 @@ START_TEST(exec_replaces_the_image)
     process_start(100, 0, WIRE_BORN_EXEC);
     make(0x1000, 8);
     said("process start '/bin/x' @80 t3\n"
+         "drop b1 exec 1000+64 @80 t0\n"
+         "drop b2 exec 100000+4096 @80 t0\n"
          "new b3 1000+8 @90 t3\n");
     struct view *v = graph_view_make(play, NULL, VIEW_BLOCKS);
     ck_assert_uint_eq(v->totals.exec_blocks, 1);

@@ -8,8 +8,6 @@
 #include <malloc.h>
 #include <sys/stat.h>
 
-#include "symbols/names.h"
-#include "symbols/spans.h"
 #include "symbols/symbols.h"
 #include "symbols_scratch.h"
 
@@ -49,140 +47,6 @@ static bool unknown(const struct symbol_place *p)
     return !p->function && !p->linkage && !p->file && !p->line && !p->inlined;
 }
 
-/* ---- spans ---- */
-
-START_TEST(spans_against_plain_search)
-{
-    srandom(42);
-    for (int round = 0; round < 300; round++) {
-        struct spans map = { 0 }, plain = { 0 };
-        int n = (int)(random() % 30), width = 1 + (int)(random() % 60);
-        for (int i = 0; i < n; i++) {
-            uint64_t low = (uint64_t)(random() % 200), high = low + (uint64_t)(random() % width);
-            uint64_t rank = (uint64_t)(random() % 5);
-            spans_add(&map, low, high, rank, (uint32_t)i);
-            spans_add(&plain, low, high, rank, (uint32_t)i);
-        }
-        spans_flatten(&map);
-        for (size_t i = 0; i < map.n; i++)
-            ck_assert(map.at[i].low < map.at[i].high && (!i || map.at[i - 1].high <= map.at[i].low));
-        for (uint64_t a = 0; a < 300; a++) {
-            const struct span *best = NULL;
-            for (size_t i = 0; i < plain.n; i++) {
-                const struct span *p = &plain.at[i];
-                if (a >= p->low && a < p->high && (!best || p->rank < best->rank))
-                    best = p;
-            }
-            ck_assert_uint_eq(spans_find(&map, a), best ? best->value : (uint32_t)SPANS_NONE);
-        }
-        spans_free(&map);
-        spans_free(&plain);
-    }
-}
-END_TEST
-
-START_TEST(spans_at_the_ends)
-{
-    struct spans map = { 0 };
-    spans_flatten(&map);
-    ck_assert_uint_eq(spans_find(&map, 0), SPANS_NONE);
-    spans_add(&map, 5, 5, 0, 1);
-    spans_add(&map, 9, 3, 0, 2);
-    spans_add(&map, UINT64_MAX - 1, UINT64_MAX, 0, 3);
-    spans_add(&map, 0, 1, 0, 4);
-    spans_flatten(&map);
-    ck_assert_uint_eq(map.n, 2);
-    ck_assert_uint_eq(spans_find(&map, 0), 4);
-    ck_assert_uint_eq(spans_find(&map, 1), SPANS_NONE);
-    ck_assert_uint_eq(spans_find(&map, UINT64_MAX - 1), 3);
-    ck_assert_uint_eq(spans_find(&map, UINT64_MAX), SPANS_NONE);
-    spans_free(&map);
-}
-END_TEST
-
-/* ---- names ---- */
-
-START_TEST(names)
-{
-    static const struct { const char *linkage, *plain; } pairs[] = {
-        { "malloc", "malloc" },
-        { "memcpy@GLIBC_2.2.5", "memcpy" },
-        { "_ZN3zoo3boxIiE3getEi@@V1", "zoo::box<int>::get(int)" },
-        { "_ZNK3zoo3boxIdE3getEi", "zoo::box<double>::get(int) const" },
-        { "_ZN3zoo12_GLOBAL__N_16hiddenEi", "zoo::(anonymous namespace)::hidden(int)" },
-        { "_ZN3foo3barEv.constprop.0", "foo::bar() [clone .constprop.0]" },
-        { "_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad" },
-        { "_RNvC6_123foo3bar", "123foo::bar" },
-        { "_Zbroken", "_Zbroken" },
-        { "@", "@" },
-        { "_", "_" },
-    };
-    struct names *n = names_new();
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        const char *plain = names_demangle(n, pairs[i].linkage);
-        ck_assert_str_eq(plain, pairs[i].plain);
-        ck_assert_ptr_eq(names_demangle(n, pairs[i].linkage), plain);
-    }
-    ck_assert_str_eq(names_plt(n, "_ZN1a1bEv"), "a::b()@plt");
-    ck_assert_str_eq(names_path(n, "/src", "a.c"), "/src/a.c");
-    ck_assert_str_eq(names_path(n, "/src", "/b/a.c"), "/b/a.c");
-    ck_assert_str_eq(names_path(n, "./src", "./src/a.c"), "./src/a.c");
-    ck_assert_str_eq(names_path(n, NULL, "a.c"), "a.c");
-    ck_assert_str_eq(names_path(n, "", "a.c"), "a.c");
-    names_free(n);
-}
-END_TEST
-
-START_TEST(many_names)
-{
-    struct names *n = names_new();
-    const char *first = names_demangle(n, "_Z2f0v");
-    for (int i = 0; i < 5000; i++) {
-        char linkage[64], plain[32];
-        snprintf(plain, sizeof plain, "f%d", i);
-        snprintf(linkage, sizeof linkage, "_Z%zu%sv", strlen(plain), plain);
-        strcat(plain, "()");
-        ck_assert_str_eq(names_demangle(n, linkage), plain);
-    }
-    ck_assert_ptr_eq(names_demangle(n, "_Z2f0v"), first);
-    names_free(n);
-}
-END_TEST
-
-/* Every S_ stands for two of the one before: 2^40 characters if printed. */
-START_TEST(a_name_that_explodes)
-{
-    char linkage[1024] = "_Z1fI1aE";
-    strcat(linkage, "v1pIS_S_E");
-    for (int i = 0; i < 30; i++)
-        sprintf(linkage + strlen(linkage), "1pIS%c_S%c_E", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i],
-                "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i]);
-    struct names *n = names_new();
-    ck_assert_uint_lt(strlen(names_demangle(n, linkage)), 70000);
-    names_free(n);
-}
-END_TEST
-
-START_TEST(long_names)
-{
-    struct names *n = names_new();
-    char linkage[12000] = "_Z";
-    for (int i = 0; i < 600; i++)   /* P: a pointer to … */
-        strcat(linkage, i ? "" : "1f");
-    for (int i = 0; i < 900; i++)
-        strcat(linkage, "Pi");
-    ck_assert_msg(!strncmp(names_demangle(n, linkage), "f(int*, int*", 12), "%s", linkage);
-    char *deep = malloc(100000);
-    memset(deep, 'P', 99999);
-    memcpy(deep, "_Z1f", 4);
-    deep[99998] = 'i';
-    deep[99999] = 0;
-    ck_assert_str_eq(names_demangle(n, deep), deep);
-    free(deep);
-    names_free(n);
-}
-END_TEST
-
 /* ---- which file is believed ---- */
 
 START_TEST(no_file)
@@ -192,7 +56,8 @@ START_TEST(no_file)
         "/dev/zero", "./fifo",
     };
     const struct symbol_place *p;
-    shell("mkfifo -m 600 fifo && cp /bin/true 'gone (deleted)'");
+    shell("mkfifo -m 600 fifo && cp /bin/true 'gone (deleted)' && cp /bin/true linux-vdso.so.1");
+    ck_assert_int_eq(chdir(scratch), 0);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         ck_assert_int_eq(symbols_module_state(s, paths[i], NULL, 0), SYMBOLS_NO_FILE);
         ck_assert_uint_eq(symbols_resolve(s, paths[i], NULL, 0, 0x1234, &p), 1);
@@ -394,6 +259,8 @@ START_TEST(sizes_and_gaps)
         ".skip 4\n"
         ".globl bare\nbare: nop\n nop\n nop\n.skip 5\n"
         ".globl after\n.type after,@function\nafter: nop\n nop\n.size after, 2\n.skip 6\n"
+        ".globl aafter\n.set aafter, after\n.type aafter,@notype\n.size aafter, 2\n"
+        ".type aanest,@function\n.set aanest, nest\n.size aanest, 6\n"
         ".globl nest\n.type nest,@function\nnest: nop\n nop\n"
         ".type nested,@function\nnested: nop\n nop\n.size nested, 2\n nop\n nop\n.size nest, 6\n.skip 2\n"
         ".globl _start\n.type _start,@function\n_start: ret\n"
@@ -405,7 +272,7 @@ START_TEST(sizes_and_gaps)
         { 16, "sized2" }, { 17, "sized2" }, { 19, "sized2" },
         { 24, "bare" }, { 31, "bare" }, { 32, "after" }, { 34, NULL },
         { 40, "nest" }, { 42, "nested" }, { 43, "nested" }, { 44, "nest" }, { 46, NULL },
-        { 48, "_start" },
+        { 48, "_start" },   /* aafter is no function, aanest is local */
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         const struct symbol_place *p = at("gaps", sized + (uint64_t)wanted[i].offset);
@@ -443,6 +310,46 @@ static void check_plt(const char *program, size_t least)
     ck_assert_msg(n >= least, "%s: only %zu stubs", program, n);
 }
 
+/* Stubs in two sections: the lazy half has no name in objdump, but goes in the
+ * order of the other one. */
+START_TEST(plt_in_two_halves)
+{
+    char line[256], name[256];
+    unsigned long first = 0, address;
+    shell("gcc -O1 -Wl,-z,lazy -Wl,-z,ibtplt -o halves one.c two.c && readelf -SW halves | "
+          "sed -n 's/.*[] ]\\.plt *PROGBITS *\\([0-9a-f]*\\).*/\\1/p' > start");
+    check_plt("halves", 3);
+    FILE *f = fopen(in_scratch("start"), "r");
+    ck_assert_int_eq(fscanf(f, "%lx", &first), 1);
+    fclose(f);
+    ck_assert(unknown(at("halves", first)));    /* the common end of all lazy stubs */
+    shell("objdump -d -j .plt.sec -j .plt.bnd halves | grep '@plt>:$' > stubs");
+    f = fopen(in_scratch("stubs"), "r");
+    for (unsigned long i = 1; fgets(line, sizeof line, f); i++) {
+        ck_assert_int_eq(sscanf(line, "%lx <%255[^>]", &address, name), 2);
+        ck_assert_msg(is(at("halves", first + 16 * i)->function, name), "%lu: %s, not %s", i,
+                      at("halves", first + 16 * i)->function, name);
+    }
+    fclose(f);
+
+    /* As linkers wrote it while there was MPX: "bnd jmp", a byte longer. */
+    size_t bytes;
+    uint8_t *file = read_file("halves", &bytes);
+    for (size_t i = 0; i + 11 < bytes; i++) {
+        int32_t distance;
+        if (memcmp(file + i, "\xf3\x0f\x1e\xfa\xff\x25", 6))
+            continue;
+        memcpy(&distance, file + i + 6, 4);
+        distance--;
+        memcpy(file + i + 4, "\xf2\xff\x25", 3);
+        memcpy(file + i + 7, &distance, 4);
+    }
+    write_file("bnd", file, bytes);
+    free(file);
+    check_plt("bnd", 3);
+}
+END_TEST
+
 START_TEST(plt_stubs)
 {
     static const char *const flags[] = {
@@ -462,6 +369,35 @@ START_TEST(plt_stubs)
     ck_assert_int_eq(state("plt0.bare"), SYMBOLS_NO_SYMBOLS);
     if (have_tool("ld.lld") && shell_ok("gcc -O1 -fuse-ld=lld -o plt.lld one.c two.c"))
         check_plt("plt.lld", 3);
+}
+END_TEST
+
+/* The line table counts padding to the function before it; we do not. */
+START_TEST(padding_with_debug_information)
+{
+    shell("gcc -O1 -g -falign-functions=64 -shared -o padded.so two.c");
+    uint64_t two = nm("padded.so", "two");
+    ck_assert_str_eq(at("padded.so", two)->function, "two");
+    ck_assert(unknown(at("padded.so", two - 1)));
+    ck_assert(unknown(at("padded.so", nm("padded.so", "never_called") - 1)) ||
+              unknown(at("padded.so", nm("padded.so", "unused_or_not") - 1)));
+}
+END_TEST
+
+/* What --gc-sections threw away keeps its debug information, at address 0 and on. */
+START_TEST(dead_code)
+{
+    write_text("dead.c", "void dead(void)\n{\n    __asm__(\".skip 0x4000, 0x90\");\n}\n"
+                         "int main(int argc, char **argv)\n{\n    return argc * 3;\n}\n");
+    for (int version = 4; version < 6; version++) {
+        shell("gcc -O1 -gdwarf-%d -ffunction-sections -Wl,--gc-sections -o dead dead.c && cp dead dead%d",
+              version, version);
+        const char *program = version == 4 ? "dead4" : "dead5";
+        uint64_t main_address = nm(program, "main");
+        ck_assert_uint_lt(main_address, 0x4000);
+        const struct symbol_place *p = at(program, main_address);
+        ck_assert(is(p->function, "main") && p->line == 7);
+    }
 }
 END_TEST
 
@@ -634,15 +570,6 @@ int main(void)
 {
     scratch_begin("symbols");
     Suite *suite = suite_create("symbols");
-    TCase *parts = tcase_create("parts");
-    tcase_add_test(parts, spans_against_plain_search);
-    tcase_add_test(parts, spans_at_the_ends);
-    tcase_add_test(parts, names);
-    tcase_add_test(parts, many_names);
-    tcase_add_test(parts, a_name_that_explodes);
-    tcase_add_test(parts, long_names);
-    suite_add_tcase(suite, parts);
-
     TCase *files = tcase_create("files");
     tcase_set_timeout(files, 120);
     tcase_add_unchecked_fixture(files, write_sources, NULL);
@@ -659,6 +586,9 @@ int main(void)
     tcase_add_test(files, packed_symbol_table);
     tcase_add_test(files, sizes_and_gaps);
     tcase_add_test(files, plt_stubs);
+    tcase_add_test(files, plt_in_two_halves);
+    tcase_add_test(files, dead_code);
+    tcase_add_test(files, padding_with_debug_information);
     tcase_add_test(files, unit_without_ranges);
     tcase_add_test(files, frames);
     tcase_add_test(files, cache);

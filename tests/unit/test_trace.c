@@ -249,7 +249,7 @@ START_TEST(cut_at_every_byte)
     struct make k;
     size_t bytes, last = 0;
     make_init(&k, 1);
-    make_heap_events(&k, 60);
+    make_heap_events(&k, 40);
     ck_assert_int_eq(make_file(&k, 20), 0);
     uint8_t *data = make_slurp(k.path, &bytes);
     for (size_t cut = 0; cut < bytes; cut++) {
@@ -304,7 +304,7 @@ START_TEST(flip_at_every_byte)
     struct make k;
     size_t bytes, errors = 0;
     make_init(&k, 1);
-    make_heap_events(&k, 60);
+    make_heap_events(&k, 40);
     ck_assert_int_eq(make_file(&k, 20), 0);
     uint8_t *data = make_slurp(k.path, &bytes);
     for (size_t at = 0; at < bytes; at++) {
@@ -493,7 +493,7 @@ int main(void)
 {
     Suite *s = suite_create("trace");
     TCase *t = tcase_create("round trip");
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, anything_comes_back, 0, 4);
     tcase_add_loop_test(t, a_heap_comes_back, 0, 4);
     tcase_add_test(t, every_type_and_extreme);
@@ -506,7 +506,7 @@ int main(void)
     tcase_add_test(t, wrong_events_are_refused);
     suite_add_tcase(s, t);
     t = tcase_create("damage");
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, cut_at_every_byte);
     tcase_add_test(t, flip_at_every_byte);
     tcase_add_test(t, reopen_refuses_damage_and_keeps_it);

@@ -20,7 +20,11 @@
 
 #include "unwind_oracle.h"
 
+#if defined(__clang__)
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 static __thread struct tester *tester;
 static volatile uint64_t sink;
@@ -202,29 +206,42 @@ START_TEST(deeper_than_the_limit)
 }
 END_TEST
 
-/* ---- a rule far out that uses rbp, and inner frames that change it ---------- */
+/* ---- a rule far out that uses rbp ------------------------------------------- */
 
-static NOINLINE void rbp_inner(struct tester *t, uint64_t rbp)
+/* Calls with any number in rbp, as code without frame pointers does. */
+void call_with_rbp(void (*f)(struct tester *), struct tester *t, uint64_t rbp);
+__asm__(".text\n.globl call_with_rbp\n.type call_with_rbp, @function\n"
+        "call_with_rbp:\n\t.cfi_startproc\n\t"
+        "pushq %rbp\n\t.cfi_adjust_cfa_offset 8\n\t.cfi_rel_offset %rbp, 0\n\t"
+        "movq %rdi, %rax\n\tmovq %rsi, %rdi\n\tmovq %rdx, %rbp\n\tcall *%rax\n\t"
+        "popq %rbp\n\t.cfi_adjust_cfa_offset -8\n\t.cfi_restore %rbp\n\tret\n\t"
+        ".cfi_endproc\n\t.size call_with_rbp, .-call_with_rbp\n");
+
+/* Two frames whose sizes add up to the same: what lies within has the same pc
+ * and the same stack pointer each time, and only rbp tells where they end. */
+static NOINLINE void compensating_inner(struct tester *t, unsigned size)
 {
-    register uint64_t other = rbp;
-    /* no frame of its own: rbp holds whatever it was given */
-    __asm__ volatile("pushq %%rbp\n\t"
-                     ".cfi_remember_state\n\t"
-                     "nop\n\t"
-                     ".cfi_restore_state\n\t"
-                     "popq %%rbp" : : "r"(other));
+    volatile char bytes[size];
+    bytes[0] = 1;
     hook_a(t);
-    sink += rbp;
+    for (int i = 0; i < 3; i++)
+        call_with_rbp(hook_b, t, tester_random(t, 1000));
+    sink += (uint64_t)bytes[0];
 }
 
-START_TEST(rbp_as_a_number)
+static NOINLINE void compensating_outer(struct tester *t, unsigned part)
 {
-    volatile char bytes[tester_random(tester, 100) + 1];
+    volatile char bytes[16 * part];
     bytes[0] = 1;
-    for (uint64_t i = 0; i < 200; i++)
-        rbp_inner(tester, i * i);
+    compensating_inner(t, 16 * (64 - part));
     sink += (uint64_t)bytes[0];
-    expect(200);
+}
+
+START_TEST(rbp_tells_frames_apart)
+{
+    for (int i = 0; i < 2000; i++)
+        compensating_outer(tester, 1 + tester_random(tester, 3));
+    expect(8000);
 }
 END_TEST
 
@@ -425,6 +442,9 @@ static NOINLINE void stepped(struct tester *t)
     volatile char bytes[tester_random(t, 100) + 1];
     bytes[0] = 1;
     sink += (uint64_t)labs((long)bytes[0]) + (uint64_t)atoi("12");  /* atoi: bound lazily on the first round */
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);                          /* the vdso */
+    sink += strcspn("abcdefgh", (const char *)t->words_of_choice);  /* an IFUNC, resolved here */
     int numbers[4] = {3, 1, 2, 0};
     qsort(numbers, 4, sizeof *numbers, plain_order);
 }
@@ -441,6 +461,41 @@ START_TEST(every_instruction)
         stepping = 0;
     }
     expect(500);
+}
+END_TEST
+
+/* ---- a thread that is unwound: its cleanups run in the unwinder's frames ------ */
+
+static void cleanup(void *t) { tree(t, 4); }
+
+static NOINLINE void cleanups(struct tester *t, int depth)
+{
+    pthread_cleanup_push(cleanup, t);
+    hook_a(t);
+    if (depth == 0)
+        pthread_exit(NULL);
+    if (sink != 1)
+        cleanups(t, depth - 1);
+    pthread_cleanup_pop(1);
+}
+
+static void *exit_body(void *t)
+{
+    tester = t;
+    cleanups(t, 6);
+    return NULL;
+}
+
+START_TEST(forced_unwinding)
+{
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        memset(&tester->memory, 0, 64);
+        tester->n = 0;
+        ck_assert_int_eq(pthread_create(&thread, NULL, exit_body, tester), 0);
+        pthread_join(thread, NULL);
+    }
+    expect(700);
 }
 END_TEST
 
@@ -506,13 +561,14 @@ int main(void)
     tcase_add_test(c, same_stack_changes_nothing);
     tcase_add_test(c, varying_depth);
     tcase_add_test(c, deeper_than_the_limit);
-    tcase_add_test(c, rbp_as_a_number);
+    tcase_add_test(c, rbp_tells_frames_apart);
     tcase_add_test(c, longjmps);
     tcase_add_test(c, coroutines);
     tcase_add_test(c, raised_signals);
     tcase_add_loop_test(c, raised_signals_on_another_stack, 0, 2);
     tcase_add_loop_test(c, timer_signals, 0, 2);
     tcase_add_test(c, every_instruction);
+    tcase_add_test(c, forced_unwinding);
     tcase_add_test(c, threads_share_the_rules);
     tcase_add_test(c, fork_goes_on);
     suite_add_tcase(s, c);

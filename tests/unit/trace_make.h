@@ -34,7 +34,8 @@ static inline void make_init(struct make *k, uint64_t seed)
 {
     *k = (struct make){ .seed = seed * 2654435761u + 88172645463325252u };
     k->code = code_new();
-    snprintf(k->path, sizeof k->path, "/tmp/test_trace.%d.own", (int)getpid());
+    snprintf(k->path, sizeof k->path, "%s/test_trace.%d.own", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm",
+             (int)getpid());
 }
 
 static inline void make_free(struct make *k)

@@ -26,6 +26,7 @@ struct tester {
     uint64_t checked, wrong, unchanged, pushed, truncated;
     uint32_t seed;
     volatile int busy;
+    const char *words_of_choice;
 };
 
 #define TEST_SITE                                                                                  \
@@ -42,6 +43,7 @@ static inline struct tester *tester_new(uint32_t seed)
     t->checked = t->wrong = t->unchanged = t->pushed = t->truncated = 0;
     t->seed = seed;
     t->busy = 0;
+    t->words_of_choice = "xyh";
     return t;
 }
 

@@ -24,8 +24,8 @@ int main()
     ::operator delete(nullptr);
     ::operator delete[](nullptr);
     for (int i = 1; i <= 12; i++) {
-        const char *family = i <= 3 || (i >= 7 && i <= 9) ? "new" : "new[]";
-        printf("expect block size=%d count=1 dropped=1 family=%s new=main drop=main\n", 54000 + i, family);
+        const char *family[] = { "new", "new[]", "new-aligned", "new[]-aligned" };
+        printf("expect block size=%d count=1 dropped=1 family=%s new=main drop=main\n", 54000 + i, family[(i - 1) / 3]);
     }
     return 0;
 }

@@ -9,7 +9,7 @@ int main(void)
     fflush(stdout);
     pid_t pid = fork();
     if (!pid) {
-        execl("/usr/bin/env", "env", "-u", "LD_PRELOAD", "-u", "OWNSCOPE_SESSION", "/usr/bin/env", (char *)0);
+        execl("/bin/sh", "sh", "-c", "/usr/bin/env | /bin/grep -av -e ^LD_PRELOAD= -e ^OWNSCOPE_", (char *)0);
         _exit(1);
     }
     victim_wait_ok(pid);

@@ -1,0 +1,118 @@
+/*
+ * tests/fuzz/fuzz_trace.c - libFuzzer target: any bytes as a trace file.
+ *
+ * The first byte chooses how deep the bytes get. Even: they are the file as
+ * they stand. Odd: head and checksums are put right first, frame by frame, as
+ * somebody who means harm would, so that mutations reach columns, tables and
+ * events. Whatever comes, the reader ends in events with ids in range or in an
+ * error, and a writer may go on in the file or says why not.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "trace/trace.h"
+#include "trace/trace_format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static void repair(uint8_t *file, size_t bytes)
+{
+    struct trace_file_head head = { .version = TRACE_VERSION };
+    struct trace_frame frame;
+    uint64_t events = 0;
+    uint32_t number = 0;
+    if (bytes < sizeof head)
+        return;
+    memcpy(head.magic, TRACE_FILE_MAGIC, sizeof head.magic);
+    memcpy(file, &head, sizeof head);
+    for (size_t at = sizeof head; bytes - at >= sizeof frame; at += sizeof frame + frame.payload_bytes) {
+        memcpy(&frame, file + at, sizeof frame);
+        size_t room = bytes - at - sizeof frame;
+        frame.magic = TRACE_FRAME_MAGIC;
+        if (!number)
+            frame.type = TRACE_CHUNK_META;
+        frame.number = number++;
+        frame.first_event = events;
+        if (frame.payload_bytes > room)
+            frame.payload_bytes = (uint32_t)room;
+        frame.count &= 0x1ffff;
+        frame.raw_bytes &= 0x1ffffff;
+        if (frame.type == TRACE_CHUNK_EVENTS)
+            events += frame.count;
+        frame.payload_hash = XXH3_64bits(file + at + sizeof frame, frame.payload_bytes);
+        frame.frame_hash = XXH3_64bits(&frame, offsetof(struct trace_frame, frame_hash));
+        memcpy(file + at, &frame, sizeof frame);
+        struct trace_tail tail;
+        if (frame.type == TRACE_CHUNK_INDEX && room - frame.payload_bytes == sizeof tail) {
+            tail.index_offset = at;
+            memcpy(tail.magic, TRACE_TAIL_MAGIC, sizeof tail.magic);
+            tail.hash = XXH3_64bits(&tail, offsetof(struct trace_tail, hash));
+            memcpy(file + bytes - sizeof tail, &tail, sizeof tail);
+            return;
+        }
+    }
+}
+
+static void must(int truth)
+{
+    if (!truth)
+        abort();
+}
+
+static uint64_t read_all(struct trace *t)
+{
+    struct event e;
+    uint64_t n = 0;
+    int error;
+    while ((error = trace_next(t, &e)) == 1) {
+        must(e.stack <= code_stacks(trace_code(t)) && e.type && e.type < EVENT_TYPES);
+        for (uint16_t i = 0; i < e.text_bytes; i++)
+            n += e.text[i] == '\0' ? 0 : 0;
+        n++;
+    }
+    must(error <= 0 && trace_error_text(t));
+    return n;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    if (!bytes)
+        return 0;
+    static int fd = -1;
+    static char path[32];
+    if (fd < 0) {
+        fd = memfd_create("fuzz_trace", MFD_CLOEXEC);
+        must(fd >= 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    uint8_t *file = malloc(bytes);
+    memcpy(file, data + 1, bytes - 1);
+    if (data[0] & 1)
+        repair(file, bytes - 1);
+    must(!ftruncate(fd, 0) && pwrite(fd, file, bytes - 1, 0) == (ssize_t)(bytes - 1));
+    free(file);
+
+    struct trace *t;
+    if (!trace_open(&t, path)) {
+        uint64_t n = read_all(t);
+        trace_rewind(t);
+        must(read_all(t) == n);
+        trace_close(t);
+    }
+    struct trace_writer *w;
+    struct code *code = code_new();
+    uint64_t events;
+    if (data[0] & 2 && !trace_write_reopen(&w, path, code, &events)) {
+        struct event e = { .type = EVENT_NEW, .address = 16, .size = 8, .stack = code_stacks(code) };
+        must(!trace_write_event(w, code, &e) && !trace_write_close(w, code, 1));
+        must(!trace_open(&t, path) && trace_events(t) == events + 1);
+        trace_close(t);
+    }
+    code_free(code);
+    return 0;
+}
