@@ -20,7 +20,9 @@
 #include "preload/unwind_memory.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-tree-loop-distribute-patterns")  /* no calls to memcpy: it may be hooked */
+/* No calls to memcpy: it may be hooked. No wide loads of what was stored
+ * narrowly a moment ago: they wait for it. */
+#pragma GCC optimize("no-tree-loop-distribute-patterns", "no-tree-slp-vectorize")
 #endif
 
 void unwind_forget(struct unwind_memory *m)
@@ -234,26 +236,25 @@ static void walk_truncate(struct unwind_walk *w)
  * another kind; which of them it is shows the caller's own look. All that
  * changes is kept in registers. Returns the frames passed. */
 static inline __attribute__((always_inline)) uint32_t
-walk_usual(struct unwind_walk *walk, struct remains *remains, uint32_t room, uint32_t generation)
+walk_usual(struct unwind_walk *w, struct remains *old, uint32_t room, uint32_t generation)
 {
-    struct unwind_memory *m = walk->m;
-    struct remains old = *remains;
-    struct unwind_walk w = *walk;
+    struct unwind_memory *m = w->m;
     const uint64_t high = m->ranges[0].high;
-    uint32_t frames = 0;
+    uint64_t pc = w->pc, sp = w->sp, fp_at = w->fp_at;
+    uint32_t at = w->at, fp_index = w->fp_index, fp_told = w->fp_told, frames = 0;
 
     for (; frames < room; frames++) {
-        if (remains_meet(m, &old, w.sp - 8, w.pc, 0, w.fp_at, w.at) || w.at < old.keep + UNWIND_STEP_WORDS)
+        if (remains_meet(m, old, sp - 8, pc, 0, fp_at, at) || at < old->keep + UNWIND_STEP_WORDS)
             break;
-        uint64_t rule = rules_get(w.pc - 1, generation);
+        uint64_t rule = rules_get(pc - 1, generation);
         if (unlikely(rule & RULE_KIND))
             break;
-        uint64_t cfa = w.sp + 8 * (rule & RULE_OFFSET);
+        uint64_t cfa = sp + 8 * (rule & RULE_OFFSET);
         uint64_t slot = rule >> (RULE_SLOT_SHIFT - 3) & 8 * META_SLOT;
         if (rule & RULE_USES_RBP) {
-            cfa = unwind_load(w.fp_at) + 8 * (rule & RULE_OFFSET);
-            uint64_t grown = cfa - w.sp;
-            if (unlikely(grown > high - w.sp || grown == 0 || grown < slot || cfa & 7))
+            cfa = unwind_load(fp_at) + 8 * (rule & RULE_OFFSET);
+            uint64_t grown = cfa - sp;
+            if (unlikely(grown > high - sp || grown == 0 || grown < slot || cfa & 7))
                 break;
         }
         if (unlikely(cfa > high))
@@ -261,20 +262,30 @@ walk_usual(struct unwind_walk *walk, struct remains *remains, uint32_t room, uin
         uint64_t caller = unwind_load(cfa - 8);
         if (unlikely(caller == 0))
             break;
-        w.at--;
-        m->words[w.at] = (struct unwind_word){w.sp - 8, w.pc};
-        m->meta[w.at] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE));
-        if (rule & RULE_USES_RBP)
-            unwind_use_rbp(&w);
-        w.fp_at = slot ? cfa - slot : w.fp_at;
-        w.fp_index = slot ? w.at : w.fp_index;
-        w.fp_told = slot ? 0 : w.fp_told;
-        w.pc = caller;
-        w.sp = cfa;
+        at--;
+        m->words[at].address = sp - 8;
+        m->words[at].value = pc;
+        m->meta[at] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE));
+        if (rule & RULE_USES_RBP) {
+            struct unwind_walk use = {.m = m, .at = at, .fp_at = fp_at, .fp_index = fp_index, .fp_told = fp_told};
+            unwind_use_rbp(&use);
+            at = use.at;
+            fp_index = use.fp_index;
+            fp_told = 1;
+        }
+        fp_at = slot ? cfa - slot : fp_at;
+        fp_index = slot ? at : fp_index;
+        fp_told = slot ? 0 : fp_told;
+        pc = caller;
+        sp = cfa;
     }
-    w.slot = w.sp - 8;
-    *walk = w;
-    *remains = old;
+    w->pc = pc;
+    w->sp = sp;
+    w->slot = sp - 8;
+    w->fp_at = fp_at;
+    w->at = at;
+    w->fp_index = fp_index;
+    w->fp_told = fp_told;
     return frames;
 }
 

@@ -10,7 +10,6 @@
 #include "preload/unwind_modules.h"
 
 #include <dlfcn.h>
-#include <elf.h>
 #include <errno.h>
 
 #include "preload/program_headers.h"
@@ -18,13 +17,13 @@
 
 #pragma weak _dl_find_object
 
-enum { MODULES_MAX = 256 };
+enum { MODULES_MAX = 256, PAGE = 4096, IDENTITY_WORDS = 128 };
 enum module_state { MODULE_EMPTY = 0, MODULE_FILLING, MODULE_READY, MODULE_GONE };
 
 struct module {
     atomic_u32 state;
     uint64_t start, end;      /* its mapping */
-    const void *map;          /* its link map */
+    uint64_t identity;        /* of its file, by what its first page holds */
     struct cfi_tables tables; /* low == NULL: none that can be read */
 };
 
@@ -32,26 +31,32 @@ static struct module modules[MODULES_MAX];
 
 /* The readable segment that holds .eh_frame_hdr. Segments past 2 GiB are not
  * for us. */
-static struct cfi_tables tables_of(const struct dl_find_object *o)
+static struct cfi_tables tables_of(const struct dl_find_object *o, const struct program_headers *h)
 {
-    const struct cfi_tables none = {NULL, NULL, NULL};
     const uint8_t *header = o->dlfo_eh_frame;
-    struct program_headers h;
-
-    if (!header || program_headers_of(o, &h))
-        return none;
-    for (unsigned i = 0; i < h.count; i++) {
-        const Elf64_Phdr *p = &h.first[i];
-        uint64_t low = h.bias + p->p_vaddr, high = low + p->p_filesz;
+    for (unsigned i = 0; header && i < h->count; i++) {
+        const ElfW(Phdr) *p = &h->first[i];
+        uint64_t low = h->bias + p->p_vaddr, high = low + p->p_filesz;
         if (p->p_type == PT_LOAD && p->p_flags & PF_R && (uint64_t)header >= low && (uint64_t)header < high &&
             high - low < 1u << 31)
             return (struct cfi_tables){(const uint8_t *)low, (const uint8_t *)high, header};
     }
-    return none;
+    return (struct cfi_tables){NULL, NULL, NULL};
+}
+
+/* Tells files apart that were mapped at the same place one after the other: the
+ * start of the page of the program headers has the build-id too. */
+static uint64_t identity_of(const struct dl_find_object *o, const struct program_headers *h)
+{
+    uint64_t hash = (uint64_t)o->dlfo_eh_frame;
+    const unwind_raw *word = (const unwind_raw *)((uint64_t)h->first & ~(uint64_t)(PAGE - 1));
+    for (unsigned i = 0; i < IDENTITY_WORDS; i++)
+        hash = (hash ^ word[i]) * 0x9e3779b97f4a7c15u ^ hash >> 29;
+    return hash;
 }
 
 /* What is remembered of the module, or NULL. Marks those that were there. */
-static struct module *module_known(const struct dl_find_object *o)
+static struct module *module_known(const struct dl_find_object *o, uint64_t identity)
 {
     uint64_t start = (uint64_t)o->dlfo_map_start, end = (uint64_t)o->dlfo_map_end;
     for (struct module *m = modules; m < modules + MODULES_MAX; m++) {
@@ -60,8 +65,7 @@ static struct module *module_known(const struct dl_find_object *o)
             break;
         if (state != MODULE_READY || m->start >= end || m->end <= start)
             continue;
-        if (m->start == start && m->end == end && m->map == o->dlfo_link_map &&
-            (!m->tables.low || m->tables.header == o->dlfo_eh_frame))
+        if (m->start == start && m->end == end && m->identity == identity)
             return m;
         if (cas_acq_rel(&m->state, (uint32_t)MODULE_READY, (uint32_t)MODULE_GONE))
             rules_invalidate();
@@ -69,14 +73,14 @@ static struct module *module_known(const struct dl_find_object *o)
     return NULL;
 }
 
-static void module_remember(const struct dl_find_object *o, struct cfi_tables tables)
+static void module_remember(const struct dl_find_object *o, uint64_t identity, struct cfi_tables tables)
 {
     for (struct module *m = modules; m < modules + MODULES_MAX; m++)
         if (load_relaxed(&m->state) == MODULE_EMPTY &&
             cas_acq_rel(&m->state, (uint32_t)MODULE_EMPTY, (uint32_t)MODULE_FILLING)) {
             m->start = (uint64_t)o->dlfo_map_start;
             m->end = (uint64_t)o->dlfo_map_end;
-            m->map = o->dlfo_link_map;
+            m->identity = identity;
             m->tables = tables;
             store_release(&m->state, (uint32_t)MODULE_READY);
             return;
@@ -86,14 +90,16 @@ static void module_remember(const struct dl_find_object *o, struct cfi_tables ta
 int modules_tables(uint64_t address, struct cfi_tables *tables)
 {
     struct dl_find_object o;
-    if (!_dl_find_object || _dl_find_object((void *)address, &o))
+    struct program_headers h;
+    if (!_dl_find_object || _dl_find_object((void *)address, &o) || program_headers_of(&o, &h))
         return -ENOENT;
-    struct module *m = module_known(&o);
+    uint64_t identity = identity_of(&o, &h);
+    struct module *m = module_known(&o, identity);
     if (m) {
         *tables = m->tables;
     } else {
-        *tables = tables_of(&o);
-        module_remember(&o, *tables);
+        *tables = tables_of(&o, &h);
+        module_remember(&o, identity, *tables);
     }
     return tables->low ? 0 : -ENOENT;
 }

@@ -2,10 +2,9 @@
  * preload/unwind_modules.h - the modules whose unwind tables were used.
  *
  * Private to preload/unwind*.c; process-wide, lock-free. A module is looked
- * for by _dl_find_object, which takes no lock. What is remembered of it saves
- * a second look at its program headers, and shows when another module has
- * come to lie where one was (glibc unmaps its own plug-ins without passing
- * through dlclose): then all cached rules are void.
+ * for by _dl_find_object, which takes no lock. What is remembered of it shows
+ * when another module has come to lie where one was (glibc unmaps its own
+ * plug-ins without passing through dlclose): then all cached rules are void.
  */
 #ifndef PRELOAD_UNWIND_MODULES_H
 #define PRELOAD_UNWIND_MODULES_H

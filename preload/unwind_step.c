@@ -292,6 +292,15 @@ static enum unwind_step step_complex(struct unwind_walk *w, uint64_t key)
     return step_to(w, a.pc, a.sp, row.signal);
 }
 
+/* Where the process's stack began: no frame lies further out. glibc's loader
+ * starts programs from code without rules, whose frame lies there. */
+extern void *__libc_stack_end __attribute__((weak));
+
+static enum unwind_step step_none(const struct unwind_walk *w)
+{
+    return &__libc_stack_end && w->sp == (uint64_t)__libc_stack_end ? STEP_END : STEP_STOP;
+}
+
 enum unwind_step step_slow(struct unwind_walk *w, uint32_t generation)
 {
     uint64_t key = w->pc - !w->exact;
@@ -311,6 +320,7 @@ enum unwind_step step_slow(struct unwind_walk *w, uint32_t generation)
     case RULE_SIMPLE:
     case RULE_DEREF: s = step_simple(w, rule); break;
     case RULE_COMPLEX: s = step_complex(w, key); break;
+    case RULE_NONE: return step_none(w);
     }
     if (s == STEP_ON && !reach_holds(m, w->sp)) {
         uint64_t top;

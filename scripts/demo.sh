@@ -40,6 +40,7 @@ python=python3
 say "ownscope run -- python3 handoff.py"
 "$own" run -o demo.own -- "$python" handoff.py
 say "ownscope threads demo.own"
-"$own" threads -n 5 demo.own
-say "ownscope events demo.own | tail -n 5"
-"$own" events demo.own | tail -n 5
+"$own" threads -n 2 demo.own
+block=$("$own" events --json demo.own | grep -m1 '"by":"taken"' | sed 's/.*"node":"\(b[0-9]*\)".*/\1/')
+say "ownscope history demo.own $block"
+"$own" history demo.own "$block"

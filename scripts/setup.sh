@@ -13,8 +13,8 @@ set -eu
 # A word is a package, or package:command where the command is enough.
 build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libunwind-dev liburcu-dev
        libjansson-dev libdw-dev libelf-dev libiberty-dev libzstd-dev libxxhash-dev
-       libmicrohttpd-dev"
-tests="check g++:g++ mandoc:mandoc procps:pgrep util-linux:unshare python3 python3-jsonschema
+       libmicrohttpd-dev python3:python3"
+tests="check g++:g++ mandoc:mandoc procps:pgrep util-linux:unshare python3-jsonschema
        valgrind:valgrind git:git sqlite3:sqlite3 jq:jq redis-server:redis-server
        redis-tools:redis-cli nginx-light:nginx curl:curl xz-utils:xz perl-base:perl
        lua5.4:lua5.4"

@@ -79,7 +79,8 @@ struct wire_pulse {
     atomic_u32 closed;          /* 1: the session is over; hooks only forward */
     atomic_u32 collector_pid;
     atomic_u32 slots_ready;     /* slots [0, n) have been made READY at least once */
-    atomic_u64 drained_events;  /* events taken out of rings, all collectors together */
+    atomic_u64 drained_events;  /* events that all collectors together have handed over, their own included */
+    atomic_u32 attaches;        /* collectors that took over: a thread that sees a new number forgets its stack */
 };
 
 /* Page 2. */
@@ -151,6 +152,7 @@ _Static_assert(sizeof(struct wire_plan) == 2200, "plan");
 _Static_assert(offsetof(struct wire_pulse, sleeping) == 8, "pulse");
 _Static_assert(offsetof(struct wire_pulse, slots_ready) == 20, "pulse");
 _Static_assert(offsetof(struct wire_pulse, drained_events) == 24, "pulse");
+_Static_assert(offsetof(struct wire_pulse, attaches) == 32, "pulse");
 _Static_assert(offsetof(struct wire_claims, lost) == 16, "claims");
 _Static_assert(sizeof(struct wire_slot) == 256, "a slot is four lines");
 _Static_assert(offsetof(struct wire_slot, scratch) == 32, "slot line 0");

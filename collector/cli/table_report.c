@@ -61,7 +61,8 @@ static void page_head(const struct page *p)
     char *events = plural(get_number(get(p->doc, "events"), "recorded"), "event", "events");
     char *when = json_is_false(get(p->metadata, "at_end"))
         ? xasprintf("as it was at %s of %s", number_time(at_ns).text, number_time(duration_ns).text)
-        : xasprintf("%s %s, %s", live ? "running for" : "ran", number_time(duration_ns).text, exit);
+        : live ? xasprintf("%s, last event at %s", exit, number_time(at_ns).text)
+               : xasprintf("ran %s, %s", number_time(duration_ns).text, exit);
     char *text = xasprintf("%s; %s, %s, %s", when, count, threads, events);
     struct line l;
     line_begin(&l, p->out, p->style);

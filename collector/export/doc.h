@@ -2,7 +2,7 @@
  * collector/export/doc.h - the documents that commands print and the API
  * serves: built from a view, or by replaying a trace.
  *
- * Keys and their meaning are the promise of ownscope-export(5) and of the JSON
+ * Keys and their meaning are the promise of ownscope(1) and of the JSON
  * Schemas in collector/export/schema. Small documents are jansson trees;
  * whatever grows with the number of events is streamed through a doc_sink. Used by one
  * thread at a time (symbols are). Functions that return json_t give a new

@@ -231,7 +231,7 @@ int session_create(struct session **out, const struct session_options *o)
     if (!e)
         e = create_segment(s);
     if (!e) {
-        flock(s->segment.fd, LOCK_EX | LOCK_NB);
+        flock(s->segment.fd, LOCK_EX); /* nobody else holds it longer than a look takes */
         e = fill_plan(s, o, &start, clock);
         if (!e) {
             begin(s);
@@ -311,8 +311,13 @@ static bool abandoned(const struct session *s)
 {
     const struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
     uint64_t beat = load_relaxed(&pulse->heartbeat_stamp), now = session_stamp(s);
-    if (!flock(s->segment.fd, LOCK_EX | LOCK_NB))
-        return true;
+    int i;
+
+    for (i = 0; i < 3; i++) { /* `ps` may hold it for a moment */
+        if (!flock(s->segment.fd, LOCK_EX | LOCK_NB))
+            return true;
+        usleep(1000);
+    }
     return now > beat && (now - beat) / (s->plan.clock_hz / 1000) > SESSION_STALE_NS / 1000000;
 }
 
@@ -365,6 +370,7 @@ int session_attach(struct session **out, const char *name)
     begin(s);
     open_images(s, O_CREAT);
     restore_lanes(s);
+    add_relaxed(&wire_pulse_of(&s->segment.wire)->attaches, 1);
     snprintf(number, sizeof number, "%u", s->pid);
     session_info_set(s->name, "collector", number);
     s->taken_over = true;

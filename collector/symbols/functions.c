@@ -116,7 +116,8 @@ struct function *functions_parent(const struct functions *fs, const struct funct
 static const char *string_of(Dwarf_Die *die, unsigned attribute)
 {
     Dwarf_Attribute a;
-    return dwarf_attr_integrate(die, attribute, &a) ? text_of(&a) : NULL;
+    const char *text = dwarf_attr_integrate(die, attribute, &a) ? text_of(&a) : NULL;
+    return text && text[0] ? text : NULL;
 }
 
 void function_name(struct function *function)

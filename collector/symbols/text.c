@@ -62,5 +62,5 @@ const char *text_of(Dwarf_Attribute *attribute)
     if (dwarf_whatform(attribute) == DW_FORM_string &&
         !ends_in_section(dwarf_getelf(dwarf_cu_getdwarf(attribute->cu)), text))
         return NULL;
-    return text[0] ? text : NULL;
+    return text;
 }

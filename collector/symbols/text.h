@@ -14,7 +14,7 @@
 /* True when the string sections end in a zero. A Dwarf for which this is
  * false must not be used (file names are put together inside libdw). */
 bool text_sound(Dwarf *dwarf);
-/* The string of an attribute; NULL: none, empty, or it does not end. */
+/* The string of an attribute; NULL: none, or it does not end. */
 const char *text_of(Dwarf_Attribute *attribute);
 
 #endif

@@ -29,8 +29,6 @@ static void need_lines(struct unit *u)
     if (u->has_lines)
         return;
     u->has_lines = true;
-    Dwarf_Attribute a;
-    u->dir = dwarf_attr(&u->die, DW_AT_comp_dir, &a) ? text_of(&a) : NULL;
     if (dwarf_getsrclines(&u->die, &u->lines, &u->n_lines))
         u->n_lines = 0;
 }
@@ -47,11 +45,24 @@ static bool add_stated_ranges(struct units *us, Dwarf_Die *die)
     return us->spans.n > before;
 }
 
+/* The compilation directory; false: it does not end. libdw reads it unseen
+ * when it puts file names together, so such a unit must not be used. */
+static bool read_dir(const Dwarf_Die *unit, const char **dir)
+{
+    Dwarf_Die die = *unit;
+    Dwarf_Attribute a;
+    *dir = NULL;
+    return !dwarf_attr(&die, DW_AT_comp_dir, &a) || (*dir = text_of(&a));
+}
+
 static void add_unit(struct units *us, const Dwarf_Die *die, const Dwarf_Die *tree)
 {
+    const char *dir, *tree_dir;
+    if (!read_dir(die, &dir) || !read_dir(tree, &tree_dir))
+        return;
     us->at = xgrow(us->at, &us->capacity, us->n + 1, sizeof *us->at);
     struct unit *u = &us->at[us->n++];
-    *u = (struct unit){ .die = *die, .tree = *tree };
+    *u = (struct unit){ .die = *die, .tree = *tree, .dir = dir };
     u->states_ranges = add_stated_ranges(us, &u->die) || dwarf_hasattr(&u->die, DW_AT_ranges) ||
                        dwarf_hasattr(&u->die, DW_AT_high_pc);
 }

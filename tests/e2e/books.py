@@ -1,23 +1,40 @@
-"""books.py BOOKS REPORT - holds the books that the victim selfcount kept of
+"""books.py BOOKS REPORT… - holds the books that the victim selfcount kept of
 itself against the report: mallocs and frees on record must lie between what
-was done and what was begun when it was killed. Prints the difference; exit 1."""
+was done and what was begun when it was killed, and nothing may be lost. With
+two reports, of a killed collector and of the one that took over, the sum of
+both and of what they count as lost must be the whole, and the stacks known.
+Prints the difference; exit 1."""
 import json
 import struct
 import sys
 
-page = open(sys.argv[1], "rb").read(4088)
-report = json.load(open(sys.argv[2], encoding="utf-8"))
-columns = [sum(page_row[i] for page_row in struct.iter_unpack("<4Q", page[:4064])) for i in range(4)]
-made_begun, made_done, freed_begun, freed_done = columns
-made = sum(s["allocations"] for s in report["sites"]
-           if any(f.get("function") == "counted_malloc" for f in s["stack"]))
-freed = report["totals"]["frees"]
+
+def made(report, function):
+    return sum(s["allocations"] for s in report["sites"]
+               if any(f.get("function") == function for f in s["stack"]))
+
+
+page = open(sys.argv[1], "rb").read(4064)
+made_begun, made_done, freed_begun, freed_done = (sum(c) for c in zip(*struct.iter_unpack("<4Q", page)))
+reports = [json.load(open(path, encoding="utf-8")) for path in sys.argv[2:]]
+on_record = sum(made(r, "counted_malloc") for r in reports)
+freed = sum(r["totals"]["frees"] + r["totals"]["unknown_drops"] for r in reports)
+lost = sum(r["lost"]["events"] for r in reports)
 bad = []
-if report["lost"]["events"]:
-    bad.append(f"lost {report['lost']}")
-if not made_done <= made <= made_begun:
-    bad.append(f"mallocs: {made} on record, {made_done} done, {made_begun} begun")
-if not freed_done <= freed <= freed_begun + 2:  # libc's own at the start
-    bad.append(f"frees: {freed} on record, {freed_done} done, {freed_begun} begun")
-print("; ".join(bad) if bad else f"{made} mallocs, {freed} frees")
+if len(reports) == 1:
+    if lost:
+        bad.append(f"lost {reports[0]['lost']}")
+    if not made_done <= on_record <= made_begun:
+        bad.append(f"mallocs: {on_record} on record, {made_done} done, {made_begun} begun")
+    if not freed_done <= freed <= freed_begun + 2:  # libc's own at the start
+        bad.append(f"frees: {freed} on record, {freed_done} done, {freed_begun} begun")
+else:
+    allocations = sum(r["totals"]["allocations"] for r in reports)
+    whole, known = made_done + freed_done, allocations + freed + lost
+    if not whole <= known <= whole + 100:
+        bad.append(f"{whole} events, {known} on record or lost ({lost} lost)")
+    later = reports[-1]["totals"]["allocations"]
+    if made(reports[-1], "counted_malloc") < later * 9 // 10:
+        bad.append(f"stacks of {made(reports[-1], 'counted_malloc')} of {later} allocations known after the takeover")
+print("; ".join(bad) if bad else f"{on_record} mallocs, {freed} frees, {lost} lost")
 sys.exit(1 if bad else 0)

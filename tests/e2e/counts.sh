@@ -11,9 +11,11 @@ exec 3>&1
 
 # agree NAME TRACE COUNTS TOLERANCE: three numbers, each as far off at most.
 agree() {
-    local name=$1 trace=$2 counts=$3 tolerance=$4 key ours theirs
+    local name=$1 trace=$2 counts=$3 tolerance=$4 key ours theirs numbers
+    numbers=$(number "$trace" totals.allocations totals.frees totals.reallocations 2>&1) ||
+        { not_ok "$name" "$numbers"; return; }
     for key in allocations frees reallocations; do
-        ours=$(number "$trace" "totals.$key" 2>&1) || { not_ok "$name" "$ours"; return; }
+        ours=${numbers%% *} numbers=${numbers#* }
         theirs=$(counted "$counts" "$key")
         if [ $((ours - theirs)) -gt "$tolerance" ] || [ $((theirs - ours)) -gt "$tolerance" ]; then
             not_ok "$name" "$key: $ours in the report, $theirs counted"

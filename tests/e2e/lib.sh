@@ -94,14 +94,18 @@ same() {
     fi
 }
 
-# number TRACE KEY: a number out of the report's JSON, "totals.allocations".
+# number TRACE KEY…: numbers out of the report's JSON, "totals.allocations".
 number() {
     "$OWNSCOPE" report --json "$1" | "$PYTHON" -c '
 import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1].split("."):
-    value = value[key]
-print(value)' "$2"
+report = json.load(sys.stdin)
+values = []
+for path in sys.argv[1:]:
+    value = report
+    for key in path.split("."):
+        value = value[key]
+    values.append(value)
+print(*values)' "${@:2}"
 }
 
 # The independent counter: `counter_of FILE` makes an empty FILE and fills

@@ -31,6 +31,7 @@ make make gcc
 rustc rustc
 clang clang
 coreutils find grep sed sha256sum
+stdbuf stdbuf tr
 gdb gdb
 '
 
@@ -204,6 +205,9 @@ program_coreutils() {
     mkdir -p d/e
     for i in $(seq 200); do echo "line $i" >"d/e/f$i"; done
     "$@" sh -c 'find d -type f | sort | head -n 5; grep -rl "line 1" d | wc -l; cat d/e/* | sed "s/line/row/" | sha256sum; ls -1 d/e | wc -l; date -d @0; expr 1 + nothing; exit 42'
+}
+program_stdbuf() { # has a preload of its own
+    seq 1000 | "$@" stdbuf -o0 -i0 tr 0-9 a-j
 }
 program_gdb() {
     "$@" gdb -q -nx -batch -ex 'print 6 * 7' -ex 'info line main' -ex 'print sizeof(long)' "$VICTIMS/ctor"

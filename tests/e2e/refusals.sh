@@ -45,10 +45,17 @@ rt() { echo "$OWNSCOPE" run -q -o "$T/r.own" --; }
     refused "unknown option" 2 'option|usage' "$OWNSCOPE" report --no-such-option
     refused "bad format" 2 'format' "$OWNSCOPE" export -f no-such-format "$T/r.own"
 }
+echo 'int main(void) { return 0; }' >asan.c
+if gcc -fsanitize=address -o asan asan.c 2>/dev/null; then
+    # shellcheck disable=SC2046
+    refused "program with a sanitizer" 126 'sanitizer' $(rt) ./asan
+else
+    skip "program with a sanitizer" "cannot build one"
+fi
 [ ! -e "$T/r.own" ]
 verdict "a refusal leaves no trace file" $?
 
-# No execute bit in any file system of ours, no file left: what a user may not read.
+# What another user may not do.
 if [ "$(id -u)" = 0 ] && have setpriv; then
     nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env OWNSCOPE_DIR="$T/nobody/sessions" HOME="$T/nobody")
     mkdir -p nobody
@@ -74,6 +81,12 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
 else
     skip "setuid program" "needs root and setpriv"
 fi
+
+printf 'echo plain; exit 9\n' >no-interpreter-line
+chmod +x no-interpreter-line
+run "$T/r" "$OWNSCOPE" run -q -o plain.own -- ./no-interpreter-line
+[ "$(code "$T/r")" = 9 ] && [ "$(cat "$T/r.out")" = plain ]
+verdict "a script without an interpreter's line is the shell's" $? "$(code "$T/r"): $(first_line "$T/r.err")"
 
 # ---- traces that are none -------------------------------------------------
 : >empty

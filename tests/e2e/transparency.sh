@@ -17,14 +17,14 @@ in_folder() {
 }
 
 one() {
-    local name=$1 why events
+    local name=$1 why events lost
     in_folder "$T/bare" "$name"
     in_folder "$T/traced" "$name" "$OWNSCOPE" run -q -o "$T/trace.own" --
     why=$(same "$T/bare" "$T/traced") || { not_ok "program $name" "$why"; return; }
-    events=$(number "$T/trace.own" totals.allocations 2>"$T/why") || { not_ok "program $name" "$(cat "$T/why")"; return; }
-    [ "$events" -gt 0 ] || { not_ok "program $name" "nothing was traced"; return; }
-    [ "$(number "$T/trace.own" lost.events)" = 0 ]
-    verdict "program $name" $? "events lost: $(number "$T/trace.own" lost.by_reason)"
+    why=$(number "$T/trace.own" totals.allocations lost.events 2>&1) || { not_ok "program $name" "$why"; return; }
+    read -r events lost <<<"$why"
+    [ "$events" -gt 0 ] && [ "$lost" = 0 ]
+    verdict "program $name" $? "$events allocations on record, $lost events lost"
 }
 
 # shellcheck disable=SC2046,SC2119 # names are words

@@ -134,4 +134,36 @@ static inline struct code *scratch_code(unsigned n, unsigned depth)
     return c;
 }
 
+/* ---- what tests ask of documents ---- */
+
+static inline void has_keys(const json_t *object, const char *keys)
+{
+    char *copy = strdup(keys);
+    for (char *save, *key = strtok_r(copy, " ", &save); key; key = strtok_r(NULL, " ", &save))
+        ck_assert_msg(json_object_get(object, key) != NULL, "no key %s", key);
+    free(copy);
+}
+
+static inline json_int_t number(const json_t *object, const char *key)
+{
+    const json_t *n = json_object_get(object, key);
+    ck_assert_msg(json_is_integer(n), "%s is no integer", key);
+    return json_integer_value(n);
+}
+
+static inline const char *text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static inline json_t *parsed(struct scratch_text *t)
+{
+    json_error_t error;
+    json_t *j = json_loadb(t->text, t->bytes, JSON_ALLOW_NUL, &error);
+    ck_assert_msg(j != NULL, "%s at %d: %s", error.text, error.position, t->text);
+    free(t->text);
+    *t = (struct scratch_text){ 0 };
+    return j;
+}
+
 #endif

@@ -82,7 +82,7 @@ static inline void *fake_room(struct fake_writer *w, uint64_t bytes, bool releas
     struct wire_slot *slot = w->ring.slot;
     void *room = ring_writer_reserve(&w->ring, bytes);
     while (!room && !(room = ring_writer_refresh(&w->ring, &w->segment, bytes, release))) {
-        struct timespec t = {0, 2000000};
+        struct timespec t = {0, 500000000}; /* a wake must come */
         uint32_t seen = load_relaxed(&slot->drain_seq);
         if (w->drop_policy) {
             count_up(&slot->lost[WIRE_LOST_RING_FULL], 1);

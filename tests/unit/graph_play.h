@@ -18,6 +18,13 @@
 #include "graph/graph.h"
 #include "graph/view.h"
 
+/* ck_assert without its system call a time, for what is checked in loops. */
+#define must(what)                        \
+    do {                                  \
+        if (!(what))                      \
+            ck_abort_msg("%s", #what);    \
+    } while (0)
+
 static struct graph *play;
 static char play_log[1 << 16];
 static size_t play_used;
@@ -151,24 +158,24 @@ static inline void check_view(const struct view *v, bool blocks)
     }
     for (size_t i = 0; i < v->n_moves; i++)
         moves[v->moves[i].by] += v->moves[i].blocks;
-    ck_assert_uint_eq(live_blocks, v->totals.live_blocks);
-    ck_assert_uint_eq(live_bytes, v->totals.live_bytes);
-    ck_assert_uint_eq(peak, v->totals.peak_bytes);
-    ck_assert_uint_eq(allocations, v->totals.allocations);
-    ck_assert_uint_eq(bytes, v->totals.bytes_allocated);
-    ck_assert_uint_eq(temporary, v->totals.temporary);
+    must(live_blocks == v->totals.live_blocks);
+    must(live_bytes == v->totals.live_bytes);
+    must(peak == v->totals.peak_bytes);
+    must(allocations == v->totals.allocations);
+    must(bytes == v->totals.bytes_allocated);
+    must(temporary == v->totals.temporary);
     if (!play_nobody) {
-        ck_assert_uint_eq(made, v->totals.allocations);
-        ck_assert_uint_eq(dropped, v->totals.frees);
+        must(made == v->totals.allocations);
+        must(dropped == v->totals.frees);
     }
     ck_assert_uint_eq(v->totals.allocations,
                       v->totals.frees + v->totals.unseen_drops + v->totals.live_blocks + v->totals.exec_blocks);
     for (int by = 0; by < 4; by++)
-        ck_assert_uint_eq(moves[by], v->moves_by[by]);
+        must(moves[by] == v->moves_by[by]);
     uint64_t heap_blocks = 0, heap_bytes = 0, mapped = 0, owned = 0, owns = 0, clones = 0, process_blocks = 0;
     for (size_t i = 0; i < v->n_blocks; i++) {
         const struct view_block *b = &v->blocks[i];
-        ck_assert(i == 0 || v->blocks[i - 1].id < b->id);
+        must(i == 0 || v->blocks[i - 1].id < b->id);
         if (b->cloned_from)
             clones += !family_is_map(b->family);
         else if (family_is_map(b->family))
@@ -182,11 +189,11 @@ static inline void check_view(const struct view *v, bool blocks)
         process_blocks += v->processes[i].live_blocks;
     if (!blocks)
         return;
-    ck_assert_uint_eq(heap_blocks, v->totals.live_blocks);
-    ck_assert_uint_eq(heap_bytes, v->totals.live_bytes);
-    ck_assert_uint_eq(mapped, v->totals.mapped_bytes);
-    ck_assert_uint_eq(owned, owns);
-    ck_assert_uint_eq(process_blocks, heap_blocks + clones);
+    must(heap_blocks == v->totals.live_blocks);
+    must(heap_bytes == v->totals.live_bytes);
+    must(mapped == v->totals.mapped_bytes);
+    must(owned == owns);
+    must(process_blocks == heap_blocks + clones);
 }
 
 static inline void check_all(void)

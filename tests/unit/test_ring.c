@@ -13,7 +13,7 @@
 #include "session/segment.h"
 #include "wire/ring_reader.h"
 
-enum { RECORDS = 300000 };
+enum { RECORDS = 300000, SEALED = 5000 };
 
 static struct segment segment;
 static struct wire_slot *slot;
@@ -148,11 +148,11 @@ START_TEST(test_seal)
     store_release(&slot->next_ring, ring);
     ck_assert_int_eq(ring_writer_grow(&w.ring, &segment.wire), 1);
     ck_assert_int_eq(ring_writer_grow(&w.ring, &segment.wire), 0);
-    for (; i < 200; i++)
+    for (; i < SEALED; i++) /* together more than the old ring holds */
         fake_new(&w, i, 1);
     ring_reader_open(&r, &segment.wire, slot, home);
     ring_reader_look(&r);
-    for (i = 0; i < 200; i++) {
+    for (i = 0; i < SEALED; i++) {
         ck_assert_int_eq(ring_reader_peek(&r, &item, &left), 1);
         ck_assert_uint_eq(item.head.address, i);
         if (left) {
@@ -210,6 +210,13 @@ START_TEST(test_pool)
     ck_assert_uint_eq(a, c);
     segment_ring_give(&segment, b, WIRE_RING_LAST_BYTES);
     segment_ring_give(&segment, c, WIRE_RING_FIRST_BYTES * 4);
+    ck_assert_uint_eq(segment.free_count, 1);
+    a = segment_ring_take(&segment, WIRE_RING_FIRST_BYTES); /* given back the other way round */
+    b = segment_ring_take(&segment, WIRE_RING_FIRST_BYTES);
+    c = segment_ring_take(&segment, WIRE_RING_FIRST_BYTES);
+    segment_ring_give(&segment, a, WIRE_RING_FIRST_BYTES);
+    segment_ring_give(&segment, c, WIRE_RING_FIRST_BYTES);
+    segment_ring_give(&segment, b, WIRE_RING_FIRST_BYTES);
     ck_assert_uint_eq(segment.free_count, 1);
     for (i = 0; i < 1000; i++) {
         a = segment_ring_take(&segment, WIRE_RING_LAST_BYTES);

@@ -189,6 +189,8 @@ START_TEST(test_sigkill)
 }
 END_TEST
 
+static uint32_t short_process;
+
 /* Two processes hand tokens to each other as fast as they can: exact when the
  * stamps are read in order; else a drop may come out before its new, but only
  * when the stamps themselves are a few nanoseconds the wrong way round. */
@@ -210,6 +212,45 @@ static _Noreturn void child_tokens(atomic_u64 *token, unsigned me)
         store_release(token, n + 1);
     }
     _exit(0);
+}
+
+static void *idle_thread(void *arg)
+{
+    struct fake_writer w = {0};
+    while (fake_claim(&w, &shared, short_process))
+        usleep(1000);
+    pause();
+    return NULL;
+}
+
+static _Noreturn void child_crowd(unsigned threads)
+{
+    pthread_attr_t attr;
+    pthread_t t;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, 64 * 1024);
+    short_process = fake_process(&shared);
+    while (threads--)
+        pthread_create(&t, &attr, idle_thread, NULL);
+    for (;;)
+        pause();
+}
+
+/* Threads that have slots and do nothing: a look takes longer. */
+static pid_t crowd_between(unsigned threads)
+{
+    struct session_counts c;
+    pid_t pid = fork();
+    if (!pid)
+        child_crowd(threads);
+    do {
+        add_relaxed(&wire_claims_of(&shared)->wanting, 8);
+        session_drain(session, code, keep, NULL);
+        add_relaxed(&wire_claims_of(&shared)->wanting, (uint32_t)-8);
+        session_counts(session, &c);
+        usleep(500);
+    } while (c.threads_live < threads);
+    return pid;
 }
 
 static void hand_tokens(uint64_t inverted_ns_most)
@@ -253,13 +294,101 @@ START_TEST(test_strict_order)
 }
 END_TEST
 
-static uint32_t short_process;
+static void *lend_tid(void *arg)
+{
+    __atomic_store_n((uint32_t *)arg, (uint32_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+    while (arg)
+        pause();
+    return NULL;
+}
+
+/* One thread writes to two rings in turn: the first slot's, then the last one's. */
+static _Noreturn void child_two_rings(uint32_t *go, uint64_t pairs)
+{
+    struct fake_writer first = {0}, last = {0};
+    uint32_t process = fake_process(&shared), tid = 0;
+    pthread_t t;
+    uint64_t n;
+    pthread_create(&t, NULL, lend_tid, &tid);
+    while (!__atomic_load_n(&tid, __ATOMIC_SEQ_CST))
+        usleep(100);
+    fake_claim(&first, &shared, process);
+    fake_birth(&first, 0, WIRE_BORN_EXEC);
+    while (!__atomic_load_n(go, __ATOMIC_SEQ_CST))
+        usleep(100);
+    fake_claim_as(&last, &shared, process, (uint32_t)getpid(), tid);
+    if (last.ring.slot - first.ring.slot < 300)
+        _exit(1);
+    for (n = 1; n <= pairs; n++) {
+        fake_new(&first, n, 8);
+        fake_drop(&last, n);
+        if (n % 64 == 0)
+            usleep(10); /* so that many rounds see a part */
+    }
+    _exit(0);
+}
+
+/* The order holds although the rings are looked at one after the other, with
+ * hundreds between them. */
+START_TEST(test_watermark)
+{
+    static uint8_t made[TOKENS + 1];
+    uint32_t *go = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+    pid_t pid, crowd;
+    size_t i;
+    pid = fork();
+    if (!pid)
+        child_two_rings(go, TOKENS);
+    drain_until(&by_type[EVENT_PROCESS_START], 1, 1000);
+    crowd = crowd_between(400);
+    *go = 1;
+    while (!waitpid(pid, &status, WNOHANG))
+        session_drain(session, code, keep, NULL);
+    ck_assert_int_eq(status, 0);
+    munmap(go, 4096);
+    kill(crowd, SIGKILL);
+    waitpid(crowd, NULL, 0);
+    session_finish(session, code, keep, NULL);
+    ck_assert_uint_eq(by_type[EVENT_DROP], TOKENS);
+    ck_assert_uint_lt(seen, KEEP);
+    for (i = 0; i < seen; i++) {
+        if (kept[i].type == EVENT_NEW)
+            made[kept[i].address] = 1;
+        else if (kept[i].type == EVENT_DROP)
+            ck_assert_uint_eq(made[kept[i].address], 1);
+    }
+}
+END_TEST
+
+/* A writer that sleeps because its ring is full is woken, not left to time out. */
+START_TEST(test_wakes_writer)
+{
+    uint64_t began;
+    pid_t pid = fork();
+    if (!pid) {
+        struct fake_writer w = {0};
+        unsigned n;
+        fake_claim(&w, &shared, fake_process(&shared));
+        for (n = 0; n < WIRE_RING_FIRST_BYTES / 24; n++)
+            fake_new(&w, 1, 1);
+        _exit(0);
+    }
+    usleep(50000);
+    began = wire_clock_monotonic_ns();
+    while (!waitpid(pid, NULL, WNOHANG)) {
+        session_drain(session, code, keep, NULL);
+        usleep(1000);
+    }
+    ck_assert_uint_lt(wire_clock_monotonic_ns() - began, 300000000);
+}
+END_TEST
 
 static void *short_thread(void *arg)
 {
     struct fake_writer w = {0};
     while (fake_claim(&w, &shared, short_process)) {
-        struct timespec t = {0, 1000000};
+        struct timespec t = {0, 500000000}; /* a wake must come */
         struct wire_pulse *pulse = wire_pulse_of(&shared);
         add_relaxed(&wire_claims_of(&shared)->wanting, 1);
         if (exchange_acq_rel(&pulse->sleeping, 0))
@@ -384,6 +513,7 @@ START_TEST(test_losses)
         }
         counts[0] = news;
         counts[1] = drops;
+        count_up(&w.ring.slot->lost[WIRE_LOST_NESTED], 5); /* no release is counted twice */
         w.drop_policy = false;
         fake_put(&w, &(struct fake_record){.type = WIRE_LOST, .address = WIRE_LOST_RING_FULL, .size = news + drops,
                                            .extra = counts + 1, .extras = 1});
@@ -398,6 +528,7 @@ START_TEST(test_losses)
     ck_assert_uint_gt(counts[0], counts[1]);
     ck_assert_uint_gt(counts[1], 0);
     ck_assert_uint_eq(lost_events[WIRE_LOST_RING_FULL], counts[0] + counts[1]);
+    ck_assert_uint_eq(lost_events[WIRE_LOST_NESTED], 5);
     ck_assert_uint_eq(lost_drops, counts[1]);
     add_relaxed(&wire_claims_of(&shared)->lost[WIRE_LOST_NO_SLOT], 12);
     session_drain(session, code, keep, NULL);
@@ -570,18 +701,19 @@ START_TEST(test_takeover)
     if (!writer) {
         struct fake_writer w = {0};
         char path[SESSION_PATH_MAX];
-        uint64_t frame = (uint64_t)(uintptr_t)&test_takeover_fn;
+        uint64_t here = (uint64_t)(uintptr_t)&test_takeover_fn, frames[3] = {here, here, here};
         session_path(path, sizeof path, t->name, "segment");
         if (fake_map(&shared, path) || fake_claim(&w, &shared, fake_process(&shared)))
             _exit(1);
         fake_birth(&w, 0, WIRE_BORN_EXEC);
         while (!__atomic_load_n(&t->stop, __ATOMIC_SEQ_CST)) {
             uint64_t n = t->written + 1;
-            if (n % 1000 == 0) /* a full stack now and then */
-                fake_put(&w, &(struct fake_record){.type = WIRE_NEW, .address = n, .pop = WIRE_FRAMES_MAX + 1,
-                                                   .push = 1, .frames = &frame});
-            else
-                fake_new(&w, n, 1);
+            struct fake_record r = {.type = WIRE_NEW, .address = n, .pop = n % 2 == 0, .push = n % 2, .frames = frames};
+            if (n % 1000 == 0) { /* a full stack now and then */
+                r.pop = WIRE_FRAMES_MAX + 1;
+                r.push = 3;
+            }
+            fake_put(&w, &r);
             __atomic_store_n(&t->written, n, __ATOMIC_SEQ_CST);
             if (n % 50 == 0)
                 usleep(100);
@@ -609,6 +741,8 @@ START_TEST(test_takeover)
         stacks += kept[i].stack != 0;
         if (kept[i].stack) {
             const struct code_frame *f = code_frame(code, code_stack(code, kept[i].stack)->frame);
+            uint32_t depth = code_stack(code, kept[i].stack)->depth;
+            ck_assert(depth == 3 || depth == 4); /* never half of one */
             ck_assert_uint_ne(f->module, 0); /* learnt from /proc */
             ck_assert(strstr(code_module(code, f->module)->path, "/test_"));
         }
@@ -800,6 +934,8 @@ int main(void)
     tcase_add_test(t, test_sigkill);
     tcase_add_test(t, test_causal_order);
     tcase_add_test(t, test_strict_order);
+    tcase_add_test(t, test_watermark);
+    tcase_add_test(t, test_wakes_writer);
     tcase_add_test(t, test_recycling);
     tcase_add_test(t, test_crowd);
     tcase_add_test(t, test_growth);

@@ -1,51 +1,11 @@
 /*
  * tests/unit/test_symbols.c - names for addresses: which file is believed,
- * where its symbols are found, what is unknown, and that damaged files harm
- * nobody. Files and lines are compared with other tools in
- * test_symbols_oracle.c.
+ * where its symbols are found, what is unknown. Files and lines are compared
+ * with other tools in test_symbols_oracle.c.
  */
 #include <link.h>
-#include <malloc.h>
-#include <sys/stat.h>
 
-#include "symbols/symbols.h"
-#include "symbols_scratch.h"
-
-static struct symbols *s;
-
-static void setup(void)
-{
-    s = symbols_new();
-    symbols_debug_dir(s, in_scratch("debug"));
-}
-
-static void teardown(void)
-{
-    symbols_free(s);
-}
-
-/* The innermost place of an address in a scratch file, no build-id asked for. */
-static const struct symbol_place *at(const char *program, uint64_t address)
-{
-    const struct symbol_place *p;
-    ck_assert_uint_ge(symbols_resolve(s, in_scratch(program), NULL, 0, address, &p), 1);
-    return p;
-}
-
-static enum symbols_state state(const char *program)
-{
-    return symbols_module_state(s, in_scratch(program), NULL, 0);
-}
-
-static bool is(const char *a, const char *b)
-{
-    return a && b && !strcmp(a, b);
-}
-
-static bool unknown(const struct symbol_place *p)
-{
-    return !p->function && !p->linkage && !p->file && !p->line && !p->inlined;
-}
+#include "symbols_ask.h"
 
 /* ---- which file is believed ---- */
 
@@ -388,7 +348,8 @@ END_TEST
 START_TEST(dead_code)
 {
     write_text("dead.c", "void dead(void)\n{\n    __asm__(\".skip 0x4000, 0x90\");\n}\n"
-                         "int main(int argc, char **argv)\n{\n    return argc * 3;\n}\n");
+                         "int main(int argc, char **argv)\n{\n    return argc * 3;\n}\n"
+                         "void dead2(void)\n{\n    __asm__(\".skip 0x5000, 0x90\");\n}\n");
     for (int version = 4; version < 6; version++) {
         shell("gcc -O1 -gdwarf-%d -ffunction-sections -Wl,--gc-sections -o dead dead.c && cp dead dead%d",
               version, version);
@@ -471,101 +432,6 @@ START_TEST(cache)
 }
 END_TEST
 
-/* ---- damaged files ---- */
-
-static size_t visit(const char *name)
-{
-    struct symbols *fresh = symbols_new();
-    const struct symbol_place *p;
-    size_t sum = 0;
-    symbols_debug_dir(fresh, in_scratch("debug"));
-    for (uint64_t a = 0x1000; a < 0x1800; a += 7) {
-        size_t n = symbols_resolve(fresh, in_scratch(name), NULL, 0, a, &p);
-        for (size_t i = 0; i < n; i++) {
-            sum += p[i].function ? strlen(p[i].function) : 0;
-            sum += p[i].linkage ? strlen(p[i].linkage) : 0;
-            sum += p[i].file ? strlen(p[i].file) : 0;
-        }
-    }
-    symbols_free(fresh);
-    return sum;
-}
-
-START_TEST(garbage)
-{
-    uint8_t noise[4096];
-    srandom(7);
-    for (size_t i = 0; i < sizeof noise; i++)
-        noise[i] = (uint8_t)random();
-    write_file("noise", noise, sizeof noise);
-    ck_assert_int_eq(state("noise"), SYMBOLS_OTHER_BUILD);
-    ck_assert(unknown(at("noise", 0x1000)));
-    memcpy(noise, "\177ELF\2\1\1", 8);
-    write_file("noisy", noise, sizeof noise);
-    ck_assert_uint_eq(visit("noisy"), 0);
-    write_file("empty", noise, 0);
-    ck_assert_uint_eq(visit("empty"), 0);
-    shell("gcc -g -c -o object.o two.c && ar cr archive.a object.o");
-    ck_assert_int_eq(state("object.o"), SYMBOLS_OTHER_BUILD);
-    ck_assert_int_eq(state("archive.a"), SYMBOLS_OTHER_BUILD);
-}
-END_TEST
-
-START_TEST(truncated_at_any_length)
-{
-    shell("gcc -O2 -g -o whole one.c two.c");
-    size_t bytes;
-    uint8_t *whole = read_file("whole", &bytes);
-    ck_assert_uint_gt(visit("whole"), 1000);
-    for (size_t n = 0; n < bytes; n += n < 256 ? 1 : 97) {
-        write_file("torn", whole, n);
-        visit("torn");
-    }
-    free(whole);
-}
-END_TEST
-
-/* Where the interesting sections of an ELF file lie. */
-static size_t sections(uint8_t *file, size_t bytes, size_t (*at_bytes)[2], size_t max)
-{
-    size_t n = 0;
-    elf_version(EV_CURRENT);
-    Elf *e = elf_memory((char *)file, bytes);
-    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(e, scn)) && n < max;) {
-        GElf_Shdr h;
-        gelf_getshdr(scn, &h);
-        if (h.sh_type == SHT_NOBITS || !h.sh_size || (h.sh_flags & SHF_EXECINSTR))
-            continue;
-        at_bytes[n][0] = h.sh_offset;
-        at_bytes[n++][1] = h.sh_size;
-    }
-    elf_end(e);
-    return n;
-}
-
-START_TEST(bits_flipped)
-{
-    static const char *const flags[] = { "-gdwarf-5", "-gdwarf-4", "-gdwarf-5 -gz" };
-    size_t bytes, where[64][2];
-    shell("gcc -O2 %s -o sound one.c two.c", flags[_i]);
-    uint8_t *sound = read_file("sound", &bytes), *damaged = malloc(bytes);
-    size_t n = sections(sound, bytes, where, 64);
-    srandom((unsigned)_i + 1);
-    for (int round = 0; round < 400; round++) {
-        memcpy(damaged, sound, bytes);
-        for (long k = random() % 12; k >= 0; k--) {
-            const size_t *w = where[(size_t)random() % n];
-            size_t i = random() % 16 ? w[0] + (size_t)random() % w[1] : (size_t)random() % bytes;
-            damaged[i] = random() % 2 ? (uint8_t)random() : (uint8_t)(damaged[i] ^ (1 << random() % 8));
-        }
-        write_file("damaged", damaged, bytes);
-        visit("damaged");
-    }
-    free(sound);
-    free(damaged);
-}
-END_TEST
-
 int main(void)
 {
     scratch_begin("symbols");
@@ -592,9 +458,6 @@ int main(void)
     tcase_add_test(files, unit_without_ranges);
     tcase_add_test(files, frames);
     tcase_add_test(files, cache);
-    tcase_add_test(files, garbage);
-    tcase_add_test(files, truncated_at_any_length);
-    tcase_add_loop_test(files, bits_flipped, 0, 3);
     suite_add_tcase(suite, files);
 
     SRunner *runner = srunner_create(suite);

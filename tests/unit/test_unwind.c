@@ -193,6 +193,35 @@ START_TEST(varying_depth)
 }
 END_TEST
 
+static NOINLINE void deep_variable(struct tester *t, int depth)
+{
+    volatile char bytes[tester_random(t, 3) * 16 + 1];
+    bytes[0] = 1;
+    if (depth)
+        deep_variable(t, depth - 1);
+    else
+        hook_a(t);
+    sink += (uint64_t)bytes[0];
+}
+
+/* All of it below where the others lie. */
+static NOINLINE void deep_below(struct tester *t, int depth)
+{
+    volatile char bytes[128 * 1024];
+    bytes[0] = bytes[sizeof bytes - 1] = 1;
+    deep_variable(t, depth);
+    sink += (uint64_t)bytes[0];
+}
+
+/* Old and new words do not fit side by side. */
+START_TEST(deep_and_different)
+{
+    for (int i = 0; i < 400; i++)
+        (tester_random(tester, 2) ? deep_variable : deep_below)(tester, 300 + (int)tester_random(tester, 180));
+    expect(400);
+}
+END_TEST
+
 /* Deeper than can be told: a beginning of the truth, cut, and short changes. */
 START_TEST(deeper_than_the_limit)
 {
@@ -217,30 +246,51 @@ __asm__(".text\n.globl call_with_rbp\n.type call_with_rbp, @function\n"
         "popq %rbp\n\t.cfi_adjust_cfa_offset -8\n\t.cfi_restore %rbp\n\tret\n\t"
         ".cfi_endproc\n\t.size call_with_rbp, .-call_with_rbp\n");
 
+/* Leaves rbp as it is. */
+void call_through(void (*f)(struct tester *), struct tester *t);
+__asm__(".text\n.globl call_through\n.type call_through, @function\n"
+        "call_through:\n\t.cfi_startproc\n\tsubq $24, %rsp\n\t.cfi_adjust_cfa_offset 24\n\t"
+        "movq %rdi, %rax\n\tmovq %rsi, %rdi\n\tcall *%rax\n\t"
+        "addq $24, %rsp\n\t.cfi_adjust_cfa_offset -24\n\tret\n\t.cfi_endproc\n\t.size call_through, .-call_through\n");
+
+static NOINLINE void other_rbp(struct tester *t)
+{
+    for (volatile int i = 0; i < 2; i++)
+        call_with_rbp(hook_b, t, tester_random(t, 1000));
+}
+
 /* Two frames whose sizes add up to the same: what lies within has the same pc
- * and the same stack pointer each time, and only rbp tells where they end. */
+ * and the same stack pointer each time, all that it held a moment ago still
+ * stands in memory, and only rbp tells which way is out. */
 static NOINLINE void compensating_inner(struct tester *t, unsigned size)
 {
     volatile char bytes[size];
     bytes[0] = 1;
-    hook_a(t);
-    for (int i = 0; i < 3; i++)
-        call_with_rbp(hook_b, t, tester_random(t, 1000));
+    switch (tester_random(t, 4)) {
+    case 0: hook_a(t); break;
+    case 1: call_with_rbp(hook_a, t, tester_random(t, 1000)); break;
+    default: call_through(tester_random(t, 2) ? hook_b : other_rbp, t);
+    }
     sink += (uint64_t)bytes[0];
 }
 
-static NOINLINE void compensating_outer(struct tester *t, unsigned part)
-{
-    volatile char bytes[16 * part];
-    bytes[0] = 1;
-    compensating_inner(t, 16 * (64 - part));
-    sink += (uint64_t)bytes[0];
-}
+#define COMPENSATING(name, tail)                            \
+    static NOINLINE void name(struct tester *t, unsigned part) \
+    {                                                       \
+        volatile char bytes[16 * part];                     \
+        bytes[0] = 1;                                       \
+        compensating_inner(t, 16 * (64 - part));            \
+        sink += (uint64_t)bytes[0] + tail;                  \
+    }
+COMPENSATING(compensating_a, 1)
+COMPENSATING(compensating_b, 2)
+COMPENSATING(compensating_c, 3)
 
 START_TEST(rbp_tells_frames_apart)
 {
-    for (int i = 0; i < 2000; i++)
-        compensating_outer(tester, 1 + tester_random(tester, 3));
+    void (*const outer[])(struct tester *, unsigned) = {compensating_a, compensating_b, compensating_c};
+    for (int i = 0; i < 8000; i++)
+        outer[tester_random(tester, 3)](tester, 1 + tester_random(tester, 3));
     expect(8000);
 }
 END_TEST
@@ -528,6 +578,7 @@ START_TEST(threads_share_the_rules)
         ck_assert_uint_ge(testers[i]->checked, 6000);
         ck_assert_uint_eq(testers[i]->wrong, 0);
         ck_assert_uint_eq(testers[i]->truncated, 0);
+        free(testers[i]);
     }
 }
 END_TEST
@@ -560,6 +611,7 @@ int main(void)
     tcase_add_test(c, random_trees);
     tcase_add_test(c, same_stack_changes_nothing);
     tcase_add_test(c, varying_depth);
+    tcase_add_test(c, deep_and_different);
     tcase_add_test(c, deeper_than_the_limit);
     tcase_add_test(c, rbp_tells_frames_apart);
     tcase_add_test(c, longjmps);

@@ -27,6 +27,18 @@
 #define NOINLINE __attribute__((noinline, noclone))
 #endif
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0   /* 1: frames and libc functions are not as they would be */
+#endif
+
 static struct tester *tester;
 static volatile uint64_t sink;
 
@@ -107,6 +119,27 @@ static NOINLINE void inner_saves(struct tester *t)
 static NOINLINE void nested_rbx(struct tester *t) { frame_by_rbx(inner_saves, t, 500 + tester_random(t, 900)); sink++; }
 static NOINLINE void nested_r13(struct tester *t) { frame_by_r13(nested_rbx, t, 12345); sink++; }
 static NOINLINE void nested_expressions(struct tester *t) { frame_by_expressions(nested_r13, t, 1); sink++; }
+
+/* Sizes that add up to the same, and only rbx tells which way is out. */
+#define COMPENSATING(name, tail)                            \
+    static NOINLINE void name(struct tester *t, unsigned part) \
+    {                                                       \
+        volatile char bytes[32 * part];                     \
+        bytes[0] = 1;                                       \
+        frame_by_rbx(hook, t, 32 * (64 - part));            \
+        sink += (uint64_t)bytes[0] + tail;                  \
+    }
+COMPENSATING(compensating_a, 1)
+COMPENSATING(compensating_b, 2)
+
+START_TEST(rbx_tells_frames_apart)
+{
+    for (int i = 0; i < 2000; i++)
+        (tester_random(tester, 2) ? compensating_a : compensating_b)(tester, 1 + tester_random(tester, 3));
+    ck_assert_uint_eq(tester->wrong, 0);
+    ck_assert_uint_eq(tester->truncated, 0);
+}
+END_TEST
 
 START_TEST(frames_by_other_registers)
 {
@@ -227,6 +260,12 @@ END_TEST
 /* ---- hostile tables --------------------------------------------------------------- */
 
 /* A copy of a module's tables, right before a page that cannot be read. */
+static __attribute__((no_sanitize("address"))) void bytes_copy(uint8_t *to, const uint8_t *from, size_t n)
+{
+    for (volatile size_t i = 0; i < n; i++)
+        to[i] = from[i];
+}
+
 static struct cfi_tables tables_copy(const struct cfi_tables *t)
 {
     size_t bytes = (size_t)(t->high - t->low), room = (bytes + 4095) & ~4095ul;
@@ -234,7 +273,7 @@ static struct cfi_tables tables_copy(const struct cfi_tables *t)
     ck_assert_ptr_ne(p, MAP_FAILED);
     mprotect(p + room, 4096, PROT_NONE);
     uint8_t *low = p + room - bytes;
-    memcpy(low, t->low, bytes);
+    bytes_copy(low, t->low, bytes);
     return (struct cfi_tables){low, low + bytes, low + (t->header - t->low)};
 }
 
@@ -251,7 +290,7 @@ START_TEST(hostile_tables)
     int64_t moved = t.low - true_ones.low;
     for (int i = 0; i < 300000; i++) {
         if (i % 200 == 0)
-            memcpy(bytes, true_ones.low, size);
+            bytes_copy(bytes, true_ones.low, size);
         size_t near = tester_random(tester, 4) ? head + tester_random(tester, (uint32_t)tail) : head + tester_random(tester, 64);
         if (near < size)
             bytes[near] = (uint8_t)(tester_random(tester, 3) ? tester_random(tester, 256) : 0xff);
@@ -296,18 +335,19 @@ END_TEST
 
 /* ---- libraries that come and go ----------------------------------------------------- */
 
-/* A library whose function `enter` calls back from a frame of its own size. */
-static void library_make(const char *dir, const char *name, int frame, int shift)
+/* A library whose functions call back, `enter` from a frame of its own size. */
+static void library_make(const char *dir, const char *name, int frame, int between)
 {
     char path[256], command[1024];
     snprintf(path, sizeof path, "%s/%s.s", dir, name);
     FILE *f = fopen(path, "w");
-    fprintf(f, ".text\n.skip %d, 0x90\n.globl enter\n.type enter, @function\nenter:\n.cfi_startproc\nsubq $%d, %%rsp\n"
-               ".cfi_adjust_cfa_offset %d\nmovq %%rdi, %%rax\nmovq %%rsi, %%rdi\ncall *%%rax\naddq $%d, %%rsp\n"
-               ".cfi_adjust_cfa_offset -%d\nret\n.cfi_endproc\n.section .note.GNU-stack,\"\",@progbits\n",
-            shift, frame, frame, frame, frame);
+    fprintf(f, ".macro make name frame\n.globl \\name\n.type \\name, @function\n\\name:\n.cfi_startproc\nsubq $\\frame, %%rsp\n"
+               ".cfi_adjust_cfa_offset \\frame\nmovq %%rdi, %%rax\nmovq %%rsi, %%rdi\ncall *%%rax\naddq $\\frame, %%rsp\n"
+               ".cfi_adjust_cfa_offset -\\frame\nret\n.cfi_endproc\n.endm\n"
+               ".text\n.skip 16, 0x90\nmake enter %d\n.skip %d, 0x90\nmake other 8\n"
+               ".section .note.GNU-stack,\"\",@progbits\n", frame, between);
     fclose(f);
-    snprintf(command, sizeof command, "cc -shared -nostdlib -o %s/%s.so %s", dir, name, path);
+    snprintf(command, sizeof command, "cc -shared -nostdlib -Wl,--build-id -o %s/%s.so %s", dir, name, path);
     ck_assert_int_eq(system(command), 0);
 }
 
@@ -317,9 +357,12 @@ static NOINLINE void *library_use(const char *dir, const char *name)
     snprintf(path, sizeof path, "%s/%s.so", dir, name);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     ck_assert_ptr_nonnull(library);
-    void (*enter)(called *, struct tester *);
+    void (*enter)(called *, struct tester *), (*other)(called *, struct tester *);
     *(void **)&enter = dlsym(library, "enter");
+    *(void **)&other = dlsym(library, "other");
     unw_flush_cache(unw_local_addr_space, 0, 0);
+    if (name[0] != 'a')
+        other(hook, tester);
     enter(inner_saves, tester);
     enter(hook, tester);
     void *address = *(void **)&enter;
@@ -327,23 +370,25 @@ static NOINLINE void *library_use(const char *dir, const char *name)
     return address;
 }
 
-/* _i: 0: the same place, and we are told; 1: another place, and nobody tells. */
+/* _i: 0: we are told; 1: nobody tells, as when glibc drops a plug-in of its own,
+ * and a rule that is not cached yet gives it away. */
 START_TEST(address_used_again)
 {
     char dir[] = "/tmp/unwind-XXXXXX";
     if (system("cc --version > /dev/null 2>&1") || !mkdtemp(dir))
         return;
     library_make(dir, "a", 8, 16);
-    library_make(dir, "b", 56, _i ? 48 : 16);
-    for (int i = 0; i < 10; i++) {
-        void *was = library_use(dir, i % 2 ? "b" : "a");
-        if (_i == 0)
-            unwind_modules_changed();
-        void *is = library_use(dir, i % 2 ? "a" : "b");
-        if (_i == 0)
-            unwind_modules_changed();
-        if (_i == 0)
-            ck_assert_ptr_eq(was, is);
+    library_make(dir, "b", 56, 48);
+    library_make(dir, "c", 40, 80);
+    for (int i = 0; i < (_i ? 1 : 5); i++) {
+        void *at[3];
+        for (int k = 0; k < 3; k++) {
+            at[k] = library_use(dir, (const char *[]){"a", "b", "c"}[k]);
+            if (_i == 0)
+                unwind_modules_changed();
+        }
+        ck_assert_ptr_eq(at[0], at[1]);
+        ck_assert_ptr_eq(at[0], at[2]);
         ck_assert_uint_eq(tester->wrong, 0);
         ck_assert_uint_eq(tester->truncated, 0);
     }
@@ -358,7 +403,7 @@ END_TEST
 enum { SMALL_STACK = 16 * 1024, PAINT = 0x6b };
 static uint64_t stack_used[2];   /* rules built; rules cached */
 
-/* The lowest byte below this frame that is no longer painted. */
+/* How far below `frame` a byte is no longer painted. */
 static NOINLINE __attribute__((no_sanitize("address"))) uint64_t paint_gone(uint64_t frame, uint64_t paint_bytes)
 {
     volatile uint8_t *p = (volatile uint8_t *)(frame - paint_bytes);
@@ -369,8 +414,9 @@ static NOINLINE __attribute__((no_sanitize("address"))) uint64_t paint_gone(uint
 
 static NOINLINE __attribute__((no_sanitize("address"))) void paint(uint64_t frame, uint64_t paint_bytes)
 {
-    for (volatile uint8_t *p = (volatile uint8_t *)(frame - paint_bytes); p < (volatile uint8_t *)(frame - 256); p++)
-        *p = PAINT;
+    volatile uint8_t *p = (volatile uint8_t *)(frame - paint_bytes);
+    while (p < (volatile uint8_t *)__builtin_frame_address(0) - 256)
+        *p++ = PAINT;
 }
 
 static NOINLINE void hook_painted(struct tester *t, uint64_t *used)
@@ -588,6 +634,7 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_add_test(c, frames_by_other_registers);
+    tcase_add_test(c, rbx_tells_frames_apart);
     tcase_add_test(c, frames_by_expressions);
     tcase_add_test(c, code_without_rules);
     tcase_add_test(c, generated_code);
@@ -596,10 +643,12 @@ int main(void)
     tcase_add_test(c, hostile_tables);
     tcase_add_test(c, hostile_expressions);
     tcase_add_loop_test(c, address_used_again, 0, 2);
-    tcase_add_test(c, small_stacks);
+    if (!SANITIZED) {
+        tcase_add_test(c, small_stacks);
+        tcase_add_test(c, glibc_says_the_same);
+    }
     tcase_add_test(c, caller_alone);
     tcase_add_test(c, forgetting);
-    tcase_add_test(c, glibc_says_the_same);
     tcase_add_test(c, pages_are_proven);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
