@@ -129,7 +129,7 @@ sanitize: setup-check
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(FUZZERS)
-	@for f in $^; do echo "== $$f"; mkdir -p $$f.corpus; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 $$f.corpus || exit 1; done
+	@for f in $^; do echo "== $$f"; mkdir -p $$f.corpus; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/$${f##*/}.seeds 2>/dev/null) || exit 1; done
 
 build/fuzz/%: tests/fuzz/%.c $(filter-out collector/cli/main.c,$(COLLECTOR_C))
 	@mkdir -p $(@D)
@@ -151,20 +151,23 @@ bench: setup-check all
 # ---- install: one list, both ways -------------------------------------------------
 BIN   := $(DESTDIR)$(PREFIX)/bin
 MAN   := $(DESTDIR)$(PREFIX)/share/man
+SHARE := $(DESTDIR)$(PREFIX)/share/ownscope
 COMP  := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 PAGES := $(wildcard man/*.[157])
 
 install: all
-	install -d $(BIN) $(DESTDIR)$(LIBDIR) $(COMP) $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install -d $(BIN) $(DESTDIR)$(LIBDIR) $(COMP) $(SHARE)/schema $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
 	install -m 755 $(B)/ownscope $(B)/ownscope-preload $(BIN)
 	install -m 644 $(B)/libownscope.so $(DESTDIR)$(LIBDIR)
 	install -m 644 scripts/ownscope-completion.bash $(COMP)/ownscope
+	install -m 644 collector/export/schema/*.json $(SHARE)/schema
 	for p in $(PAGES); do install -m 644 $$p $(MAN)/man$${p##*.} || exit 1; done
 
 uninstall:
 	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
+	rm -rf $(SHARE)/schema
 	for p in $(notdir $(PAGES)); do rm -f $(MAN)/man$${p##*.}/$$p; done
-	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+	-rmdir $(DESTDIR)$(LIBDIR) $(SHARE) 2>/dev/null
 
 clean:
 	rm -rf build

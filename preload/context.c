@@ -126,12 +126,12 @@ static bool guard_is_stale(const struct context *c, uintptr_t frame)
     return frame > set_by || ((const uintptr_t *)set_by)[1] != c->guard_pc;
 }
 
-static void lost_nested(struct context *c, bool drop)
+static void lost_count(struct context *c, unsigned reason, bool drop)
 {
     struct wire_slot *slot = c->writer.slot;
     if (!slot || c->generation != load_relaxed(&process.page->generation))
         return;
-    count_up(&slot->lost[WIRE_LOST_NESTED], 1);
+    count_up(&slot->lost[reason], 1);
     if (drop)
         count_up(&slot->lost_drops, 1);
 }
@@ -147,7 +147,9 @@ struct context *context_enter_slow(struct context *c, uintptr_t frame, bool drop
     if (c->guard) {
         if (!guard_is_stale(c, frame)) {
             if ((c->guard & CONTEXT_STATES) == CONTEXT_RECORD)
-                lost_nested(c, drop);
+                lost_count(c, WIRE_LOST_NESTED, drop);
+            else if (c->guard == CONTEXT_SANDBOXED)
+                lost_count(c, WIRE_LOST_SANDBOXED, drop);
             return NULL;
         }
         c->guard = 0;

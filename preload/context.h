@@ -16,6 +16,8 @@
  *                   can come here; its events are counted, not recorded
  *   BOOT            resolving names or joining: allocations go to the arena
  *                   or straight through
+ *   SANDBOXED       the thread may not even read the clock any more: its
+ *                   events are counted for ever
  */
 #ifndef PRELOAD_CONTEXT_H
 #define PRELOAD_CONTEXT_H
@@ -27,7 +29,7 @@
 #include "preload/unwind.h"
 #include "wire/ring_writer.h"
 
-enum { CONTEXT_REAL = 1, CONTEXT_CXX = 2, CONTEXT_RECORD = 3, CONTEXT_BOOT = 4, CONTEXT_STATES = 7 };
+enum { CONTEXT_REAL = 1, CONTEXT_CXX = 2, CONTEXT_RECORD = 3, CONTEXT_BOOT = 4, CONTEXT_SANDBOXED = 5, CONTEXT_STATES = 7 };
 
 struct context {
     uintptr_t guard;            /* see above */

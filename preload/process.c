@@ -220,6 +220,13 @@ void process_reborn(void)
     context_begin_process();
 }
 
+/* Before main and before anything the program may do to shut doors behind
+ * itself (setuid, chroot, sandboxes): joins, if no hook has done so yet. */
+__attribute__((constructor)) static void process_constructed(void)
+{
+    free(NULL);
+}
+
 bool process_is_borrowed(void)
 {
     return process.pid != system_getpid();

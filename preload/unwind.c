@@ -10,7 +10,8 @@
  *
  * A stack deeper than WIRE_FRAMES_MAX is cut to its innermost
  * UNWIND_KEPT_FRAMES - 1 frames, so that a deep recursion does not pay for a
- * sliding window at every event; it may then grow again to WIRE_FRAMES_MAX.
+ * sliding window at every event; it may then grow again to WIRE_FRAMES_MAX, or
+ * shrink to UNWIND_CUT_FRAMES_MIN, before it is walked anew.
  *
  * The stack used here is under 1 KiB on the usual path, 3 KiB where rules are
  * built.
@@ -227,24 +228,25 @@ static uint32_t walk_cut(struct unwind_walk *w, struct remains *old, uint32_t fr
 }
 
 /* The outermost word of a stack that does not end where it should. */
-static void walk_truncate(struct unwind_walk *w)
+static void walk_truncate(struct unwind_walk *w, unsigned cut)
 {
-    unwind_append(w, (uint64_t)&w->m->one, WIRE_FRAME_TRUNCATED, META_FRAME | META_ODD);
+    unwind_append(w, (uint64_t)&w->m->one, WIRE_FRAME_TRUNCATED, META_FRAME | META_ODD | cut);
 }
 
 /* Goes on over frames of the usual kind, as far as the old stack or a frame of
  * another kind; which of them it is shows the caller's own look. All that
  * changes is kept in registers. Returns the frames passed. */
 static inline __attribute__((always_inline)) uint32_t
-walk_usual(struct unwind_walk *w, struct remains *old, uint32_t room, uint32_t generation)
+walk_usual(struct unwind_walk *w, struct remains *remains, uint32_t room, uint32_t generation)
 {
+    struct remains old = {.keep = remains->keep, .count = remains->count, .frames = remains->frames};
     struct unwind_memory *m = w->m;
     const uint64_t high = m->ranges[0].high;
     uint64_t pc = w->pc, sp = w->sp, fp_at = w->fp_at;
     uint32_t at = w->at, fp_index = w->fp_index, fp_told = w->fp_told, frames = 0;
 
     for (; frames < room; frames++) {
-        if (remains_meet(m, old, sp - 8, pc, 0, fp_at, at) || at < old->keep + UNWIND_STEP_WORDS)
+        if (remains_meet(m, &old, sp - 8, pc, 0, fp_at, at) || at < old.keep + UNWIND_STEP_WORDS)
             break;
         uint64_t rule = rules_get(pc - 1, generation);
         if (unlikely(rule & RULE_KIND))
@@ -279,6 +281,7 @@ walk_usual(struct unwind_walk *w, struct remains *old, uint32_t room, uint32_t g
         pc = caller;
         sp = cfa;
     }
+    remains->keep = old.keep;
     w->pc = pc;
     w->sp = sp;
     w->slot = sp - 8;
@@ -296,7 +299,7 @@ walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_chan
     struct unwind_walk w = {.m = m, .pc = site->pc, .sp = site->sp, .slot = site->sp - 8, .at = UNWIND_WORDS,
                             .fp_at = (uint64_t)&m->fp_now, .fp_index = UNWIND_WORDS, .fp_told = 1};
     struct remains old = {.keep = m->count, .count = m->count, .frames = m->frames};
-    uint32_t frames = 0, popped;
+    uint32_t frames = 0, popped, cut = 0;
     enum unwind_step s = STEP_ON;
 
     m->fp_now = site->fp;
@@ -320,6 +323,7 @@ walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_chan
             old.keep = w.at < UNWIND_STEP_WORDS ? 0 : w.at - UNWIND_STEP_WORDS;
         if (unlikely(frames >= WIRE_FRAMES_MAX || w.at < UNWIND_STEP_WORDS)) {
             s = STEP_STOP;
+            cut = META_CUT;
             old.keep = 0;
             frames = walk_cut(&w, &old, frames);
         } else {
@@ -328,7 +332,7 @@ walk(struct unwind_memory *m, const struct unwind_site *site, struct unwind_chan
     } while (s == STEP_ON);
     old.keep = 0;
     if (s == STEP_STOP) {
-        walk_truncate(&w);
+        walk_truncate(&w, cut);
         frames++;
     }
 met:
@@ -336,7 +340,7 @@ met:
     if (unlikely(old.frames - popped + frames > WIRE_FRAMES_MAX)) {
         popped = old.frames;
         frames = walk_cut(&w, &old, frames) + 1;
-        walk_truncate(&w);
+        walk_truncate(&w, META_CUT);
     }
     change->pop = popped;
     change->push = walk_join(m, w.at, old.keep);
@@ -371,7 +375,8 @@ walk_again(struct unwind_memory *m, const struct unwind_site *site, struct unwin
 {
     uint32_t told = m->frames;
     walk(m, site, change, m->generation);
-    if (unlikely(load_relaxed(&rules_generation) != m->generation)) {  /* found out by this very walk */
+    if (unlikely(load_relaxed(&rules_generation) != m->generation ||  /* found out by this very walk */
+                 (m->meta[0] & META_CUT && m->frames < UNWIND_CUT_FRAMES_MIN))) {
         m->frames = told;
         walk_afresh(m, site, change);
     }

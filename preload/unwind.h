@@ -22,8 +22,11 @@
 #include "wire/record.h"
 #include "wire/segment.h"
 
-/* One thread's memory between walks: all zero at first, WIRE_SCRATCH_BYTES at
- * most, used by that thread alone (it lies in its slot's scratch). */
+/* One thread's memory between walks: its first 64 bytes zero at first,
+ * WIRE_SCRATCH_BYTES at most, used by that thread alone (it lies in its slot's
+ * scratch). No call may begin on a memory while another is under way on it: the
+ * hook's guard sees to that. A call that was left for good (a signal handler
+ * that jumped out of it) must be followed by unwind_forget(). */
 struct unwind_memory;
 
 /* Where to start: the state of the hook's caller as it will be when the hook
@@ -42,14 +45,16 @@ struct unwind_change {
     const uint64_t *pushed;  /* see WIRE_FRAME_EXACT, WIRE_FRAME_TRUNCATED in wire/record.h */
 };
 
-/* Full stack, at most WIRE_FRAMES_MAX frames (then WIRE_FRAME_TRUNCATED). */
+/* Full stack, at most WIRE_FRAMES_MAX frames. Of one that is deeper, or was a
+ * moment ago, the innermost 127 at least, then WIRE_FRAME_TRUNCATED; how many
+ * more depends on the walks before, so that a deep recursion is not told anew
+ * at every event. */
 void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
 /* The caller's frame alone (--stacks caller). */
 void unwind_caller(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
-/* Forgets the previous stack: the next walk pops nothing. The record written
- * with the change before must have said so too (a lost record breaks the
- * chain): call it when a change could not be written. The collector is told by
- * pop == WIRE_FRAMES_MAX + 1, meaning "everything". */
+/* Forgets the previous stack: call it when a change could not be written (a
+ * lost record breaks the chain). The next change has pop == WIRE_FRAMES_MAX + 1,
+ * meaning "everything", and pushes the whole stack. */
 void unwind_forget(struct unwind_memory *m);
 /* Rules cached for code that dlclose may have unmapped are no longer trusted.
  * Called by the dlclose hook after the real call, any thread. */

@@ -30,7 +30,8 @@ enum {
     UNWIND_WORDS = 1024,
     UNWIND_STEP_WORDS = 16,   /* what one step may append */
     UNWIND_RANGES = 4,
-    UNWIND_KEPT_FRAMES = 256  /* of a stack that is too deep */
+    UNWIND_KEPT_FRAMES = 256,    /* of a stack that is too deep */
+    UNWIND_CUT_FRAMES_MIN = 128  /* left of such a stack: fewer, and it is walked anew */
 };
 
 /* Words of meta. The low seven bits of a FRAME are those of its rule. */
@@ -43,6 +44,7 @@ enum {
     META_RBP = 0x100,
     META_ODD = 0x400,      /* pc was not read from just below the frame's stack pointer */
     META_EXACT = 0x800,    /* pc is where a signal interrupted, not a return address */
+    META_CUT = 0x2000,     /* the mark of a stack that was too deep */
     META_LIVE = 0x1000     /* the rest of the walk depends on this frame's rbp */
 };
 

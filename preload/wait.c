@@ -38,6 +38,13 @@ static void lost_count(struct context *c, bool drop)
         count_up(&slot->lost_drops, 1);
 }
 
+/* A collector that has lost the thread's stack asks for a whole one. */
+static void resync(struct context *c)
+{
+    if (unlikely(load_relaxed(&c->writer.slot->resync)) && exchange_acq_rel(&c->writer.slot->resync, 0))
+        unwind_forget(c->stack);
+}
+
 void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
 {
     const struct wire_segment *s = &process.segment;
@@ -46,6 +53,7 @@ void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
     uint64_t began;
 
     wait_wake_collector();
+    resync(c);
     room = ring_writer_refresh(&c->writer, s, bytes, drop);
     if (room) {
         c->starved = false;

@@ -76,6 +76,7 @@ enum wire_lost {
     WIRE_LOST_NESTED,         /* a signal handler's event inside a record being written */
     WIRE_LOST_TORN,           /* counted by the collector: a ring that made no sense */
     WIRE_LOST_COLLECTOR_DIED, /* drained by a collector that died before it wrote them */
+    WIRE_LOST_SANDBOXED,      /* the thread gave up the clock and system calls (prctl) */
     WIRE_LOST_REASONS
 };
 

@@ -114,7 +114,8 @@ struct wire_slot {
     atomic_u64 ring;            /* offset of the ring a claimer starts in */
     atomic_u64 next_ring;       /* offset of a larger ring to move to, 0: none; G pairs with H */
     atomic_u32 drain_seq;       /* futex word: counts wakes */
-    uint8_t pad3[64 - 28];
+    atomic_u32 resync;          /* 1: the next stack is to be sent whole; taken back by the thread */
+    uint8_t pad3[64 - 32];
     /* line 3: written by the thread, counts since its claim */
     atomic_u64 lost[WIRE_LOST_REASONS];
     atomic_u64 lost_drops;      /* of them releases */

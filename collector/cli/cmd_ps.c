@@ -121,16 +121,20 @@ int cmd_ps(int argc, char **argv)
 {
     struct options o;
     json_t *sessions = json_array(), *s;
-    bool as_json = false;
+    bool as_json = false, clear = false;
     char **words;
     int n;
     size_t i;
     options_start(&o, &usage_ps, argc, argv);
-    for (int key; (key = options_next(&o)) >= 0;)
+    for (int key; (key = options_next(&o)) >= 0;) {
         as_json |= key == OPTION_JSON;
+        clear |= key == OPTION_CLEAR;
+    }
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'", words[0]);
+    if (clear)
+        session_sweep(0);
     int error = session_list(session_take, sessions);
     if (error)
         message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-error));

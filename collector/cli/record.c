@@ -64,15 +64,21 @@ bool record_option(struct record_options *r, struct options *o, int key)
 
 void record_find_shim(struct record_options *r)
 {
-    char self[PATH_MAX], *slash;
+    static const char *const beside[] = {"", "/../lib/ownscope"};
+    char self[PATH_MAX], path[PATH_MAX], *slash;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
+    for (unsigned i = 0; n > 0 && i < sizeof beside / sizeof *beside; i++) {
+        char *whole;
         self[n] = 0;
         slash = strrchr(self, '/');
-        *slash = 0;
-        if ((size_t)snprintf(r->preload_path, sizeof r->preload_path, "%s/libownscope.so", self) <
-                sizeof r->preload_path && !access(r->preload_path, R_OK))
+        snprintf(path, sizeof path, "%.*s%s/libownscope.so", (int)(slash - self), self, beside[i]);
+        whole = realpath(path, NULL);
+        if (whole && !access(whole, R_OK) && strlen(whole) < sizeof r->preload_path) {
+            strcpy(r->preload_path, whole);
+            free(whole);
             goto found;
+        }
+        free(whole);
     }
     snprintf(r->preload_path, sizeof r->preload_path, "%s/libownscope.so", OWNSCOPE_LIBDIR);
     if (access(r->preload_path, R_OK))
@@ -99,11 +105,17 @@ static void refuse_session(int error)
                  strerror(-error), *more ? ": " : "", more);
 }
 
+/* Sessions whose collector and processes are dead are kept for their owner to
+ * look at (ownscope ps) for as long. */
+#define SWEEP_AFTER_NS (60 * 1000000000ull)
+
 struct collector *record_open(const struct collector_options *o)
 {
     struct collector *c;
     enum collector_step step;
-    int r = collector_open(&c, o, &step);
+    int r;
+    session_sweep(SWEEP_AFTER_NS);
+    r = collector_open(&c, o, &step);
     if (!r)
         return c;
     if (step == COLLECTOR_SESSION)

@@ -20,7 +20,7 @@ struct record_options {
 void record_options_init(struct record_options *r);
 /* Takes an option of OPTIONS_RECORD, -o, -q; false: not one of these. */
 bool record_option(struct record_options *r, struct options *o, int key);
-/* libownscope.so beside this program, or where it was installed. Ends the
+/* libownscope.so beside this program or in ../lib/ownscope, or where it was installed. Ends the
  * program with a message when it is nowhere. */
 void record_find_shim(struct record_options *r);
 

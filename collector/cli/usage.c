@@ -93,6 +93,7 @@ const struct usage usage_ps = {
     .summary = "live traced processes and their collectors",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
+        { OPTION_CLEAR, "clear", NULL, "first remove sessions that are dead" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, END } };
 

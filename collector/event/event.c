@@ -73,6 +73,7 @@ static const char *const lost_names[WIRE_LOST_REASONS] = {
     [WIRE_LOST_NESTED] = "nested",
     [WIRE_LOST_TORN] = "torn",
     [WIRE_LOST_COLLECTOR_DIED] = "collector-died",
+    [WIRE_LOST_SANDBOXED] = "sandboxed",
 };
 
 const char *event_type_name(unsigned type)

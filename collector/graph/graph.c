@@ -42,7 +42,7 @@ void graph_free(struct graph *g)
         return;
     repair_clear(g);
     for (size_t i = 0; i < g->n_processes; i++)
-        process_free(g, g->processes[i]);
+        process_free(g->processes[i]);
     for (size_t i = 0; i < g->n_threads; i++) {
         free(g->threads[i]->owned);
         free(g->threads[i]);

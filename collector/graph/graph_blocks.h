@@ -28,7 +28,7 @@
 
 enum {
     BLOCK_MAP = 1,      /* of a map family */
-    BLOCK_CLONE = 2,    /* came to its process by fork: outside of totals and sites */
+    BLOCK_CLONE = 2,    /* came to its process by fork: outside of sites, threads and totals (but frees) */
     BLOCK_NOTED = 4,
     BLOCK_PARKED = 8,   /* given up by a realloc that has not ended yet */
     BLOCK_SEEN = 16     /* used inside one pass over a list, else clear */

@@ -132,7 +132,7 @@ void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial,
     child->live_bytes += f->heap_bytes;
 }
 
-void forks_release(struct graph *g, struct process *child)
+void forks_release(struct process *child)
 {
     if (!child->inherit)
         return;
@@ -173,7 +173,7 @@ static uint64_t frozen_clone_id(struct frozen *f, uint64_t id)
     return f->base_id + low;
 }
 
-bool forks_clone(struct graph *g, const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from)
+bool forks_clone(const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from)
 {
     const struct inherit *h = p->inherit;
     if (h->touched[i / 8] & 1u << i % 8)
@@ -192,7 +192,7 @@ static uint32_t forks_touch(struct graph *g, struct process *p, uint32_t i)
 {
     struct block clone;
     uint64_t from;
-    if (!forks_clone(g, p, i, &clone, &from))
+    if (!forks_clone(p, i, &clone, &from))
         return 0;
     p->inherit->touched[i / 8] |= (uint8_t)(1u << i % 8);
     uint32_t place = pool_take(&g->pool);
@@ -274,5 +274,5 @@ void forks_touch_all(struct graph *g, struct process *p)
     for (uint32_t i = 0; i < f->n_heap; i++)
         forks_touch_heap(g, p, heap[i].address);
     free(heap);
-    forks_release(g, p);
+    forks_release(p);
 }

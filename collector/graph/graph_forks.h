@@ -9,7 +9,8 @@
  * failed, or whose child does not come (bounds in graph_state.h: oldest
  * first), is forgotten; what such a child inherited is unknown to the graph.
  *
- * Clones are outside of totals, sites and threads' sums; they count in their
+ * Clones are outside of sites, threads' sums and totals (but frees has their
+ * drops: a release that hit a live block); they count in their
  * process's live_* until its exec or end. Owner and maker: the child's first
  * thread. Run by the folding thread.
  */
@@ -46,7 +47,7 @@ void forks_forked(struct graph *g, const struct process *p, const struct thread 
 /* A child starts: it takes over what its parent's fork froze. */
 void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial, const struct thread *t);
 /* The child's image or life ends. Its clones that are blocks are not touched. */
-void forks_release(struct graph *g, struct process *child);
+void forks_release(struct process *child);
 void forks_clear(struct graph *g);
 
 /* Make clones blocks, in order of id: the one that starts at an address
@@ -56,6 +57,6 @@ void forks_touch_maps(struct graph *g, struct process *p);
 void forks_touch_all(struct graph *g, struct process *p);
 
 /* The i-th frozen block as the clone it is for p; false if it was touched. */
-bool forks_clone(struct graph *g, const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from);
+bool forks_clone(const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from);
 
 #endif

@@ -82,7 +82,6 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
 
 static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, const struct block *b)
 {
-    g->totals.frees++;
     t->dropped.blocks++;
     t->dropped.bytes += b->size;
     if (b->maker == t->place) {
@@ -101,6 +100,7 @@ static void heap_drop_block(struct graph *g, struct process *p, struct thread *t
 {
     const struct block *b = pool_at(&g->pool, place);
     custody_receive(g, p, t, e, place, b, false);
+    g->totals.frees++;
     if (graph_likely(!(b->flags & BLOCK_CLONE)))
         heap_count_drop(g, t, e, b);
     fact_block(g, FACT_DROP, e, b, NULL);
@@ -192,9 +192,9 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     b->size = e->size;
     heap_put(p, slot, e->address, q.block);
     p->live_bytes += e->size - old_size;
+    g->totals.reallocations++;
     if (!(b->flags & BLOCK_CLONE)) {
         struct site *s = &g->sites[b->site];
-        g->totals.reallocations++;
         if (e->size > old_size) {
             s->bytes += e->size - old_size;
             g->totals.bytes_allocated += e->size - old_size;

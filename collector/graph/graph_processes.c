@@ -33,9 +33,9 @@ struct process *process_find_slow(struct graph *g, uint32_t serial, uint64_t ns)
     return g->last_process;
 }
 
-void process_free(struct graph *g, struct process *p)
+void process_free(struct process *p)
 {
-    forks_release(g, p);
+    forks_release(p);
     free(p->exe);
     free(p->command);
     free(p->leaving);
@@ -105,7 +105,7 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
     ranges_clear(&p->maps);
     starts_free(p->starts);
     p->starts = NULL;
-    forks_release(g, p);
+    forks_release(p);
     p->live_blocks = p->live_bytes = 0;
     g->ended_blocks -= p->ended_kept;
     p->ended_kept = 0;
@@ -216,7 +216,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
                 p->live_blocks--;
                 p->live_bytes -= p->inherit->frozen->blocks[i].size;
             }
-    forks_release(g, p);
+    forks_release(p);
     end_table(g, p);
     end_maps(g, p);
     starts_free(p->starts);

@@ -27,6 +27,6 @@ void processes_exec(struct graph *g, struct process *p, const struct event *e);
 void processes_exec_failed(struct graph *g, struct process *p, const struct event *e);
 void processes_exit(struct graph *g, struct process *p, const struct event *e);
 void processes_gone(struct graph *g, struct process *p, const struct event *e);
-void process_free(struct graph *g, struct process *p);
+void process_free(struct process *p);
 
 #endif

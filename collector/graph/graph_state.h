@@ -14,7 +14,7 @@
  * are peaks of `running`.
  *
  * Invariants (heap; clones outside of all of them):
- *   allocations == frees + unseen heap drops + live_blocks + exec_blocks
+ *   allocations == frees - drops of clones + unseen_drops + live_blocks + exec_blocks
  *   live_* == sum over sites of live_*; running_bytes likewise
  *   peak_bytes == sum over sites of site_peak()
  *   sum over threads of owns == live blocks with an owner that is a thread

@@ -153,7 +153,7 @@ static void view_blocks_of(struct graph *g, struct block_copy *c, const struct p
     struct block clone;
     uint64_t from;
     for (uint32_t i = 0; p->inherit && i < p->inherit->frozen->n; i++)
-        if (forks_clone(g, p, i, &clone, &from))
+        if (forks_clone(p, i, &clone, &from))
             block_copy(g, c, p, &clone)->cloned_from = from;
 }
 

@@ -21,15 +21,18 @@
 #include "event/code.h"
 #include "graph/graph.h"
 
+/* Clones that forks made are outside of all sums but frees and their process's live_*.
+ * Live: not dropped; blocks of an ended process stay live, but count for no peak.
+ * Invariant: allocations == frees - drops of clones + unseen_drops + live_blocks + exec_blocks. */
 struct view_totals {
     uint64_t allocations;      /* New of heap families */
-    uint64_t frees;            /* Drop of heap families that hit a live block */
-    uint64_t reallocations;    /* realloc of a live block that succeeded */
+    uint64_t frees;            /* Drop of heap families that hit a live block, a forked child's copies too */
+    uint64_t reallocations;    /* realloc of a live block that succeeded, of copies too */
     uint64_t bytes_allocated;  /* asked for: by New, and by what reallocs added */
     uint64_t live_blocks, live_bytes;
     uint64_t peak_bytes, peak_ns;  /* most live heap bytes, all processes together; when first */
     uint64_t temporary;        /* blocks dropped by the thread that made them with no New of that thread between */
-    uint64_t maps, unmaps, mapped_bytes, mapped_peak_bytes;  /* mmap family, apart from the heap */
+    uint64_t maps, unmaps, mapped_bytes, mapped_peak_bytes;  /* mmap family, apart from the heap; unmaps: munmaps that hit a mapping */
     uint64_t exec_blocks, exec_bytes;  /* live when an exec replaced their image */
     uint64_t unseen_drops;     /* blocks whose address was given out again with no drop seen */
     uint64_t unknown_drops;    /* drops of addresses at which nothing traced lived */
@@ -55,7 +58,7 @@ struct view_thread {
     uint64_t born_ns;           /* create, else first event */
     uint64_t ended_ns;          /* 0: lives */
     bool ended, detached;
-    struct view_count made, dropped, owns;
+    struct view_count made, dropped, owns;   /* of the heap */
 };
 
 /* Blocks made by one thread and dropped by another, by both stacks. */
@@ -91,6 +94,7 @@ struct view_process {
     uint64_t live_blocks, live_bytes, allocations;
 };
 
+/* Of ended processes at most some millions are kept, of those that ended last. */
 struct view_block {             /* only with VIEW_BLOCKS: heap and mapped blocks alive at the moment */
     uint64_t id, address, size, born_ns, cloned_from;
     uint32_t process, thread, owner;  /* owner 0: the process itself (outlived) */

@@ -121,12 +121,31 @@ static int trace_resume(struct collector *c)
     return 0;
 }
 
+/* Events in the file that the predecessor left. */
+static uint64_t events_written(const char *session)
+{
+    char path[SESSION_PATH_MAX];
+    struct trace *t;
+    uint64_t n;
+    if (session_info_get(session, "trace", path, sizeof path) || trace_open(&t, path))
+        return 0;
+    n = trace_events(t);
+    trace_close(t);
+    return n;
+}
+
 static int trace_begin(struct collector *c, const struct collector_options *o)
 {
+    uint64_t written;
+    int r;
     if (o->attach && !o->trace_path)
         return trace_resume(c);
+    written = o->attach ? events_written(o->attach) : 0;
     meta_fill(c, o);
-    return trace_write_open(&c->writer, c->trace_path, &c->meta);
+    r = trace_write_open(&c->writer, c->trace_path, &c->meta);
+    if (!r && o->attach)
+        count_unwritten(c, written);
+    return r;
 }
 
 static int path_begin(struct collector *c, const struct collector_options *o)

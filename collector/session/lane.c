@@ -159,6 +159,13 @@ static void moved(struct session *s, struct lane *l)
     l->offered = l->offered_size = 0;
 }
 
+/* Nothing is known of the thread's stack until it sends a whole one. */
+static void lose_stack(struct lane *l)
+{
+    l->stack.broken = true;
+    store_release(&l->slot->resync, 1);
+}
+
 /* Gives up what was seen; goes on behind it, in the ring that it lies in. */
 static void torn(struct session *s, struct lane *l)
 {
@@ -168,7 +175,7 @@ static void torn(struct session *s, struct lane *l)
     if (bytes > r->size)
         bytes = r->size;
     emit_lost(s, l, WIRE_LOST_TORN, 1 + bytes / (2 * sizeof(struct wire_record)), 0);
-    l->stack.broken = true;
+    lose_stack(l);
     ring_reader_skip(r);
     next = load_acquire(&r->ring->next);
     if (next && next == l->offered) {
@@ -420,6 +427,7 @@ static void reset_slot(struct session *s, struct lane *l)
     store_relaxed(&slot->ring, l->home);
     store_relaxed(&slot->next_ring, 0);
     store_relaxed(&slot->waiting, 0);
+    store_relaxed(&slot->resync, 0);
     slot->scratch = l->scratch;
     for (i = 0; i < WIRE_LOST_REASONS; i++)
         store_relaxed(&slot->lost[i], 0);
@@ -480,7 +488,7 @@ void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2]
 
     begin_life(s, l);
     read_identity(l);
-    l->stack.broken = true;
+    lose_stack(l);
     if (restore_ring(s, l, load_relaxed(&l->slot->ring), &l->ring, &l->ring_size)) {
         poison(s, l);
         l->ring = l->home;

@@ -47,8 +47,11 @@ leftovers() {
     done
 }
 tidy() {
-    local pid
+    local pid segment
     for pid in $(leftovers); do kill -KILL "$pid" 2>/dev/null; done
+    for segment in "$OWNSCOPE_DIR"/*/segment; do
+        [ -L "$segment" ] && rm -f "$(readlink "$segment")"
+    done
     [ -n "${KEEP-}" ] || rm -rf "$T"
 }
 trap tidy EXIT

@@ -294,8 +294,8 @@ static void drop_block(struct mblock *b, uint32_t stack)
 {
     struct mthread *t = &m.t[m.e.thread];
     receive(b, false);
+    m.totals.frees++;
     if (counts(b)) {
-        m.totals.frees++;
         t->dropped.blocks++;
         t->dropped.bytes += b->size;
         if (b->maker == m.e.thread && t->last_new == b->id) {
@@ -374,8 +374,8 @@ static void model_end(void)
     b->parked = false;
     b->address = m.e.address;
     b->size = m.e.size;
+    m.totals.reallocations++;
     if (counts(b)) {
-        m.totals.reallocations++;
         if (more > 0) {
             m.totals.bytes_allocated += (uint64_t)more;
             m.sites[b->stack].bytes += (uint64_t)more;

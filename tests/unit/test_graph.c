@@ -236,11 +236,18 @@ START_TEST(argument_inside_blocks_far_and_near)
     hush();
     thread_create(0x1fffff, 2);
     thread_create(0x30000f, 3);
+    said("thread create to=t2 @50 t1\n"
+         "borrow b1 thread-arg to=t2 @50 t1\n"
+         "thread create to=t3 @60 t1\n"
+         "borrow b3 thread-arg to=t3 @60 t1\n");
     drop(0x300008);
     make(0x300010, 8);
     hush();
     thread_create(0x30000f, 4);   /* dropped */
     thread_create(0x300011, 5);   /* made after the first question */
+    said("thread create to=t4 @90 t1\n"
+         "thread create to=t5 @100 t1\n"
+         "borrow b4 thread-arg to=t5 @100 t1\n");
     begin(0x100000, 16);
     end(0x100000, 0x400000, 1 << 12);
     hush();

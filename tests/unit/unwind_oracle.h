@@ -17,6 +17,12 @@
 
 #include "preload/unwind_memory.h"
 
+#if defined(__clang__)
+#define NOINLINE __attribute__((noinline))
+#else
+#define NOINLINE __attribute__((noinline, noclone))
+#endif
+
 enum { ORACLE_MAX = 4096 };
 
 struct tester {
@@ -140,8 +146,10 @@ static __attribute__((noinline)) void tester_event(struct tester *t, const struc
         tester_show(t, other, n, "fresh");
     n = oracle_walk(site, other);
     t->truncated += t->n && t->model[0] == WIRE_FRAME_TRUNCATED;
-    if (!tester_equal(t, other, n) && !t->wrong++)
+    if ((!tester_equal(t, other, n) || (n > 126 && t->n < 127)) && !t->wrong++)
         tester_show(t, other, n, "libunwind");
+    if (n < 127 && t->model[0] == WIRE_FRAME_TRUNCATED)
+        t->wrong++;
     t->busy = 0;
 }
 

@@ -44,6 +44,8 @@ int main()
     }
     reserve = keep(::operator new(54103));
     ::operator delete(reserve);
+    puts("expect block size=54101 count=3 dropped=3 new=handler");
+    puts("expect report totals.unknown_drops == 0");
     puts("expect block size=54102 count=2 dropped=2 new=attempt");
     puts("expect block size=54103 count=1 dropped=1 new=main");
     return 0;

@@ -17,6 +17,7 @@
  *   expect thread name=NAME count=N
  *   expect site new=FUNC allocations=N live=N   sums over the report's sites
  *   expect report KEY.KEY OP NUMBER    OP: == >= <=
+ *   expect lost REASON=N               nothing may be lost but where a victim says so
  *   expect coverage not-empty          the report says what was not seen
  */
 #ifndef VICTIM_H
