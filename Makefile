@@ -5,14 +5,15 @@
 #   make check           install what is missing, build, pass the tests
 #   make torture fuzz bench    the long ones, apart
 #   make install PREFIX=/usr DESTDIR=…   make uninstall   make clean
-#   make SAN=address,undefined …         the same under build/address,undefined
+#   make SAN=address,undefined …         the same under build/address+undefined
 #   make V=1 …       shows the commands
 
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 VERSION  := 0.1.0
-B        := build$(if $(SAN),/$(SAN))
+comma    := ,
+B        := build$(if $(SAN),/$(subst $(comma),+,$(SAN)))
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 LIBDIR   := $(PREFIX)/lib/ownscope
@@ -123,8 +124,10 @@ torture: setup-check all victims
 
 sanitize: setup-check
 	$(MAKE) SAN=address,undefined check-unit
-	$(MAKE) SAN=thread $(B)/thread/tests/unit/test_ring $(B)/thread/tests/unit/test_collector
-	$(B)/thread/tests/unit/test_ring && $(B)/thread/tests/unit/test_collector
+	$(MAKE) SAN=thread build/thread/tests/unit/test_ring build/thread/tests/unit/test_collector
+	build/thread/tests/unit/test_ring && build/thread/tests/unit/test_collector
+	$(MAKE) SAN=address,undefined all victims
+	ASAN_OPTIONS=detect_leaks=0 B=build/address+undefined tests/e2e/run.sh victims kill refusals live schema
 
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
