@@ -77,13 +77,18 @@ static void teardown(void)
     ck_assert_int_eq(rmdir(dir), 0); /* nothing is left */
 }
 
-static void drain_until(uint64_t *counter, uint64_t want, unsigned ms)
+static void drain_while(const uint64_t *counter, uint64_t want, unsigned ms)
 {
     uint64_t end = wire_clock_monotonic_ns() + ms * 1000000ull;
     while (*counter < want && wire_clock_monotonic_ns() < end) {
         ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
         session_wait(session);
     }
+}
+
+static void drain_until(const uint64_t *counter, uint64_t want, unsigned ms)
+{
+    drain_while(counter, want, ms);
     ck_assert_uint_ge(*counter, want);
 }
 
