@@ -3,7 +3,7 @@
 #   make                 build/ownscope build/libownscope.so build/ownscope-preload
 #   make demo            install what is missing, build, trace a real program
 #   make check           install what is missing, build, pass the tests
-#   make torture fuzz bench    the long ones, apart
+#   make torture fuzz bench bench-instructions    the long ones, apart
 #   make install PREFIX=/usr DESTDIR=…   make uninstall   make clean
 #   make SAN=address,undefined …         the same under build/address+undefined
 #   make V=1 …       shows the commands
@@ -35,7 +35,7 @@ VICTIMS     := $(patsubst tests/victims/%.c,$(B)/tests/victims/%,$(wildcard test
                $(patsubst tests/victims/%.cc,$(B)/tests/victims/%,$(wildcard tests/victims/*.cc))
 
 all: $(B)/ownscope $(B)/libownscope.so $(B)/ownscope-preload
-.PHONY: all check check-unit check-e2e demo setup setup-check torture sanitize fuzz bench install uninstall clean victims unit
+.PHONY: all check check-unit check-e2e demo setup setup-check torture sanitize fuzz bench bench-instructions install uninstall clean victims unit
 
 # ---- the collector: one program ---------------------------------------------
 $(B)/ownscope: $(COLLECTOR_O)
@@ -88,7 +88,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
 victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
-         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so)
+         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so)
 $(B)/tests/victims/%: tests/victims/%.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
@@ -99,6 +99,9 @@ $(B)/tests/victims/static/%: tests/victims/static/%.c
 $(B)/tests/victims/lib/%.so: tests/victims/lib/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VICTIM_FLAGS) -shared -fPIC -o $@ $<
+$(B)/tests/victims/lib/%.so: tests/victims/lib/%.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(VICTIM_FLAGS) -std=c++17 -shared -fPIC -o $@ $<
 $(B)/tests/counter/libcounter.so: tests/counter/counter.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -Wall -D_GNU_SOURCE -fno-builtin -ftls-model=initial-exec -shared -fPIC -o $@ $< -ldl
@@ -148,8 +151,16 @@ demo: setup
 	$(MAKE) all
 	@scripts/demo.sh
 
+# About ten minutes. Peers are measured where they are installed (heaptrack, lttng-tools).
+# BENCH="--only sqlite3 --no-write" and the like.
+ROUNDS ?= 5
 bench: setup-check all
-	bench/run.sh
+	bench/run.sh --rounds $(ROUNDS) $(BENCH)
+
+# Fails when a hook executes more instructions than bench/instructions.txt allows;
+# UPDATE=1 rewrites that.
+bench-instructions: setup-check all
+	@bench/run.sh --instructions
 
 # ---- install: one list, both ways -------------------------------------------------
 BIN   := $(DESTDIR)$(PREFIX)/bin

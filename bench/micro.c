@@ -1,17 +1,26 @@
 /*
- * bench/micro.c - the micro loops: `micro pair|deep|random|threads|handoff N`.
+ * bench/micro.c - the micro loops: `micro LOOP N [DEPTH]`, one after another
+ * the same little act, N times.
  *
  *   pair     malloc and free at one site
- *   deep     the same below 32 equal frames
- *   random   the same, the top three frames of 32 vary at random
+ *   deep     the same at the end of DEPTH equal frames
+ *   random   the same, the top three frames of DEPTH vary at random
  *   live     100,000 live blocks, replaced at random
  *   threads  two threads, each its own pairs
  *   handoff  one thread makes, another drops
+ *   map      mmap and munmap of a page
+ *   mutex    pthread_mutex_lock and _unlock, uncontended
+ *   copy     memcpy of 64 to 4,096 bytes
+ *
+ * DEPTH counts the frames of the stack from malloc's caller to _start. Built
+ * with -fno-builtin, so that every call is one.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static unsigned long count;
 static unsigned long long seed = 88172645463325252ull;
@@ -80,17 +89,19 @@ static void live(void)
     }
 }
 
-enum { QUEUE = 1024 };
-static void *queue[QUEUE];
-static unsigned long head, tail;
+/* Two batches pass between them by semaphores: nobody spins, so that CPU is work. */
+enum { BATCH = 4096 };
+static void *batches[2][BATCH];
+static sem_t filled, empty;
 
 static void *consumer(void *unused)
 {
     for (unsigned long i = 0; i < count; i++) {
-        while (__atomic_load_n(&head, __ATOMIC_ACQUIRE) == i)
-            sched_yield();
-        free(queue[i % QUEUE]);
-        __atomic_store_n(&tail, i + 1, __ATOMIC_RELEASE);
+        if (i % BATCH == 0)
+            sem_wait(&filled);
+        free(batches[i / BATCH % 2][i % BATCH]);
+        if (i % BATCH == BATCH - 1)
+            sem_post(&empty);
     }
     return unused;
 }
@@ -98,38 +109,84 @@ static void *consumer(void *unused)
 static void handoff(void)
 {
     pthread_t t;
+    sem_init(&filled, 0, 0);
+    sem_init(&empty, 0, 2);
     pthread_create(&t, NULL, consumer, NULL);
     for (unsigned long i = 0; i < count; i++) {
-        while (i - __atomic_load_n(&tail, __ATOMIC_ACQUIRE) == QUEUE)
-            sched_yield();
-        queue[i % QUEUE] = malloc(64);
-        __atomic_store_n(&head, i + 1, __ATOMIC_RELEASE);
+        if (i % BATCH == 0)
+            sem_wait(&empty);
+        batches[i / BATCH % 2][i % BATCH] = malloc(64);
+        if (i % BATCH == BATCH - 1 || i == count - 1)
+            sem_post(&filled);
     }
     pthread_join(t, NULL);
 }
 
-int main(int argc, char **argv)
+static void maps(void)
+{
+    for (unsigned long i = 0; i < count; i++) {
+        void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        touch(p);
+        munmap(p, 4096);
+    }
+}
+
+static void mutexes(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    for (unsigned long i = 0; i < count; i++) {
+        pthread_mutex_lock(&lock);
+        touch(&lock);
+        pthread_mutex_unlock(&lock);
+    }
+}
+
+static void copies(void)
+{
+    static char from[4096], to[4096];
+    for (unsigned long i = 0; i < count; i++) {
+        memcpy(to, from, 64u << (i % 7));
+        touch(to);
+    }
+}
+
+static void threads(void)
 {
     pthread_t t;
-    if (argc != 3)
+    pthread_create(&t, NULL, pairs, NULL);
+    pairs(NULL);
+    pthread_join(t, NULL);
+}
+
+/* _start, two of libc's, main, deep() once more than its argument, pair; and
+ * for random the three that vary */
+enum { FRAMES_SAME = 6, FRAMES_VARY = 9 };
+static int depth = 32;
+
+static void one_site(void) { pairs(NULL); }
+static void same(void) { deep(depth - FRAMES_SAME, 0); }
+static void vary(void) { deep(depth - FRAMES_VARY, 1); }
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} loops[] = {
+    { "pair", one_site }, { "deep", same }, { "random", vary }, { "live", live }, { "threads", threads },
+    { "handoff", handoff }, { "map", maps }, { "mutex", mutexes }, { "copy", copies },
+};
+
+int main(int argc, char **argv)
+{
+    if (argc < 3)
         return 2;
     count = strtoul(argv[2], NULL, 10);
-    if (!strcmp(argv[1], "pair")) {
-        pairs(NULL);
-    } else if (!strcmp(argv[1], "deep")) {
-        deep(28, 0);
-    } else if (!strcmp(argv[1], "random")) {
-        deep(24, 1);
-    } else if (!strcmp(argv[1], "live")) {
-        live();
-    } else if (!strcmp(argv[1], "threads")) {
-        pthread_create(&t, NULL, pairs, NULL);
-        pairs(NULL);
-        pthread_join(t, NULL);
-    } else if (!strcmp(argv[1], "handoff")) {
-        handoff();
-    } else {
-        return 2;
+    if (argc > 3)
+        depth = atoi(argv[3]);
+    for (size_t i = 0; i < sizeof(loops) / sizeof(*loops); i++) {
+        if (!strcmp(argv[1], loops[i].name)) {
+            loops[i].run();
+            return 0;
+        }
     }
-    return 0;
+    return 2;
 }

@@ -428,6 +428,9 @@ void session_reaped(struct session *s, pid_t pid, int status)
         return;
     p->reaped = true;
     p->status = status;
+    p->exiting = PROCESS_EXITING_LOOKS;
+    s->quick_ns = 0; /* the next round looks, and the one after it need not wait long */
+    s->pause_ns = 0;
 }
 
 void session_counts(const struct session *s, struct session_counts *c)

@@ -1,0 +1,90 @@
+"""The figures as people read them: lines while it runs, and bench/RESULTS.md."""
+import datetime, os, platform, statistics
+
+import results
+
+LEGEND = """Medians of interleaved rounds: every round runs each variant of a workload once, in turn.
+`own` is the user and system CPU of the program and its children, with the least and the most of the rounds; `all` adds the collector and helpers.
+ns are over native, divided by the events of the full run (News, Drops and Moves; for mutex and copy, which are not traced, by the operations).
+`lag` is from the program's end to the exit of all; peak memory is of the largest process, and of the largest collector, with the rings it maps.
+`off` is the shim loaded with OWNSCOPE_DISABLE=1. `heaptrack library` is its preload alone (the program's own cost), `heaptrack` its script (of the whole).
+`lttng` is LTTng-UST's libc wrapper, without stacks, in default buffers; its bytes are divided by our count of events. Peers get the first three rounds,
+and memcheck one.
+redis: requests a second under redis-benchmark, as a part of native's.
+"""
+
+
+def number(x, form="%.2f"):
+    return "" if x is None else form % x
+
+
+def line(r):
+    """One row, while it runs."""
+    text = "%-16s %-17s own %.3f s (%.3f to %.3f) x%.2f  all x%.2f" % (r.workload, r.variant, r.own, r.least, r.most, r.own_x, r.every_x)
+    if r.own_ns is not None:
+        text += "  ns %4.0f / %4.0f" % (r.own_ns, r.every_ns)
+    if r.rate is not None:
+        text += "  requests x%.2f" % r.rate
+    if r.events:
+        text += "  %d events" % r.events
+    if r.lost is not None:
+        text += "  %d lost" % r.lost
+    if r.trace_each is not None:
+        text += "  %.2f bytes each" % r.trace_each
+    return text
+
+
+def table(head, body):
+    return "".join("| %s |\n" % " | ".join(cells) for cells in [head, ["---"] * len(head)] + list(body))
+
+
+def targets(figures):
+    return table(["what", "target", "measured", ""], results.targets(figures))
+
+
+def rows(all_rows):
+    return table(
+        ["workload", "variant", "own CPU s (least to most)", "own / native", "all / native", "own ns", "all ns", "peak MiB", "collector MiB",
+         "lag ms", "events", "lost", "trace bytes an event", "requests / native"],
+        ([r.workload, r.variant, "%.3f (%.3f to %.3f)" % (r.own, r.least, r.most), number(r.own_x), number(r.every_x), number(r.own_ns, "%.0f"),
+          number(r.every_ns, "%.0f"), number(r.peak_mib, "%.1f"), number(r.collector_mib or None, "%.1f"), number(r.lag * 1000, "%.0f"),
+          number(r.events, "%d"), number(r.lost, "%d"), number(r.trace_each), number(r.rate)] for r in all_rows))
+
+
+def startup(took):
+    return table(["start-up, wall ms", "median", "least to most"],
+                 ([name, "%.1f" % (1000 * statistics.median(v)), "%.1f to %.1f" % (1000 * min(v), 1000 * max(v))] for name, v in took.items()))
+
+
+def reports(got, rates):
+    return table(["program", "events", "end to report s (least to most)", "collector, M events/s of its CPU", "collector MiB", "lost"],
+                 ([name, "%d" % results.median(runs, "events"),
+                   "%.2f (%.2f to %.2f)" % (results.median(runs, "lag"), min(r.lag for r in runs), max(r.lag for r in runs)),
+                   "%.1f" % rates[name], "%.1f" % (results.median(runs, "collector_kib") / 1024), "%d" % max(r.lost for r in runs)]
+                  for name, runs in got.items()))
+
+
+def machine():
+    model = platform.machine()
+    with open("/proc/cpuinfo") as f:
+        for each in f:
+            if each.startswith("model name"):
+                model = each.split(":", 1)[1].strip()
+                break
+    with open("/proc/meminfo") as f:
+        memory = int(f.readline().split()[1]) / 2**20
+    return "%s, %d processors, %.0f GiB, Linux %s, glibc %s" % (model, os.cpu_count(), memory, platform.release(), platform.libc_ver()[1])
+
+
+def write(path, options, all_rows, figures, notes):
+    with open(path, "w") as f:
+        f.write("# What tracing costs\n\nMade by `%s` on %s: %s.\n\n## Targets\n\n" % (
+            ("bench/run.sh " + options).strip(), datetime.date.today().isoformat(), machine()))
+        f.write(targets(figures))
+        f.write("\n## Every workload\n\n" + LEGEND + "\n" + rows(all_rows))
+        if figures.startup:
+            f.write("\n## Start-up\n\n" + startup(figures.startup))
+        if figures.reports:
+            f.write("\n## Ten million events, with the report at the end\n\n" + reports(figures.reports, figures.rate))
+        for note in notes:
+            f.write("\nNot measured: %s.\n" % note)

@@ -1,0 +1,150 @@
+"""The ways a workload is run: bare, under ownscope, under its peers. A variant
+has `run(workload) -> measure.Run`, and removes what it wrote."""
+import glob, json, os, shutil, subprocess
+
+import lttng, measure
+from measure import CPU, OWNSCOPE, SHIM
+
+
+class Variant:
+    peer = False
+
+    def __init__(self, name, tmp):
+        self.name, self.tmp, self.note = name, tmp, os.path.join(tmp, "cpu")
+
+    def command(self, w):
+        return [CPU, self.note] + w.command
+
+    def run(self, w):
+        r = measure.run(self.command(w), w.env, self.tmp, w.drive)
+        return self.facts(r)
+
+    def rounds(self, w, wanted):
+        """Peers are slow: fewer rounds, and none of some micro loops."""
+        if not self.peer:
+            return wanted
+        return min(wanted, 3) if w.peers else 0
+
+    def facts(self, r):
+        return r
+
+    def take(self, pattern):
+        """The size of what was written, which is removed."""
+        size = 0
+        for path in glob.glob(os.path.join(self.tmp, pattern)):
+            size += os.path.getsize(path)
+            os.unlink(path)
+        return size
+
+    def close(self):
+        pass
+
+
+class Off(Variant):
+    def command(self, w):
+        return [CPU, self.note, "LD_PRELOAD=" + SHIM, "OWNSCOPE_DISABLE=1"] + w.command
+
+
+class Ownscope(Variant):
+    """`ownscope run` with one choice of stacks; what it counted is in its trace."""
+
+    def __init__(self, name, tmp, stacks):
+        super().__init__(name, tmp)
+        self.stacks, self.trace = stacks, os.path.join(tmp, "t.own")
+
+    def command(self, w):
+        return [OWNSCOPE, "run", "-q", "-o", self.trace, "--stacks", self.stacks, "--", CPU, self.note] + w.command
+
+    def facts(self, r):
+        out = subprocess.run([OWNSCOPE, "report", "--json", self.trace], capture_output=True, check=True).stdout
+        d = json.loads(out)
+        e = d["events"]
+        return r._replace(events=e["new"] + e["drop"] + e["move"], lost=d["lost"]["events"], trace_bytes=self.take("t.own"))
+
+
+class HeaptrackLibrary(Variant):
+    """Its library alone, writing its raw data to a file: the program's own cost."""
+    peer = True
+
+    def command(self, w):
+        return [CPU, self.note, "LD_PRELOAD=" + heaptrack_library(), "DUMP_HEAPTRACK_OUTPUT=" + os.path.join(self.tmp, "h.raw")] + w.command
+
+    def facts(self, r):
+        self.take("h.raw*")
+        return r
+
+
+class Heaptrack(Variant):
+    """The script, with its interpreter and compressor: the cost of the whole."""
+    peer = True
+
+    def command(self, w):
+        return [CPU, self.note, "heaptrack", "-o", os.path.join(self.tmp, "h")] + w.command
+
+    def facts(self, r):
+        return r._replace(trace_bytes=self.take("h.*"))
+
+
+class Memcheck(Variant):
+    """One round: it takes thirty times as long."""
+    peer = True
+
+    def rounds(self, w, wanted):
+        return min(super().rounds(w, wanted), 1)
+
+    def command(self, w):
+        return [CPU, self.note, "valgrind", "-q", "--log-file=" + os.path.join(self.tmp, "memcheck.log")] + w.command
+
+    def facts(self, r):
+        self.take("memcheck.log")
+        return r
+
+
+class Lttng(Variant):
+    """LTTng-UST's libc wrapper (no stacks), with a session daemon of ours."""
+    peer = True
+
+    def __init__(self, name, tmp):
+        super().__init__(name, tmp)
+        self.daemon = lttng.Daemon(tmp)
+
+    def command(self, w):
+        return [CPU, self.note, "LD_PRELOAD=" + lttng.library(), "LTTNG_HOME=" + self.daemon.home, "LTTNG_UST_REGISTER_TIMEOUT=-1"] + w.command
+
+    def run(self, w):
+        before = self.daemon.cpu()
+        self.daemon.record()
+        r = measure.run(self.command(w), w.env, self.tmp, w.drive, self.daemon.process.pid)
+        lost, size = self.daemon.stop()
+        return r._replace(every=r.every + self.daemon.cpu() - before, lost=lost, trace_bytes=size)
+
+    def close(self):
+        self.daemon.end()
+
+
+def heaptrack_library():
+    for path in ("/usr/lib/heaptrack", "/usr/lib/*/heaptrack", "/usr/lib/heaptrack/*"):
+        for found in glob.glob(path + "/libheaptrack_preload.so"):
+            return found
+    return None
+
+
+def make(tmp, peers):
+    """The variants, in the order they run; and why a peer is not among them."""
+    made = [Variant("native", tmp), Off("off", tmp), Ownscope("none", tmp, "none"), Ownscope("caller", tmp, "caller"), Ownscope("full", tmp, "full")]
+    absent = {}
+    if peers == "none":
+        return made, absent
+    if shutil.which("heaptrack") and heaptrack_library():
+        made += [HeaptrackLibrary("heaptrack library", tmp), Heaptrack("heaptrack", tmp)]
+    else:
+        absent["heaptrack"] = "not installed"
+    absent["lttng"] = lttng.missing()
+    if not absent["lttng"]:
+        del absent["lttng"]
+        made.append(Lttng("lttng", tmp))
+    if peers == "all" and shutil.which("valgrind"):
+        made.append(Memcheck("memcheck", tmp))
+    elif peers == "all":
+        absent["memcheck"] = "not installed"
+    return made, absent
