@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum { ARENA_BYTES = 256 * 1024 };
-extern uint8_t arena_memory[ARENA_BYTES];
+extern __attribute__((visibility("hidden"))) uint8_t arena_memory[ARENA_BYTES];
 
 static inline bool arena_has(const void *p)
 {

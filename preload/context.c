@@ -9,16 +9,26 @@
 #include "preload/context.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include "preload/hook.h"
 #include "preload/record.h"
 #include "preload/system.h"
+#include "preload/unwind_reach.h"
 #include "preload/wait.h"
 
-__thread struct context context;
+__thread struct context context = {.generation = (uint32_t)CONTEXT_NONE};
 
-static const struct process_page process_page_none = {.generation = UINT32_MAX};
+static const struct process_page process_page_none = {.generation = (uint32_t)PROCESS_NOBODYS};
 struct process process = {.page = (struct process_page *)&process_page_none};
+
+enum { PATIENCE = 1000 };
+
+void process_retire(void)
+{
+    store_relaxed(&process.state, PROCESS_INERT);
+    __atomic_store_n(&process.page, (struct process_page *)&process_page_none, __ATOMIC_RELAXED);
+}
 
 /* Claims a READY slot; NULL when there is none. */
 static struct wire_slot *slot_claim(const struct wire_segment *s)
@@ -68,14 +78,23 @@ static bool context_open(struct context *c, uint32_t serial)
     struct wire_slot *slot;
     void *scratch;
 
-    if (load_relaxed(&wire_pulse_of(s)->closed))
+    if (load_relaxed(&wire_pulse_of(s)->closed)) {
+        process_retire();
         return false;
+    }
+    if (c->patience) {
+        c->patience--;
+        return false;
+    }
     slot = slot_wait(s);
-    if (!slot)
+    if (!slot) {
+        c->patience = PATIENCE;
         return false;
+    }
     scratch = wire_at(s, slot->scratch, WIRE_SCRATCH_BYTES);
     if (!scratch || ring_writer_open(&c->writer, s, slot)) { /* lies beyond what a limited address space let us map */
         store_release(&slot->state, WIRE_SLOT_READY);
+        c->patience = PATIENCE;
         return false;
     }
     __builtin_memset(scratch, 0, 64); /* unwind_memory's head: the rest is behind its counts */
@@ -92,10 +111,11 @@ static bool context_open(struct context *c, uint32_t serial)
     return true;
 }
 
-static void context_begin(struct context *c, uint32_t serial, void *start, bool process_too)
+static __attribute__((noinline)) void context_begin(struct context *c, uint32_t serial, void *start, bool process_too)
 {
     c->guard = CONTEXT_BOOT;
     if (context_open(c, serial)) {
+        c->guard_pc = (uintptr_t)__builtin_return_address(0);
         c->guard = HOOK_FRAME | CONTEXT_RECORD;
         if (process_too)
             record_process_start(c);
@@ -115,15 +135,47 @@ void context_attach(uint32_t serial, void *start)
         context_begin(c, serial, start, false);
 }
 
+/* The thread is in a signal handler on a stack of its own. */
+static bool on_signal_stack(uintptr_t frame)
+{
+    stack_t s;
+    return !system_call(SYS_sigaltstack, 0, (long)&s, 0, 0, 0, 0) && s.ss_flags & SS_ONSTACK &&
+           frame - (uintptr_t)s.ss_sp < s.ss_size;
+}
+
+/* The frame that set the guard still holds its return address. */
+static bool guard_stands(const struct context *c, uintptr_t set_by, uintptr_t frame)
+{
+    if (set_by - frame >= WIRE_PAGE && !reach_probe(set_by + sizeof(uintptr_t))) /* nearer it is the same stack */
+        return false;
+    return ((const uintptr_t *)set_by)[1] == c->guard_pc;
+}
+
 /* A guard is stale when the frame that set it is gone: an exception left
- * operator new, or a handler jumped out of a hook. */
+ * operator new, or a handler jumped out of a hook. Where it was set further in
+ * than `frame` it is gone too, unless this is a handler on another stack; amid
+ * a record, which must not be begun twice, only what was overwritten counts as
+ * gone. */
 static bool guard_is_stale(const struct context *c, uintptr_t frame)
 {
     uintptr_t set_by = c->guard & ~(uintptr_t)CONTEXT_STATES;
     unsigned state = c->guard & CONTEXT_STATES;
-    if (state != CONTEXT_REAL && state != CONTEXT_CXX)
+    if (!set_by || (state != CONTEXT_REAL && state != CONTEXT_CXX && state != CONTEXT_RECORD))
         return false;
-    return frame > set_by || ((const uintptr_t *)set_by)[1] != c->guard_pc;
+    if (frame == set_by)
+        return true;
+    if (frame > set_by && state != CONTEXT_RECORD)
+        return !on_signal_stack(frame) || !guard_stands(c, set_by, frame);
+    return !guard_stands(c, set_by, frame);
+}
+
+void context_abandon(struct context *c)
+{
+    if ((c->guard & CONTEXT_STATES) == CONTEXT_RECORD && c->generation == load_relaxed(&process.page->generation)) {
+        unwind_forget(c->stack);
+        ring_writer_resume(&c->writer, &process.segment);
+    }
+    c->guard = 0;
 }
 
 static void lost_count(struct context *c, unsigned reason, bool drop)
@@ -152,7 +204,7 @@ struct context *context_enter_slow(struct context *c, uintptr_t frame, bool drop
                 lost_count(c, WIRE_LOST_SANDBOXED, drop);
             return NULL;
         }
-        c->guard = 0;
+        context_abandon(c);
     }
     for (;;) {
         uint32_t state = load_acquire(&process.state);

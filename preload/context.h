@@ -14,6 +14,7 @@
  *   frame | CXX     the same in operator new, which may leave by an exception
  *   frame | RECORD  between two instructions of ours: only a signal handler
  *                   can come here; its events are counted, not recorded
+ *                   A guard whose frame is gone is stale: see guard_is_stale.
  *   BOOT            resolving names or joining: allocations go to the arena
  *                   or straight through
  *   SANDBOXED       the thread may not even read the clock any more: its
@@ -31,18 +32,23 @@
 
 enum { CONTEXT_REAL = 1, CONTEXT_CXX = 2, CONTEXT_RECORD = 3, CONTEXT_BOOT = 4, CONTEXT_SANDBOXED = 5, CONTEXT_STATES = 7 };
 
+/* Generations that no page has. A wiped page has 0, which no context has. */
+enum { CONTEXT_NONE = -1, PROCESS_NOBODYS = -2 };
+
 struct context {
     uintptr_t guard;            /* see above */
     uintptr_t guard_pc;         /* return address of the hook that set it */
-    uint32_t generation;        /* of the process that it belongs to; 0: none */
+    uint32_t generation;        /* of the process that it belongs to; CONTEXT_NONE: of none */
     bool ended;                 /* WIRE_THREAD_EXIT has been recorded */
     bool starved;               /* the last event found no room */
+    uint16_t patience;          /* events to pass over before a slot is looked for again */
     struct ring_writer writer;
     struct unwind_memory *stack;
+    const void *local;          /* the operator of a locally opened C++ library called last (real.c) */
 };
 _Static_assert(sizeof(struct context) <= 96, "static TLS is scarce: keep the context small");
 
-extern __thread struct context context __attribute__((tls_model("initial-exec")));
+extern __thread struct context context __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 enum process_state { PROCESS_NEW = 0, PROCESS_STARTING, PROCESS_INERT, PROCESS_TRACED };
 
@@ -53,7 +59,9 @@ struct process {
     struct process_page *page;  /* a constant that no context equals, until traced */
     atomic_u32 state;           /* enum process_state */
     uint32_t stacks;            /* enum wire_stacks, from the plan */
+    uint32_t stacks_odd;        /* neither WIRE_STACKS_NONE nor plainly WIRE_STACKS_FULL */
     uint32_t clock;             /* enum wire_clock */
+    uint32_t verify_unwind;     /* every Nth full stack is held against libunwind's (verify.h); 0: none */
     uint32_t serial;            /* of this process */
     uint32_t parent_serial;     /* of the traced parent it was forked from, 0 none */
     int pid;
@@ -63,7 +71,7 @@ struct process {
     char exe[1024];
     uint32_t exe_bytes;
 };
-extern struct process process;
+extern __attribute__((visibility("hidden"))) struct process process;
 
 /* A usable context for a hook whose own guard is not set, or NULL: forward
  * only. Sets no guard. `frame` is the hook's frame address, `drop`: the event
@@ -77,6 +85,12 @@ void context_attach(uint32_t serial, void *start);
 void process_reborn(void);
 /* getpid() differs: this is a vfork child running on its parent's memory. */
 bool process_is_borrowed(void);
+
+/* The thread's frames from here inwards are gone, and what they did with them. */
+void context_abandon(struct context *c);
+
+/* The session is over: from now on all hooks of the process only forward. */
+void process_retire(void);
 
 /* First hook of the process: names, session, page. */
 void process_start(void);

@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "preload/context.h"
@@ -63,7 +64,11 @@ static const char *list_find(const char *list, const char *path)
 /* First bytes of a file: what the kernel would look at. */
 static long file_head(const char *path, char *to, size_t room)
 {
-    long fd = system_open(path, O_RDONLY | O_CLOEXEC), got;
+    struct stat st;
+    long fd, got;
+    if (system_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&st, 0, 0, 0) || !S_ISREG(st.st_mode))
+        return -1; /* opening anything else might wait, or do something */
+    fd = system_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fd;
     got = system_read((int)fd, to, room);
@@ -132,7 +137,7 @@ static bool wanted(const char *program, bool searched)
 {
     char found[1024];
     uint32_t follow = wire_plan_of(&process.segment)->follow;
-    if (follow == WIRE_FOLLOW_NONE || (follow == WIRE_FOLLOW_NAMES && !named(program)) ||
+    if (!program || follow == WIRE_FOLLOW_NONE || (follow == WIRE_FOLLOW_NAMES && !named(program)) ||
         system_access(shim_path(), R_OK))
         return false;
     if (searched && !strchr(program, '/')) {

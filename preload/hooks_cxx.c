@@ -12,6 +12,7 @@
  * any code. If the handler found memory, the inner allocation has been
  * recorded as malloc's; it is recorded over as the operator's.
  */
+#include "preload/arena.h"
 #include "preload/hook.h"
 #include "preload/record.h"
 
@@ -31,6 +32,15 @@ made(struct context *c, const struct unwind_site *site, uintptr_t frame, unsigne
         hook_leave(c);
 }
 
+/* No C++ library is to be found anywhere; whoever wanted one has to have memory. */
+static __attribute__((noinline)) void *unowned(size_t size, size_t alignment)
+{
+    void *p = alignment > 16 ? real.memalign(alignment, size) : real.malloc(size ? size : 1);
+    if (!p)
+        __builtin_trap();
+    return p;
+}
+
 #define NEW(name, arguments, names, family, size, alignment)                          \
     EXPORT void *name arguments                                                       \
     {                                                                                 \
@@ -38,9 +48,7 @@ made(struct context *c, const struct unwind_site *site, uintptr_t frame, unsigne
         struct context *c = odd ? NULL : HOOK_ENTER(CONTEXT_CXX, false);              \
         __typeof__(name) *f = REAL_LATER(name);                                       \
         void *p;                                                                      \
-        if (unlikely(!f)) /* no C++ library anywhere: nobody can have meant this */   \
-            __builtin_trap();                                                         \
-        p = f names;                                                                  \
+        p = likely(f != NULL) ? f names : unowned(size, alignment);                   \
         if (likely(c != NULL))                                                        \
             made(c, &HOOK_SITE, HOOK_FRAME, family, p, size, alignment);              \
         return p;                                                                     \
@@ -55,7 +63,7 @@ made(struct context *c, const struct unwind_site *site, uintptr_t frame, unsigne
             record_drop(c, &HOOK_SITE, family, p, length);                            \
         if (likely(f != NULL))                                                        \
             f names;                                                                  \
-        else if (real.free)                                                           \
+        else if (real.free && !arena_has(p))                                      \
             real.free(p);                                                             \
         if (c)                                                                        \
             hook_leave(c);                                                            \

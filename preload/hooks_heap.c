@@ -185,30 +185,24 @@ EXPORT size_t malloc_usable_size(void *p)
 }
 
 /* C23's: of the libc where it has them, else plain free, as C23 allows. */
-EXPORT void free_sized(void *p, size_t size)
-{
-    struct context *c = HOOK_ENTER(CONTEXT_REAL, true);
-    __typeof__(free_sized) *f = REAL_LATER(free_sized);
-    if (c && p)
-        record_drop(c, &HOOK_SITE, WIRE_FREE_SIZED, p, size);
-    if (f)
-        f(p, size);
-    else if (real.free)
-        real.free(p);
-    if (c)
-        hook_leave(c);
-}
+#define FREE_SIZED(name, arguments, names, family)                 \
+    EXPORT void name arguments                                     \
+    {                                                              \
+        struct context *c;                                         \
+        __typeof__(name) *f;                                       \
+        if (unlikely(arena_has(p)))                                \
+            return;                                                \
+        c = HOOK_ENTER(CONTEXT_REAL, true);                        \
+        f = REAL_LATER(name);                                      \
+        if (c && p)                                                \
+            record_drop(c, &HOOK_SITE, family, p, size);           \
+        if (f)                                                     \
+            f names;                                               \
+        else if (real.free)                                        \
+            real.free(p);                                          \
+        if (c)                                                     \
+            hook_leave(c);                                         \
+    }
 
-EXPORT void free_aligned_sized(void *p, size_t alignment, size_t size)
-{
-    struct context *c = HOOK_ENTER(CONTEXT_REAL, true);
-    __typeof__(free_aligned_sized) *f = REAL_LATER(free_aligned_sized);
-    if (c && p)
-        record_drop(c, &HOOK_SITE, WIRE_FREE_ALIGNED_SIZED, p, size);
-    if (f)
-        f(p, alignment, size);
-    else if (real.free)
-        real.free(p);
-    if (c)
-        hook_leave(c);
-}
+FREE_SIZED(free_sized, (void *p, size_t size), (p, size), WIRE_FREE_SIZED)
+FREE_SIZED(free_aligned_sized, (void *p, size_t alignment, size_t size), (p, alignment, size), WIRE_FREE_ALIGNED_SIZED)

@@ -39,15 +39,22 @@ static void *map_early(void *at, size_t length, int protection, int flags, int f
 MAP(mmap, off_t)
 MAP(mmap64, off64_t)
 
+/* The kernel refuses what reaches beyond, and what does not begin a page. */
+#define USER_END ((uintptr_t)1 << 47)
+
 EXPORT int munmap(void *p, size_t length)
 {
+    bool valid;
     struct context *c = HOOK_ENTER(CONTEXT_REAL, true);
     int r;
     if (unlikely(!c))
         return real.munmap ? real.munmap(p, length) : (int)syscall(SYS_munmap, p, length);
-    if (length && !((uintptr_t)p & 4095)) /* the kernel refuses anything else */
+    valid = length && !((uintptr_t)p & 4095) && (uintptr_t)p < USER_END && length <= USER_END - (uintptr_t)p;
+    if (valid)
         record_drop(c, &HOOK_SITE, WIRE_MUNMAP, p, length);
     r = real.munmap(p, length);
+    if (unlikely(r && valid)) /* too many mappings for a hole, or sealed: it is there still */
+        record_new(c, &HOOK_SITE, WIRE_MMAP_ANON, p, length, 0);
     hook_leave(c);
     return r;
 }
@@ -55,14 +62,12 @@ EXPORT int munmap(void *p, size_t length)
 EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
 {
     struct context *c;
-    void *at = NULL, *q;
+    void *at, *q;
     bool moves;
     va_list more;
-    if (flags & MREMAP_FIXED) {
-        va_start(more, flags);
-        at = va_arg(more, void *);
-        va_end(more);
-    }
+    va_start(more, flags); /* which flags have it is for the real function to say */
+    at = va_arg(more, void *);
+    va_end(more);
     c = HOOK_ENTER(CONTEXT_REAL, true);
     if (unlikely(!c))
         return real.mremap ? real.mremap(p, old_length, length, flags, at)

@@ -74,7 +74,7 @@ static bool exec_begins(uintptr_t frame, uintptr_t pc, const char *program)
     uint64_t extra[1] = {(uint64_t)system_getpid()};
     if (!c)
         return false;
-    record_text(c, WIRE_PROCESS_EXEC, 0, extra, 1, program, strlen(program));
+    record_text(c, WIRE_PROCESS_EXEC, 0, extra, 1, program ? program : "", program ? strlen(program) : 0);
     hook_leave(c);
     return true;
 }

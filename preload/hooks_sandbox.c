@@ -38,8 +38,7 @@ EXPORT int prctl(int option, ...)
     if (r)
         context.guard = guard;
     else if (option == PR_SET_TSC && load_relaxed(&process.state) == PROCESS_TRACED) {
-        store_relaxed(&process.state, PROCESS_INERT); /* new threads inherit it */
-        store_relaxed(&process.page->generation, UINT32_MAX - 1);
+        process_retire(); /* new threads inherit it */
     }
     return r;
 }

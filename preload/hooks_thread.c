@@ -12,6 +12,7 @@
 
 #include "preload/hook.h"
 #include "preload/record.h"
+#include "preload/system.h"
 
 struct start {
     union {
@@ -21,10 +22,17 @@ struct start {
     } routine;
     void *argument;
     uint32_t serial;
-    uint32_t next; /* free list: index + 1 */
+    uint32_t next;      /* free list: index + 1 */
+    atomic_u32 phase;   /* enum start_phase */
+    atomic_u32 holders; /* creator and thread: the last gives it back */
 };
 
-enum { STARTS = 4096 };
+/* The creator may look at the pthread_t that it was given only before the
+ * routine begins, which may free what it lies in; afterwards the thread itself
+ * has told it. */
+enum start_phase { START_MADE = 0, START_LOOKING, START_LOOKED, START_BEGUN };
+
+enum { STARTS = 4096, LOOKING_YIELDS_MAX = 1000 };
 static struct start starts[STARTS];
 static atomic_u32 starts_used;      /* entries ever taken from the array */
 static atomic_u64 starts_free;      /* count << 32 | index + 1: the count defeats reuse in between */
@@ -69,16 +77,60 @@ static void thread_ended(void *value)
     hook_leave(c);
 }
 
-static void thread_cancelled(void *unused) { thread_ended(PTHREAD_CANCELED); }
+static void start_release(struct start *s)
+{
+    fence_full();
+    if (add_relaxed(&s->holders, (uint32_t)-1) == 1)
+        start_give(s);
+}
+
+static struct start *start_fill(struct start *s, uint32_t serial, void *argument)
+{
+    s->argument = argument;
+    s->serial = serial;
+    store_relaxed(&s->phase, START_MADE);
+    store_relaxed(&s->holders, 2);
+    return s;
+}
+
+/* In the thread, which has told its name: from here on its routine may run.
+ * The creator looks for a few instructions, unless it is interrupted there. */
+static void start_begins(struct start *s)
+{
+    if (!cas_acq_rel(&s->phase, (uint32_t)START_MADE, (uint32_t)START_BEGUN))
+        for (unsigned n = 0; n < LOOKING_YIELDS_MAX && load_acquire(&s->phase) == START_LOOKING; n++)
+            system_yield();
+    start_release(s);
+}
+
+/* In the creator, after the create. */
+static uint64_t start_pthread(struct start *s, const pthread_t *to)
+{
+    uint64_t thread = WIRE_PTHREAD_IN_START;
+    if (cas_acq_rel(&s->phase, (uint32_t)START_MADE, (uint32_t)START_LOOKING)) {
+        thread = (uintptr_t)*to;
+        store_release(&s->phase, (uint32_t)START_LOOKED);
+    }
+    start_release(s);
+    return thread;
+}
+
+/* All frames of the thread but its first are gone: so is what their guard meant. */
+static void thread_cancelled(void *unused)
+{
+    if (unlikely(context.guard) && context.guard != CONTEXT_SANDBOXED)
+        context_abandon(&context);
+    thread_ended(PTHREAD_CANCELED);
+}
 
 static void *begin_pthread(void *given)
 {
-    struct start s = *(struct start *)given;
-    void *value;
-    start_give(given);
-    context_attach(s.serial, s.routine.any);
+    struct start *s = given;
+    void *(*routine)(void *) = s->routine.pthread, *argument = s->argument, *value;
+    context_attach(s->serial, s->routine.any);
+    start_begins(s);
     pthread_cleanup_push(thread_cancelled, NULL);
-    value = s.routine.pthread(s.argument);
+    value = routine(argument);
     pthread_cleanup_pop(0);
     thread_ended(value);
     return value;
@@ -86,11 +138,13 @@ static void *begin_pthread(void *given)
 
 static int begin_thrd(void *given)
 {
-    struct start s = *(struct start *)given;
+    struct start *s = given;
+    thrd_start_t routine = s->routine.thrd;
+    void *argument = s->argument;
     int value;
-    start_give(given);
-    context_attach(s.serial, s.routine.any);
-    value = s.routine.thrd(s.argument);
+    context_attach(s->serial, s->routine.any);
+    start_begins(s);
+    value = routine(argument);
     thread_ended((void *)(intptr_t)value);
     return value;
 }
@@ -110,12 +164,12 @@ static uint32_t create_begins(const struct unwind_site *site, uintptr_t frame, v
     return serial;
 }
 
-static void create_ended(const struct unwind_site *site, uintptr_t frame, uint32_t serial, pthread_t thread)
+static void create_ended(const struct unwind_site *site, uintptr_t frame, uint32_t serial, uint64_t thread)
 {
     struct context *c = serial ? hook_enter(frame, site->pc, CONTEXT_REAL, true) : NULL;
     if (!c)
         return;
-    record_life(c, site, WIRE_THREAD_CREATED, (uintptr_t)thread, serial, NULL, 0);
+    record_life(c, site, WIRE_THREAD_CREATED, thread, serial, NULL, 0);
     hook_leave(c);
 }
 
@@ -124,18 +178,20 @@ EXPORT int pthread_create(pthread_t *to, const pthread_attr_t *attributes, void 
     struct unwind_site site = HOOK_SITE;
     uint32_t serial = create_begins(&site, HOOK_FRAME, (void *)routine, argument);
     struct start *s = serial ? start_take() : NULL;
+    uint64_t thread = 0;
     int r;
     if (s) {
         s->routine.pthread = routine;
-        s->argument = argument;
-        s->serial = serial;
-        r = real.pthread_create(to, attributes, begin_pthread, s);
+        r = real.pthread_create(to, attributes, begin_pthread, start_fill(s, serial, argument));
         if (r)
             start_give(s);
+        else
+            thread = start_pthread(s, to);
     } else {
         r = real.pthread_create(to, attributes, routine, argument);
+        thread = r ? 0 : WIRE_PTHREAD_IN_START;
     }
-    create_ended(&site, HOOK_FRAME, serial, r ? 0 : *to);
+    create_ended(&site, HOOK_FRAME, serial, thread);
     return r;
 }
 
@@ -144,18 +200,20 @@ EXPORT int thrd_create(thrd_t *to, thrd_start_t routine, void *argument)
     struct unwind_site site = HOOK_SITE;
     uint32_t serial = create_begins(&site, HOOK_FRAME, (void *)routine, argument);
     struct start *s = serial ? start_take() : NULL;
+    uint64_t thread = 0;
     int r;
     if (s) {
         s->routine.thrd = routine;
-        s->argument = argument;
-        s->serial = serial;
-        r = real.thrd_create(to, begin_thrd, s);
+        r = real.thrd_create(to, begin_thrd, start_fill(s, serial, argument));
         if (r != thrd_success)
             start_give(s);
+        else
+            thread = start_pthread(s, to);
     } else {
         r = real.thrd_create(to, routine, argument);
+        thread = r != thrd_success ? 0 : WIRE_PTHREAD_IN_START;
     }
-    create_ended(&site, HOOK_FRAME, serial, r == thrd_success ? *to : 0);
+    create_ended(&site, HOOK_FRAME, serial, thread);
     return r;
 }
 

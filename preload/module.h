@@ -15,18 +15,23 @@
 
 enum { MODULE_PAGES = 4096 };
 /* Pages of code whose module is announced: page number with the generation. */
-extern atomic_u64 module_pages[MODULE_PAGES];
-extern atomic_u64 module_generation;
+extern __attribute__((visibility("hidden"))) atomic_u64 module_pages[MODULE_PAGES];
+extern __attribute__((visibility("hidden"))) atomic_u64 module_generation;
 
 void module_announce_slow(struct context *c, uint64_t pc);
 /* After a dlclose. */
 void module_changed(void);
 
-static inline void module_announce(struct context *c, uint64_t frame)
+static inline bool module_announced(uint64_t frame)
 {
     uint64_t page = (frame & ~WIRE_FRAME_EXACT) >> 12;
     uint64_t key = page ^ load_relaxed(&module_generation) << 40;
-    if (unlikely(load_relaxed(&module_pages[page % MODULE_PAGES]) != key))
+    return likely(load_relaxed(&module_pages[page % MODULE_PAGES]) == key);
+}
+
+static inline void module_announce(struct context *c, uint64_t frame)
+{
+    if (!module_announced(frame))
         module_announce_slow(c, frame);
 }
 

@@ -19,6 +19,7 @@
 #include "preload/hook.h"
 #include "preload/record.h"
 #include "preload/system.h"
+#include "preload/verify.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -183,6 +184,8 @@ static const char *process_join(void)
     plan = wire_plan_of(&process.segment);
     process.stacks = plan->stacks;
     process.clock = plan->clock;
+    verify_start(plan->verify_unwind);
+    process.stacks_odd = process.verify_unwind || process.stacks == WIRE_STACKS_CALLER;
     process_name();
     process_enter(page);
     process.page = page;
@@ -193,11 +196,13 @@ void process_start(void)
 {
     struct context *c = &context;
     const char *why;
+    int saved;
     if (!cas_acq_rel(&process.state, (uint32_t)PROCESS_NEW, (uint32_t)PROCESS_STARTING)) {
         while (load_acquire(&process.state) == PROCESS_STARTING) /* another thread's first hook */
             system_yield();
         return;
     }
+    saved = errno;
     c->guard = CONTEXT_BOOT;
     real_resolve();
     why = process_join();
@@ -207,6 +212,7 @@ void process_start(void)
     store_release(&process.state, why ? PROCESS_INERT : PROCESS_TRACED); /* publishes real and process */
     if (!why)
         context_begin_process();
+    errno = saved;
 }
 
 /* The only thread of a forked child, at its first hook there. The parent's
@@ -216,8 +222,9 @@ void process_reborn(void)
     process.parent_serial = process.serial;
     process.pid = system_getpid();
     process_enter(process.page);
-    context.generation = 0;
+    context.generation = (uint32_t)CONTEXT_NONE;
     context_begin_process();
+    verify_reborn();
 }
 
 /* Before main and before anything the program may do to shut doors behind
@@ -225,6 +232,7 @@ void process_reborn(void)
 __attribute__((constructor)) static void process_constructed(void)
 {
     free(NULL);
+    verify_load();
 }
 
 bool process_is_borrowed(void)

@@ -3,8 +3,8 @@
  *
  * Filled by real_resolve() at the first hook of the process, in whatever
  * thread and state that comes (before any constructor, inside the loader).
- * Read-only afterwards, but for the LATER names, each stored once by whoever
- * calls it first (the same value whoever wins).
+ * Read-only afterwards. A LATER name that was not there then is looked up for
+ * each module that calls it.
  */
 #ifndef PRELOAD_REAL_H
 #define PRELOAD_REAL_H
@@ -53,20 +53,19 @@ struct real {
 #undef LATER
 };
 
-extern struct real real;
+extern __attribute__((visibility("hidden"))) struct real real;
 
 /* Fills the HOOK names. The caller has made sure that no other thread runs it
  * and that allocations of this thread go to the arena meanwhile. */
 void real_resolve(void);
 
-/* The next definition of a LATER name after ours; where the usual look-up has
- * none (a library opened with RTLD_LOCAL), the one that the code at `caller`
- * would have found without us. NULL: there is none. */
+/* The next definition of a LATER name that was not there at the start, or (a
+ * library opened with RTLD_LOCAL) the one that the code at `caller` would have
+ * found without us. NULL: there is none. */
 void *real_later(const char *name, const void *caller);
 
 /* Evaluates to the real function of a LATER name, or NULL. */
 #define REAL_LATER(name) \
-    (likely(real.name != NULL) ? real.name \
-                               : (real.name = (__typeof__(real.name))real_later(#name, __builtin_return_address(0))))
+    (likely(real.name != NULL) ? real.name : (__typeof__(real.name))real_later(#name, __builtin_return_address(0)))
 
 #endif

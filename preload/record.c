@@ -12,13 +12,8 @@
 
 #include "preload/module.h"
 #include "preload/system.h"
+#include "preload/verify.h"
 #include "preload/wait.h"
-
-/* What a record needs beyond its head. */
-struct parts {
-    uint64_t extra[WIRE_EXTRA_MAX];
-    unsigned extras;
-};
 
 static inline void *room_for(struct context *c, uint64_t bytes, bool drop)
 {
@@ -34,38 +29,32 @@ static inline bool no_room_at_all(struct context *c, bool drop)
 
 static void walk(struct context *c, const struct unwind_site *site, struct unwind_change *change)
 {
-    uint32_t i;
+    uint32_t i, quick = UNWIND_NOT_QUICK;
     if (likely(process.stacks == WIRE_STACKS_FULL))
-        unwind_full(c->stack, site, change);
+        quick = unwind_quick(c->stack, site, change);
     else
         unwind_caller(c->stack, site, change);
+    if (quick != UNWIND_NOT_QUICK)
+        *change = (struct unwind_change){quick ? quick - 1 : 0, quick != 0, &site->pc};
     for (i = 0; i < change->push; i++)
         module_announce(c, change->pushed[i]);
+    if (unlikely(process.verify_unwind))
+        verify_walk(c, site, change);
 }
 
+/* Writes the record and gives the guard back. The stack has changed as told. */
 static inline __attribute__((always_inline)) void
-put(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
-    uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
+put_changed(struct context *c, const struct unwind_change *change, unsigned type, unsigned family, uint64_t address,
+            uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
-    struct unwind_change change = {0, 0, NULL};
-    bool big = unlikely(size >= WIRE_SIZE_IN_EXTRA), escape;
-    uint64_t bytes, *word;
-    struct wire_record *r;
-    unsigned words, i;
-    uintptr_t guard = c->guard;
+    bool big = size >= WIRE_SIZE_IN_EXTRA, escape = change->pop >= WIRE_STACK_ESCAPE || change->push >= WIRE_STACK_ESCAPE;
+    unsigned words = extras + big + escape, i;
+    uint64_t bytes = sizeof(struct wire_record) + 8u * (words + change->push), *word;
+    struct wire_record *r = room_for(c, bytes, drop);
 
-    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    if (no_room_at_all(c, drop))
-        goto out;
-    if (site && process.stacks != WIRE_STACKS_NONE)
-        walk(c, site, &change);
-    escape = unlikely(change.pop >= WIRE_STACK_ESCAPE || change.push >= WIRE_STACK_ESCAPE);
-    words = extras + big + escape;
-    bytes = sizeof *r + 8u * (words + change.push);
-    r = room_for(c, bytes, drop);
     if (unlikely(!r)) {
         unwind_forget(c->stack);
-        goto out;
+        return;
     }
     word = (uint64_t *)(r + 1);
     r->stamp = wire_clock_stamp(process.clock);
@@ -73,17 +62,99 @@ put(struct context *c, const struct unwind_site *site, unsigned type, unsigned f
     r->size = big ? WIRE_SIZE_IN_EXTRA : (uint32_t)size;
     r->type = (uint8_t)type;
     r->family_extra = wire_pack_family(family, words);
-    r->pop = escape ? WIRE_STACK_ESCAPE : (uint8_t)change.pop;
-    r->push = escape ? 0 : (uint8_t)change.push;
+    r->pop = escape ? WIRE_STACK_ESCAPE : (uint8_t)change->pop;
+    r->push = escape ? 0 : (uint8_t)change->push;
     if (escape)
-        *word++ = (uint64_t)change.pop << 32 | change.push;
+        *word++ = (uint64_t)change->pop << 32 | change->push;
     for (i = 0; i < extras; i++)
         *word++ = extra[i];
     if (big)
         *word++ = size;
-    for (i = 0; i < change.push; i++)
-        *word++ = change.pushed[i];
+    for (i = 0; i < change->push; i++)
+        *word++ = change->pushed[i];
     ring_writer_commit(&c->writer, bytes);
+}
+
+/* Any event, with a stack where `site` is given. */
+static __attribute__((noinline)) void
+put(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
+    uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
+{
+    struct unwind_change change = {0, 0, NULL};
+    uintptr_t guard = c->guard;
+
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    if (!no_room_at_all(c, drop)) {
+        if (site && process.stacks != WIRE_STACKS_NONE)
+            walk(c, site, &change);
+        put_changed(c, &change, type, family, address, size, extra, extras, drop);
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    c->guard = guard;
+}
+
+/* The stack has been taken, and has changed by more than its innermost frame. */
+static __attribute__((noinline)) void
+put_walked(struct context *c, const struct unwind_change *change, unsigned type, unsigned family, uint64_t address,
+           uint64_t size, bool drop)
+{
+    for (uint32_t i = 0; i < change->push; i++)
+        module_announce(c, change->pushed[i]);
+    put_changed(c, change, type, family, address, size, NULL, 0, drop);
+}
+
+/* It has not, but the ring or the module of that frame needs more. */
+static __attribute__((noinline, cold)) void
+put_after_quick(struct context *c, const struct unwind_site *site, uint32_t quick, unsigned type, unsigned family,
+                uint64_t address, uint64_t size, bool drop)
+{
+    uint64_t pc = site->pc;
+    struct unwind_change change = {quick ? quick - 1 : 0, quick != 0, &pc};
+    if (quick)
+        module_announce(c, pc);
+    put_changed(c, &change, type, family, address, size, NULL, 0, drop);
+}
+
+/* News and Drops as most are: no more words than a frame, a stack much as it
+ * was, room in the ring. */
+static inline __attribute__((always_inline)) void
+put_quick(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
+          uint64_t size, bool drop)
+{
+    uintptr_t guard = c->guard;
+    uint32_t quick = 0;
+    struct wire_record *r;
+    uint64_t bytes;
+
+    if (unlikely(c->starved || process.stacks_odd || size >= WIRE_SIZE_IN_EXTRA)) {
+        put(c, site, type, family, address, size, NULL, 0, drop);
+        return;
+    }
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    if (process.stacks) {
+        struct unwind_change change;
+        quick = unwind_quick(c->stack, site, &change);
+        if (quick == UNWIND_NOT_QUICK) {
+            put_walked(c, &change, type, family, address, size, drop);
+            goto out;
+        }
+    }
+    bytes = sizeof *r + 8 * (quick != 0);
+    r = ring_writer_reserve(&c->writer, bytes);
+    if (unlikely(!r || (quick && !module_announced(site->pc)))) {
+        put_after_quick(c, site, quick, type, family, address, size, drop);
+    } else {
+        r->stamp = wire_clock_stamp(process.clock);
+        r->address = address;
+        r->size = (uint32_t)size;
+        r->type = (uint8_t)type;
+        r->family_extra = (uint8_t)family;
+        r->pop = (uint8_t)(quick - (quick != 0));
+        r->push = quick != 0;
+        if (quick)
+            *(uint64_t *)(r + 1) = site->pc;
+        ring_writer_commit(&c->writer, bytes);
+    }
 out:
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     c->guard = guard;
@@ -94,7 +165,7 @@ void record_new(struct context *c, const struct unwind_site *site, unsigned fami
 {
     uint64_t extra = alignment;
     if (likely(!alignment))
-        put(c, site, WIRE_NEW, family, (uintptr_t)p, size, NULL, 0, false);
+        put_quick(c, site, WIRE_NEW, family, (uintptr_t)p, size, false);
     else
         put(c, site, WIRE_NEW, family, (uintptr_t)p, size, &extra, 1, false);
 }
@@ -104,7 +175,7 @@ void record_drop(struct context *c, const struct unwind_site *site, unsigned fam
 {
     uint64_t extra = length;
     if (likely(!length))
-        put(c, site, WIRE_DROP, family, (uintptr_t)p, 0, NULL, 0, true);
+        put_quick(c, site, WIRE_DROP, family, (uintptr_t)p, 0, true);
     else
         put(c, site, WIRE_DROP, family, (uintptr_t)p, 0, &extra, 1, true);
 }

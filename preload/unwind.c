@@ -398,6 +398,80 @@ void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct
     change->pushed = m->pushed;
 }
 
+/* The old rbp at the frame at words[keep - 1]. */
+static inline uint64_t old_rbp(const struct unwind_memory *m, uint32_t keep)
+{
+    for (; keep < m->count; keep++)
+        if (m->meta[keep] & META_RBP)
+            return m->words[keep].value;
+    return m->fp;
+}
+
+/* Where not nearly all tries succeed, few are made. */
+enum { QUICK_SCORE_MAX = 32, QUICK_MISS = 8, QUICK_TRY_EVERY = 64 };
+
+/* The innermost frame is new, or has moved on, and its caller is an old one. */
+static inline __attribute__((always_inline)) uint32_t quick_leaf(struct unwind_memory *m, const struct unwind_site *site)
+{
+    const uint64_t high = m->ranges[0].high, sp = site->sp, fp = site->fp;
+    const uint64_t rule = rules_get(site->pc - 1, m->generation);
+    const unsigned slot = rule >> RULE_SLOT_SHIFT & META_SLOT;
+    const bool by_rbp = rule & RULE_USES_RBP;
+    uint64_t cfa = (by_rbp ? fp : sp) + 8 * (rule & RULE_OFFSET), caller, saved;
+    uint32_t keep = m->count, popped;
+
+    if (unlikely(rule & RULE_KIND || sp - m->ranges[0].low > high - sp || cfa - sp > high - sp || cfa - sp < 8 * slot + 8 * !slot || cfa & 7))
+        return UNWIND_NOT_QUICK;
+    while (keep && m->words[keep - 1].address < cfa - 8)
+        keep--;
+    if (unlikely(!keep))
+        return UNWIND_NOT_QUICK;
+    const struct unwind_word *w = &m->words[keep - 1];
+    const unsigned meta = m->meta[keep - 1];
+    caller = unwind_load(cfa - 8);
+    saved = slot ? unwind_load(cfa - 8 * slot) : fp;
+    if (w->address != cfa - 8 || w->value != caller || (meta & (META_FRAME | META_ODD | META_EXACT)) != META_FRAME ||
+        (meta & META_LIVE && saved != old_rbp(m, keep)) || words_differ(m->words, keep - 1))
+        return UNWIND_NOT_QUICK;
+    popped = frames_in(m, keep, m->count);
+    if (unlikely(popped >= UNWIND_QUICK_FRAMES_MAX || m->meta[0] & META_CUT || m->frames >= WIRE_FRAMES_MAX || keep > UNWIND_WORDS / 2))
+        return UNWIND_NOT_QUICK;
+    if (meta & META_LIVE && slot) {
+        m->words[keep] = (struct unwind_word){cfa - 8 * slot, saved};
+        m->meta[keep++] = META_RBP;
+    }
+    m->words[keep] = (struct unwind_word){sp - 8, site->pc};
+    m->meta[keep++] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE) |
+                                 (by_rbp || (meta & META_LIVE && !slot) ? META_LIVE : 0));
+    m->count = keep;
+    m->frames += 1 - popped;
+    m->fp = fp;
+    return 1 + popped;
+}
+
+uint32_t unwind_quick(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
+{
+    if (unlikely(m->generation != load_acquire(&rules_generation))) {
+        walk_afresh(m, site, change);
+        return UNWIND_NOT_QUICK;
+    }
+    uint32_t top = m->count - 1;   /* a stack has a frame at least */
+    if (m->words[top].address == site->sp - 8 && m->words[top].value == site->pc &&
+        !(m->meta[top] & META_LIVE && m->fp != site->fp)) {
+        if (words_differ(m->words, top) == 0)
+            return 0;
+    } else if (m->quick_score >= 0 || ++m->quick_passed % QUICK_TRY_EVERY == 0) {
+        uint32_t quick = quick_leaf(m, site);
+        if (quick != UNWIND_NOT_QUICK) {
+            m->quick_score += m->quick_score < QUICK_SCORE_MAX;
+            return quick;
+        }
+        m->quick_score -= m->quick_score > -QUICK_SCORE_MAX ? QUICK_MISS : 0;
+    }
+    walk_again(m, site, change);
+    return UNWIND_NOT_QUICK;
+}
+
 void unwind_modules_changed(void)
 {
     rules_invalidate();
@@ -417,6 +491,12 @@ void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct
     m->pushed[0] = WIRE_FRAME_TRUNCATED;
     m->pushed[1] = site->pc;
     *change = (struct unwind_change){pop, 2, m->pushed};
+}
+
+uint32_t unwind_quick(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
+{
+    unwind_full(m, site, change);
+    return change->push ? UNWIND_NOT_QUICK : 0;
 }
 
 void unwind_modules_changed(void)

@@ -50,6 +50,11 @@ struct unwind_change {
  * more depends on the walks before, so that a deep recursion is not told anew
  * at every event. */
 void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
+/* unwind_full, its commonest results told in a number. 0: the same stack as
+ * before; n + 1: pop n < UNWIND_QUICK_FRAMES_MAX, push site->pc;
+ * UNWIND_NOT_QUICK: as *change says, which is written only then. */
+enum { UNWIND_QUICK_FRAMES_MAX = 200, UNWIND_NOT_QUICK = 255 };
+uint32_t unwind_quick(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
 /* The caller's frame alone (--stacks caller). */
 void unwind_caller(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
 /* Forgets the previous stack: call it when a change could not be written (a

@@ -65,6 +65,8 @@ struct unwind_memory {
     uint32_t forgotten;       /* 1: the next change replaces everything */
     uint32_t ready;           /* 1: what follows is set up */
     uint32_t next_range;      /* which of ranges[1..] is replaced next */
+    int32_t quick_score;      /* above 0: unwind_quick pays here */
+    uint32_t quick_passed;    /* walks that it was not tried for */
     /* these need not */
     uint64_t fp;              /* rbp at the innermost frame */
     uint64_t fp_now;          /* the same, of the walk under way */

@@ -52,6 +52,10 @@ void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
     void *room;
     uint64_t began;
 
+    if (unlikely(load_relaxed(&wire_pulse_of(s)->closed))) {
+        process_retire();
+        return NULL;
+    }
     wait_wake_collector();
     resync(c);
     room = ring_writer_refresh(&c->writer, s, bytes, drop);

@@ -35,7 +35,7 @@ enum wire_type {
     WIRE_REALLOC_END,    /* address = new place (0: failed), size; extra: old place, [old size for mremap] */
     WIRE_THREAD_START,   /* address = pthread_self, size = tid; extra: start routine */
     WIRE_THREAD_CREATE,  /* before the create: address = argument, size = serial of the thread to be; extra: start routine */
-    WIRE_THREAD_CREATED, /* after it: address = pthread_t (0: failed), size = serial */
+    WIRE_THREAD_CREATED, /* after it: address = pthread_t, WIRE_PTHREAD_IN_START or 0: failed; size = serial */
     WIRE_THREAD_EXIT,    /* address = value returned */
     WIRE_THREAD_JOIN,    /* after the join: address = pthread_t; extra: value returned */
     WIRE_THREAD_DETACH,  /* address = pthread_t */
@@ -80,8 +80,21 @@ enum wire_lost {
     WIRE_LOST_REASONS
 };
 
+/* What became of a stack that --verify-unwind held against libunwind's. */
+enum wire_verify {
+    WIRE_VERIFY_SAME = 0,
+    WIRE_VERIFY_DIFFERENT,
+    WIRE_VERIFY_NO_RULES,     /* ours ends, cut, in code without unwind rules, where libunwind begins to guess */
+    WIRE_VERIFY_FAILED,       /* libunwind failed where ours goes on */
+    WIRE_VERIFY_WITHOUT,      /* not a stack: a process in which libunwind could not be used */
+    WIRE_VERIFY_COUNTS
+};
+
 enum { WIRE_STACK_ESCAPE = 255, WIRE_EXTRA_MAX = 8, WIRE_TEXT_MAX = 4096,
        WIRE_BUILD_ID_MAX = 32, WIRE_FRAMES_MAX = 512 };
+
+/* The thread itself tells its pthread_t, in its WIRE_THREAD_START. */
+#define WIRE_PTHREAD_IN_START UINT64_MAX
 
 /* A frame is a return address; with this bit it is the exact pc (a frame that
  * a signal interrupted), not to be moved back into the call. */

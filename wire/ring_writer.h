@@ -125,6 +125,20 @@ static inline int ring_writer_grow(struct ring_writer *w, const struct wire_segm
     return 1;
 }
 
+/* After a move that was left half-way (a signal handler jumped out of it): where
+ * the old ring is sealed, goes on in the new one. */
+static inline void ring_writer_resume(struct ring_writer *w, const struct wire_segment *s)
+{
+    struct wire_ring *old = (struct wire_ring *)w->data - 1;
+    struct wire_ring *r = wire_ring_at(s, load_relaxed(&old->next));
+    if (load_relaxed(&old->next) && r) {
+        w->data = (uint8_t *)(r + 1);
+        w->mask = r->size_bytes - 1;
+        w->start = load_relaxed(&r->start);
+    }
+    w->limit = w->head; /* look anew */
+}
+
 /* Slow path, still wait-free: looks at the reader's progress, moves to a
  * larger ring, pads. `reserved_too`: a release may use the reserve. The place
  * for the record, or NULL: the ring is full. */

@@ -90,6 +90,8 @@ struct wire_claims {
     atomic_u32 slot_hint;       /* where the next search for a READY slot starts */
     atomic_u32 wanting;         /* threads that wait for a slot: the collector adds some */
     atomic_u64 lost[WIRE_LOST_REASONS];  /* events lost by threads without a slot */
+    atomic_u64 verify[WIRE_VERIFY_COUNTS]; /* stacks held against libunwind's; the collector takes them back to 0 */
+    atomic_u32 verify_shown;    /* differences told as marks */
 };
 
 /* One traced thread. Four lines: claim, writer, reader, losses. */
@@ -155,6 +157,8 @@ _Static_assert(offsetof(struct wire_pulse, slots_ready) == 20, "pulse");
 _Static_assert(offsetof(struct wire_pulse, drained_events) == 24, "pulse");
 _Static_assert(offsetof(struct wire_pulse, attaches) == 32, "pulse");
 _Static_assert(offsetof(struct wire_claims, lost) == 16, "claims");
+_Static_assert(offsetof(struct wire_claims, verify) == 16 + 8 * WIRE_LOST_REASONS, "claims");
+_Static_assert(sizeof(struct wire_claims) <= WIRE_PAGE, "claims fit their page");
 _Static_assert(sizeof(struct wire_slot) == 256, "a slot is four lines");
 _Static_assert(offsetof(struct wire_slot, scratch) == 32, "slot line 0");
 _Static_assert(offsetof(struct wire_slot, head) == 64, "slot line 1");

@@ -57,6 +57,7 @@ bool record_option(struct record_options *r, struct options *o, int key)
     case OPTION_ON_FULL: r->session.on_full = (uint32_t)options_choice(o, full_choices); return true;
     case OPTION_WAIT_MS: r->session.wait_ms = (uint32_t)options_count(o, 0, 3600000); return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
+    case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
     case OPTION_FOLLOW: follow_set(r, o->argument); return true;
     }
     return false;

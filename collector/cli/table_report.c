@@ -154,6 +154,25 @@ static void page_totals(const struct page *p)
     total(p, "lost events", number_count(get_number(lost, "events")).text, lost_text(lost));
 }
 
+/* Stacks held against libunwind's, where that was asked for. */
+static void page_verify(const struct page *p)
+{
+    const json_t *verify = get(p->doc, "verify_unwind");
+    uint64_t different = get_number(verify, "different"), incomparable = get_number(verify, "incomparable");
+    uint64_t without = get_number(verify, "processes_without_libunwind");
+    if (!verify)
+        return;
+    char *by = moves_text(get(verify, "incomparable_by"));
+    char *not_compared = incomparable ? xasprintf(", not comparable %s (%s)", number_count(incomparable).text, by) : xstrdup("");
+    total(p, "verify-unwind", number_count(get_number(verify, "compared")).text,
+          xasprintf("stacks held against libunwind's, different %s%s", number_count(different).text, not_compared));
+    if (without)
+        total(p, "", number_count(without).text, xasprintf("process%s without libunwind", without == 1 ? "" : "es"));
+    if (different || without)
+        total(p, "", "", xstrdup("ownscope events --type mark --json says which"));
+    free(by), free(not_compared);
+}
+
 /* ---- places that matter ---- */
 
 struct section {
@@ -352,6 +371,7 @@ void table_report(FILE *out, const json_t *doc, const struct table_style *s)
     struct page p = { out, s, doc, get(doc, "totals"), get(doc, "metadata") };
     page_head(&p);
     page_totals(&p);
+    page_verify(&p);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         page_section(&p, &sections[i]);
     page_handoffs(&p);

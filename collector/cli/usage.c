@@ -27,7 +27,8 @@
     { OPTION_STACKS, "stacks", "full|caller|none", "how much of the stack to record (full)" }, \
     { OPTION_ON_FULL, "on-full", "wait|drop", "when a ring is full (wait)" }, \
     { OPTION_WAIT_MS, "wait-ms", "N", "longest wait of a thread, in all (1000)" }, \
-    { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }
+    { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
+    { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
 const struct usage usage_run = {
     .command = "run", .synopsis = "[--] PROGRAM [ARG...]",

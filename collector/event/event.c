@@ -28,6 +28,7 @@ static const char *const type_names[EVENT_TYPES] = {
     [EVENT_PROCESS_GONE] = "process-gone",
     [EVENT_MARK] = "mark",
     [EVENT_LOST] = "lost",
+    [EVENT_VERIFY] = "verify",
 };
 
 /* Who may release what: one group each, 0 for what is not memory. */
@@ -76,6 +77,14 @@ static const char *const lost_names[WIRE_LOST_REASONS] = {
     [WIRE_LOST_SANDBOXED] = "sandboxed",
 };
 
+static const char *const verify_names[WIRE_VERIFY_COUNTS] = {
+    [WIRE_VERIFY_SAME] = "same",
+    [WIRE_VERIFY_DIFFERENT] = "different",
+    [WIRE_VERIFY_NO_RULES] = "no-unwind-rules",
+    [WIRE_VERIFY_FAILED] = "libunwind-failed",
+    [WIRE_VERIFY_WITHOUT] = "without-libunwind",
+};
+
 const char *event_type_name(unsigned type)
 {
     return type < EVENT_TYPES && type_names[type] ? type_names[type] : "?";
@@ -89,6 +98,11 @@ const char *family_name(unsigned family)
 const char *lost_name(unsigned reason)
 {
     return reason < WIRE_LOST_REASONS ? lost_names[reason] : "?";
+}
+
+const char *verify_name(unsigned outcome)
+{
+    return outcome < WIRE_VERIFY_COUNTS ? verify_names[outcome] : "?";
 }
 
 bool family_is_map(unsigned family)

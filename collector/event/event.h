@@ -26,7 +26,7 @@ enum event_type {
     EVENT_REALLOC_END,    /* address = new place, 0: failed; size; extra[0] = old place, extra[1] = old length (mremap) */
     EVENT_THREAD_START,   /* address = pthread_self; extra[0] = tid; extra[1] = start routine */
     EVENT_THREAD_CREATE,  /* before: address = argument; extra[0] = serial of the thread to be; extra[1] = start routine */
-    EVENT_THREAD_CREATED, /* after: address = pthread_t, 0: failed; extra[0] = its serial */
+    EVENT_THREAD_CREATED, /* after: address = pthread_t, WIRE_PTHREAD_IN_START or 0: failed; extra[0] = its serial */
     EVENT_THREAD_EXIT,    /* address = value returned; events of its destructors may follow */
     EVENT_THREAD_JOIN,    /* after: address = pthread_t; extra[0] = value returned */
     EVENT_THREAD_DETACH,  /* address = pthread_t */
@@ -41,6 +41,7 @@ enum event_type {
     EVENT_PROCESS_GONE,   /* made by the collector: extra[0] = 1 exit known, extra[1] = wait status */
     EVENT_MARK,           /* text = name */
     EVENT_LOST,           /* address = enum wire_lost; size = events; extra[0] = releases among them */
+    EVENT_VERIFY,         /* made by the collector: address = enum wire_verify; size = stacks (processes) */
     EVENT_TYPES
 };
 
@@ -64,6 +65,8 @@ const char *event_type_name(unsigned type);
 const char *family_name(unsigned family);
 /* "ring-full", "no-collector", … keys of lost.by_reason; "?" unknown. */
 const char *lost_name(unsigned reason);
+/* "same", "different", "no-unwind-rules", "libunwind-failed", "without-libunwind"; "?" unknown. */
+const char *verify_name(unsigned outcome);
 
 /* True for families of mapped memory (mmap, mremap, munmap). */
 bool family_is_map(unsigned family);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_OWN_FAILURE = 125 };
+enum { EXIT_OWN_FAILURE = 125, CACHE_LINE_BYTES = 64 };
 
 static _Noreturn void out_of_memory(size_t bytes)
 {
@@ -38,6 +38,14 @@ void *xcalloc(size_t n, size_t bytes)
     void *p = n && bytes ? calloc(n, bytes) : calloc(1, 1);
     if (!p)
         out_of_memory(n > SIZE_MAX / (bytes ? bytes : 1) ? SIZE_MAX : n * bytes);
+    return p;
+}
+
+void *xmalloc_lines(size_t bytes)
+{
+    void *p;
+    if (posix_memalign(&p, CACHE_LINE_BYTES, bytes ? bytes : 1))
+        out_of_memory(bytes);
     return p;
 }
 

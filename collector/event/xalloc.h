@@ -10,6 +10,8 @@
 
 void *xmalloc(size_t bytes);
 void *xcalloc(size_t n, size_t bytes);
+/* On a cache line; freed by free. */
+void *xmalloc_lines(size_t bytes);
 void *xrealloc(void *p, size_t bytes);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);

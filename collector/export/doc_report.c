@@ -35,6 +35,21 @@ static json_t *moves_json(const struct view *v)
     return j;
 }
 
+/* Stacks held against libunwind's; absent without --verify-unwind. */
+static json_t *verify_json(const struct view *v)
+{
+    const uint64_t *n = v->verify;
+    json_t *why = json_object();
+    for (unsigned i = WIRE_VERIFY_NO_RULES; i <= WIRE_VERIFY_FAILED; i++)
+        if (n[i])
+            json_object_set_new(why, verify_name(i), doc_number(n[i]));
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}",
+                     "compared", doc_number(n[WIRE_VERIFY_SAME] + n[WIRE_VERIFY_DIFFERENT]),
+                     "different", doc_number(n[WIRE_VERIFY_DIFFERENT]),
+                     "incomparable", doc_number(n[WIRE_VERIFY_NO_RULES] + n[WIRE_VERIFY_FAILED]),
+                     "incomparable_by", why, "processes_without_libunwind", doc_number(n[WIRE_VERIFY_WITHOUT]));
+}
+
 /* ---- sites ---- */
 
 static uint64_t site_measure(const struct view_site *s, unsigned measure)
@@ -102,6 +117,8 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "events", doc_events_counts(v));
     json_object_set_new(j, "moves", moves_json(v));
     json_object_set_new(j, "lost", doc_lost(v));
+    if (v->verified)
+        json_object_set_new(j, "verify_unwind", verify_json(v));
     json_object_set_new(j, "processes", doc_processes(v));
     json_object_set_new(j, "threads_total", doc_number(v->n_threads));
     json_object_set_new(j, "sites", sites);

@@ -55,6 +55,7 @@ void graph_free(struct graph *g)
     free(g->threads);
     free(g->processes);
     free(g->sites);
+    free(g->site_stacks);
     free(g->handoffs);
     free(g->handoff_slots);
     free(g->moves);
@@ -97,6 +98,11 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_LOST:
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
         fact_life(g, FACT_LOST, e, NULL, 0);
+        break;
+    case EVENT_VERIFY:
+        g->verified = true;
+        if (e->address < WIRE_VERIFY_COUNTS)
+            g->verify[e->address] += e->size;
         break;
     default: break;
     }

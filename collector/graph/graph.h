@@ -71,6 +71,9 @@ void graph_free(struct graph *g);
 void graph_observe(struct graph *g, graph_observer fn, void *context);
 
 void graph_fold(struct graph *g, const struct event *e);
+/* The same for `count` events in a row, in less time: what they will look for is
+ * fetched for all of them first. */
+void graph_fold_batch(struct graph *g, const struct event *events, size_t count);
 /* Lets parked events go (see repair in graph/repair.c): at the end, or before a
  * view when `now_ns` says that no partner can come any more. */
 void graph_settle(struct graph *g, uint64_t now_ns);

@@ -87,7 +87,7 @@ void fact_clone(struct graph *g, const struct block *b, uint64_t cloned_from)
     if (!g->observe)
         return;
     struct fact f = { .type = FACT_NEW, .ns = b->born_ns, .thread = thread_at(g, b->maker)->serial,
-                      .process = g->last_process->serial, .stack = g->sites[b->site].stack, .by = "clone",
+                      .process = g->last_process->serial, .stack = g->site_stacks[b->site], .by = "clone",
                       .event = g->number, .cloned_from = cloned_from };
     fact_put_block(&f, b);
     g->observe(g->observe_context, &f);

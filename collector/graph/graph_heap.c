@@ -47,10 +47,11 @@ static void heap_make(struct graph *g, struct process *p, struct thread *t, cons
     uint32_t site = site_of_stack(g, stack), place = pool_take(&g->pool);
     struct block *b = pool_at(&g->pool, place);
     struct site *s = &g->sites[site];
-    *b = (struct block){ .address = e->address, .size = e->size, .born_ns = e->ns, .id = g->next_block_id++,
+    uint64_t id = g->next_block_id++;
+    *b = (struct block){ .address = e->address, .size = e->size, .born_ns = e->ns, .id = id,
                          .family = family, .site = site, .maker = t->place };
     heap_put(p, slot, e->address, place);
-    t->last_new = b->id;
+    t->last_new = id; /* reading it out of the bit field just written would wait for the store */
     t->made.blocks++;
     t->made.bytes += e->size;
     p->allocations++;
@@ -90,7 +91,7 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
             g->sites[b->site].temporary++;
         }
     } else if (b->maker && t->place) {
-        handoff_count(g, thread_at(g, b->maker), t, g->sites[b->site].stack, e->stack, b->size,
+        handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
     }
 }

@@ -55,7 +55,7 @@ static void maps_end(struct graph *g, struct process *p, struct thread *t, const
     const struct block *b = pool_at(&g->pool, place);
     custody_receive(g, p, t, e, place, b, false);
     if (!(b->flags & BLOCK_CLONE) && b->maker && t->place && b->maker != t->place)
-        handoff_count(g, thread_at(g, b->maker), t, g->sites[b->site].stack, e->stack, b->size,
+        handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
     fact_block(g, FACT_DROP, e, b, by);
     maps_count(g, p, b, 0 - b->size);

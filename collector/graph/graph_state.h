@@ -49,8 +49,8 @@ enum {
 enum move_by { MOVE_TAKEN, MOVE_THREAD_ARG, MOVE_JOINED, MOVE_OUTLIVED, MOVE_REALLOC };
 enum owned_by { OWNED_NEW, OWNED_TAKEN, OWNED_THREAD_ARG, OWNED_JOINED, OWNED_OUTLIVED };
 
+/* What New and Drop count: a cache line. Its stack stands in site_stacks. */
 struct site {
-    uint32_t stack;
     uint64_t epoch;          /* of `peak`: the graph's peak_epoch at its capture */
     uint64_t allocations, bytes;
     uint64_t live_blocks, live_bytes;
@@ -141,7 +141,8 @@ struct graph {
     struct thread *last_thread;              /* the newest found: the next event's, mostly */
     struct process *last_process;            /* while an event is applied: its process */
 
-    struct site *sites;          size_t n_sites, sites_capacity;   /* place 0 unused */
+    struct site *sites;          size_t n_sites, sites_capacity;   /* place 0 unused; on cache lines */
+    uint32_t *site_stacks;       size_t site_stacks_capacity;
     struct dict site_of;                     /* stack + 1 -> place */
     uint32_t last_stack, last_site;
     uint64_t peak_epoch;
@@ -165,6 +166,8 @@ struct graph {
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];
     uint64_t lost[8];
+    uint64_t verify[WIRE_VERIFY_COUNTS];
+    bool verified;
     struct view_totals totals;
 };
 

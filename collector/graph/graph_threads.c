@@ -147,7 +147,8 @@ void threads_created(struct graph *g, struct process *p, const struct event *e)
     if (!x->place)
         return;
     if (e->address) {
-        pthread_link(g, p, x, e->address);
+        if (e->address != WIRE_PTHREAD_IN_START)
+            pthread_link(g, p, x, e->address);
         return;
     }
     borrow_end(g, x, e, e->ns);

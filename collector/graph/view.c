@@ -25,7 +25,7 @@ static void view_sites(const struct graph *g, struct view *v)
         if (!s->allocations)
             continue;
         v->sites[v->n_sites++] = (struct view_site){
-            .stack = s->stack, .allocations = s->allocations, .bytes = s->bytes,
+            .stack = g->site_stacks[i], .allocations = s->allocations, .bytes = s->bytes,
             .live_blocks = s->live_blocks, .live_bytes = s->live_bytes,
             .peak_bytes = site_peak(g, s), .temporary = s->temporary };
     }
@@ -121,7 +121,7 @@ static struct view_block *block_copy(const struct graph *g, struct block_copy *c
         .id = b->id, .address = b->address, .size = b->size, .born_ns = b->born_ns, .process = p->serial,
         .thread = maker->serial, .owner = maker->serial, .owned_since_ns = b->born_ns, .owned_by = made,
         .borrower = borrower->serial, .borrowed_ns = borrower->arg_ns,
-        .stack = g->sites[b->site].stack, .family = b->family };
+        .stack = g->site_stacks[b->site], .family = b->family };
     return to;
 }
 
@@ -184,6 +184,8 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
     memcpy(v->by_fact, g->by_fact, sizeof v->by_fact);
     memcpy(v->moves_by, g->moves_by, sizeof v->moves_by);
     memcpy(v->lost, g->lost, sizeof v->lost);
+    memcpy(v->verify, g->verify, sizeof v->verify);
+    v->verified = g->verified;
     view_sites(g, v);
     view_threads(g, v);
     view_handoffs(g, v);

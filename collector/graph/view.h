@@ -111,6 +111,8 @@ struct view {
     uint64_t by_fact[FACT_TYPES];     /* how many facts of each type */
     uint64_t moves_by[5];             /* taken thread-arg joined outlived realloc */
     uint64_t lost[8];                 /* by enum wire_lost */
+    uint64_t verify[WIRE_VERIFY_COUNTS]; /* by enum wire_verify */
+    bool verified;                    /* --verify-unwind was used */
     struct view_totals totals;
     struct view_site *sites; size_t n_sites;
     struct view_thread *threads; size_t n_threads;

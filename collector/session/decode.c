@@ -2,7 +2,8 @@
  * collector/session/decode.c - see decode.h. Ingest thread.
  *
  * Words of a body: [counts of an escaped stack] extra... [size when it does
- * not fit the head] frames... The body is copied once, then read.
+ * not fit the head] frames... The body is shared memory that its writer may
+ * change at any time: each word of it is read once.
  */
 #include "session/decode.h"
 
@@ -12,13 +13,13 @@
 
 #include "event/xalloc.h"
 
-/* What a record carries, found in the copied body. */
+/* What a record carries. Frames still lie in the ring. */
 struct parts {
     uint64_t size;
     const uint64_t *extra;
     unsigned extras;
     uint32_t pop, push;
-    const uint64_t *frames;
+    const uint8_t *frames;
     const char *text;   /* text records alone */
     uint16_t text_bytes;
 };
@@ -75,7 +76,7 @@ void decode_stack_begin(struct decode_stack *t)
 
 void decode_stack_end(struct decode_stack *t)
 {
-    free(t->ids);
+    free(t->levels);
     *t = (struct decode_stack){0};
 }
 
@@ -92,21 +93,56 @@ static uint32_t frame_id(struct decode *d, const struct image *m, uint64_t pc)
     return r ? code_frame_id(d->code, r->module, at - r->bias, flags) : code_frame_id(d->code, 0, at, flags);
 }
 
-static uint32_t stack_id(struct decode *d, const struct image *m, uint32_t parent, uint64_t pc)
+/* A word of the ring, read once. */
+static inline uint64_t word_at(const uint8_t *at)
 {
-    uint64_t h = (pc ^ (uint64_t)parent << 40 ^ parent ^ m->space << 20) * 0x9e3779b97f4a7c15u;
-    struct decode_cached *c = d->cache + (h >> 32) % DECODE_CACHE;
-    if (c->pc != pc || c->parent != parent || c->space != m->space) {
-        uint32_t stack = code_stack_id(d->code, parent, frame_id(d, m, pc));
-        *c = (struct decode_cached){m->space, pc, parent, stack};
+    uint64_t v;
+    memcpy(&v, at, sizeof v);
+    __asm__("" : "+r"(v)); /* the compiler may not read it again */
+    return v;
+}
+
+static inline struct decode_cached *cached_at(const struct decode *d, const struct image *m, uint64_t hash)
+{
+    return d->cache + ((hash ^ m->space * 0xbf58476d1ce4e5b9u) >> (64 - DECODE_CACHE_BITS));
+}
+
+static uint32_t stack_learn(struct decode *d, const struct image *m, struct decode_cached *c, uint32_t parent,
+                            uint64_t pc)
+{
+    uint32_t stack = code_stack_id(d->code, parent, frame_id(d, m, pc));
+    *c = (struct decode_cached){m->space, pc, parent, stack};
+    return stack;
+}
+
+static void stack_push(struct decode *d, const struct image *m, struct decode_stack *t, const struct parts *p)
+{
+    struct decode_level *l;
+    uint32_t i, parent = 0;
+    uint64_t hash = 0;
+    t->levels = xgrow(t->levels, &t->capacity, t->depth + p->push + 1, sizeof *t->levels);
+    l = t->levels + t->depth;
+    if (t->depth) {
+        parent = l[-1].id;
+        hash = l[-1].hash;
     }
-    return c->stack;
+    for (i = 0; i < p->push; i++, l++) {
+        uint64_t pc = word_at(p->frames + 8 * i);
+        struct decode_cached *c;
+        hash = ((hash << 23 | hash >> 41) ^ pc) * 0x9e3779b97f4a7c15u;
+        c = cached_at(d, m, hash);
+        if (__builtin_expect(c->pc == pc && c->parent == parent && c->space == m->space, 1))
+            parent = c->stack;
+        else
+            parent = stack_learn(d, m, c, parent, pc);
+        *l = (struct decode_level){hash, parent};
+    }
+    t->depth += p->push;
 }
 
 /* The thread's stack after this record; false: the record cannot be right. */
 static bool stack_change(struct decode *d, const struct image *m, struct decode_stack *t, const struct parts *p)
 {
-    uint32_t i, parent;
     if (p->pop > WIRE_FRAMES_MAX) {
         t->depth = 0;
         t->broken = false;
@@ -122,43 +158,45 @@ static bool stack_change(struct decode *d, const struct image *m, struct decode_
         t->broken = true;
         return false;
     }
-    t->ids = xgrow(t->ids, &t->capacity, t->depth + p->push + 1, sizeof *t->ids);
-    parent = t->depth ? t->ids[t->depth - 1] : 0;
-    for (i = 0; i < p->push; i++)
-        parent = t->ids[t->depth++] = stack_id(d, m, parent, p->frames[i]);
+    if (p->push)
+        stack_push(d, m, t, p);
     return true;
 }
 
 /* ---- bodies ---- */
 
-/* Copies the words of a body and finds its parts. */
-static bool parts_find(struct decode *d, const struct ring_item *item, struct parts *p)
+static void parts_of_text(struct decode *d, const struct ring_item *item, struct parts *p)
 {
     const struct wire_record *r = &item->head;
-    unsigned extras = wire_extra_of(r);
-    uint64_t words = (item->bytes - sizeof *r) / 8;
+    p->extras = wire_extra_of(r);
+    memcpy(d->extra, item->body, p->extras * 8u);
+    memcpy(d->text, item->body + p->extras * 8u, r->size);
+    p->text = d->text;
+    p->text_bytes = (uint16_t)r->size;
+}
 
-    *p = (struct parts){.size = r->size, .pop = r->pop, .push = r->push, .extra = d->body};
+/* Copies the extra words and finds a record's parts. */
+static inline bool parts_find(struct decode *d, const struct ring_item *item, struct parts *p)
+{
+    const struct wire_record *r = &item->head;
+    unsigned extras = wire_extra_of(r), i;
+
+    *p = (struct parts){.size = r->size, .extra = d->extra, .frames = item->body + 8 * extras};
     if (wire_type_has_text(r->type)) {
-        p->extras = extras;
-        p->pop = p->push = 0;
-        memcpy(d->body, item->body, extras * 8u);
-        memcpy(d->text, item->body + extras * 8u, r->size);
-        p->text = d->text;
-        p->text_bytes = (uint16_t)r->size;
+        parts_of_text(d, item, p);
         return true;
     }
-    if (words > sizeof d->body / sizeof *d->body)
-        return false;
-    memcpy(d->body, item->body, words * 8);
+    p->pop = r->pop;
+    p->push = r->push;
+    for (i = 0; i < extras; i++)
+        d->extra[i] = word_at(item->body + 8 * i);
     if (r->pop == WIRE_STACK_ESCAPE) { /* this read of the counts is the one that rules */
-        p->pop = (uint32_t)(d->body[0] >> 32);
-        p->push = (uint32_t)d->body[0];
+        p->pop = (uint32_t)(d->extra[0] >> 32);
+        p->push = (uint32_t)d->extra[0];
         p->extra++;
         extras--;
     }
-    p->frames = d->body + wire_extra_of(r);
-    if (p->push != words - wire_extra_of(r))
+    if (p->push != (item->bytes - sizeof *r) / 8 - wire_extra_of(r))
         return false;
     if (r->size == WIRE_SIZE_IN_EXTRA) {
         if (!extras)
@@ -169,7 +207,7 @@ static bool parts_find(struct decode *d, const struct ring_item *item, struct pa
     return true;
 }
 
-static uint64_t extra_of(const struct parts *p, unsigned i)
+static inline uint64_t extra_of(const struct parts *p, unsigned i)
 {
     return i < p->extras ? p->extra[i] : 0;
 }
@@ -198,7 +236,7 @@ static int note_module(struct decode *d, struct image *m, const struct parts *p)
 }
 
 /* Fields that do not stand in an event where they stand in the record. */
-static void place(struct event *e, const struct wire_record *r, const struct parts *p)
+static inline void place(struct event *e, const struct wire_record *r, const struct parts *p)
 {
     switch (r->type) {
     case WIRE_DROP:
@@ -251,7 +289,7 @@ int decode_record(struct decode *d, struct image *m, struct decode_stack *t, con
                         .extra = {extra_of(&p, 0), extra_of(&p, 1)}, .type = TYPES[r->type].event,
                         .family = (uint8_t)wire_family_of(r), .text = p.text, .text_bytes = p.text_bytes};
     if (t->depth && !t->broken && (TYPES[r->type].has_stack || p.pop || p.push))
-        e->stack = t->ids[t->depth - 1];
+        e->stack = t->levels[t->depth - 1].id;
     place(e, r, &p);
     return 1;
 }

@@ -2,10 +2,12 @@
  * collector/session/decode.h - from a ring's record to an event.
  *
  * A record says how the stack differs from the thread's previous one; the
- * decoder keeps that stack as an array of stack ids, the outermost first, so
- * that a pop is a smaller depth and a push is one look-up. Where the chain is
- * broken (a torn ring, a ring taken over from another collector), the stack is
- * unknown, id 0, until a record pops everything.
+ * decoder keeps that stack as an array of levels, the outermost first, so that
+ * a pop is a smaller depth and a push is one look-up. A level has its stack's
+ * id and a hash of all its pcs: the hashes of a push need no look-up before
+ * them, so the look-ups of one push run at once. Where the chain is broken (a
+ * torn ring, a ring taken over from another collector), the stack is unknown,
+ * id 0, until a record pops everything.
  *
  * Records are input: what they claim is checked, lengths before this by
  * ring_reader_peek. Ingest thread.
@@ -22,11 +24,13 @@
 #include "session/image.h"
 #include "wire/ring_reader.h"
 
-enum { DECODE_DEPTH_MAX = WIRE_FRAMES_MAX + 2, DECODE_CACHE = 1 << 14 };
+enum { DECODE_DEPTH_MAX = WIRE_FRAMES_MAX + 2, DECODE_CACHE_BITS = 16, DECODE_CACHE = 1 << DECODE_CACHE_BITS };
+
+struct decode_level { uint64_t hash; uint32_t id; };
 
 /* One thread's stack. All zero: a thread that has just begun. */
 struct decode_stack {
-    uint32_t *ids;      /* ids[depth - 1] is the whole stack */
+    struct decode_level *levels; /* levels[depth - 1] is the whole stack */
     uint32_t depth;
     size_t capacity;
     bool broken;        /* unknown until everything is popped */
@@ -38,7 +42,7 @@ struct decode_cached { uint64_t space, pc; uint32_t parent, stack; };
 struct decode {
     struct code *code;
     struct decode_cached *cache;
-    uint64_t body[WIRE_EXTRA_MAX + WIRE_FRAMES_MAX]; /* copy of the body: words */
+    uint64_t extra[WIRE_EXTRA_MAX]; /* copy of the record's extra words */
     char text[WIRE_TEXT_MAX];
 };
 

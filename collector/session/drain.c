@@ -64,6 +64,23 @@ static void see_slotless(struct session *s)
     }
 }
 
+/* What traced threads found when they held stacks against libunwind's, taken
+ * from them so that nobody who takes over tells it again. */
+static void see_verified(struct session *s)
+{
+    struct wire_claims *claims = wire_claims_of(&s->segment.wire);
+    unsigned i;
+    for (i = 0; s->plan.verify_unwind && i < WIRE_VERIFY_COUNTS; i++) {
+        struct event e = {.type = EVENT_VERIFY, .address = i};
+        if (!load_relaxed(&claims->verify[i]) && s->verify_told & 1u << i)
+            continue;
+        s->verify_told |= 1u << i;
+        e.size = exchange_acq_rel(&claims->verify[i], 0);
+        e.ns = clock_ns(&s->clock, s->latest);
+        session_emit(s, &e);
+    }
+}
+
 static struct order_head head_of(const struct session *s, const struct lane *l)
 {
     return (struct order_head){lane_key(s, l), order_rank(l->item.head.type), l->index};
@@ -171,6 +188,7 @@ static int64_t drain_round(struct session *s, bool everything)
     fullest = settle(s);
     supply_keep(s);
     see_slotless(s);
+    see_verified(s);
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     if (s->stale)
         return -ESTALE;

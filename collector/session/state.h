@@ -80,6 +80,7 @@ struct session {
     uint64_t latest;                    /* stamp after the last look */
     uint64_t last_key;                  /* stamp of the event handed over last */
     uint64_t slotless_lost[WIRE_LOST_REASONS];
+    uint32_t verify_told;               /* bit 1 << enum wire_verify: a count of it, be it 0, was handed over */
 
     session_sink sink;                  /* during a round */
     void *context;

@@ -64,6 +64,9 @@ int trace_write_reopen(struct trace_writer **w, const char *path, struct code *c
  * follows, counts it (trace_write_dropped), and what was written stays whole.
  * -EINVAL: this event's type or stack does not exist; it alone is dropped. */
 int trace_write_event(struct trace_writer *w, const struct code *code, const struct event *e);
+/* The same for `count` events in a row, in less time. The first error; what one
+ * event alone did wrong does not keep the others out. */
+int trace_write_batch(struct trace_writer *w, const struct code *code, const struct event *events, size_t count);
 /* Writes out the open chunk, so that a reader sees all events up to now. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);
 /* Flush, end record, index; frees the writer in any case. */

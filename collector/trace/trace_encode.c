@@ -30,9 +30,9 @@ struct trace_encoder {
     unsigned bit_count;
     unsigned kind_count;
     uint32_t kinds[TRACE_KINDS_MAX];
-    uint8_t kind_number[KIND_CODES];    /* 0: not in this chunk; else 1 + number */
     uint32_t finder[1 << FINDER_BITS];  /* address hash -> 1 + gain */
     struct trace_model model;
+    uint8_t kind_number[KIND_CODES];    /* 0: not in this chunk; else 1 + number */
 };
 
 /* Longest an event can be in each column. */
@@ -234,6 +234,20 @@ static void encode_text(struct trace_encoder *n, const struct event *e)
 {
     column_varint(&n->columns[EVENTS_TEXT_BYTES], e->text_bytes);
     column_bytes(&n->columns[EVENTS_TEXT], e->text, e->text_bytes);
+}
+
+void trace_encode_expect(const struct trace_encoder *n, const struct event *e)
+{
+    if (e->type <= EVENT_REALLOC_END)
+        __builtin_prefetch(&n->finder[model_hash(e->address, FINDER_BITS)], 1);
+}
+
+void trace_encode_expect_block(const struct trace_encoder *n, const struct event *e)
+{
+    if (model_is_give(e->type))
+        __builtin_prefetch(&n->model.blocks[(n->finder[model_hash(e->address, FINDER_BITS)] - 1) % MODEL_GAINS]);
+    else if (model_is_gain(e->type))
+        __builtin_prefetch(&n->model.freed[model_class(e->thread, e->size)], 1);
 }
 
 void trace_encode_event(struct trace_encoder *n, const struct event *e)

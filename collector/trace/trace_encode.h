@@ -19,6 +19,10 @@ void trace_encode_free(struct trace_encoder *n);
 void trace_encode_reset(struct trace_encoder *n);
 /* Adds one event. The caller has checked its type and stack. */
 void trace_encode_event(struct trace_encoder *n, const struct event *e);
+/* Hints that an event will come, so that its memory is on its way: the first
+ * some ten events ahead, then the second. They change nothing. */
+void trace_encode_expect(const struct trace_encoder *n, const struct event *e);
+void trace_encode_expect_block(const struct trace_encoder *n, const struct event *e);
 /* True when the chunk has to be closed before another event is added. */
 bool trace_encode_full(const struct trace_encoder *n);
 uint32_t trace_encode_count(const struct trace_encoder *n);

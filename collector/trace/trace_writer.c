@@ -247,6 +247,23 @@ int trace_write_event(struct trace_writer *w, const struct code *code, const str
     return __builtin_expect(trace_encode_full(w->encoder), 0) ? trace_write_flush(w, code) : 0;
 }
 
+int trace_write_batch(struct trace_writer *w, const struct code *code, const struct event *events, size_t count)
+{
+    enum { FAR = 12, NEAR = 6 };
+    int first = 0;
+    for (size_t i = 0; i < FAR && i < count; i++)
+        trace_encode_expect(w->encoder, &events[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (i + FAR < count)
+            trace_encode_expect(w->encoder, &events[i + FAR]);
+        if (i + NEAR < count)
+            trace_encode_expect_block(w->encoder, &events[i + NEAR]);
+        int error = trace_write_event(w, code, &events[i]);
+        first = first ? first : error;
+    }
+    return first;
+}
+
 static int write_end(struct trace_writer *w, uint64_t end_ns)
 {
     struct trace_frame frame;

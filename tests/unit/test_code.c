@@ -162,6 +162,9 @@ START_TEST(names)
     for (unsigned i = 0; i < WIRE_LOST_REASONS; i++)
         ck_assert_str_ne(lost_name(i), "?");
     ck_assert_str_eq(lost_name(WIRE_LOST_RING_FULL), "ring-full");
+    ck_assert_str_eq(verify_name(WIRE_VERIFY_COUNTS), "?");
+    for (unsigned i = 0; i < WIRE_VERIFY_COUNTS; i++)
+        ck_assert_str_ne(verify_name(i), "?");
 }
 END_TEST
 

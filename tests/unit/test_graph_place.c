@@ -297,6 +297,25 @@ START_TEST(marks_and_losses)
 }
 END_TEST
 
+START_TEST(verified_stacks_add_up)
+{
+    put((struct event){ .type = EVENT_MARK, .text = "half", .text_bytes = 4 });
+    struct view *before = graph_view_make(play, NULL, 0);
+    ck_assert(!before->verified);
+    view_free(before);
+    put((struct event){ .type = EVENT_VERIFY, .address = WIRE_VERIFY_SAME, .size = 7 });
+    put((struct event){ .type = EVENT_VERIFY, .address = WIRE_VERIFY_SAME, .size = 5 });
+    put((struct event){ .type = EVENT_VERIFY, .address = WIRE_VERIFY_FAILED, .size = 1 });
+    put((struct event){ .type = EVENT_VERIFY, .address = WIRE_VERIFY_COUNTS, .size = 9 });
+    struct view *v = graph_view_make(play, NULL, 0);
+    ck_assert(v->verified);
+    ck_assert_uint_eq(v->verify[WIRE_VERIFY_SAME], 12);
+    ck_assert_uint_eq(v->verify[WIRE_VERIFY_DIFFERENT], 0);
+    ck_assert_uint_eq(v->verify[WIRE_VERIFY_FAILED], 1);
+    view_free(v);
+}
+END_TEST
+
 START_TEST(a_thread_belongs_to_one_process)
 {
     two_threads();
@@ -319,7 +338,7 @@ static Suite *suite(void)
         mremap_moves_grows_and_fails, mremap_of_a_middle, many_maps, inversion_is_repaired,
         inversions_that_wait_for_each_other, unseen_after_a_microsecond, unseen_when_settled,
         unseen_at_once_with_one_thread, realloc_end_waits_too, mappings_wait_too, end_of_process_ends_the_waiting,
-        marks_and_losses, a_thread_belongs_to_one_process,
+        marks_and_losses, verified_stacks_add_up, a_thread_belongs_to_one_process,
     };
     TCase *c = tcase_create("rules");
     tcase_add_checked_fixture(c, play_start, play_stop);
