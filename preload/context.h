@@ -59,7 +59,7 @@ struct process {
     struct process_page *page;  /* a constant that no context equals, until traced */
     atomic_u32 state;           /* enum process_state */
     uint32_t stacks;            /* enum wire_stacks, from the plan */
-    uint32_t stacks_odd;        /* neither WIRE_STACKS_NONE nor plainly WIRE_STACKS_FULL */
+    uint32_t slow;              /* no record goes the fast path */
     uint32_t clock;             /* enum wire_clock */
     uint32_t verify_unwind;     /* every Nth full stack is held against libunwind's (verify.h); 0: none */
     uint32_t serial;            /* of this process */

@@ -13,7 +13,7 @@ EXPORT int dlclose(void *handle)
     if (unlikely(!real.dlclose))
         free(NULL);
     r = real.dlclose(handle);
-    unwind_modules_changed();
     module_changed();
+    unwind_modules_changed(); /* second: what is told under the new rules is told of the new modules */
     return r;
 }

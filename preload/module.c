@@ -111,11 +111,11 @@ static void known_add(const struct module *m, uint64_t identity)
     store_release(&known[i].end, m->end); /* pairs with known_has */
 }
 
-static void announce(struct context *c, const struct module *m)
+static bool announce(struct context *c, const struct module *m)
 {
     uint64_t extra[8] = {m->bias, m->start, m->end, m->build_id_bytes};
     memcpy(extra + 4, m->build_id, m->build_id_bytes);
-    record_text(c, WIRE_MODULE, 0, extra, 8, m->path, m->path_bytes);
+    return record_text(c, WIRE_MODULE, 0, extra, 8, m->path, m->path_bytes);
 }
 
 void module_announce_slow(struct context *c, uint64_t frame)
@@ -138,7 +138,8 @@ void module_announce_slow(struct context *c, uint64_t frame)
     build_id_of(&m, &found);
     identity = identity_of(&m);
     if (!known_has(&m, identity)) {
-        announce(c, &m);
+        if (!announce(c, &m))
+            return;
         known_add(&m, identity);
     }
     store_relaxed(&module_pages[page % MODULE_PAGES], page ^ generation << 40);

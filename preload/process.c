@@ -185,7 +185,7 @@ static const char *process_join(void)
     process.stacks = plan->stacks;
     process.clock = plan->clock;
     verify_start(plan->verify_unwind);
-    process.stacks_odd = process.verify_unwind || process.stacks == WIRE_STACKS_CALLER;
+    process.slow = process.verify_unwind != 0;
     process_name();
     process_enter(page);
     process.page = page;

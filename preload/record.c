@@ -27,25 +27,15 @@ static inline bool no_room_at_all(struct context *c, bool drop)
     return unlikely(c->starved) && !wait_for_room(c, 1024, drop);
 }
 
-static void walk(struct context *c, const struct unwind_site *site, struct unwind_change *change)
+static void announce(struct context *c, const struct unwind_change *change)
 {
-    uint32_t i, quick = UNWIND_NOT_QUICK;
-    if (likely(process.stacks == WIRE_STACKS_FULL))
-        quick = unwind_quick(c->stack, site, change);
-    else
-        unwind_caller(c->stack, site, change);
-    if (quick != UNWIND_NOT_QUICK)
-        *change = (struct unwind_change){quick ? quick - 1 : 0, quick != 0, &site->pc};
-    for (i = 0; i < change->push; i++)
+    for (uint32_t i = 0; i < change->push; i++)
         module_announce(c, change->pushed[i]);
-    if (unlikely(process.verify_unwind))
-        verify_walk(c, site, change);
 }
 
-/* Writes the record and gives the guard back. The stack has changed as told. */
-static inline __attribute__((always_inline)) void
-put_changed(struct context *c, const struct unwind_change *change, unsigned type, unsigned family, uint64_t address,
-            uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
+/* Writes the record. The stack has changed as told. */
+static void put_changed(struct context *c, const struct unwind_change *change, unsigned type, unsigned family,
+                        uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
     bool big = size >= WIRE_SIZE_IN_EXTRA, escape = change->pop >= WIRE_STACK_ESCAPE || change->push >= WIRE_STACK_ESCAPE;
     unsigned words = extras + big + escape, i;
@@ -76,108 +66,62 @@ put_changed(struct context *c, const struct unwind_change *change, unsigned type
 }
 
 /* Any event, with a stack where `site` is given. */
-static __attribute__((noinline)) void
-put(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
-    uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
+static void put(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
+                uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
     struct unwind_change change = {0, 0, NULL};
+    uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     uintptr_t guard = c->guard;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
     if (!no_room_at_all(c, drop)) {
-        if (site && process.stacks != WIRE_STACKS_NONE)
-            walk(c, site, &change);
+        if (site && process.stacks != WIRE_STACKS_NONE) {
+            unwind_take(c->stack, site, process.stacks == WIRE_STACKS_CALLER, pushed, &change);
+            announce(c, &change);
+            if (unlikely(process.verify_unwind))
+                verify_walk(c, site, &change);
+        }
         put_changed(c, &change, type, family, address, size, extra, extras, drop);
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     c->guard = guard;
 }
 
-/* The stack has been taken, and has changed by more than its innermost frame. */
-static __attribute__((noinline)) void
-put_walked(struct context *c, const struct unwind_change *change, unsigned type, unsigned family, uint64_t address,
-           uint64_t size, bool drop)
+__attribute__((noinline)) void record_slow(struct context *c, const struct unwind_site *site, unsigned type,
+                                           unsigned family, uint64_t address, uint64_t size, uint64_t extra)
 {
-    for (uint32_t i = 0; i < change->push; i++)
-        module_announce(c, change->pushed[i]);
-    put_changed(c, change, type, family, address, size, NULL, 0, drop);
+    put(c, site, type, family, address, size, &extra, extra != 0, type == WIRE_DROP);
 }
 
-/* It has not, but the ring or the module of that frame needs more. */
-static __attribute__((noinline, cold)) void
-put_after_quick(struct context *c, const struct unwind_site *site, uint32_t quick, unsigned type, unsigned family,
-                uint64_t address, uint64_t size, bool drop)
+__attribute__((noinline)) void record_walk(struct context *c, const struct unwind_site *site, unsigned type,
+                                           unsigned family, uint64_t address, uint64_t size)
 {
-    uint64_t pc = site->pc;
-    struct unwind_change change = {quick ? quick - 1 : 0, quick != 0, &pc};
-    if (quick)
-        module_announce(c, pc);
-    put_changed(c, &change, type, family, address, size, NULL, 0, drop);
-}
-
-/* News and Drops as most are: no more words than a frame, a stack much as it
- * was, room in the ring. */
-static inline __attribute__((always_inline)) void
-put_quick(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
-          uint64_t size, bool drop)
-{
-    uintptr_t guard = c->guard;
-    uint32_t quick = 0;
-    struct wire_record *r;
-    uint64_t bytes;
-
-    if (unlikely(c->starved || process.stacks_odd || size >= WIRE_SIZE_IN_EXTRA)) {
-        put(c, site, type, family, address, size, NULL, 0, drop);
-        return;
-    }
-    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    if (process.stacks) {
-        struct unwind_change change;
-        quick = unwind_quick(c->stack, site, &change);
-        if (quick == UNWIND_NOT_QUICK) {
-            put_walked(c, &change, type, family, address, size, drop);
-            goto out;
-        }
-    }
-    bytes = sizeof *r + 8 * (quick != 0);
-    r = ring_writer_reserve(&c->writer, bytes);
-    if (unlikely(!r || (quick && !module_announced(site->pc)))) {
-        put_after_quick(c, site, quick, type, family, address, size, drop);
-    } else {
-        r->stamp = wire_clock_stamp(process.clock);
-        r->address = address;
-        r->size = (uint32_t)size;
-        r->type = (uint8_t)type;
-        r->family_extra = (uint8_t)family;
-        r->pop = (uint8_t)(quick - (quick != 0));
-        r->push = quick != 0;
-        if (quick)
-            *(uint64_t *)(r + 1) = site->pc;
-        ring_writer_commit(&c->writer, bytes);
-    }
-out:
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    c->guard = guard;
-}
-
-void record_new(struct context *c, const struct unwind_site *site, unsigned family,
-                const void *p, size_t size, size_t alignment)
-{
-    uint64_t extra = alignment;
-    if (likely(!alignment))
-        put_quick(c, site, WIRE_NEW, family, (uintptr_t)p, size, false);
+    struct unwind_change change;
+    if (process.stacks == WIRE_STACKS_CALLER)
+        unwind_caller(c->stack, site, &change);
     else
-        put(c, site, WIRE_NEW, family, (uintptr_t)p, size, &extra, 1, false);
+        unwind_full(c->stack, site, &change);
+    announce(c, &change);
+    put_changed(c, &change, type, family, address, size, NULL, 0, type == WIRE_DROP);
 }
 
-void record_drop(struct context *c, const struct unwind_site *site, unsigned family,
-                 const void *p, size_t length)
+/* Announcing writes records where the frames stand. */
+__attribute__((noinline)) void record_fresh(struct context *c, unsigned type, unsigned family, uint64_t address,
+                                            uint64_t size, uint32_t quick)
 {
-    uint64_t extra = length;
-    if (likely(!length))
-        put_quick(c, site, WIRE_DROP, family, (uintptr_t)p, 0, true);
-    else
-        put(c, site, WIRE_DROP, family, (uintptr_t)p, 0, &extra, 1, true);
+    uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
+    struct unwind_change change = {wire_pop_of(quick), wire_push_of(quick), pushed};
+    bool told = true;
+    uint32_t i;
+
+    memcpy(pushed, c->writer.to + sizeof(struct wire_record), 8 * change.push);
+    for (i = 0; i < change.push; i++) {
+        module_announce(c, pushed[i]);
+        told = told && module_announced(pushed[i]);
+    }
+    if (told)
+        unwind_told(c->stack);
+    put_changed(c, &change, type, family, address, size, NULL, 0, type == WIRE_DROP);
 }
 
 void record_realloc_begin(struct context *c, const struct unwind_site *site, unsigned family,
@@ -199,7 +143,7 @@ void record_life(struct context *c, const struct unwind_site *site, unsigned typ
     put(c, site, type, 0, address, size, extra, extras, true);
 }
 
-void record_text(struct context *c, unsigned type, uint64_t address, const uint64_t *extra,
+bool record_text(struct context *c, unsigned type, uint64_t address, const uint64_t *extra,
                  unsigned extras, const char *text, size_t text_bytes)
 {
     uintptr_t guard = c->guard;
@@ -224,6 +168,7 @@ void record_text(struct context *c, unsigned type, uint64_t address, const uint6
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     c->guard = guard;
+    return r != NULL;
 }
 
 void record_thread_start(struct context *c, void *start)

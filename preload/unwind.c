@@ -3,9 +3,9 @@
  *
  * Runs in the traced thread, in a hook that keeps itself from being entered
  * twice: a walk must not begin on a memory while another is under way on it.
- * Two paths: the same stack as last time is recognised by comparing words
- * (unwind_full), and anything else is walked by cached rules until it meets
- * the old stack (walk). unwind_memory.h says what is kept and why it is
+ * The same stack as last time is recognised by comparing words (unwind_full),
+ * and anything else is walked by cached rules until it meets the old stack
+ * (walk). Most walks never come here: see unwind_quick.c. unwind_memory.h says what is kept and why it is
  * enough; unwind_step.h has the steps that are out of the ordinary.
  *
  * A stack deeper than WIRE_FRAMES_MAX is cut to its innermost
@@ -43,10 +43,6 @@ static uint32_t pop_all(struct unwind_memory *m)
 
 void unwind_caller(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
 {
-    if (!m->forgotten && m->generation == 0 && m->frames == 1 && m->pushed[0] == site->pc) {
-        *change = (struct unwind_change){0, 0, m->pushed};
-        return;
-    }
     uint32_t pop = pop_all(m);
     m->generation = 0;
     m->frames = 1;
@@ -54,33 +50,21 @@ void unwind_caller(struct unwind_memory *m, const struct unwind_site *site, stru
     *change = (struct unwind_change){pop, 1, m->pushed};
 }
 
+uint32_t unwind_quick_caller(struct unwind_memory *m, uint64_t pc, uint64_t *pushed)
+{
+    if (unlikely(m->forgotten || m->frames != 1 || m->generation))
+        return UNWIND_NOT_QUICK;
+    if (m->pushed[0] == pc)
+        return 0;
+    *pushed = m->pushed[0] = pc;
+    return 1 | 1 << 8;
+}
+
 #if defined(__x86_64__)
 
 #include "preload/unwind_reach.h"
 #include "preload/unwind_rules.h"
 #include "preload/unwind_step.h"
-
-/* Compares words [0, n) from the inside out. Returns how many from the outside
- * are not proven: 0, or n such that words[n - 1] differs. */
-static inline __attribute__((always_inline)) uint32_t words_differ(const struct unwind_word *words, uint32_t n)
-{
-    while (n >= 4) {
-        const struct unwind_word *w = &words[n];
-        if (unlikely(unwind_load(w[-1].address) != w[-1].value))
-            return n;
-        if (unlikely(unwind_load(w[-2].address) != w[-2].value))
-            return n - 1;
-        if (unlikely(unwind_load(w[-3].address) != w[-3].value))
-            return n - 2;
-        if (unlikely(unwind_load(w[-4].address) != w[-4].value))
-            return n - 3;
-        n -= 4;
-    }
-    for (; n; n--)
-        if (unlikely(unwind_load(words[n - 1].address) != words[n - 1].value))
-            break;
-    return n;
-}
 
 /* What a walk knows of the stack before: words[0 .. keep) may still hold. */
 struct remains {
@@ -361,6 +345,7 @@ walk_afresh(struct unwind_memory *m, const struct unwind_site *site, struct unwi
         m->ready = 1;
     }
     m->generation = 0;
+    m->trails_epoch++;
     uint32_t pop = pop_all(m);
     for (unsigned tries = 0; tries < 2 && m->generation != load_acquire(&rules_generation); tries++) {
         m->generation = load_acquire(&rules_generation);
@@ -398,80 +383,6 @@ void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct
     change->pushed = m->pushed;
 }
 
-/* The old rbp at the frame at words[keep - 1]. */
-static inline uint64_t old_rbp(const struct unwind_memory *m, uint32_t keep)
-{
-    for (; keep < m->count; keep++)
-        if (m->meta[keep] & META_RBP)
-            return m->words[keep].value;
-    return m->fp;
-}
-
-/* Where not nearly all tries succeed, few are made. */
-enum { QUICK_SCORE_MAX = 32, QUICK_MISS = 8, QUICK_TRY_EVERY = 64 };
-
-/* The innermost frame is new, or has moved on, and its caller is an old one. */
-static inline __attribute__((always_inline)) uint32_t quick_leaf(struct unwind_memory *m, const struct unwind_site *site)
-{
-    const uint64_t high = m->ranges[0].high, sp = site->sp, fp = site->fp;
-    const uint64_t rule = rules_get(site->pc - 1, m->generation);
-    const unsigned slot = rule >> RULE_SLOT_SHIFT & META_SLOT;
-    const bool by_rbp = rule & RULE_USES_RBP;
-    uint64_t cfa = (by_rbp ? fp : sp) + 8 * (rule & RULE_OFFSET), caller, saved;
-    uint32_t keep = m->count, popped;
-
-    if (unlikely(rule & RULE_KIND || sp - m->ranges[0].low > high - sp || cfa - sp > high - sp || cfa - sp < 8 * slot + 8 * !slot || cfa & 7))
-        return UNWIND_NOT_QUICK;
-    while (keep && m->words[keep - 1].address < cfa - 8)
-        keep--;
-    if (unlikely(!keep))
-        return UNWIND_NOT_QUICK;
-    const struct unwind_word *w = &m->words[keep - 1];
-    const unsigned meta = m->meta[keep - 1];
-    caller = unwind_load(cfa - 8);
-    saved = slot ? unwind_load(cfa - 8 * slot) : fp;
-    if (w->address != cfa - 8 || w->value != caller || (meta & (META_FRAME | META_ODD | META_EXACT)) != META_FRAME ||
-        (meta & META_LIVE && saved != old_rbp(m, keep)) || words_differ(m->words, keep - 1))
-        return UNWIND_NOT_QUICK;
-    popped = frames_in(m, keep, m->count);
-    if (unlikely(popped >= UNWIND_QUICK_FRAMES_MAX || m->meta[0] & META_CUT || m->frames >= WIRE_FRAMES_MAX || keep > UNWIND_WORDS / 2))
-        return UNWIND_NOT_QUICK;
-    if (meta & META_LIVE && slot) {
-        m->words[keep] = (struct unwind_word){cfa - 8 * slot, saved};
-        m->meta[keep++] = META_RBP;
-    }
-    m->words[keep] = (struct unwind_word){sp - 8, site->pc};
-    m->meta[keep++] = (uint16_t)(META_FRAME | (rule >> RULE_SLOT_SHIFT & META_RULE) |
-                                 (by_rbp || (meta & META_LIVE && !slot) ? META_LIVE : 0));
-    m->count = keep;
-    m->frames += 1 - popped;
-    m->fp = fp;
-    return 1 + popped;
-}
-
-uint32_t unwind_quick(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
-{
-    if (unlikely(m->generation != load_acquire(&rules_generation))) {
-        walk_afresh(m, site, change);
-        return UNWIND_NOT_QUICK;
-    }
-    uint32_t top = m->count - 1;   /* a stack has a frame at least */
-    if (m->words[top].address == site->sp - 8 && m->words[top].value == site->pc &&
-        !(m->meta[top] & META_LIVE && m->fp != site->fp)) {
-        if (words_differ(m->words, top) == 0)
-            return 0;
-    } else if (m->quick_score >= 0 || ++m->quick_passed % QUICK_TRY_EVERY == 0) {
-        uint32_t quick = quick_leaf(m, site);
-        if (quick != UNWIND_NOT_QUICK) {
-            m->quick_score += m->quick_score < QUICK_SCORE_MAX;
-            return quick;
-        }
-        m->quick_score -= m->quick_score > -QUICK_SCORE_MAX ? QUICK_MISS : 0;
-    }
-    walk_again(m, site, change);
-    return UNWIND_NOT_QUICK;
-}
-
 void unwind_modules_changed(void)
 {
     rules_invalidate();
@@ -493,10 +404,15 @@ void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct
     *change = (struct unwind_change){pop, 2, m->pushed};
 }
 
-uint32_t unwind_quick(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change)
+uint32_t unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed)
 {
-    unwind_full(m, site, change);
-    return change->push ? UNWIND_NOT_QUICK : 0;
+    (void)m, (void)pc, (void)sp, (void)fp, (void)pushed;
+    return UNWIND_NOT_QUICK;
+}
+
+void unwind_told(struct unwind_memory *m)
+{
+    (void)m;
 }
 
 void unwind_modules_changed(void)

@@ -50,13 +50,32 @@ struct unwind_change {
  * more depends on the walks before, so that a deep recursion is not told anew
  * at every event. */
 void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
-/* unwind_full, its commonest results told in a number. 0: the same stack as
- * before; n + 1: pop n < UNWIND_QUICK_FRAMES_MAX, push site->pc;
- * UNWIND_NOT_QUICK: as *change says, which is written only then. */
-enum { UNWIND_QUICK_FRAMES_MAX = 200, UNWIND_NOT_QUICK = 255 };
-uint32_t unwind_quick(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
-/* The caller's frame alone (--stacks caller). */
+/* unwind_full where that is quickly done, which it is for most. Writes the new
+ * frames, outermost first, to `pushed`, which has room for UNWIND_QUICK_PUSH_MAX.
+ * Returns pop | push << 8, as wire_pop_of and wire_push_of read it; with
+ * UNWIND_FRESH unless all of them are known to have been told before. Or
+ * UNWIND_NOT_QUICK: nothing has changed, unwind_full will do it. */
+enum { UNWIND_QUICK_PUSH_MAX = 12, UNWIND_QUICK_POP_MAX = 200, UNWIND_FRESH = 1 << 16, UNWIND_NOT_QUICK = 1 << 17 };
+uint32_t unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed);
+/* The frames of the quick walk just done are known to be told: no UNWIND_FRESH
+ * for them again, until modules change. */
+void unwind_told(struct unwind_memory *m);
+/* The caller's frame alone (--stacks caller), and its quick way; never UNWIND_FRESH. */
 void unwind_caller(struct unwind_memory *m, const struct unwind_site *site, struct unwind_change *change);
+uint32_t unwind_quick_caller(struct unwind_memory *m, uint64_t pc, uint64_t *pushed);
+/* The quick way, or the other. `pushed` as for unwind_quick. */
+static inline void unwind_take(struct unwind_memory *m, const struct unwind_site *site, bool caller_alone,
+                               uint64_t *pushed, struct unwind_change *change)
+{
+    uint32_t quick = caller_alone ? unwind_quick_caller(m, site->pc, pushed)
+                                  : unwind_quick(m, site->pc, site->sp, site->fp, pushed);
+    if (!(quick & UNWIND_NOT_QUICK))
+        *change = (struct unwind_change){wire_pop_of(quick), wire_push_of(quick), pushed};
+    else if (caller_alone)
+        unwind_caller(m, site, change);
+    else
+        unwind_full(m, site, change);
+}
 /* Forgets the previous stack: call it when a change could not be written (a
  * lost record breaks the chain). The next change has pop == WIRE_FRAMES_MAX + 1,
  * meaning "everything", and pushes the whole stack. */

@@ -57,6 +57,21 @@ struct unwind_range {
     uint64_t low, high;
 };
 
+/* The frames that a walk from a pc went through, innermost first, as far as
+ * plain rules lead: where the pcs are the same again, so are their rules, and
+ * the walk reads one cache line instead of one a frame. A guess, checked frame
+ * by frame. */
+enum { UNWIND_TRAIL_FRAMES = 5, UNWIND_TRAIL_BITS = 9, UNWIND_TRAILS = 1 << UNWIND_TRAIL_BITS };
+struct unwind_trail {
+    uint64_t pc[UNWIND_TRAIL_FRAMES];
+    uint16_t words[UNWIND_TRAIL_FRAMES]; /* from the frame's stack pointer, or its rbp, to its CFA */
+    uint8_t rule[UNWIND_TRAIL_FRAMES];   /* META_RULE bits */
+    uint8_t count;
+    uint32_t epoch;
+    uint32_t told;                       /* 1: the collector knows the modules of all */
+};
+_Static_assert(sizeof(struct unwind_trail) == 64, "a trail is a cache line");
+
 struct unwind_memory {
     /* these must be zero before the first walk */
     uint32_t generation;      /* of the rules that the words rest on; 0: the words are void */
@@ -65,8 +80,7 @@ struct unwind_memory {
     uint32_t forgotten;       /* 1: the next change replaces everything */
     uint32_t ready;           /* 1: what follows is set up */
     uint32_t next_range;      /* which of ranges[1..] is replaced next */
-    int32_t quick_score;      /* above 0: unwind_quick pays here */
-    uint32_t quick_passed;    /* walks that it was not tried for */
+    uint32_t last_trail;      /* of the last quick walk */
     /* these need not */
     uint64_t fp;              /* rbp at the innermost frame */
     uint64_t fp_now;          /* the same, of the walk under way */
@@ -76,6 +90,8 @@ struct unwind_memory {
     struct unwind_word words[UNWIND_WORDS];
     uint16_t meta[UNWIND_WORDS];
     uint64_t pushed[WIRE_FRAMES_MAX + 1]; /* one more is written, not told */
+    uint32_t trails_epoch;    /* trails of another are void; goes on through all users of the memory */
+    struct unwind_trail trails[UNWIND_TRAILS];
 };
 
 _Static_assert(sizeof(struct unwind_memory) <= WIRE_SCRATCH_BYTES, "it lies in a slot's scratch");
@@ -87,6 +103,28 @@ typedef uint64_t __attribute__((may_alias)) unwind_raw;
 static inline uint64_t unwind_load(uint64_t address)
 {
     return *(const unwind_raw *)address;
+}
+
+/* Compares words [0, n) from the inside out. Returns how many from the outside
+ * are not proven: 0, or n such that words[n - 1] differs. */
+static inline __attribute__((always_inline)) uint32_t words_differ(const struct unwind_word *words, uint32_t n)
+{
+    while (n >= 4) {
+        const struct unwind_word *w = &words[n];
+        if (unlikely(unwind_load(w[-1].address) != w[-1].value))
+            return n;
+        if (unlikely(unwind_load(w[-2].address) != w[-2].value))
+            return n - 1;
+        if (unlikely(unwind_load(w[-3].address) != w[-3].value))
+            return n - 2;
+        if (unlikely(unwind_load(w[-4].address) != w[-4].value))
+            return n - 3;
+        n -= 4;
+    }
+    for (; n; n--)
+        if (unlikely(unwind_load(words[n - 1].address) != words[n - 1].value))
+            break;
+    return n;
 }
 
 /* A walk under way: the frame reached, and what was appended so far. rbp is

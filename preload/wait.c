@@ -81,6 +81,7 @@ void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
         }
     }
     c->starved = true;
+    ring_writer_stop(&c->writer);
     lost_count(c, drop);
     return NULL;
 }

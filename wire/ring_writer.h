@@ -26,25 +26,46 @@
 /* The writer's private copy: plain data, kept in TLS. */
 struct ring_writer {
     struct wire_slot *slot;
+    uint8_t *to;         /* where the next record goes */
+    uint8_t *stop;       /* fast path writes below this: at most a quarter ring beyond the last look */
+    uint64_t bias;       /* position of `to`, less `to` */
     uint8_t *data;       /* bytes of the ring */
-    uint64_t mask;       /* size - 1 */
-    uint64_t start;      /* position of data[0] */
-    uint64_t head;       /* next position to write */
-    uint64_t limit;      /* fast path writes below this: at most a quarter ring beyond the last look */
+    uint64_t size_bytes; /* of them */
 };
+
+/* The next position to write. */
+static inline uint64_t ring_writer_head(const struct ring_writer *w) { return (uint64_t)(uintptr_t)w->to + w->bias; }
+
+/* The position of the ring's first byte, the first time round. */
+static inline uint64_t ring_writer_start(const struct ring_writer *w)
+{
+    return load_relaxed(&((struct wire_ring *)w->data - 1)->start);
+}
+
+/* Goes on in a ring, at position `head`. */
+static inline void ring_writer_enter(struct ring_writer *w, struct wire_ring *r, uint64_t head)
+{
+    w->data = (uint8_t *)(r + 1);
+    w->size_bytes = r->size_bytes;
+    w->to = w->data + ((head - load_relaxed(&r->start)) & (w->size_bytes - 1));
+    w->bias = head - (uint64_t)(uintptr_t)w->to;
+    w->stop = w->to;
+}
 
 /* Of a ring, this much only releases may use: a lost free looks like a leak. */
 static inline uint64_t ring_reserve_bytes(uint64_t size_bytes) { return size_bytes / 8; }
 
 /* Where the ring is full for all but releases, by a tail just loaded. Sets the
- * fast path's limit, which is nearer: the slow path is taken at least once a
- * quarter ring, to see the reader's progress, an offered ring, a sleeper. */
+ * fast path's stop, which is nearer: at the ring's end, and within a quarter
+ * ring, so that the slow path comes by to see the reader's progress, an offered
+ * ring, a sleeper. */
 static inline uint64_t ring_writer_limit(struct ring_writer *w, uint64_t tail)
 {
-    uint64_t size = w->mask + 1;
-    uint64_t from = tail > w->start ? tail : w->start;
-    uint64_t full = from + size - ring_reserve_bytes(size);
-    w->limit = full < w->head + size / 4 ? full : w->head + size / 4;
+    uint64_t size = w->size_bytes, start = ring_writer_start(w), head = ring_writer_head(w);
+    uint64_t full = (tail > start ? tail : start) + size - ring_reserve_bytes(size);
+    uint64_t room = full > head ? full - head : 0, to_end = (uint64_t)(w->data + size - w->to);
+    room = room < size / 4 ? room : size / 4;
+    w->stop = w->to + (room < to_end ? room : to_end);
     return full;
 }
 
@@ -57,55 +78,47 @@ static inline int ring_writer_open(struct ring_writer *w, const struct wire_segm
     if (!r)
         return -1;
     w->slot = slot;
-    w->data = (uint8_t *)(r + 1);
-    w->mask = r->size_bytes - 1;
-    w->start = load_relaxed(&r->start);
-    w->head = load_relaxed(&slot->head);
+    ring_writer_enter(w, r, load_relaxed(&slot->head));
     ring_writer_limit(w, load_acquire(&slot->tail)); /* L: pairs with F */
     return 0;
 }
 
-/* Bytes to pad before a record of `bytes` at the head. */
-static inline uint64_t ring_writer_pad(const struct ring_writer *w, uint64_t bytes)
-{
-    uint64_t at = (w->head - w->start) & w->mask;
-    uint64_t to_end = w->mask + 1 - at;
-    return to_end < bytes ? to_end : 0;
-}
-
 /* Fast path. Room for a record of `bytes` (a multiple of 8), or NULL: then
  * ring_writer_refresh, and after it, if need be, wait or count. */
-static inline void *ring_writer_reserve(struct ring_writer *w, uint64_t bytes)
+static inline void *ring_writer_reserve(const struct ring_writer *w, uint64_t bytes)
 {
-    uint64_t at = (w->head - w->start) & w->mask;
-    if (unlikely(w->head + bytes > w->limit || at + bytes > w->mask + 1))
-        return NULL;
-    return w->data + at;
+    return likely(w->to + bytes <= w->stop) ? w->to : NULL; /* a release may have gone beyond stop */
 }
 
 /* Makes the record that was written at the reserved place readable. */
 static inline void ring_writer_commit(struct ring_writer *w, uint64_t bytes)
 {
-    w->head += bytes;
-    store_release(&w->slot->head, w->head); /* W: pairs with R */
+    w->to += bytes;
+    store_release(&w->slot->head, ring_writer_head(w)); /* W: pairs with R */
 }
 
-/* Writes the pad that a record of `bytes` needs; 0, or -1 when even the pad
- * does not fit below `limit`. A pad shorter than a head is only its length. */
-static inline int ring_writer_put_pad(struct ring_writer *w, uint64_t bytes, uint64_t limit)
+/* The fast path is closed until ring_writer_refresh has found room. */
+static inline void ring_writer_stop(struct ring_writer *w) { w->stop = w->to; }
+
+/* Where fewer than `bytes` are left before the ring's end, fills them with a
+ * pad and goes to its beginning; 0, or -1 when pad and record do not both fit
+ * below `limit`. A pad shorter than a head is only its length. */
+static inline int ring_writer_turn(struct ring_writer *w, uint64_t bytes, uint64_t limit)
 {
-    uint64_t pad = ring_writer_pad(w, bytes);
-    if (!pad)
+    uint64_t pad = (uint64_t)(w->data + w->size_bytes - w->to);
+    if (pad >= bytes)
         return 0;
-    if (w->head + pad + bytes > limit)
+    if (ring_writer_head(w) + pad + bytes > limit)
         return -1;
     /* The reader knows a pad by the ring's end: it skips what is left there
      * when less than a head is left, else it finds a WIRE_PAD head. */
-    if (pad >= sizeof(struct wire_record)) {
-        struct wire_record *r = (struct wire_record *)(w->data + ((w->head - w->start) & w->mask));
-        *r = (struct wire_record){.stamp = 0, .size = (uint32_t)pad, .type = WIRE_PAD};
-    }
-    ring_writer_commit(w, pad);
+    if (pad >= sizeof(struct wire_record))
+        *(struct wire_record *)w->to = (struct wire_record){.stamp = 0, .size = (uint32_t)pad, .type = WIRE_PAD};
+    if (pad)
+        ring_writer_commit(w, pad);
+    w->bias += w->size_bytes;
+    w->to = w->data;
+    w->stop = w->to;
     return 0;
 }
 
@@ -114,29 +127,29 @@ static inline int ring_writer_grow(struct ring_writer *w, const struct wire_segm
 {
     uint64_t offset = load_acquire(&w->slot->next_ring); /* H: pairs with G */
     struct wire_ring *r, *old = (struct wire_ring *)w->data - 1;
+    uint64_t head = ring_writer_head(w);
     if (!offset || load_relaxed(&old->next) || !(r = wire_ring_at(s, offset)) || r == old)
         return 0;
-    store_relaxed(&r->start, w->head);
+    store_relaxed(&r->start, head);
     store_relaxed(&r->next, 0);
     store_release(&old->next, offset); /* S: pairs with T; nothing is written to the old ring after this */
-    w->data = (uint8_t *)(r + 1);
-    w->mask = r->size_bytes - 1;
-    w->start = w->head;
+    ring_writer_enter(w, r, head);
     return 1;
 }
 
-/* After a move that was left half-way (a signal handler jumped out of it): where
- * the old ring is sealed, goes on in the new one. */
+/* After a signal handler jumped out of any of these. A record that was whole
+ * but for its commit is kept; where a move to another ring or to the ring's
+ * beginning was left half-way, the published head says where it stands. */
 static inline void ring_writer_resume(struct ring_writer *w, const struct wire_segment *s)
 {
     struct wire_ring *old = (struct wire_ring *)w->data - 1;
     struct wire_ring *r = wire_ring_at(s, load_relaxed(&old->next));
-    if (load_relaxed(&old->next) && r) {
-        w->data = (uint8_t *)(r + 1);
-        w->mask = r->size_bytes - 1;
-        w->start = load_relaxed(&r->start);
-    }
-    w->limit = w->head; /* look anew */
+    uint64_t published = load_relaxed(&w->slot->head), head = ring_writer_head(w);
+    if (load_relaxed(&old->next) && r)
+        old = r;
+    else if (head - published < ring_reserve_bytes(w->size_bytes))
+        published = head;
+    ring_writer_enter(w, old, published);
 }
 
 /* Slow path, still wait-free: looks at the reader's progress, moves to a
@@ -145,14 +158,14 @@ static inline void ring_writer_resume(struct ring_writer *w, const struct wire_s
 static inline void *ring_writer_refresh(struct ring_writer *w, const struct wire_segment *s,
                                         uint64_t bytes, int reserved_too)
 {
-    uint64_t limit, at;
+    uint64_t limit, tail;
     ring_writer_grow(w, s);
-    limit = ring_writer_limit(w, load_acquire(&w->slot->tail)); /* L: pairs with F */
-    limit += reserved_too ? ring_reserve_bytes(w->mask + 1) : 0;
-    if (w->head + bytes > limit || ring_writer_put_pad(w, bytes, limit))
+    tail = load_acquire(&w->slot->tail); /* L: pairs with F */
+    limit = ring_writer_limit(w, tail) + (reserved_too ? ring_reserve_bytes(w->size_bytes) : 0);
+    if (ring_writer_head(w) + bytes > limit || ring_writer_turn(w, bytes, limit))
         return NULL;
-    at = (w->head - w->start) & w->mask;
-    return w->data + at;
+    ring_writer_limit(w, tail);
+    return w->to;
 }
 
 #endif

@@ -36,9 +36,9 @@
 #include "wire/record.h"
 
 #define WIRE_MAGIC 0x45504f43534e574full /* "OWNSCOPE" */
-enum { WIRE_VERSION = 1 };
+enum { WIRE_VERSION = 2 };
 
-enum { WIRE_PAGE = 4096, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 24 * 1024 };
+enum { WIRE_PAGE = 4096, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 64 * 1024 };
 
 enum wire_stacks { WIRE_STACKS_NONE = 0, WIRE_STACKS_CALLER = 1, WIRE_STACKS_FULL = 2 };
 enum wire_on_full { WIRE_ON_FULL_WAIT = 0, WIRE_ON_FULL_DROP = 1 };

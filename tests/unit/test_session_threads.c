@@ -298,7 +298,7 @@ START_TEST(test_growth)
         fake_birth(&w, 0, WIRE_BORN_EXEC);
         for (n = 1; n <= EVENTS; n++)
             fake_new(&w, n, 1);
-        _exit(w.ring.mask + 1 > WIRE_RING_FIRST_BYTES ? 0 : 1);
+        _exit(w.ring.size_bytes > WIRE_RING_FIRST_BYTES ? 0 : 1);
     }
     while (!waitpid(pid, (int *)&i, WNOHANG)) {
         session_drain(session, code, keep, NULL);

@@ -184,7 +184,7 @@ static NOINLINE void hook_alone(struct tester *t)
 {
     struct unwind_site site = TEST_SITE;
     struct unwind_change change;
-    unwind_full(&t->memory, &site, &change);
+    unwind_take(&t->memory, &site, false, t->quick, &change);
     if (tester_apply(t, &change))
         t->wrong++;
     sink++;
@@ -420,7 +420,7 @@ static NOINLINE void hook_painted(struct tester *t, uint64_t *used)
     struct unwind_change change;
     uint64_t frame = (uint64_t)__builtin_frame_address(0);
     paint(frame, 8192);
-    unwind_full(&t->memory, &site, &change);
+    unwind_take(&t->memory, &site, false, t->quick, &change);
     *used = paint_gone(frame, 8192);
     sink += change.push;
 }
@@ -459,7 +459,7 @@ END_TEST
 static NOINLINE void hook_caller(struct tester *t, struct unwind_change *change)
 {
     struct unwind_site site = TEST_SITE;
-    unwind_caller(&t->memory, &site, change);
+    unwind_take(&t->memory, &site, true, t->quick, change);
     ck_assert_int_eq(tester_apply(t, change), 0);
     ck_assert_uint_eq(t->n, 1);
     ck_assert_uint_eq(t->model[0], site.pc);
@@ -487,7 +487,7 @@ END_TEST
 static NOINLINE void hook_change(struct tester *t, struct unwind_change *change)
 {
     struct unwind_site site = TEST_SITE;
-    unwind_full(&t->memory, &site, change);
+    unwind_take(&t->memory, &site, false, t->quick, change);
     sink++;
 }
 
@@ -512,7 +512,7 @@ static NOINLINE void against_backtrace(struct tester *t)
     struct unwind_site site = TEST_SITE;
     struct unwind_change change;
     void *frames[256];
-    unwind_full(&t->memory, &site, &change);
+    unwind_take(&t->memory, &site, false, t->quick, &change);
     ck_assert_int_eq(tester_apply(t, &change), 0);
     int n = backtrace(frames, 256);
     ck_assert_int_eq(n - 1, (int)t->n);

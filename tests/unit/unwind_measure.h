@@ -27,7 +27,7 @@ static NOINLINE void measure_hook(struct tester *t)
     struct unwind_change change = {0, 0, NULL};
     void *frames[128];
     if (measured == MEASURE_FULL)
-        unwind_full(&t->memory, &site, &change);
+        unwind_take(&t->memory, &site, false, t->quick, &change);
     else if (measured == MEASURE_LIBUNWIND)
         measure_sink += (uint64_t)unw_backtrace(frames, 128);
     measure_ring[measure_at++ % 8192] = site.pc;

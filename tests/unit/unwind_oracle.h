@@ -28,6 +28,7 @@ enum { ORACLE_MAX = 4096 };
 struct tester {
     struct unwind_memory memory, fresh;
     uint64_t model[WIRE_FRAMES_MAX];   /* outermost first */
+    uint64_t quick[UNWIND_QUICK_PUSH_MAX];
     uint32_t n;
     uint64_t checked, wrong, unchanged, pushed, truncated;
     uint32_t seed;
@@ -132,7 +133,7 @@ static __attribute__((noinline)) void tester_event(struct tester *t, const struc
     uint64_t other[ORACLE_MAX];
     int n = 0;
     t->busy = 1;
-    unwind_full(&t->memory, site, &change);
+    unwind_take(&t->memory, site, false, t->quick, &change);
     t->checked++;
     if (tester_apply(t, &change)) {
         fprintf(stderr, "a change that does not fit: pop %u push %u of %u\n", change.pop, change.push, t->n);
