@@ -2,9 +2,9 @@
  * preload/hook.h - the one shape of a hook.
  *
  *   c = HOOK_ENTER(drop);            guard; NULL: forward only
- *   record_drop(c, &site, …);        releases before the real call
+ *   record_drop(c, HOOK_SITE, …);    releases before the real call
  *   p = real.function(…);
- *   record_new(c, &site, …);         acquisitions after it
+ *   record_new(c, HOOK_SITE, …);     acquisitions after it
  *   hook_leave(c);
  *
  * errno comes out as the real function left it: nothing here touches it on
@@ -19,15 +19,18 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* The state of the hook's caller, from the hook's own frame (compiled with a
- * frame pointer): three loads. */
+/* A hook's own frame (all are compiled with a frame pointer), which holds the
+ * state that its caller will go on with. */
+struct hook_frame {
+    uintptr_t fp, pc;
+};
 #define HOOK_FRAME ((uintptr_t)__builtin_frame_address(0))
-#if defined(__x86_64__) || defined(__aarch64__)
-#define HOOK_SITE                                                    \
-    ((struct unwind_site){.pc = ((const uintptr_t *)HOOK_FRAME)[1],  \
-                          .sp = HOOK_FRAME + 2 * sizeof(uintptr_t),  \
-                          .fp = ((const uintptr_t *)HOOK_FRAME)[0]})
-#endif
+#define HOOK_SITE ((const struct hook_frame *)HOOK_FRAME)
+
+static inline struct unwind_site hook_site(const struct hook_frame *f)
+{
+    return (struct unwind_site){.pc = f->pc, .sp = (uintptr_t)(f + 1), .fp = f->fp};
+}
 
 static inline void hook_guard(struct context *c, uintptr_t frame, unsigned state)
 {

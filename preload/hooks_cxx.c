@@ -17,7 +17,7 @@
 #include "preload/record.h"
 
 static inline __attribute__((always_inline)) void
-made(struct context *c, const struct unwind_site *site, uintptr_t frame, unsigned family,
+made(struct context *c, const struct hook_frame *site, uintptr_t frame, unsigned family,
      void *p, size_t size, size_t alignment)
 {
     bool ours = c->guard == (frame | CONTEXT_CXX);
@@ -50,7 +50,7 @@ static __attribute__((noinline)) void *unowned(size_t size, size_t alignment)
         void *p;                                                                      \
         p = likely(f != NULL) ? f names : unowned(size, alignment);                   \
         if (likely(c != NULL))                                                        \
-            made(c, &HOOK_SITE, HOOK_FRAME, family, p, size, alignment);              \
+            made(c, HOOK_SITE, HOOK_FRAME, family, p, size, alignment);              \
         return p;                                                                     \
     }
 
@@ -60,7 +60,7 @@ static __attribute__((noinline)) void *unowned(size_t size, size_t alignment)
         struct context *c = HOOK_ENTER(CONTEXT_REAL, true);                           \
         __typeof__(name) *f = REAL_LATER(name);                                       \
         if (c && p)                                                                   \
-            record_drop(c, &HOOK_SITE, family, p, length);                            \
+            record_drop(c, HOOK_SITE, family, p, length);                            \
         if (likely(f != NULL))                                                        \
             f names;                                                                  \
         else if (real.free && !arena_has(p))                                      \

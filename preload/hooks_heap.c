@@ -30,7 +30,7 @@ EXPORT void *malloc(size_t size)
         return real.malloc ? inner(real.malloc(size)) : arena_alloc(size, 16);
     p = real.malloc(size);
     if (likely(p != NULL))
-        record_new(c, &HOOK_SITE, WIRE_MALLOC, p, size, 0);
+        record_new(c, HOOK_SITE, WIRE_MALLOC, p, size, 0);
     hook_leave(c);
     return p;
 }
@@ -47,7 +47,7 @@ EXPORT void free(void *p)
         return;
     }
     if (p)
-        record_drop(c, &HOOK_SITE, WIRE_FREE, p, 0);
+        record_drop(c, HOOK_SITE, WIRE_FREE, p, 0);
     real.free(p);
     hook_leave(c);
 }
@@ -64,7 +64,7 @@ EXPORT void *calloc(size_t n, size_t size)
     }
     p = real.calloc(n, size);
     if (likely(p != NULL))
-        record_new(c, &HOOK_SITE, WIRE_CALLOC, p, n * size, 0);
+        record_new(c, HOOK_SITE, WIRE_CALLOC, p, n * size, 0);
     hook_leave(c);
     return p;
 }
@@ -79,7 +79,7 @@ static void *realloc_from_arena(void *p, size_t size)
     return q;
 }
 
-static void *realloc_record(struct context *c, const struct unwind_site *site, unsigned family,
+static void *realloc_record(struct context *c, const struct hook_frame *site, unsigned family,
                             void *p, size_t size, void *(*call)(void *, size_t, size_t), size_t n, size_t each)
 {
     void *q;
@@ -112,7 +112,7 @@ EXPORT void *realloc(void *p, size_t size)
     c = HOOK_ENTER(CONTEXT_REAL, false);
     if (unlikely(!c))
         return real.realloc ? inner(real.realloc(p, size)) : arena_alloc(size, 16);
-    q = realloc_record(c, &HOOK_SITE, WIRE_REALLOC, p, size, call_realloc, size, 1);
+    q = realloc_record(c, HOOK_SITE, WIRE_REALLOC, p, size, call_realloc, size, 1);
     hook_leave(c);
     return q;
 }
@@ -131,7 +131,7 @@ EXPORT void *reallocarray(void *p, size_t n, size_t each)
     c = HOOK_ENTER(CONTEXT_REAL, false);
     if (unlikely(!c))
         return real.reallocarray ? inner(real.reallocarray(p, n, each)) : arena_alloc(size, 16);
-    q = realloc_record(c, &HOOK_SITE, WIRE_REALLOCARRAY, p, size, call_reallocarray, n, each);
+    q = realloc_record(c, HOOK_SITE, WIRE_REALLOCARRAY, p, size, call_reallocarray, n, each);
     hook_leave(c);
     return q;
 }
@@ -151,7 +151,7 @@ EXPORT int posix_memalign(void **to, size_t alignment, size_t size)
     }
     r = real.posix_memalign(to, alignment, size);
     if (!r)
-        record_new(c, &HOOK_SITE, WIRE_POSIX_MEMALIGN, *to, size, alignment);
+        record_new(c, HOOK_SITE, WIRE_POSIX_MEMALIGN, *to, size, alignment);
     hook_leave(c);
     return r;
 }
@@ -165,7 +165,7 @@ EXPORT int posix_memalign(void **to, size_t alignment, size_t size)
             return real.name ? inner(real.name names) : arena_alloc(size_, alignment_); \
         p = real.name names;                                         \
         if (p)                                                       \
-            record_new(c, &HOOK_SITE, family, p, size_, alignment_); \
+            record_new(c, HOOK_SITE, family, p, size_, alignment_); \
         hook_leave(c);                                               \
         return p;                                                    \
     }
@@ -195,7 +195,7 @@ EXPORT size_t malloc_usable_size(void *p)
         c = HOOK_ENTER(CONTEXT_REAL, true);                        \
         f = REAL_LATER(name);                                      \
         if (c && p)                                                \
-            record_drop(c, &HOOK_SITE, family, p, size);           \
+            record_drop(c, HOOK_SITE, family, p, size);           \
         if (f)                                                     \
             f names;                                               \
         else if (real.free)                                        \

@@ -31,7 +31,7 @@ static void *map_early(void *at, size_t length, int protection, int flags, int f
                              : map_early(at, length, protection, flags, fd, offset);              \
         p = real.name(at, length, protection, flags, fd, offset);                                 \
         if (p != MAP_FAILED)                                                                      \
-            record_new(c, &HOOK_SITE, flags & MAP_ANONYMOUS ? WIRE_MMAP_ANON : WIRE_MMAP_FILE, p, length, 0); \
+            record_new(c, HOOK_SITE, flags & MAP_ANONYMOUS ? WIRE_MMAP_ANON : WIRE_MMAP_FILE, p, length, 0); \
         hook_leave(c);                                                                            \
         return p;                                                                                 \
     }
@@ -51,10 +51,10 @@ EXPORT int munmap(void *p, size_t length)
         return real.munmap ? real.munmap(p, length) : (int)syscall(SYS_munmap, p, length);
     valid = length && !((uintptr_t)p & 4095) && (uintptr_t)p < USER_END && length <= USER_END - (uintptr_t)p;
     if (valid)
-        record_drop(c, &HOOK_SITE, WIRE_MUNMAP, p, length);
+        record_drop(c, HOOK_SITE, WIRE_MUNMAP, p, length);
     r = real.munmap(p, length);
     if (unlikely(r && valid)) /* too many mappings for a hole, or sealed: it is there still */
-        record_new(c, &HOOK_SITE, WIRE_MMAP_ANON, p, length, 0);
+        record_new(c, HOOK_SITE, WIRE_MMAP_ANON, p, length, 0);
     hook_leave(c);
     return r;
 }
@@ -74,12 +74,12 @@ EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
                            : (void *)syscall(SYS_mremap, p, old_length, length, flags, at);
     moves = old_length && !(flags & MREMAP_DONTUNMAP); /* else the old mapping stays */
     if (moves)
-        record_realloc_begin(c, &HOOK_SITE, WIRE_MREMAP, p, length);
+        record_realloc_begin(c, HOOK_SITE, WIRE_MREMAP, p, length);
     q = real.mremap(p, old_length, length, flags, at);
     if (moves)
-        record_realloc_end(c, &HOOK_SITE, WIRE_MREMAP, q == MAP_FAILED ? NULL : q, length, p, old_length);
+        record_realloc_end(c, HOOK_SITE, WIRE_MREMAP, q == MAP_FAILED ? NULL : q, length, p, old_length);
     else if (q != MAP_FAILED)
-        record_new(c, &HOOK_SITE, WIRE_MREMAP, q, length, 0);
+        record_new(c, HOOK_SITE, WIRE_MREMAP, q, length, 0);
     hook_leave(c);
     return q;
 }

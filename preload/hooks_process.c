@@ -22,7 +22,7 @@ static inline void names_known(void)
         free(NULL);
 }
 
-static void fork_begins(const struct unwind_site *site, uintptr_t frame)
+static void fork_begins(const struct hook_frame *site, uintptr_t frame)
 {
     struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
     if (!c)
@@ -31,7 +31,7 @@ static void fork_begins(const struct unwind_site *site, uintptr_t frame)
     hook_leave(c);
 }
 
-static void fork_ended(const struct unwind_site *site, uintptr_t frame, pid_t child)
+static void fork_ended(const struct hook_frame *site, uintptr_t frame, pid_t child)
 {
     struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true); /* in the child: reborn here */
     if (!c)
@@ -43,27 +43,27 @@ static void fork_ended(const struct unwind_site *site, uintptr_t frame, pid_t ch
 
 EXPORT pid_t fork(void)
 {
-    struct unwind_site site = HOOK_SITE;
+    const struct hook_frame *site = HOOK_SITE;
     pid_t child;
     names_known();
-    fork_begins(&site, HOOK_FRAME);
+    fork_begins(site, HOOK_FRAME);
     child = real.fork();
-    fork_ended(&site, HOOK_FRAME, child);
+    fork_ended(site, HOOK_FRAME, child);
     return child;
 }
 
 EXPORT pid_t _Fork(void)
 {
-    struct unwind_site site = HOOK_SITE;
+    const struct hook_frame *site = HOOK_SITE;
     __typeof__(_Fork) *f;
     pid_t child;
     names_known();
     f = REAL_LATER(_Fork);
     if (!f)
         f = real.fork;
-    fork_begins(&site, HOOK_FRAME);
+    fork_begins(site, HOOK_FRAME);
     child = f();
-    fork_ended(&site, HOOK_FRAME, child);
+    fork_ended(site, HOOK_FRAME, child);
     return child;
 }
 
@@ -109,12 +109,12 @@ enum { ENVIRONMENT_ON_STACK = 12 * 1024 };
     do {                                                              \
         int r_;                                                       \
         names_known();                                                \
-        if (!exec_begins(HOOK_FRAME, HOOK_SITE.pc, (program))) {      \
+        if (!exec_begins(HOOK_FRAME, HOOK_SITE->pc, (program))) {      \
             char *const *sent = (env);                                \
             return call;                                              \
         }                                                             \
         WITH_ENVIRONMENT(env, program, searched, r_ = call);          \
-        exec_failed(HOOK_FRAME, HOOK_SITE.pc, errno);                 \
+        exec_failed(HOOK_FRAME, HOOK_SITE->pc, errno);                 \
         return r_;                                                    \
     } while (0)
 
@@ -235,7 +235,7 @@ static void exiting(uintptr_t frame, uintptr_t pc, int code)
 #define EXIT(name)                                       \
     EXPORT void name(int code)                           \
     {                                                    \
-        exiting(HOOK_FRAME, HOOK_SITE.pc, code);         \
+        exiting(HOOK_FRAME, HOOK_SITE->pc, code);         \
         real.name(code);                                 \
         __builtin_unreachable();                         \
     }

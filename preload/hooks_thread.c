@@ -151,7 +151,7 @@ static int begin_thrd(void *given)
 
 /* Takes a serial for the thread to be and records that it is about to be
  * created. 0: not traced. */
-static uint32_t create_begins(const struct unwind_site *site, uintptr_t frame, void *routine, void *argument)
+static uint32_t create_begins(const struct hook_frame *site, uintptr_t frame, void *routine, void *argument)
 {
     struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
     uint64_t extra[1] = {(uintptr_t)routine};
@@ -164,7 +164,7 @@ static uint32_t create_begins(const struct unwind_site *site, uintptr_t frame, v
     return serial;
 }
 
-static void create_ended(const struct unwind_site *site, uintptr_t frame, uint32_t serial, uint64_t thread)
+static void create_ended(const struct hook_frame *site, uintptr_t frame, uint32_t serial, uint64_t thread)
 {
     struct context *c = serial ? hook_enter(frame, site->pc, CONTEXT_REAL, true) : NULL;
     if (!c)
@@ -175,8 +175,8 @@ static void create_ended(const struct unwind_site *site, uintptr_t frame, uint32
 
 EXPORT int pthread_create(pthread_t *to, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument)
 {
-    struct unwind_site site = HOOK_SITE;
-    uint32_t serial = create_begins(&site, HOOK_FRAME, (void *)routine, argument);
+    const struct hook_frame *site = HOOK_SITE;
+    uint32_t serial = create_begins(site, HOOK_FRAME, (void *)routine, argument);
     struct start *s = serial ? start_take() : NULL;
     uint64_t thread = 0;
     int r;
@@ -191,14 +191,14 @@ EXPORT int pthread_create(pthread_t *to, const pthread_attr_t *attributes, void 
         r = real.pthread_create(to, attributes, routine, argument);
         thread = r ? 0 : WIRE_PTHREAD_IN_START;
     }
-    create_ended(&site, HOOK_FRAME, serial, thread);
+    create_ended(site, HOOK_FRAME, serial, thread);
     return r;
 }
 
 EXPORT int thrd_create(thrd_t *to, thrd_start_t routine, void *argument)
 {
-    struct unwind_site site = HOOK_SITE;
-    uint32_t serial = create_begins(&site, HOOK_FRAME, (void *)routine, argument);
+    const struct hook_frame *site = HOOK_SITE;
+    uint32_t serial = create_begins(site, HOOK_FRAME, (void *)routine, argument);
     struct start *s = serial ? start_take() : NULL;
     uint64_t thread = 0;
     int r;
@@ -213,12 +213,12 @@ EXPORT int thrd_create(thrd_t *to, thrd_start_t routine, void *argument)
         r = real.thrd_create(to, routine, argument);
         thread = r != thrd_success ? 0 : WIRE_PTHREAD_IN_START;
     }
-    create_ended(&site, HOOK_FRAME, serial, thread);
+    create_ended(site, HOOK_FRAME, serial, thread);
     return r;
 }
 
 /* A join that succeeded: the joiner gets what the thread returned. */
-static void joined(const struct unwind_site *site, uintptr_t frame, pthread_t thread, void *value)
+static void joined(const struct hook_frame *site, uintptr_t frame, pthread_t thread, void *value)
 {
     struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
     uint64_t extra[1] = {(uintptr_t)value};
@@ -243,7 +243,7 @@ static inline void names_known(void)
         names_known();                                          \
         r = real.name names;                                    \
         if (!r)                                                 \
-            joined(&HOOK_SITE, HOOK_FRAME, thread, *to);        \
+            joined(HOOK_SITE, HOOK_FRAME, thread, *to);        \
         return r;                                               \
     }
 
@@ -257,7 +257,7 @@ EXPORT int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock
     __typeof__(pthread_clockjoin_np) *f = REAL_LATER(pthread_clockjoin_np);
     int r = f ? f(thread, to, clock, until) : ENOSYS;
     if (!r)
-        joined(&HOOK_SITE, HOOK_FRAME, thread, *to);
+        joined(HOOK_SITE, HOOK_FRAME, thread, *to);
     return r;
 }
 
@@ -269,12 +269,12 @@ EXPORT int thrd_join(thrd_t thread, int *result)
     if (r == thrd_success) {
         if (result)
             *result = value;
-        joined(&HOOK_SITE, HOOK_FRAME, thread, NULL);
+        joined(HOOK_SITE, HOOK_FRAME, thread, NULL);
     }
     return r;
 }
 
-static void detached(const struct unwind_site *site, uintptr_t frame, pthread_t thread)
+static void detached(const struct hook_frame *site, uintptr_t frame, pthread_t thread)
 {
     struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
     if (!c)
@@ -287,7 +287,7 @@ EXPORT int pthread_detach(pthread_t thread)
 {
     int r;
     names_known();
-    detached(&HOOK_SITE, HOOK_FRAME, thread); /* before: afterwards its name may be another thread's */
+    detached(HOOK_SITE, HOOK_FRAME, thread); /* before: afterwards its name may be another thread's */
     r = real.pthread_detach(thread);
     return r;
 }
@@ -296,7 +296,7 @@ EXPORT int thrd_detach(thrd_t thread)
 {
     int r;
     names_known();
-    detached(&HOOK_SITE, HOOK_FRAME, thread);
+    detached(HOOK_SITE, HOOK_FRAME, thread);
     r = real.thrd_detach(thread);
     return r;
 }

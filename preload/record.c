@@ -65,8 +65,8 @@ static void put_changed(struct context *c, const struct unwind_change *change, u
     ring_writer_commit(&c->writer, bytes);
 }
 
-/* Any event, with a stack where `site` is given. */
-static void put(struct context *c, const struct unwind_site *site, unsigned type, unsigned family, uint64_t address,
+/* Any event, with a stack where `frame` is given. */
+static void put(struct context *c, const struct hook_frame *frame, unsigned type, unsigned family, uint64_t address,
                 uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
     struct unwind_change change = {0, 0, NULL};
@@ -75,11 +75,12 @@ static void put(struct context *c, const struct unwind_site *site, unsigned type
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
     if (!no_room_at_all(c, drop)) {
-        if (site && process.stacks != WIRE_STACKS_NONE) {
-            unwind_take(c->stack, site, process.stacks == WIRE_STACKS_CALLER, pushed, &change);
+        if (frame && process.stacks != WIRE_STACKS_NONE) {
+            struct unwind_site site = hook_site(frame);
+            unwind_take(c->stack, &site, process.stacks == WIRE_STACKS_CALLER, pushed, &change);
             announce(c, &change);
             if (unlikely(process.verify_unwind))
-                verify_walk(c, site, &change);
+                verify_walk(c, &site, &change);
         }
         put_changed(c, &change, type, family, address, size, extra, extras, drop);
     }
@@ -87,14 +88,15 @@ static void put(struct context *c, const struct unwind_site *site, unsigned type
     c->guard = guard;
 }
 
-__attribute__((noinline)) void record_slow(struct context *c, const struct unwind_site *site, unsigned type,
-                                           unsigned family, uint64_t address, uint64_t size, uint64_t extra)
+void record_slow(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size,
+                 uint64_t extra)
 {
-    put(c, site, type, family, address, size, &extra, extra != 0, type == WIRE_DROP);
+    put(c, site, kind & 255, kind >> 8, address, size, &extra, extra != 0, (kind & 255) == WIRE_DROP);
 }
 
-__attribute__((noinline)) void record_walk(struct context *c, const struct unwind_site *site, unsigned type,
-                                           unsigned family, uint64_t address, uint64_t size)
+/* The quick walk could not do the stack. */
+static __attribute__((noinline)) void put_walked(struct context *c, const struct unwind_site *site, unsigned kind,
+                                                 uint64_t address, uint64_t size)
 {
     struct unwind_change change;
     if (process.stacks == WIRE_STACKS_CALLER)
@@ -102,42 +104,82 @@ __attribute__((noinline)) void record_walk(struct context *c, const struct unwin
     else
         unwind_full(c->stack, site, &change);
     announce(c, &change);
-    put_changed(c, &change, type, family, address, size, NULL, 0, type == WIRE_DROP);
+    put_changed(c, &change, kind & 255, kind >> 8, address, size, NULL, 0, (kind & 255) == WIRE_DROP);
 }
 
-/* Announcing writes records where the frames stand. */
-__attribute__((noinline)) void record_fresh(struct context *c, unsigned type, unsigned family, uint64_t address,
-                                            uint64_t size, uint32_t quick)
+/* The stack's new frames stand where the record is to be. Are their modules
+ * announced? If not, announcing writes records there. */
+static __attribute__((noinline)) bool put_fresh(struct context *c, unsigned kind, uint64_t address, uint64_t size,
+                                                uint32_t quick)
 {
     uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     struct unwind_change change = {wire_pop_of(quick), wire_push_of(quick), pushed};
     bool told = true;
     uint32_t i;
 
-    memcpy(pushed, c->writer.to + sizeof(struct wire_record), 8 * change.push);
-    for (i = 0; i < change.push; i++) {
-        module_announce(c, pushed[i]);
+    memcpy(pushed, (uint64_t *)c->writer.to + WIRE_HEAD_WORDS, 8 * change.push);
+    for (i = 0; i < change.push; i++)
         told = told && module_announced(pushed[i]);
-    }
-    if (told)
+    if (told) {
         unwind_told(c->stack);
-    put_changed(c, &change, type, family, address, size, NULL, 0, type == WIRE_DROP);
+        return true;
+    }
+    announce(c, &change);
+    put_changed(c, &change, kind & 255, kind >> 8, address, size, NULL, 0, (kind & 255) == WIRE_DROP);
+    return false;
 }
 
-void record_realloc_begin(struct context *c, const struct unwind_site *site, unsigned family,
+enum { QUICK_BYTES = sizeof(struct wire_record) + 8 * UNWIND_QUICK_PUSH_MAX };
+
+/* The fast path, top to bottom: room, stack, stamp, three words, commit. */
+__attribute__((hot)) void record_put(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address,
+                                     uint64_t size)
+{
+    uint64_t *word = ring_writer_reserve(&c->writer, QUICK_BYTES);
+    const uintptr_t guard = c->guard;
+    uint32_t change = 0;
+
+    if (unlikely(!word || process.slow || size >= WIRE_SIZE_IN_EXTRA)) {
+        record_slow(c, site, kind, address, size, 0);
+        return;
+    }
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    if (process.stacks != WIRE_STACKS_NONE) {
+        if (likely(process.stacks == WIRE_STACKS_FULL))
+            change = unwind_quick(c->stack, site->pc, (uintptr_t)(site + 1), site->fp, word + WIRE_HEAD_WORDS);
+        else
+            change = unwind_quick_caller(c->stack, site->pc, word + WIRE_HEAD_WORDS) | UNWIND_FRESH;
+        if (unlikely(change & UNWIND_NOT_QUICK)) {
+            struct unwind_site again = hook_site(site);
+            put_walked(c, &again, kind, address, size);
+            goto out;
+        }
+        if (unlikely(change & UNWIND_FRESH) && !put_fresh(c, kind, address, size, change))
+            goto out;
+    }
+    word[0] = wire_clock_stamp(process.clock);
+    word[1] = address;
+    word[2] = size | (uint64_t)kind << 32 | (uint64_t)change << 48;
+    ring_writer_commit(&c->writer, 8 * (WIRE_HEAD_WORDS + wire_push_of(change)));
+out:
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    c->guard = guard;
+}
+
+void record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
                           const void *p, size_t size)
 {
     put(c, site, WIRE_REALLOC_BEGIN, family, (uintptr_t)p, size, NULL, 0, true);
 }
 
-void record_realloc_end(struct context *c, const struct unwind_site *site, unsigned family,
+void record_realloc_end(struct context *c, const struct hook_frame *site, unsigned family,
                         const void *p, size_t size, const void *old, size_t old_length)
 {
     uint64_t extra[2] = {(uintptr_t)old, old_length};
     put(c, site, WIRE_REALLOC_END, family, (uintptr_t)p, size, extra, old_length ? 2 : 1, true);
 }
 
-void record_life(struct context *c, const struct unwind_site *site, unsigned type,
+void record_life(struct context *c, const struct hook_frame *site, unsigned type,
                  uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
 {
     put(c, site, type, 0, address, size, extra, extras, true);

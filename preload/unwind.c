@@ -29,7 +29,7 @@
 void unwind_forget(struct unwind_memory *m)
 {
     m->generation = 0;
-    m->count = m->frames = 0;
+    m->count = m->frames = m->plain_from = 0;
     m->forgotten = 1;
 }
 
@@ -331,6 +331,7 @@ met:
     change->pushed = m->pushed;
     m->frames = old.frames - popped + frames;
     m->fp = site->fp;
+    unwind_settle(m);
 }
 
 /* Nothing of an earlier walk can be used. */
@@ -373,6 +374,7 @@ void unwind_full(struct unwind_memory *m, const struct unwind_site *site, struct
         walk_afresh(m, site, change);
         return;
     }
+    unwind_unsettle(m);
     uint32_t top = m->count - 1;   /* a stack has a frame at least */
     if (m->words[top].address != site->sp - 8 || m->words[top].value != site->pc ||
         (m->meta[top] & META_LIVE && m->fp != site->fp) || words_differ(m->words, top) != 0) {

@@ -30,6 +30,7 @@ enum {
     UNWIND_WORDS = 1024,
     UNWIND_STEP_WORDS = 16,   /* what one step may append */
     UNWIND_RANGES = 4,
+    UNWIND_PLAIN_WORDS = 256,    /* a stack of more is not walked quickly */
     UNWIND_KEPT_FRAMES = 256,    /* of a stack that is too deep */
     UNWIND_CUT_FRAMES_MIN = 128  /* left of such a stack: fewer, and it is walked anew */
 };
@@ -59,18 +60,19 @@ struct unwind_range {
 
 /* The frames that a walk from a pc went through, innermost first, as far as
  * plain rules lead: where the pcs are the same again, so are their rules, and
- * the walk reads one cache line instead of one a frame. A guess, checked frame
+ * the walk reads a cache line or two instead of one a frame. A guess, checked frame
  * by frame. */
-enum { UNWIND_TRAIL_FRAMES = 5, UNWIND_TRAIL_BITS = 9, UNWIND_TRAILS = 1 << UNWIND_TRAIL_BITS };
+enum { UNWIND_TRAIL_FRAMES = 8, UNWIND_TRAIL_BITS = 9, UNWIND_TRAILS = 1 << UNWIND_TRAIL_BITS };
 struct unwind_trail {
-    uint64_t pc[UNWIND_TRAIL_FRAMES];
-    uint16_t words[UNWIND_TRAIL_FRAMES]; /* from the frame's stack pointer, or its rbp, to its CFA */
-    uint8_t rule[UNWIND_TRAIL_FRAMES];   /* META_RULE bits */
-    uint8_t count;
     uint32_t epoch;
-    uint32_t told;                       /* 1: the collector knows the modules of all */
+    uint8_t count;
+    uint8_t plain;                       /* so many, from the first, need no rbp */
+    uint16_t told;                       /* 1: the collector knows the modules of all */
+    uint8_t rule[UNWIND_TRAIL_FRAMES];   /* META_RULE bits */
+    uint16_t words[UNWIND_TRAIL_FRAMES]; /* from the frame's stack pointer, or its rbp, to its CFA */
+    uint64_t pc[UNWIND_TRAIL_FRAMES];
 };
-_Static_assert(sizeof(struct unwind_trail) == 64, "a trail is a cache line");
+_Static_assert(sizeof(struct unwind_trail) == 96, "the first four frames are in one or two cache lines");
 
 struct unwind_memory {
     /* these must be zero before the first walk */
@@ -80,8 +82,9 @@ struct unwind_memory {
     uint32_t forgotten;       /* 1: the next change replaces everything */
     uint32_t ready;           /* 1: what follows is set up */
     uint32_t next_range;      /* which of ranges[1..] is replaced next */
-    uint32_t last_trail;      /* of the last quick walk */
+    uint32_t plain_from;      /* words from here on are FRAMEs that no rbp matters to: their meta is void */
     /* these need not */
+    struct unwind_trail *last_trail; /* of the last quick walk */
     uint64_t fp;              /* rbp at the innermost frame */
     uint64_t fp_now;          /* the same, of the walk under way */
     uint64_t cell;            /* an rbp that a rule computed */
@@ -176,5 +179,10 @@ static inline void unwind_saved_rbp(struct unwind_walk *w, uint64_t fp_at)
     w->fp_index = w->at;
     w->fp_told = 0;
 }
+
+/* After a walk that wrote meta: which frames are plain? */
+void unwind_settle(struct unwind_memory *m);
+/* Before a walk that reads meta. */
+void unwind_unsettle(struct unwind_memory *m);
 
 #endif

@@ -2,10 +2,14 @@
  * preload/unwind_quick.c - the walk as it mostly is; see unwind_quick in unwind.h.
  *
  * Runs in the traced thread, in a hook. From the leaf outwards, each frame by a
- * plain rule, until the old stack is met, which is unchanged from there on.
- * The rules come from the trail of the walk that last began here, as long as
- * the pcs are the same: then no load waits for a rule. Nothing is written
- * before all is known to be well, but to the trail, which is only a guess.
+ * plain rule, until the old stack is met, which is unchanged from there on. The
+ * rules come from the trail of the walk that last began here, as long as the pcs
+ * are the same: then no load waits for a rule. Nothing is written before all is
+ * known to be well, but to the trail, which is only a guess.
+ *
+ * Two loops: for plain stacks, where rbp matters to no rule (programs without
+ * frame pointers), and for the others. In a large program what our code costs is
+ * its fetching, more than its running: the first is short, and not unrolled.
  */
 #include "preload/unwind.h"
 #include "preload/unwind_memory.h"
@@ -16,7 +20,7 @@
 #include "preload/unwind_rules.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-tree-loop-distribute-patterns", "no-tree-slp-vectorize")
+#pragma GCC optimize("Os", "no-tree-loop-distribute-patterns", "no-tree-slp-vectorize")
 #endif
 
 /* The walk's frames until the old stack, innermost first. rbp matters where a
@@ -67,6 +71,8 @@ static inline struct unwind_trail *trail_of(struct unwind_memory *m, uint64_t pc
 /* The walk has left the trail, or gone beyond it. */
 static inline void trail_note(struct unwind_memory *m, struct unwind_trail *t, uint32_t n, uint64_t pc, uint64_t rule)
 {
+    uint16_t plain = t->plain < n ? t->plain : (uint16_t)n;
+    t->plain = plain + (plain == n && !(rule & RULE_USES_RBP));
     t->epoch = m->trails_epoch;
     t->told = 0;
     t->pc[n] = pc;
@@ -92,9 +98,29 @@ steps_join(struct unwind_memory *m, const struct steps *s, uint32_t n, uint32_t 
     m->count = keep;
 }
 
-uint32_t unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed)
+void unwind_settle(struct unwind_memory *m)
 {
-    struct unwind_trail *t = trail_of(m, pc, sp);
+    uint32_t i = m->count;
+    if (!(m->meta[0] & META_CUT) && m->count <= UNWIND_PLAIN_WORDS)
+        while (i && (m->meta[i - 1] & ~META_SLOT) == META_FRAME)
+            i--;
+    m->plain_from = i;
+}
+
+void unwind_unsettle(struct unwind_memory *m)
+{
+    for (uint32_t i = m->plain_from; i < m->count; i++) {
+        uint64_t key = m->words[i].value - 1, rule = rules_get(key, m->generation);
+        if (unlikely(rule_kind(rule) == RULE_MISS))
+            rule = rules_build(key, m->generation);
+        m->meta[i] = META_FRAME | (rule >> RULE_SLOT_SHIFT & META_SLOT);
+    }
+    m->plain_from = m->count;
+}
+
+static __attribute__((noinline)) uint32_t
+quick_with_rbp(struct unwind_memory *m, struct unwind_trail *t, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed)
+{
     const uint64_t high = m->ranges[0].high;
     uint32_t known = t->epoch == m->trails_epoch ? t->count : 0, told = t->told;
     uint32_t keep = m->count, popped = 0, n = 0;
@@ -102,8 +128,6 @@ uint32_t unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_
     struct steps s;
 
     s.live = s.savers = 0;
-    if (unlikely(m->generation != load_acquire(&rules_generation) || !reach_holds(m, sp)))
-        return UNWIND_NOT_QUICK;
     for (;; n++) {
         const struct unwind_word *w;
         uint64_t cfa, words, rule;
@@ -162,13 +186,78 @@ uint32_t unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_
     steps_join(m, &s, n, keep, pushed);
     m->frames += n - popped;
     m->fp = fp;
-    m->last_trail = (uint32_t)(t - m->trails);
+    unwind_settle(m);
     return popped | n << 8 | (told || !n ? 0 : UNWIND_FRESH);
+}
+
+/* The pc's rule goes on the trail as the nth. Its words, or 0: it is not plain. */
+static __attribute__((noinline)) uint64_t trail_learn(struct unwind_memory *m, struct unwind_trail *t, uint32_t n, uint64_t pc)
+{
+    uint64_t rule = rules_get(pc - 1, m->generation);
+    if (rule & (RULE_KIND | RULE_USES_RBP))
+        return 0;
+    trail_note(m, t, n, pc, rule);
+    return rule & RULE_OFFSET;
+}
+
+__attribute__((hot)) uint32_t
+unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed)
+{
+    struct unwind_trail *t = trail_of(m, pc, sp);
+    uint64_t slots[UNWIND_TRAIL_FRAMES], pcs[UNWIND_TRAIL_FRAMES], slot = sp - 8, words;
+    const uint64_t last = m->ranges[0].high - 8;
+    struct unwind_word *w = m->words + m->count, *end = w;
+    const struct unwind_word *deep, *plain = m->words + m->plain_from;
+    uint32_t n = 0, pop, push;
+
+    if (unlikely(m->generation != load_acquire(&rules_generation) || !reach_holds(m, sp)))
+        return UNWIND_NOT_QUICK;
+    m->last_trail = t;
+    if (unlikely(w == plain))
+        return quick_with_rbp(m, t, pc, sp, fp, pushed);
+    if (unlikely(t->epoch != m->trails_epoch))
+        t->plain = t->count = 0;
+    for (;;) {
+        do {
+            if (unlikely(w == plain))
+                return UNWIND_NOT_QUICK;
+            w--;
+        } while (w->address < slot);
+        if (w->address == slot && w->value == pc)
+            break;
+        w++;
+        if (unlikely(n == UNWIND_TRAIL_FRAMES))
+            return UNWIND_NOT_QUICK;
+        words = t->words[n];
+        if (n >= t->plain || t->pc[n] != pc)
+            words = trail_learn(m, t, n, pc);
+        slots[n] = slot;
+        pcs[n++] = pc;
+        slot += 8 * words;
+        if (unlikely(slot > last || !words))
+            return UNWIND_NOT_QUICK;
+        pc = unwind_load(slot);
+    }
+    for (deep = w; deep-- != m->words;)
+        if (unlikely(unwind_load(deep->address) != deep->value))
+            return UNWIND_NOT_QUICK;
+    pop = (uint32_t)(end - ++w);
+    push = n;
+    if (unlikely(pop > UNWIND_QUICK_POP_MAX || m->count - pop + n > UNWIND_PLAIN_WORDS))
+        return UNWIND_NOT_QUICK;
+    m->count += n - pop;
+    m->frames += n - pop;
+    m->fp = fp;
+    while (n-- > 0) {
+        *w++ = (struct unwind_word){slots[n], pcs[n]};
+        *pushed++ = pcs[n];
+    }
+    return pop | push << 8 | (t->told || !push ? 0 : UNWIND_FRESH);
 }
 
 void unwind_told(struct unwind_memory *m)
 {
-    m->trails[m->last_trail].told = 1;
+    m->last_trail->told = 1;
 }
 
 #endif

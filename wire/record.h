@@ -115,21 +115,15 @@ struct wire_record {
 };
 
 _Static_assert(sizeof(struct wire_record) == 24, "the head is three words");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "its third: size | type << 32 | family << 40 | change << 48");
 _Static_assert(WIRE_FAMILIES <= 32, "families must fit five bits");
 
 enum { WIRE_HEAD_WORDS = sizeof(struct wire_record) / 8 };
 
-/* How a stack changed, in a word: pop | push << 8, each below WIRE_STACK_ESCAPE. */
+/* How a stack changed, in a word: pop | push << 8, each below WIRE_STACK_ESCAPE.
+ * As they stand in a head's last two bytes: type and family stand before them. */
 static inline uint32_t wire_pop_of(uint32_t change) { return change & 255; }
 static inline uint32_t wire_push_of(uint32_t change) { return change >> 8 & 255; }
-
-/* The head's third word, for a record without extra words. */
-static inline uint64_t wire_head_word(uint64_t size, unsigned type, unsigned family, uint32_t change)
-{
-    return size | (uint64_t)type << 32 | (uint64_t)family << 40 | (uint64_t)change << 48;
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "wire_head_word is the head's last eight bytes");
 
 static inline unsigned wire_family_of(const struct wire_record *r) { return r->family_extra & 31; }
 
