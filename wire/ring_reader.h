@@ -110,9 +110,10 @@ struct ring_item {
  * -EBADMSG. */
 static inline int ring_reader_go_on(struct ring_reader *r, uint64_t *left)
 {
-    uint64_t whole = r->head - r->tail, next = load_acquire(&r->ring->next); /* T: pairs with S */
+    uint64_t whole = r->head - r->tail, next;
     if (!whole)
         return 0;
+    next = load_acquire(&r->ring->next); /* T: pairs with S */
     if (next) {
         struct wire_ring *n = wire_ring_at(r->segment, next);
         uint64_t sealed = n ? load_relaxed(&n->start) - r->tail : 0; /* bytes up to the seal */

@@ -209,6 +209,7 @@ int64_t session_finish(struct session *s, struct code *code, session_sink sink, 
     int64_t n = 0, sum = 0;
     int i;
     round_begin(s, code, sink, context);
+    see_claims(s); /* before a process is taken for over */
     watch_round(s, true);
     /* A round to read the rings of what is gone, one to end it, one for its process. */
     for (i = 0; i < 4 && n >= 0; i++) {

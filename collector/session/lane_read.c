@@ -197,7 +197,7 @@ static void deliver_rare(struct session *s, struct lane *l)
 
 static inline void deliver(struct session *s, struct lane *l, uint64_t stamp)
 {
-    struct event *e = session_room(s);
+    struct event *e;
     if (unlikely(!l->image))
         resolve_image(s, l);
     if (unlikely(stamp < s->last_stamp))
@@ -206,6 +206,7 @@ static inline void deliver(struct session *s, struct lane *l, uint64_t stamp)
         s->last_stamp = stamp;
     if (stamp > l->last_stamp)
         l->last_stamp = stamp;
+    e = session_room(s); /* after what may have emitted */
     if (likely(decode_plain(&s->decode, &l->image->image, &l->stack, &l->item, e))) {
         sign(s, l, e);
         session_took(s);
