@@ -11,6 +11,8 @@
 #include "graph/graph_heap.h"
 #include "graph/graph_maps.h"
 
+enum { OWNED_FIRST = 16 };
+
 /* Sweeps a thread's list: what is left is owned by it, each block once. */
 static void custody_sweep(struct graph *g, struct thread *t)
 {
@@ -31,8 +33,10 @@ void custody_list(struct graph *g, struct thread *t, uint32_t place)
 {
     if (t->n_owned == t->owned_capacity) {
         custody_sweep(g, t);
-        if (2 * t->n_owned >= t->owned_capacity)
-            t->owned = xgrow(t->owned, &t->owned_capacity, t->owned_capacity + 1, sizeof *t->owned);
+        if (2 * t->n_owned >= t->owned_capacity) { /* twice what it owns: 8 bytes a block */
+            t->owned_capacity = 2 * t->n_owned + OWNED_FIRST;
+            t->owned = xrealloc(t->owned, t->owned_capacity * sizeof *t->owned);
+        }
     }
     t->owned[t->n_owned++] = place;
 }

@@ -10,41 +10,48 @@
 
 enum { BUCKETS_FIRST = 8 };
 
+/* Two thirds full. */
+static uint64_t table_most(uint32_t n_buckets) { return (uint64_t)n_buckets * BUCKET_SLOTS * 2 / 3; }
+static uint32_t table_larger(uint32_t n_buckets) { return n_buckets + n_buckets / 3; }
+
 static void table_begin(struct table *t, uint32_t n_buckets)
 {
     size_t bytes = n_buckets * sizeof *t->buckets;
     *t = (struct table){ .buckets = xmalloc_lines(bytes), .n_buckets = n_buckets,
-                         .most = n_buckets * (BUCKET_SLOTS / 4 * 3) };
+                         .most = (uint32_t)table_most(n_buckets) };
     memset(t->buckets, 0, bytes);
 }
 
-/* What is known not to be in it. */
-static void table_add(struct table *t, uint32_t hash, uint32_t place)
-{
-    uint32_t at = table_home(t, hash);
-    unsigned empty;
-    while (!(empty = bucket_match(t->buckets[at].place, 0)))
-        at = table_after(t, at);
-    unsigned i = (unsigned)__builtin_ctz(empty);
-    t->buckets[at].hash[i] = hash;
-    t->buckets[at].place[i] = place;
-    t->used++;
-}
-
+/* Fills an empty table. Homes rise with the hash, so the old one is read and
+ * this one filled nearly in order: what the last bucket holds is known without
+ * a look at it. */
 static void table_add_all(struct table *t, const struct table *from)
 {
-    for (uint32_t slot = 0; slot < table_slots(from); slot++)
-        if (table_place(from, slot))
-            table_add(t, from->buckets[slot / BUCKET_SLOTS].hash[slot % BUCKET_SLOTS], table_place(from, slot));
+    uint32_t last = 0;
+    unsigned filled = 0;
+    for (uint32_t i = 0; i < from->n_buckets; i++) {
+        const struct bucket *b = &from->buckets[i];
+        for (unsigned full = 255 & ~bucket_match(b->place, 0); full; full &= full - 1) {
+            unsigned slot = (unsigned)__builtin_ctz(full);
+            uint32_t at = table_home(t, b->hash[slot]);
+            while (at != last || filled == BUCKET_SLOTS) {
+                filled = (unsigned)__builtin_ctz(bucket_match(t->buckets[at].place, 0) | 1u << BUCKET_SLOTS);
+                last = at;
+                if (filled == BUCKET_SLOTS)
+                    at = table_after(t, at);
+            }
+            t->buckets[at].hash[filled] = b->hash[slot];
+            t->buckets[at].place[filled++] = b->place[slot];
+        }
+    }
+    t->used = from->used;
 }
 
-/* By half, not by two: the memory promised a block in graph_pool.h. Homes rise
- * with the hash, so the old table is read and the new one filled nearly in
- * order. */
+/* By a third, not by two: the memory promised a block in graph_pool.h. */
 void table_grow(struct table *t)
 {
     struct table old = *t;
-    table_begin(t, old.n_buckets ? old.n_buckets + old.n_buckets / 2 : BUCKETS_FIRST);
+    table_begin(t, old.n_buckets ? table_larger(old.n_buckets) : BUCKETS_FIRST);
     table_add_all(t, &old);
     table_clear(&old);
 }
@@ -95,18 +102,18 @@ void table_copy(struct table *copy, const struct table *t)
 void table_filter(struct table *t, bool (*keep)(void *context, uint32_t place), void *context)
 {
     struct table old = *t;
+    uint32_t n = BUCKETS_FIRST;
     *t = (struct table){ 0 };
     for (uint32_t slot = 0; slot < table_slots(&old); slot++) {
-        uint32_t place = table_place(&old, slot);
-        if (place && keep(context, place))
-            t->used++;
-        else
-            old.buckets[slot / BUCKET_SLOTS].place[slot % BUCKET_SLOTS] = 0;
+        uint32_t *place = &old.buckets[slot / BUCKET_SLOTS].place[slot % BUCKET_SLOTS];
+        if (*place && !keep(context, *place)) {
+            *place = 0;
+            old.used--;
+        }
     }
-    uint32_t kept = t->used, n = BUCKETS_FIRST;
-    while (n * (uint64_t)(BUCKET_SLOTS / 4 * 3) < kept)
-        n += n / 2;
-    if (kept) {
+    while (table_most(n) < old.used)
+        n = table_larger(n);
+    if (old.used) {
         table_begin(t, n);
         table_add_all(t, &old);
     }

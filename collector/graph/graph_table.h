@@ -7,7 +7,7 @@
  * answers nearly every question, without a branch that cannot be foreseen,
  * and no block is touched but the one that is meant.
  *
- * Load stays between 1/2 and 3/4: 11 to 16 bytes a block.
+ * Load stays between 1/2 and 2/3: 12 to 16 bytes a block.
  *
  * Invariants: place 0 == the slot is empty; all buckets from a block's home to
  * the one before its own are full. Run by the folding thread.
