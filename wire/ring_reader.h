@@ -29,7 +29,14 @@ struct ring_reader {
     uint64_t start;      /* position of its first byte */
     uint64_t tail;       /* next position to read; published by ring_reader_release */
     uint64_t head;       /* as last seen: records below it are whole */
+    uint64_t until;      /* of them, those below it lie in this ring; tail <= until <= head */
 };
+
+/* A New, Drop or half a realloc whose head says all about its length. */
+static inline int wire_record_plain(const struct wire_record *r)
+{
+    return r->type - 1u < WIRE_REALLOC_END && r->pop != WIRE_STACK_ESCAPE;
+}
 
 /* Bytes of a whole record, from its head alone; 0 when it makes no sense. */
 static inline uint64_t wire_record_bytes(const struct wire_record *r)
@@ -65,6 +72,7 @@ static inline int ring_reader_enter(struct ring_reader *r, uint64_t offset)
     r->ring_offset = offset;
     r->size = ring->size_bytes;
     r->start = load_relaxed(&ring->start);
+    r->until = r->tail;
     if (!r->size || (r->size & (r->size - 1)) || r->size > WIRE_RING_LAST_BYTES ||
         !wire_at(r->segment, offset, sizeof *ring + r->size))
         return -EBADMSG;
@@ -95,6 +103,37 @@ struct ring_item {
     uint64_t bytes;     /* whole record */
 };
 
+/* Everything below `until` was read: sees how much more of what was looked at
+ * lies in this ring, or enters its successor. What is written behind a seal is
+ * published after it, so a ring that is not sealed now holds all up to the
+ * head. 1: it may go on; 0: there is no more, or it lies behind a second ring;
+ * -EBADMSG. */
+static inline int ring_reader_go_on(struct ring_reader *r, uint64_t *left)
+{
+    uint64_t whole = r->head - r->tail, next;
+    if (!whole)
+        return 0;
+    next = load_acquire(&r->ring->next); /* T: pairs with S */
+    if (next) {
+        struct wire_ring *n = wire_ring_at(r->segment, next);
+        uint64_t sealed = n ? load_relaxed(&n->start) - r->tail : 0; /* bytes up to the seal */
+        if (!n)
+            return -EBADMSG;
+        if (!sealed) {
+            if (*left)
+                return 0; /* one ring a call, so that the caller sees each */
+            *left = r->ring_offset;
+            return ring_reader_enter(r, next) ? -EBADMSG : 1;
+        }
+        if (whole > sealed)
+            whole = sealed;
+    }
+    if (whole > r->size)
+        return -EBADMSG;
+    r->until = r->tail + whole;
+    return 1;
+}
+
 /* The record at the tail: 1 and *item, 0 none (the writer has not come further
  * than ring_reader_look saw), -EBADMSG torn. Does not move the tail. A sealed
  * ring that was read to its end is left for its successor; *left gets the
@@ -103,38 +142,22 @@ static inline int ring_reader_peek(struct ring_reader *r, struct ring_item *item
 {
     *left = 0;
     for (;;) {
-        uint64_t at, to_end, next, whole = r->head - r->tail;
-        if (!whole)
-            return 0;
-        next = load_acquire(&r->ring->next); /* T: pairs with S */
-        if (next) {
-            struct wire_ring *n = wire_ring_at(r->segment, next);
-            uint64_t sealed;
-            if (!n)
-                return -EBADMSG;
-            sealed = load_relaxed(&n->start) - r->tail; /* bytes up to the seal */
-            if (!sealed) {
-                if (*left)
-                    return 0; /* one ring a call, so that the caller sees each */
-                *left = r->ring_offset;
-                if (ring_reader_enter(r, next))
-                    return -EBADMSG;
-                continue;
-            }
-            if (whole > sealed)
-                whole = sealed;
+        uint64_t at, to_end, whole = r->until - r->tail;
+        if (unlikely(!whole)) {
+            int more = ring_reader_go_on(r, left);
+            if (more <= 0)
+                return more;
+            continue;
         }
-        if (whole > r->size)
-            return -EBADMSG;
         at = (r->tail - r->start) & (r->size - 1);
         to_end = r->size - at;
-        if (to_end < sizeof item->head) { /* a pad without a head */
+        if (unlikely(to_end < sizeof item->head)) { /* a pad without a head */
             if (whole < to_end)
                 return -EBADMSG;
             r->tail += to_end;
             continue;
         }
-        if (whole < sizeof item->head)
+        if (unlikely(whole < sizeof item->head))
             return -EBADMSG;
         item->body = (uint8_t *)(r->ring + 1) + at;
         memcpy(&item->head, item->body, sizeof item->head);
@@ -145,12 +168,28 @@ static inline int ring_reader_peek(struct ring_reader *r, struct ring_item *item
             memcpy(&counts, item->body, 8);
             item->bytes = wire_record_bytes_escaped(&item->head, counts);
         }
-        if (!item->bytes || item->bytes > to_end || item->bytes > whole)
+        if (unlikely(!item->bytes || item->bytes > to_end || item->bytes > whole))
             return -EBADMSG;
-        if (item->head.type != WIRE_PAD)
+        if (likely(item->head.type != WIRE_PAD))
             return 1;
         r->tail += item->bytes;
     }
+}
+
+/* The same where the record is plain and lies whole in front of the tail: 1 and
+ * *item. 0: ring_reader_peek knows. */
+static inline int ring_reader_plain(const struct ring_reader *r, struct ring_item *item)
+{
+    uint64_t at = (r->tail - r->start) & (r->size - 1), room = r->size - at;
+    const uint8_t *from = (uint8_t *)(r->ring + 1) + at;
+    if (room > r->until - r->tail)
+        room = r->until - r->tail;
+    if (unlikely(room < sizeof item->head))
+        return 0;
+    memcpy(&item->head, from, sizeof item->head);
+    item->body = from + sizeof item->head;
+    item->bytes = sizeof item->head + 8u * (wire_extra_of(&item->head) + item->head.push);
+    return wire_record_plain(&item->head) && item->bytes <= room;
 }
 
 /* Past the record that peek gave. */
@@ -175,7 +214,7 @@ static inline int ring_reader_release(struct ring_reader *r)
 static inline uint64_t ring_reader_skip(struct ring_reader *r)
 {
     uint64_t lost = r->head - r->tail;
-    r->tail = r->head;
+    r->tail = r->until = r->head;
     return lost;
 }
 

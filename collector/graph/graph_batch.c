@@ -2,7 +2,7 @@
  * collector/graph/graph_batch.c - folds events in a row.
  *
  * In a large graph most of a fold's time is waiting for memory: the table's
- * slot, then the block that it names. So both are prefetched for a whole batch
+ * bucket, then the block that it names. So both are prefetched for a whole batch
  * before it is folded. That reads the graph and changes nothing: what it
  * guesses wrong (a thread of another process, an address that the batch itself
  * makes) costs time alone. Sites are few and repeat: fetching them did not pay.
@@ -13,8 +13,7 @@
 
 enum {
     BATCH = 64,
-    PROBES = 4,             /* fewer than a table has slots */
-    FAR_SLOTS = 16384       /* a table of fewer slots stays in the cache with its blocks */
+    FAR_BLOCKS = 8192       /* fewer stay in the cache with their table */
 };
 
 /* What a batch's events look for: hashes of addresses, then places of blocks. */
@@ -33,32 +32,29 @@ static inline bool wants_heap(const struct process *p, const struct event *e)
     return e->type <= EVENT_REALLOC_END && e->process == p->serial;
 }
 
-static void fetch_slots(const struct table *t, const struct event *e, size_t n, struct wanted *w)
+static void fetch_buckets(const struct table *t, const struct event *e, size_t n, struct wanted *w)
 {
     for (size_t i = 0; i < n; i++) {
         w->of[i] = table_hash(e[i].address);
-        fetch_line(&t->slots[table_home(t, w->of[i])]);
+        fetch_line(&t->buckets[table_home(t, w->of[i])]);
     }
 }
 
-/* As far as the first slots tell, else some place: a branch that cannot be
+/* As far as the home bucket tells, else some place: a branch that cannot be
  * foreseen costs more than a wrong hint. */
 static inline uint32_t place_near(const struct table *t, uint32_t hash)
 {
-    uint32_t home = table_home(t, hash);
-    const uint64_t *s = t->slots + (home + PROBES <= t->capacity ? home : 0);
-    uint64_t slot = s[0];
-    for (unsigned i = 1; i < PROBES; i++)
-        slot = (uint32_t)s[i] == hash ? s[i] : slot;
-    return (uint32_t)(slot >> 32);
+    const struct bucket *b = &t->buckets[table_home(t, hash)];
+    return b->place[__builtin_ctz(bucket_match(b->hash, hash) | 1u << (BUCKET_SLOTS - 1))];
 }
 
 static void fetch_blocks(const struct graph *g, const struct table *t, const struct event *e, size_t n, struct wanted *w)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t place = place_near(t, w->of[i]);
-        w->of[i] = e[i].type == EVENT_NEW ? 0 : place;
-        fetch_line(pool_at(&g->pool, w->of[i]));
+        const char *b = (const char *)pool_at(&g->pool, e[i].type == EVENT_NEW ? 0 : place);
+        fetch_line(b);
+        fetch_line(b + sizeof(struct block) - 1); /* it may lie on two */
     }
 }
 
@@ -67,9 +63,9 @@ static void fetch(const struct graph *g, const struct event *e, size_t n)
     const struct process *p = g->last_process;
     const struct table *t = &p->heap;
     struct wanted w;
-    if (t->capacity < FAR_SLOTS || !g->pool.n_chunks || !wants_heap(p, &e[0]) || !wants_heap(p, &e[n - 1]))
+    if (t->used < FAR_BLOCKS || !g->pool.n_chunks || !wants_heap(p, &e[0]) || !wants_heap(p, &e[n - 1]))
         return;
-    fetch_slots(t, e, n, &w);
+    fetch_buckets(t, e, n, &w);
     fetch_blocks(g, t, e, n, &w);
 }
 

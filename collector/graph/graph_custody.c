@@ -11,6 +11,8 @@
 #include "graph/graph_heap.h"
 #include "graph/graph_maps.h"
 
+enum { OWNED_FIRST = 16 };
+
 /* Sweeps a thread's list: what is left is owned by it, each block once. */
 static void custody_sweep(struct graph *g, struct thread *t)
 {
@@ -31,8 +33,10 @@ void custody_list(struct graph *g, struct thread *t, uint32_t place)
 {
     if (t->n_owned == t->owned_capacity) {
         custody_sweep(g, t);
-        if (2 * t->n_owned >= t->owned_capacity)
-            t->owned = xgrow(t->owned, &t->owned_capacity, t->owned_capacity + 1, sizeof *t->owned);
+        if (2 * t->n_owned >= t->owned_capacity) { /* twice what it owns: 8 bytes a block */
+            t->owned_capacity = 2 * t->n_owned + OWNED_FIRST;
+            t->owned = xrealloc(t->owned, t->owned_capacity * sizeof *t->owned);
+        }
     }
     t->owned[t->n_owned++] = place;
 }
@@ -85,13 +89,21 @@ void custody_receive_slow(struct graph *g, const struct process *p, struct threa
         custody_give(g, place, t->place, OWNED_TAKEN, e->ns);
 }
 
-/* The first thread of a process keeps no list: makes it. */
+void custody_forget(struct thread *t)
+{
+    free(t->owned);
+    t->owned = NULL;
+    t->n_owned = t->owned_capacity = 0;
+    t->tracked = false;
+}
+
+/* The first thread of an image keeps no list: makes it. */
 static void custody_track(struct graph *g, struct thread *x)
 {
     const struct process *p = process_at(g, x->process);
     x->tracked = true;
-    for (uint32_t i = 0; i < p->heap.capacity; i++) {
-        uint32_t place = (uint32_t)(p->heap.slots[i] >> 32);
+    for (uint32_t i = 0; i < table_slots(&p->heap); i++) {
+        uint32_t place = table_place(&p->heap, i);
         if (place && block_owner(g, place, pool_at(&g->pool, place)) == x->place)
             custody_list(g, x, place);
     }
@@ -150,8 +162,8 @@ void custody_outlive(struct graph *g, const struct event *e, struct thread *x, s
 static void starts_build(struct process *p, const struct pool *pool)
 {
     p->starts = starts_new();
-    for (uint32_t i = 0; i < p->heap.capacity; i++) {
-        uint32_t place = (uint32_t)(p->heap.slots[i] >> 32);
+    for (uint32_t i = 0; i < table_slots(&p->heap); i++) {
+        uint32_t place = table_place(&p->heap, i);
         if (place)
             starts_add(p->starts, pool_at(pool, place)->address);
     }

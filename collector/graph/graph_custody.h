@@ -2,7 +2,7 @@
  * collector/graph/graph_custody.h - who holds a block: rules 1 to 5.
  *
  * A block's owner is its maker until a note says otherwise. A thread that is
- * not the first of its process also lists the blocks that came to it (places;
+ * not the first of its image also lists the blocks that came to it (places;
  * entries go stale silently and are swept when the list is full), so that its
  * end costs what it owns and not what its process has. Run by the folding
  * thread.
@@ -13,6 +13,8 @@
 #include "graph/graph_state.h"
 
 void custody_list(struct graph *g, struct thread *t, uint32_t place);
+/* The thread is the first of an image that owns nothing yet: it keeps no list. */
+void custody_forget(struct thread *t);
 /* A block that its maker owns has come to be; a clone counts for nobody. */
 static inline void custody_made(struct graph *g, struct thread *t, uint32_t place, const struct block *b)
 {

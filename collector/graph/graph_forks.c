@@ -44,17 +44,14 @@ static void frozen_copy(struct graph *g, struct frozen *f, const struct process 
 {
     uint32_t n = 0;
     f->blocks = xmalloc(((size_t)p->heap.used + p->maps.used + 1) * sizeof *f->blocks);
-    f->table.capacity = p->heap.capacity;
-    f->table.used = p->heap.used;
-    if (p->heap.capacity)
-        f->table.slots = xcalloc(p->heap.capacity, sizeof *f->table.slots);
-    for (uint32_t i = 0; i < p->heap.capacity; i++) {
-        uint64_t slot = p->heap.slots[i];
-        if (!slot)
+    table_copy(&f->table, &p->heap);
+    for (uint32_t i = 0; i < table_slots(&f->table); i++) {
+        uint32_t *place = &f->table.buckets[i / BUCKET_SLOTS].place[i % BUCKET_SLOTS];
+        if (!*place)
             continue;
-        f->blocks[n] = *pool_at(&g->pool, (uint32_t)(slot >> 32));
+        f->blocks[n] = *pool_at(&g->pool, *place);
         f->heap_bytes += f->blocks[n].size;
-        f->table.slots[i] = (uint64_t)++n << 32 | (uint32_t)slot;
+        *place = ++n;
     }
     f->n_heap = n;
     for (uint32_t i = 1; i < p->maps.next; i++)
@@ -228,20 +225,27 @@ static bool forks_place(struct graph *g, struct process *p, uint32_t place)
     return true;
 }
 
-bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address)
+/* The heap block that was frozen at an address: its place in blocks + 1, 0: none. */
+static uint32_t frozen_at(const struct frozen *f, uint64_t address)
 {
-    const struct frozen *f = p->inherit->frozen;
-    if (!f->n_heap)
-        return false;
-    uint32_t hash = table_hash(address), i = table_home(&f->table, hash);
-    for (;; i = table_after(&f->table, i)) {
-        uint64_t slot = f->table.slots[i];
-        if (!slot)
-            return false;
-        if ((uint32_t)slot == hash && f->blocks[(slot >> 32) - 1].address == address)
+    uint32_t hash = table_hash(address);
+    for (uint32_t at = table_home(&f->table, hash); f->n_heap; at = table_after(&f->table, at)) {
+        const struct bucket *b = &f->table.buckets[at];
+        for (unsigned match = bucket_match(b->hash, hash); match; match &= match - 1) {
+            uint32_t place = b->place[__builtin_ctz(match)];
+            if (f->blocks[place - 1].address == address)
+                return place;
+        }
+        if (bucket_match(b->place, 0))
             break;
     }
-    uint32_t place = forks_touch(g, p, (uint32_t)(f->table.slots[i] >> 32) - 1);
+    return 0;
+}
+
+bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address)
+{
+    uint32_t at = frozen_at(p->inherit->frozen, address);
+    uint32_t place = at ? forks_touch(g, p, at - 1) : 0;
     return place && forks_place(g, p, place);
 }
 

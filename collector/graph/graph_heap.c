@@ -24,7 +24,6 @@ static void heap_end(struct graph *g, struct process *p, uint32_t place, const s
     if (graph_likely(!(b->flags & BLOCK_CLONE))) {
         struct site *s = &g->sites[b->site];
         s->live_blocks--;
-        g->totals.live_blocks--;
         site_shrink(g, s, !p->ended, b->size);
         custody_ended(g, place, b);
     }
@@ -60,9 +59,6 @@ static void heap_make(struct graph *g, struct process *p, struct thread *t, cons
     s->allocations++;
     s->bytes += e->size;
     s->live_blocks++;
-    g->totals.allocations++;
-    g->totals.bytes_allocated += e->size;
-    g->totals.live_blocks++;
     site_grow(g, s, !p->ended, e->size, e->ns);
     custody_made(g, t, place, b);
     fact_block(g, FACT_NEW, e, b, NULL);
@@ -86,10 +82,7 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
     t->dropped.blocks++;
     t->dropped.bytes += b->size;
     if (b->maker == t->place) {
-        if (t->last_new == b->id) {
-            g->totals.temporary++;
-            g->sites[b->site].temporary++;
-        }
+        g->sites[b->site].temporary += t->last_new == b->id;
     } else if (b->maker && t->place) {
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
@@ -198,7 +191,6 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
         struct site *s = &g->sites[b->site];
         if (e->size > old_size) {
             s->bytes += e->size - old_size;
-            g->totals.bytes_allocated += e->size - old_size;
             site_grow(g, s, !p->ended, e->size - old_size, e->ns);
         } else {
             site_shrink(g, s, !p->ended, old_size - e->size);

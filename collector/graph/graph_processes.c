@@ -58,7 +58,6 @@ static void image_block(struct graph *g, struct process *p, const struct event *
     } else if (!(b->flags & BLOCK_CLONE)) {
         struct site *s = &g->sites[b->site];
         s->live_blocks--;
-        g->totals.live_blocks--;
         site_shrink(g, s, !p->ended, b->size);
         g->totals.exec_blocks++;
         g->totals.exec_bytes += b->size;
@@ -74,9 +73,9 @@ static uint32_t *image_places(struct graph *g, struct process *p, size_t *n)
     size_t capacity = 0;
     *n = 0;
     places = xgrow(places, &capacity, (size_t)p->heap.used + p->maps.used + 1, sizeof *places);
-    for (uint32_t i = 0; i < p->heap.capacity; i++)
-        if (p->heap.slots[i])
-            places[(*n)++] = (uint32_t)(p->heap.slots[i] >> 32);
+    for (uint32_t i = 0; i < table_slots(&p->heap); i++)
+        if (table_place(&p->heap, i))
+            places[(*n)++] = table_place(&p->heap, i);
     for (uint32_t i = 1; i < p->maps.next; i++)
         if (p->maps.nodes[i].block)
             places[(*n)++] = p->maps.nodes[i].block;
@@ -113,65 +112,43 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
 
 /* ---- blocks of a process that is no more ------------------------------------ */
 
+struct ending { struct graph *g; struct process *p; };
+
 /* A block of a process that ends: stays live, runs no more. False: a clone, which goes. */
-static bool end_block(struct graph *g, struct process *p, uint32_t place)
+static bool end_block(void *context, uint32_t place)
 {
-    const struct block *b = pool_at(&g->pool, place);
+    const struct ending *end = context;
+    const struct block *b = pool_at(&end->g->pool, place);
     if (b->flags & BLOCK_CLONE) {
         if (!(b->flags & BLOCK_MAP)) {
-            p->live_blocks--;
-            p->live_bytes -= b->size;
+            end->p->live_blocks--;
+            end->p->live_bytes -= b->size;
         }
-        pool_give(&g->pool, place);
+        pool_give(&end->g->pool, place);
         return false;
     }
     if (b->flags & BLOCK_MAP)
-        g->mapped_running -= b->size;
+        end->g->mapped_running -= b->size;
     else
-        site_stop_running(g, &g->sites[b->site], b->size);
+        site_stop_running(end->g, &end->g->sites[b->site], b->size);
     return true;
 }
 
-static void end_table(struct graph *g, struct process *p)
+static void end_blocks(struct graph *g, struct process *p)
 {
-    struct table old = p->heap;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < old.capacity; i++) {
-        if (!old.slots[i])
-            continue;
-        if (end_block(g, p, (uint32_t)(old.slots[i] >> 32)))
-            kept++;
-        else
-            old.slots[i] = 0;
-    }
-    p->heap = (struct table){ 0 };
-    while (3 * (uint64_t)p->heap.capacity < 4 * ((uint64_t)kept + 1) && kept)
-        table_grow(&p->heap);
-    for (uint32_t i = 0; i < old.capacity; i++) {
-        if (!old.slots[i])
-            continue;
-        uint32_t to = table_home(&p->heap, (uint32_t)old.slots[i]);
-        while (p->heap.slots[to])
-            to = table_after(&p->heap, to);
-        p->heap.slots[to] = old.slots[i];
-        p->heap.used++;
-    }
-    table_clear(&old);
-}
-
-static void end_maps(struct graph *g, struct process *p)
-{
+    struct ending end = { g, p };
+    table_filter(&p->heap, end_block, &end);
     for (uint32_t i = 1; i < p->maps.next; i++)
-        if (p->maps.nodes[i].block && !end_block(g, p, p->maps.nodes[i].block))
+        if (p->maps.nodes[i].block && !end_block(&end, p->maps.nodes[i].block))
             ranges_remove(&p->maps, i);
 }
 
 /* Lets go of what the process that ended first kept. */
 static void ended_forget(struct graph *g, struct process *p)
 {
-    for (uint32_t i = 0; i < p->heap.capacity; i++)
-        if (p->heap.slots[i])
-            pool_give(&g->pool, (uint32_t)(p->heap.slots[i] >> 32));
+    for (uint32_t i = 0; i < table_slots(&p->heap); i++)
+        if (table_place(&p->heap, i))
+            pool_give(&g->pool, table_place(&p->heap, i));
     for (uint32_t i = 1; i < p->maps.next; i++)
         if (p->maps.nodes[i].block)
             pool_give(&g->pool, p->maps.nodes[i].block);
@@ -217,8 +194,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
                 p->live_bytes -= p->inherit->frozen->blocks[i].size;
             }
     forks_release(p);
-    end_table(g, p);
-    end_maps(g, p);
+    end_blocks(g, p);
     starts_free(p->starts);
     p->starts = NULL;
     dict_clear(&p->pthreads);
@@ -273,6 +249,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
     t->name[0] = '\0';
     t->ended_ns = 0;
     t->arg.id = t->result.id = 0;
+    custody_forget(t);
 }
 
 void processes_start(struct graph *g, struct process *p, struct thread *t, const struct event *e)

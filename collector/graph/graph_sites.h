@@ -38,7 +38,6 @@ static inline void site_before_change(const struct graph *g, struct site *s)
 static inline void site_grow(struct graph *g, struct site *s, bool running, uint64_t bytes, uint64_t ns)
 {
     s->live_bytes += bytes;
-    g->totals.live_bytes += bytes;
     if (!running)
         return;
     site_before_change(g, s);
@@ -61,7 +60,6 @@ static inline void site_stop_running(struct graph *g, struct site *s, uint64_t b
 static inline void site_shrink(struct graph *g, struct site *s, bool running, uint64_t bytes)
 {
     s->live_bytes -= bytes;
-    g->totals.live_bytes -= bytes;
     if (running)
         site_stop_running(g, s, bytes);
 }

@@ -15,7 +15,7 @@
  *
  * Invariants (heap; clones outside of all of them):
  *   allocations == frees - drops of clones + unseen_drops + live_blocks + exec_blocks
- *   live_* == sum over sites of live_*; running_bytes likewise
+ *   running_bytes == sum over sites of running_bytes
  *   peak_bytes == sum over sites of site_peak()
  *   sum over threads of owns == live blocks with an owner that is a thread
  */
@@ -24,9 +24,10 @@
 
 #include "graph/dict.h"
 #include "graph/graph.h"
-#include "graph/graph_blocks.h"
+#include "graph/graph_pool.h"
 #include "graph/graph_ranges.h"
 #include "graph/graph_starts.h"
+#include "graph/graph_table.h"
 #include "graph/view.h"
 
 #define graph_likely(x) __builtin_expect(!!(x), 1)
@@ -77,7 +78,7 @@ struct thread {
     uint64_t pthread;
     uint64_t born_ns, exit_ns, gone_ns, ended_ns;
     bool exited, ended, detached, failed, started;
-    bool tracked;            /* `owned` is complete: all threads but the first of a process */
+    bool tracked;            /* `owned` is complete: all threads but the first of an image */
     bool leaving;            /* gone without an exit: see threads_alive */
     bool parked;             /* repair.c holds its events */
     bool pthread_known;
@@ -168,7 +169,7 @@ struct graph {
     uint64_t lost[8];
     uint64_t verify[WIRE_VERIFY_COUNTS];
     bool verified;
-    struct view_totals totals;
+    struct view_totals totals;               /* but what view_sites sums up */
 };
 
 static inline bool family_maps(unsigned family)

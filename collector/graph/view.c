@@ -17,6 +17,7 @@
 #include "graph/graph_state.h"
 #include "graph/view_code.h"
 
+/* Sites, and the totals that are their sums. */
 static void view_sites(const struct graph *g, struct view *v)
 {
     v->sites = xcalloc(g->n_sites + 1, sizeof *v->sites);
@@ -28,6 +29,11 @@ static void view_sites(const struct graph *g, struct view *v)
             .stack = g->site_stacks[i], .allocations = s->allocations, .bytes = s->bytes,
             .live_blocks = s->live_blocks, .live_bytes = s->live_bytes,
             .peak_bytes = site_peak(g, s), .temporary = s->temporary };
+        v->totals.allocations += s->allocations;
+        v->totals.bytes_allocated += s->bytes;
+        v->totals.live_blocks += s->live_blocks;
+        v->totals.live_bytes += s->live_bytes;
+        v->totals.temporary += s->temporary;
     }
 }
 
@@ -141,9 +147,9 @@ static void block_copy_pool(const struct graph *g, struct block_copy *c, const s
 
 static void view_blocks_of(struct graph *g, struct block_copy *c, const struct process *p)
 {
-    for (uint32_t i = 0; i < p->heap.capacity; i++)
-        if (p->heap.slots[i])
-            block_copy_pool(g, c, p, (uint32_t)(p->heap.slots[i] >> 32));
+    for (uint32_t i = 0; i < table_slots(&p->heap); i++)
+        if (table_place(&p->heap, i))
+            block_copy_pool(g, c, p, table_place(&p->heap, i));
     for (uint32_t i = 1; i < p->maps.next; i++)
         if (p->maps.nodes[i].block)
             block_copy_pool(g, c, p, p->maps.nodes[i].block);

@@ -24,8 +24,6 @@ struct box {
     struct box *next;   /* boxes that still have readers */
 };
 
-enum { TAKEN_MAX = 64 };
-
 struct collector {
     struct session *session;
     struct code *code;
@@ -37,8 +35,6 @@ struct collector {
     uint64_t trace_dropped, trace_bytes;
     uint64_t flushed_ns, flushed_events;
     uint64_t folded;
-    struct event taken[TAKEN_MAX]; /* and not folded yet */
-    size_t taken_count;
 
     pthread_mutex_t lock;
     pthread_cond_t answer;
@@ -53,25 +49,14 @@ struct collector {
 
 enum { FLUSH_EVERY_NS = 1000000000 };
 
-/* Folds and writes what was taken in. */
-static void digest(struct collector *c)
-{
-    size_t n = c->taken_count;
-    c->taken_count = 0;
-    graph_fold_batch(c->graph, c->taken, n);
-    c->folded += n;
-    if (n && !c->trace_error)
-        c->trace_error = trace_write_batch(c->writer, c->code, c->taken, n);
-}
-
-/* The session's sink. An event's text is good for this call alone, so that
- * such an event waits for nobody. */
-static void ingest(void *context, const struct event *e)
+/* The session's sink. */
+static void ingest(void *context, const struct event *events, size_t count)
 {
     struct collector *c = context;
-    c->taken[c->taken_count++] = *e;
-    if (c->taken_count == TAKEN_MAX || e->text)
-        digest(c);
+    graph_fold_batch(c->graph, events, count);
+    c->folded += count;
+    if (!c->trace_error)
+        c->trace_error = trace_write_batch(c->writer, c->code, events, count);
 }
 
 /* ---- opening ---- */
@@ -106,8 +91,7 @@ static void count_unwritten(struct collector *c, uint64_t written)
         return;
     e.size = n.drained_before - written;
     e.ns = session_now_ns(c->session);
-    ingest(c, &e);
-    digest(c);
+    ingest(c, &e, 1);
 }
 
 /* The predecessor's file: its events are folded again, and it is gone on with. */
@@ -365,7 +349,6 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
     for (;;) {
         int64_t n = session_drain(c->session, c->code, ingest, c);
         uint64_t now_ns;
-        digest(c);
         if (n < 0)
             return (int)n;
         requests_serve(c);
@@ -386,7 +369,6 @@ void collector_finish(struct collector *c)
     uint64_t end_ns;
     int r;
     session_finish(c->session, c->code, ingest, c);
-    digest(c);
     requests_serve(c);
     pthread_mutex_lock(&c->lock);
     c->ending = true;

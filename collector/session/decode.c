@@ -2,8 +2,7 @@
  * collector/session/decode.c - see decode.h. Ingest thread.
  *
  * Words of a body: [counts of an escaped stack] extra... [size when it does
- * not fit the head] frames... The body is shared memory that its writer may
- * change at any time: each word of it is read once.
+ * not fit the head] frames...
  */
 #include "session/decode.h"
 
@@ -70,8 +69,14 @@ void decode_use(struct decode *d, struct code *code)
 
 void decode_stack_begin(struct decode_stack *t)
 {
-    t->depth = 0;
+    t->depth = t->top = 0;
     t->broken = false;
+}
+
+void decode_stack_break(struct decode_stack *t)
+{
+    t->top = 0;
+    t->broken = true;
 }
 
 void decode_stack_end(struct decode_stack *t)
@@ -93,15 +98,6 @@ static uint32_t frame_id(struct decode *d, const struct image *m, uint64_t pc)
     return r ? code_frame_id(d->code, r->module, at - r->bias, flags) : code_frame_id(d->code, 0, at, flags);
 }
 
-/* A word of the ring, read once. */
-static inline uint64_t word_at(const uint8_t *at)
-{
-    uint64_t v;
-    memcpy(&v, at, sizeof v);
-    __asm__("" : "+r"(v)); /* the compiler may not read it again */
-    return v;
-}
-
 static inline struct decode_cached *cached_at(const struct decode *d, const struct image *m, uint64_t hash)
 {
     return d->cache + ((hash ^ m->space * 0xbf58476d1ce4e5b9u) >> (64 - DECODE_CACHE_BITS));
@@ -115,52 +111,50 @@ static uint32_t stack_learn(struct decode *d, const struct image *m, struct deco
     return stack;
 }
 
-static void stack_push(struct decode *d, const struct image *m, struct decode_stack *t, const struct parts *p)
+static void stack_push(struct decode *d, const struct image *m, struct decode_stack *t, uint32_t push,
+                       const uint8_t *frames)
 {
     struct decode_level *l;
     uint32_t i, parent = 0;
     uint64_t hash = 0;
-    t->levels = xgrow(t->levels, &t->capacity, t->depth + p->push + 1, sizeof *t->levels);
+    if (unlikely(t->depth + push > t->capacity))
+        t->levels = xgrow(t->levels, &t->capacity, t->depth + push, sizeof *t->levels);
     l = t->levels + t->depth;
     if (t->depth) {
         parent = l[-1].id;
         hash = l[-1].hash;
     }
-    for (i = 0; i < p->push; i++, l++) {
-        uint64_t pc = word_at(p->frames + 8 * i);
+    for (i = 0; i < push; i++, l++) {
+        uint64_t pc = decode_word(frames + 8 * i);
         struct decode_cached *c;
         hash = ((hash << 23 | hash >> 41) ^ pc) * 0x9e3779b97f4a7c15u;
         c = cached_at(d, m, hash);
-        if (__builtin_expect(c->pc == pc && c->parent == parent && c->space == m->space, 1))
+        if (likely(c->pc == pc && c->parent == parent && c->space == m->space))
             parent = c->stack;
         else
             parent = stack_learn(d, m, c, parent, pc);
         *l = (struct decode_level){hash, parent};
     }
-    t->depth += p->push;
+    t->depth += push;
 }
 
-/* The thread's stack after this record; false: the record cannot be right. */
-static bool stack_change(struct decode *d, const struct image *m, struct decode_stack *t, const struct parts *p)
+void decode_stack_change(struct decode *d, const struct image *m, struct decode_stack *t, uint32_t pop,
+                         uint32_t push, const uint8_t *frames)
 {
-    if (p->pop > WIRE_FRAMES_MAX) {
-        t->depth = 0;
-        t->broken = false;
-    } else if (t->broken) {
-        return true;
-    } else if (p->pop > t->depth) {
-        t->broken = true;
-        return false;
-    } else {
-        t->depth -= p->pop;
+    if (pop > WIRE_FRAMES_MAX) { /* everything */
+        decode_stack_begin(t);
+        pop = 0;
     }
-    if (p->push > DECODE_DEPTH_MAX - t->depth) {
-        t->broken = true;
-        return false;
+    if (t->broken)
+        return;
+    if (pop > t->depth || push > DECODE_DEPTH_MAX - (t->depth - pop)) {
+        decode_stack_break(t);
+        return;
     }
-    if (p->push)
-        stack_push(d, m, t, p);
-    return true;
+    t->depth -= pop;
+    if (push)
+        stack_push(d, m, t, push, frames);
+    t->top = t->depth ? t->levels[t->depth - 1].id : 0;
 }
 
 /* ---- bodies ---- */
@@ -189,7 +183,7 @@ static inline bool parts_find(struct decode *d, const struct ring_item *item, st
     p->pop = r->pop;
     p->push = r->push;
     for (i = 0; i < extras; i++)
-        d->extra[i] = word_at(item->body + 8 * i);
+        d->extra[i] = decode_word(item->body + 8 * i);
     if (r->pop == WIRE_STACK_ESCAPE) { /* this read of the counts is the one that rules */
         p->pop = (uint32_t)(d->extra[0] >> 32);
         p->push = (uint32_t)d->extra[0];
@@ -275,21 +269,23 @@ int decode_record(struct decode *d, struct image *m, struct decode_stack *t, con
     const struct wire_record *r = &item->head;
     struct parts p;
 
+    if (decode_plain(d, m, t, item, e))
+        return 1;
     if (!parts_find(d, item, &p)) {
-        t->broken = true;
+        decode_stack_break(t);
         return -EBADMSG;
     }
     if (r->type == WIRE_MODULE)
         return note_module(d, m, &p);
     if (r->type >= WIRE_TYPES || !TYPES[r->type].event)
         return -EBADMSG;
-    if (!stack_change(d, m, t, &p))
-        p.pop = p.push = 0;
+    if (p.pop || p.push)
+        decode_stack_change(d, m, t, p.pop, p.push, p.frames);
     *e = (struct event){.address = r->address, .size = p.text ? 0 : p.size,
                         .extra = {extra_of(&p, 0), extra_of(&p, 1)}, .type = TYPES[r->type].event,
                         .family = (uint8_t)wire_family_of(r), .text = p.text, .text_bytes = p.text_bytes};
-    if (t->depth && !t->broken && (TYPES[r->type].has_stack || p.pop || p.push))
-        e->stack = t->levels[t->depth - 1].id;
+    if (TYPES[r->type].has_stack || p.pop || p.push)
+        e->stack = t->top;
     place(e, r, &p);
     return 1;
 }

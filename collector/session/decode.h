@@ -9,8 +9,12 @@
  * torn ring, a ring taken over from another collector), the stack is unknown,
  * id 0, until a record pops everything.
  *
+ * Nearly all records are News, Drops and reallocs of the plain shape, most with
+ * the stack as it was or another innermost frame: decode_plain, in line.
+ *
  * Records are input: what they claim is checked, lengths before this by
- * ring_reader_peek. Ingest thread.
+ * ring_reader_peek. Their bodies are shared memory that its writer may change
+ * at any time: each word is read once (decode_word). Ingest thread.
  */
 #ifndef OWNSCOPE_SESSION_DECODE_H
 #define OWNSCOPE_SESSION_DECODE_H
@@ -18,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "event/code.h"
 #include "event/event.h"
@@ -32,6 +37,7 @@ struct decode_level { uint64_t hash; uint32_t id; };
 struct decode_stack {
     struct decode_level *levels; /* levels[depth - 1] is the whole stack */
     uint32_t depth;
+    uint32_t top;       /* its id; 0: none, or unknown */
     size_t capacity;
     bool broken;        /* unknown until everything is popped */
 };
@@ -56,6 +62,11 @@ void decode_use(struct decode *d, struct code *code);
 
 void decode_stack_begin(struct decode_stack *t);
 void decode_stack_end(struct decode_stack *t);
+/* It is not known any more. */
+void decode_stack_break(struct decode_stack *t);
+/* What a record changes: `push` words at `frames`. Counts that cannot be right break it. */
+void decode_stack_change(struct decode *d, const struct image *m, struct decode_stack *t, uint32_t pop,
+                         uint32_t push, const uint8_t *frames);
 
 /* False when the record is none or says nothing. */
 bool decode_birth(const struct ring_item *item, struct decode_birth *b);
@@ -65,5 +76,39 @@ bool decode_birth(const struct ring_item *item, struct decode_birth *b);
  * noted). -EBADMSG: the record makes no sense; the stack is broken. */
 int decode_record(struct decode *d, struct image *m, struct decode_stack *t, const struct ring_item *item,
                   struct event *e);
+
+static inline uint64_t decode_word(const uint8_t *at)
+{
+    uint64_t v;
+    memcpy(&v, at, sizeof v);
+    __asm__("" : "+r"(v)); /* the compiler may not read it again */
+    return v;
+}
+
+_Static_assert(EVENT_NEW == (int)WIRE_NEW && EVENT_DROP == (int)WIRE_DROP &&
+               EVENT_REALLOC_BEGIN == (int)WIRE_REALLOC_BEGIN && EVENT_REALLOC_END == (int)WIRE_REALLOC_END,
+               "what decode_plain does needs no table");
+
+/* The same for a New, Drop or half a realloc with at most two extra words; false: it is none, nothing was done. */
+static inline bool decode_plain(struct decode *d, const struct image *m, struct decode_stack *t,
+                                const struct ring_item *item, struct event *e)
+{
+    const struct wire_record *r = &item->head;
+    unsigned extras = r->family_extra >> 5;
+    if (unlikely(!wire_record_plain(r) || extras > 2 || r->size == WIRE_SIZE_IN_EXTRA))
+        return false;
+    if (r->pop | r->push)
+        decode_stack_change(d, m, t, r->pop, r->push, item->body + 8 * extras);
+    e->address = r->address;
+    e->size = r->type == WIRE_DROP ? 0 : r->size;
+    e->extra[0] = extras ? decode_word(item->body) : r->type == WIRE_DROP ? r->size : 0;
+    e->extra[1] = extras > 1 ? decode_word(item->body + 8) : 0;
+    e->stack = t->top;
+    e->type = r->type;
+    e->family = (uint8_t)wire_family_of(r);
+    e->text_bytes = 0;
+    e->text = NULL;
+    return true;
+}
 
 #endif

@@ -81,11 +81,6 @@ static void see_verified(struct session *s)
     }
 }
 
-static struct order_head head_of(const struct session *s, const struct lane *l)
-{
-    return (struct order_head){lane_key(s, l), order_rank(l->item.head.type), l->index};
-}
-
 /* Looks at every ring; those with something to hand over enter the order. */
 static void look(struct session *s, uint64_t watermark)
 {
@@ -97,8 +92,11 @@ static void look(struct session *s, uint64_t watermark)
     order_clear(&s->order);
     for (i = 0; i < s->made; i++) {
         struct lane *l = s->lanes[i];
-        if (l->live && lane_next(s, l) && lane_key(s, l) < watermark)
-            order_push(&s->order, head_of(s, l));
+        if (l->live && lane_next(s, l)) {
+            struct order_head at = lane_head(s, l);
+            if (at.stamp < watermark)
+                order_push(&s->order, at);
+        }
     }
 }
 
@@ -108,15 +106,7 @@ static void merge(struct session *s, uint64_t watermark)
     while (s->order.count) {
         struct order_head at = s->order.heads[0], until = order_second(&s->order);
         struct lane *l = s->lanes[at.source];
-        bool more;
-        do {
-            lane_deliver(s, l, at.stamp);
-            more = lane_next(s, l);
-            if (more)
-                at = head_of(s, l);
-            more = more && at.stamp < watermark;
-        } while (more && order_before(&at, &until));
-        if (more)
+        if (lane_run(s, l, &at, until, watermark))
             order_replace_top(&s->order, at);
         else
             order_pop(&s->order);
@@ -207,24 +197,27 @@ static void round_begin(struct session *s, struct code *code, session_sink sink,
 
 int64_t session_drain(struct session *s, struct code *code, session_sink sink, void *context)
 {
+    int64_t n;
     round_begin(s, code, sink, context);
-    return drain_round(s, false);
+    n = drain_round(s, false);
+    session_flush(s);
+    return n;
 }
 
 int64_t session_finish(struct session *s, struct code *code, session_sink sink, void *context)
 {
-    int64_t n, sum = 0;
+    int64_t n = 0, sum = 0;
     int i;
     round_begin(s, code, sink, context);
+    see_claims(s); /* before a process is taken for over */
     watch_round(s, true);
     /* A round to read the rings of what is gone, one to end it, one for its process. */
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 4 && n >= 0; i++) {
         n = drain_round(s, true);
-        if (n < 0)
-            return n;
         sum += n;
     }
-    return sum;
+    session_flush(s);
+    return n < 0 ? n : sum;
 }
 
 void session_wait(struct session *s)

@@ -1,10 +1,10 @@
 /*
  * collector/session/lane.c - one slot, from the collector's side: its thread
- * comes, its ring is read and grown, its thread goes. Ingest thread.
+ * comes, its ring grows, its thread goes. Its records are read in
+ * lane_read.c. Ingest thread.
  *
- * What the other side can spoil costs its own events: a record that makes no
- * sense tears the ring (counted, the stack is unknown from there), and a ring
- * whose successor is not the one that was offered is not read any more.
+ * What the other side can spoil costs its own events: a ring whose successor
+ * is not the one that was offered is not read any more.
  *
  * If the collector dies here: a tail is published before the slot's `ring` is
  * moved to the successor, and both before the old ring is given back, so the
@@ -41,7 +41,7 @@ void lane_free(struct lane *l)
     free(l);
 }
 
-static void poison(struct session *s, struct lane *l)
+void lane_poison(struct lane *l)
 {
     l->poisoned = true;
     l->has_item = false;
@@ -51,7 +51,7 @@ static void poison(struct session *s, struct lane *l)
 static void open_reader(struct session *s, struct lane *l)
 {
     if (ring_reader_open(&l->reader, &s->segment.wire, l->slot, l->ring) || l->reader.size != l->ring_size)
-        poison(s, l);
+        lane_poison(l);
     l->published = l->reader.tail;
 }
 
@@ -127,224 +127,13 @@ void lane_look(struct session *s, struct lane *l)
     }
 }
 
-/* ---- reading ---- */
-
-static void emit_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops)
-{
-    struct event e = {.type = EVENT_LOST, .address = reason, .size = events, .extra = {drops}};
-    e.ns = clock_ns(&s->clock, s->latest);
-    if (l) {
-        e.thread = l->process ? l->thread : 0;
-        e.process = l->process ? l->process->id : 0;
-        if (e.ns < l->last_ns)
-            e.ns = l->last_ns;
-    }
-    session_emit(s, &e);
-}
-
-/* The reader went on into the ring that was offered: the old one is ours. */
-static void moved(struct session *s, struct lane *l)
-{
-    if (l->reader.ring_offset != l->offered || l->reader.size != l->offered_size || !session_still_ours(s)) {
-        poison(s, l);
-        return;
-    }
-    lane_publish(s, l);
-    store_release(&l->slot->ring, l->offered);
-    store_release(&l->slot->next_ring, 0);
-    if (l->ring != l->home)
-        segment_ring_give(&s->segment, l->ring, l->ring_size);
-    l->ring = l->offered;
-    l->ring_size = l->offered_size;
-    l->offered = l->offered_size = 0;
-}
-
-/* Nothing is known of the thread's stack until it sends a whole one. */
-static void lose_stack(struct lane *l)
-{
-    l->stack.broken = true;
-    store_release(&l->slot->resync, 1);
-}
-
-/* Gives up what was seen; goes on behind it, in the ring that it lies in. */
-static void torn(struct session *s, struct lane *l)
-{
-    struct ring_reader *r = &l->reader;
-    uint64_t bytes = r->head - r->tail, next;
-    s->counts.torn++;
-    if (bytes > r->size)
-        bytes = r->size;
-    emit_lost(s, l, WIRE_LOST_TORN, 1 + bytes / (2 * sizeof(struct wire_record)), 0);
-    lose_stack(l);
-    ring_reader_skip(r);
-    next = load_acquire(&r->ring->next);
-    if (next && next == l->offered) {
-        struct wire_ring *n = wire_ring_at(&s->segment.wire, next);
-        if (n && r->head - load_relaxed(&n->start) <= l->offered_size) {
-            if (ring_reader_enter(r, next))
-                poison(s, l);
-            else
-                moved(s, l);
-        }
-    }
-    lane_publish(s, l);
-}
-
-bool lane_next(struct session *s, struct lane *l)
-{
-    uint64_t left;
-    int got;
-    if (l->has_item)
-        return true;
-    while (!l->poisoned) {
-        got = ring_reader_peek(&l->reader, &l->item, &left);
-        if (left)
-            moved(s, l);
-        if (l->poisoned)
-            break;
-        if (got == 1) {
-            l->has_item = true;
-            return true;
-        }
-        if (!got && left)
-            continue;
-        if (got < 0)
-            torn(s, l);
-        return false;
-    }
-    return false;
-}
-
-/* A thread's stamps do not go back, and nothing is stamped later than now. */
-uint64_t lane_key(const struct session *s, const struct lane *l)
-{
-    uint64_t stamp = l->item.head.stamp;
-    return stamp < l->last_stamp || stamp > s->latest + s->margin ? l->last_stamp : stamp;
-}
-
-/* The exec'd image goes on as its process: the next collector must know. */
-static void note_image(struct session *s, const struct registered *m)
-{
-    char line[32];
-    int n;
-    if (s->images_fd < 0 || m->image.serial == m->image.process)
-        return;
-    n = snprintf(line, sizeof line, "%u %u\n", m->image.serial, m->image.process);
-    if (write(s->images_fd, line, (size_t)n) != n)
-        return; /* costs a takeover an id, no more */
-}
-
-/* Threads of images before this one are gone; say so before the new one starts. */
-static void end_outdated(struct session *s, const struct lane *fresh)
-{
-    uint32_t i;
-    for (i = 0; i < s->made; i++) {
-        struct lane *l = s->lanes[i];
-        if (l != fresh && l->live && l->gone_looked && l->pid == fresh->pid && !l->has_item &&
-            l->reader.tail == l->reader.head)
-            lane_end(s, l);
-    }
-}
-
-static void resolve_image(struct session *s, struct lane *l)
-{
-    struct decode_birth birth;
-    bool born = decode_birth(&l->item, &birth);
-    l->image = registry_image(&s->registry, l->serial);
-    if (!l->image) {
-        end_outdated(s, l);
-        l->image = registry_join(&s->registry, l->serial, l->pid, born ? &birth : NULL);
-        note_image(s, l->image);
-    }
-    l->image->lanes++;
-    l->process = registry_process(&s->registry, l->image->image.process);
-    if (!l->process) { /* a late word of a process that was taken for gone */
-        registry_restore(&s->registry, l->serial, l->image->image.process, l->pid);
-        l->process = registry_process(&s->registry, l->image->image.process);
-    }
-    l->process->lanes++;
-}
-
-/* The id of the process that an event of birth names as its parent. */
-static uint32_t parent_of(struct session *s, struct lane *l)
-{
-    struct decode_birth birth;
-    struct registered *image;
-    struct process *p;
-    if (!decode_birth(&l->item, &birth))
-        return 0;
-    if (birth.parent_serial && (image = registry_image(&s->registry, birth.parent_serial)))
-        return image->image.process;
-    p = registry_by_pid(&s->registry, birth.ppid);
-    return p && p != l->process ? p->id : 0;
-}
-
-/* A loss that a record tells of has its place in the order; what the counters
- * tell as well is the same loss. False: nothing new. */
-static bool lost_is_news(struct lane *l, struct event *e)
-{
-    uint64_t told;
-    if (e->address >= WIRE_LOST_REASONS)
-        e->address = WIRE_LOST_TORN;
-    told = l->lost_recorded[e->address] += e->size;
-    if (told <= l->lost[e->address])
-        return false;
-    e->size = told - l->lost[e->address];
-    l->lost[e->address] = told;
-    told = l->drops_recorded += e->extra[0];
-    e->extra[0] = told > l->lost_drops ? told - l->lost_drops : 0;
-    l->lost_drops += e->extra[0];
-    return true;
-}
-
-static void finish_event(struct session *s, struct lane *l, struct event *e)
-{
-    e->thread = l->thread;
-    e->process = l->process->id;
-    e->ns = clock_ns(&s->clock, l->last_stamp);
-    if (e->ns < l->last_ns)
-        e->ns = l->last_ns;
-    l->last_ns = e->ns;
-    if (e->type == EVENT_THREAD_EXIT)
-        l->exiting = true;
-    else if (e->type == EVENT_PROCESS_EXIT)
-        l->process->exiting = PROCESS_EXITING_LOOKS;
-    else if (e->type == EVENT_PROCESS_START)
-        e->address = parent_of(s, l);
-}
-
-void lane_deliver(struct session *s, struct lane *l, uint64_t key)
-{
-    struct event e;
-    int got;
-
-    if (!l->image)
-        resolve_image(s, l);
-    if (key < s->last_key)
-        s->counts.late++;
-    else
-        s->last_key = key;
-    if (key > l->last_stamp)
-        l->last_stamp = key;
-    got = decode_record(&s->decode, &l->image->image, &l->stack, &l->item, &e);
-    if (got == 1) {
-        finish_event(s, l, &e);
-        if (e.type != EVENT_LOST || lost_is_news(l, &e))
-            session_emit(s, &e);
-    } else if (got < 0) {
-        s->counts.torn++;
-        emit_lost(s, l, WIRE_LOST_TORN, 1, 0);
-    }
-    ring_reader_next(&l->reader, &l->item);
-    l->has_item = false;
-    if (l->reader.tail - l->published >= SESSION_PUBLISH_BYTES)
-        lane_publish(s, l);
-}
+/* ---- progress ---- */
 
 void lane_publish(struct session *s, struct lane *l)
 {
     if (l->reader.tail == l->published || !session_still_ours(s))
         return;
+    session_flush(s);
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     l->published = l->reader.tail;
     if (ring_reader_release(&l->reader))
@@ -373,7 +162,37 @@ void lane_offer(struct session *s, struct lane *l)
     store_release(&l->slot->next_ring, l->offered); /* G: pairs with H in ring_writer.h */
 }
 
+/* The reader went on into the ring that was offered: the old one is ours. */
+void lane_moved(struct session *s, struct lane *l)
+{
+    if (l->reader.ring_offset != l->offered || l->reader.size != l->offered_size || !session_still_ours(s)) {
+        lane_poison(l);
+        return;
+    }
+    lane_publish(s, l);
+    store_release(&l->slot->ring, l->offered);
+    store_release(&l->slot->next_ring, 0);
+    if (l->ring != l->home)
+        segment_ring_give(&s->segment, l->ring, l->ring_size);
+    l->ring = l->offered;
+    l->ring_size = l->offered_size;
+    l->offered = l->offered_size = 0;
+}
+
 /* ---- losses ---- */
+
+void lane_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops)
+{
+    struct event e = {.type = EVENT_LOST, .address = reason, .size = events, .extra = {drops}};
+    e.ns = clock_ns(&s->clock, s->latest);
+    if (l->process) {
+        e.thread = l->thread;
+        e.process = l->process->id;
+    }
+    if (e.ns < l->last_ns)
+        e.ns = l->last_ns;
+    session_emit(s, &e);
+}
 
 void lane_losses(struct session *s, struct lane *l)
 {
@@ -389,7 +208,7 @@ void lane_losses(struct session *s, struct lane *l)
         l->lost[i] = n;
         fresh_drops -= mine;
         l->lost_drops += mine;
-        emit_lost(s, l, i, fresh, mine);
+        lane_lost(s, l, i, fresh, mine);
     }
 }
 
@@ -488,16 +307,16 @@ void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2]
 
     begin_life(s, l);
     read_identity(l);
-    lose_stack(l);
+    lane_lose_stack(l);
     if (restore_ring(s, l, load_relaxed(&l->slot->ring), &l->ring, &l->ring_size)) {
-        poison(s, l);
+        lane_poison(l);
         l->ring = l->home;
         l->ring_size = WIRE_RING_FIRST_BYTES;
     }
     if (next == l->ring)
         store_relaxed(&l->slot->next_ring, 0);
     else if (next && restore_ring(s, l, next, &l->offered, &l->offered_size))
-        poison(s, l);
+        lane_poison(l);
     if (l->poisoned)
         ring_reader_open(&l->reader, &s->segment.wire, l->slot, l->home);
     else

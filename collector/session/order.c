@@ -6,12 +6,6 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
-#include "wire/record.h"
-
-uint32_t order_rank(unsigned wire_type)
-{
-    return wire_type != WIRE_DROP && wire_type != WIRE_REALLOC_BEGIN;
-}
 
 void order_free(struct order *o)
 {

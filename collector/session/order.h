@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/record.h"
+
 struct order_head { uint64_t stamp; uint32_t rank; uint32_t source; };
 
 struct order {
@@ -34,7 +36,10 @@ static inline int order_before(const struct order_head *a, const struct order_he
 }
 
 /* Releases before everything else at one stamp. */
-uint32_t order_rank(unsigned wire_type);
+static inline uint32_t order_rank(unsigned wire_type)
+{
+    return wire_type != WIRE_DROP && wire_type != WIRE_REALLOC_BEGIN;
+}
 
 void order_free(struct order *o);
 static inline void order_clear(struct order *o) { o->count = 0; }

@@ -63,10 +63,21 @@ bool session_still_ours(struct session *s)
     return !s->stale;
 }
 
+void session_flush(struct session *s)
+{
+    size_t n = s->batched;
+    s->batched = 0;
+    if (n)
+        s->sink(s->context, s->batch, n);
+}
+
+/* A text is good until the next record is read. */
 void session_emit(struct session *s, const struct event *e)
 {
-    s->counts.events++;
-    s->sink(s->context, e);
+    *session_room(s) = *e;
+    session_took(s);
+    if (e->text)
+        session_flush(s);
 }
 
 /* ---- beginning ---- */

@@ -56,8 +56,9 @@ const struct wire_plan *session_plan(const struct session *s); /* the collector'
 /* Nanoseconds since the session's start, now. Ingest thread. */
 uint64_t session_now_ns(struct session *s);
 
-/* An event, in order. The event and its text are valid during the call. */
-typedef void (*session_sink)(void *context, const struct event *e);
+/* Events in order, one or more. They and the last one's text, if it has one,
+ * are valid during the call. */
+typedef void (*session_sink)(void *context, const struct event *events, size_t count);
 
 /* One round over all rings: events handed over (>= 0), or -ESTALE: another
  * collector took this session over (stop draining, close without unlink). */

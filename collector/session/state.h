@@ -19,6 +19,7 @@
 
 enum {
     SESSION_SLOTS_AHEAD = 8,            /* READY slots at least */
+    SESSION_BATCH = 64,                 /* events handed over at a time */
     SESSION_PUBLISH_BYTES = 16 * 1024,  /* a ring's tail is published this often */
     SESSION_WATCH_NS = 100000000,       /* all threads are looked after this often */
     SESSION_QUIET_NS = 1000000000,      /* a foreign thread that said farewell is gone after this */
@@ -78,12 +79,14 @@ struct session {
     struct decode decode;
     struct registry registry;
     uint64_t latest;                    /* stamp after the last look */
-    uint64_t last_key;                  /* stamp of the event handed over last */
+    uint64_t last_stamp;                /* of the event handed over last */
     uint64_t slotless_lost[WIRE_LOST_REASONS];
     uint32_t verify_told;               /* bit 1 << enum wire_verify: a count of it, be it 0, was handed over */
 
     session_sink sink;                  /* during a round */
     void *context;
+    struct event batch[SESSION_BATCH];  /* made, and not with the sink yet */
+    size_t batched;
     bool stale;                         /* another collector has it */
     bool taken_over;                    /* and modules have to be learnt again */
 
@@ -95,7 +98,17 @@ struct session {
 /* session.c */
 void session_error_set(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void session_error_shortage(void);
+void session_flush(struct session *s);
 void session_emit(struct session *s, const struct event *e);
+/* Where the next event is made, ... */
+static inline struct event *session_room(struct session *s) { return &s->batch[s->batched]; }
+/* ... and that it was. */
+static inline void session_took(struct session *s)
+{
+    s->counts.events++;
+    if (++s->batched == SESSION_BATCH)
+        session_flush(s);
+}
 uint64_t session_stamp(const struct session *s);
 void session_beat(struct session *s);
 bool session_still_ours(struct session *s);
@@ -106,14 +119,23 @@ struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch);
 void lane_free(struct lane *l);
 void lane_claimed(struct session *s, struct lane *l);
 void lane_look(struct session *s, struct lane *l);
-bool lane_next(struct session *s, struct lane *l);
-uint64_t lane_key(const struct session *s, const struct lane *l);
-void lane_deliver(struct session *s, struct lane *l, uint64_t key);
+void lane_poison(struct lane *l);
+void lane_moved(struct session *s, struct lane *l);
+void lane_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops);
 void lane_publish(struct session *s, struct lane *l);
 void lane_offer(struct session *s, struct lane *l);
 void lane_losses(struct session *s, struct lane *l);
 void lane_end(struct session *s, struct lane *l);
 void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count);
+
+/* lane_read.c */
+void lane_lose_stack(struct lane *l);
+/* Whether there is a record to hand over; then where it stands in the order. */
+bool lane_next(struct session *s, struct lane *l);
+struct order_head lane_head(const struct session *s, const struct lane *l);
+/* Hands over from *at on, as long as it comes before `until` and the watermark.
+ * True: *at is where it goes on; false: nothing is left before the watermark. */
+bool lane_run(struct session *s, struct lane *l, struct order_head *at, struct order_head until, uint64_t watermark);
 
 /* supply.c */
 int supply_add(struct session *s, uint32_t slots);

@@ -26,7 +26,7 @@ static struct event kept[KEEP];
 static size_t seen;
 static uint64_t by_type[EVENT_TYPES], lost_events[WIRE_LOST_REASONS], lost_drops;
 
-static void keep(void *context, const struct event *e)
+static void keep_one(const struct event *e)
 {
     if (seen < KEEP)
         kept[seen] = *e;
@@ -36,6 +36,12 @@ static void keep(void *context, const struct event *e)
         lost_events[e->address] += e->size;
         lost_drops += e->extra[0];
     }
+}
+
+static void keep(void *context, const struct event *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        keep_one(&events[i]);
 }
 
 static void forget_seen(void)

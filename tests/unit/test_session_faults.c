@@ -141,10 +141,11 @@ END_TEST
 
 /* ---- collectors that die ---- */
 
-static void count_to(void *context, const struct event *e)
+static void count_to(void *context, const struct event *events, size_t count)
 {
-    if (e->type == EVENT_NEW)
-        __atomic_fetch_add((uint64_t *)context, 1, __ATOMIC_SEQ_CST);
+    for (size_t i = 0; i < count; i++)
+        if (events[i].type == EVENT_NEW)
+            __atomic_fetch_add((uint64_t *)context, 1, __ATOMIC_SEQ_CST);
 }
 
 START_TEST(test_takeover)

@@ -1,14 +1,12 @@
 /*
- * collector/graph/graph_blocks.c - pool and tables of blocks; see
- * graph_blocks.h for layout, cost and invariants. Run by the folding thread.
+ * collector/graph/graph_pool.c - see graph_pool.h for layout, cost and
+ * invariants. Run by the folding thread.
  */
-#include "graph/graph_blocks.h"
+#include "graph/graph_pool.h"
 
 #include <stdlib.h>
 
 #include "event/xalloc.h"
-
-enum { TABLE_FIRST = 64 };
 
 uint32_t pool_take_slow(struct pool *pool)
 {
@@ -60,49 +58,4 @@ void pool_clear(struct pool *pool)
     free(pool->notes);
     dict_clear(&pool->note_of);
     *pool = (struct pool){ 0 };
-}
-
-/* By half, not by two: the memory promised a block in graph_blocks.h. Homes
- * rise with the hash, so the old table is read and the new one filled nearly
- * in order. */
-void table_grow(struct table *t)
-{
-    struct table old = *t;
-    t->capacity = old.capacity ? old.capacity + old.capacity / 2 : TABLE_FIRST;
-    t->slots = xcalloc(t->capacity, sizeof *t->slots);
-    for (uint32_t i = 0; i < old.capacity; i++) {
-        if (!old.slots[i])
-            continue;
-        uint32_t to = table_home(t, (uint32_t)old.slots[i]);
-        while (t->slots[to])
-            to = table_after(t, to);
-        t->slots[to] = old.slots[i];
-    }
-    free(old.slots);
-}
-
-/* How far slot i lies behind home, around the end. */
-static inline uint32_t distance(const struct table *t, uint32_t home, uint32_t i)
-{
-    return i >= home ? i - home : i + t->capacity - home;
-}
-
-void table_cut(struct table *t, uint32_t slot)
-{
-    uint32_t hole = slot;
-    for (uint32_t i = table_after(t, hole); t->slots[i]; i = table_after(t, i)) {
-        uint32_t home = table_home(t, (uint32_t)t->slots[i]);
-        if (distance(t, home, i) >= distance(t, hole, i)) {
-            t->slots[hole] = t->slots[i];
-            hole = i;
-        }
-    }
-    t->slots[hole] = 0;
-    t->used--;
-}
-
-void table_clear(struct table *t)
-{
-    free(t->slots);
-    *t = (struct table){ 0 };
 }
