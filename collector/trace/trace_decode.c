@@ -153,13 +153,13 @@ static inline void decode_size(struct trace_decoder *d, struct event *e)
 }
 
 /* The give that `place` names; 0 when it names none. */
-static inline uint32_t decode_taken(struct trace_decoder *d, const struct model_class *class, unsigned place)
+static inline uint32_t decode_taken(struct trace_decoder *d, struct model_class *class, unsigned place)
 {
     if (place >= PLACE_NEAR)
         return d->model.taken + place - PLACE_NEAR_ZERO;
     if (place == PLACE_AGE)
         return d->model.gives + 1 - (uint32_t)cursor_varint(&d->columns, EVENTS_GAIN_AGE);
-    return place < PLACE_FREED + MODEL_FREED ? class->freed[place - PLACE_FREED] : 0;
+    return place < PLACE_FREED + MODEL_FREED ? *model_freed(class, place - PLACE_FREED) : 0;
 }
 
 static void decode_gain(struct trace_decoder *d, struct model_lane *lane, struct event *e)

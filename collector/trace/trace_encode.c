@@ -239,14 +239,12 @@ static inline uint32_t find_give(const struct trace_encoder *n, uint32_t found, 
     return number;
 }
 
-static inline unsigned find_place(const struct model_class *class, uint32_t give)
+static inline unsigned find_place(struct model_class *class, uint32_t give)
 {
-    unsigned hits = 0;
-    if (class->freed[0] == give)
-        return PLACE_FREED;
     for (unsigned i = 0; i < MODEL_FREED; i++)
-        hits |= (unsigned)(class->freed[i] == give) << i;
-    return hits ? PLACE_FREED + (unsigned)__builtin_ctz(hits) : 0;
+        if (*model_freed(class, i) == give)
+            return PLACE_FREED + i;
+    return 0;
 }
 
 /* A give that no list of its class has. */

@@ -11,7 +11,7 @@
  * not zero. Time: a step takes about as long as it lately took, so each class
  * of durations has a column of its own. A size is predicted from its stack.
  *
- * Memory: gains and gives are numbered, and the last 65,536 of each are kept.
+ * Memory: gains and gives are numbered, and the last 32,768 of each are kept.
  * A gain is looked for behind the last one of its class (thread and size),
  * among what the thread lately gave up of that class (allocators hand out the
  * last freed first), and next to the give whose place was gained last (they
@@ -37,14 +37,14 @@ enum {
     MODEL_SIZE_BITS = 12,
     MODEL_PACE_BITS = 12,
     MODEL_CLASS_BITS = 11,
-    MODEL_FREED = 14,
-    MODEL_KEPT = 65536      /* gains, and gives */
+    MODEL_FREED = 13,
+    MODEL_KEPT = 32768      /* gains, and gives */
 };
 
 /* Where a gain's address comes from. */
 enum {
     PLACE_NOWHERE,          /* a difference to its class's next */
-    PLACE_FREED,            /* and the 13 behind it: entry of its class's list */
+    PLACE_FREED,            /* and the 12 behind it: entry of its class's list */
     PLACE_NEXT = PLACE_FREED + MODEL_FREED, /* its class's next */
     PLACE_TOP,              /* behind the last gain of any class */
     PLACE_BEGIN,            /* the thread's last REALLOC_BEGIN */
@@ -71,7 +71,8 @@ struct model_block {
 /* A thread's blocks of one size: a cache line. */
 struct model_class {
     uint64_t next;          /* where the block after the last gained one would begin */
-    uint32_t freed[MODEL_FREED];    /* numbers of gives, the last first; 0: none */
+    uint32_t first;         /* of the list, in freed */
+    uint32_t freed[MODEL_FREED];    /* a ring: numbers of gives, the last first; 0: none */
 };
 
 struct trace_model {
@@ -170,20 +171,27 @@ static inline uint64_t model_given(const struct trace_model *m, uint32_t number)
     return m->given[number % MODEL_KEPT];
 }
 
-/* Takes the entry `at` out of a class's list. */
-static inline void model_freed_take(struct model_class *class, unsigned at)
+/* The entry `at` of a class's list. */
+static inline uint32_t *model_freed(struct model_class *class, unsigned at)
 {
-    if (at == 0)
-        memmove(&class->freed[0], &class->freed[1], (MODEL_FREED - 1) * sizeof *class->freed);
-    else
-        memmove(&class->freed[at], &class->freed[at + 1], (MODEL_FREED - 1 - at) * sizeof *class->freed);
-    class->freed[MODEL_FREED - 1] = 0;
+    unsigned i = class->first + at;
+    return &class->freed[i < MODEL_FREED ? i : i - MODEL_FREED];
 }
 
+/* Takes an entry out; what is before it moves up, which is mostly nothing. */
+static inline void model_freed_take(struct model_class *class, unsigned at)
+{
+    for (; at; at--)
+        *model_freed(class, at) = *model_freed(class, at - 1);
+    *model_freed(class, 0) = 0;
+    class->first = class->first == MODEL_FREED - 1 ? 0 : class->first + 1;
+}
+
+/* Puts a give in front; the last entry falls out. */
 static inline void model_freed_push(struct model_class *class, uint32_t number)
 {
-    memmove(&class->freed[1], &class->freed[0], (MODEL_FREED - 1) * sizeof *class->freed);
-    class->freed[0] = number;
+    class->first = class->first ? class->first - 1 : MODEL_FREED - 1;
+    class->freed[class->first] = number;
 }
 
 /* After a gain's address is known, from `place`; `taken`: the give that named it, or 0. */
@@ -191,7 +199,7 @@ static inline void model_gain_learn(struct trace_model *m, const struct model_la
                                     unsigned place, uint32_t taken, const struct event *e)
 {
     if (place == PLACE_BEGIN) {
-        if (m->classes[lane->begin_class].freed[0] == lane->begin_give)
+        if (*model_freed(&m->classes[lane->begin_class], 0) == lane->begin_give)
             model_freed_take(&m->classes[lane->begin_class], 0);
     } else if (place >= PLACE_FREED && place < PLACE_FREED + MODEL_FREED) {
         model_freed_take(class, place - PLACE_FREED);

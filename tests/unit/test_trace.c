@@ -92,13 +92,13 @@ static uint64_t file_bytes(const char *path)
 /* What the models foresee costs next to nothing, however many blocks are held. */
 START_TEST(an_orderly_heap_is_small)
 {
-    static const size_t held[] = { 3, 200, 1000, 20000, 66000 };
+    static const size_t held[] = { 3, 200, 1000, 20000, 33000 };
     struct make k;
     make_init(&k, 1);
     make_orderly_events(&k, 400000, held[_i], 40);
     ck_assert_int_eq(make_file(&k, 0), 0);
     check_whole(&k);
-    if (held[_i] < 65536)
+    if (held[_i] < 32768)
         ck_assert_uint_lt(file_bytes(k.path), k.count / 40);
     make_free(&k);
 }
