@@ -11,8 +11,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "event/xalloc.h"
-
 void output_init(struct trace_output *o, int fd)
 {
     *o = (struct trace_output){ .fd = fd };
@@ -34,11 +32,10 @@ int output_append(struct trace_output *o, const void *data, size_t bytes)
         else if (errno != EINTR)
             error = -errno;
     }
-    if (!error)
-        return 0;
-    __atomic_store_n(&o->error, error, __ATOMIC_RELAXED);
-    if (ftruncate(o->fd, (off_t)o->map.whole_bytes))
-        return error;   /* a device: nothing was kept */
+    if (error && ftruncate(o->fd, (off_t)o->map.whole_bytes) && errno != EINVAL)
+        error = -errno; /* EINVAL: a device, nothing was kept */
+    if (error)
+        __atomic_store_n(&o->error, error, __ATOMIC_RELAXED);
     return error;
 }
 

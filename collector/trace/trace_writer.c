@@ -271,21 +271,16 @@ int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t 
     return error;
 }
 
-/* Events of the chunk that is open. */
-static uint64_t open_events(const struct trace_writer *w)
-{
-    return trace_encode_count(w->encoder);
-}
-
+/* The open chunk's events are lost once a write has failed. */
 uint64_t trace_write_dropped(struct trace_writer *w)
 {
-    uint64_t open = output_settle(&w->output) ? open_events(w) : 0;
+    uint64_t open = output_settle(&w->output) ? trace_encode_count(w->encoder) : 0;
     return w->dropped + w->output.dropped + open;
 }
 
 uint64_t trace_write_events(struct trace_writer *w)
 {
-    uint64_t open = output_settle(&w->output) ? 0 : open_events(w);
+    uint64_t open = output_settle(&w->output) ? 0 : trace_encode_count(w->encoder);
     return w->output.map.events + open;
 }
 
