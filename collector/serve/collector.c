@@ -69,7 +69,8 @@ static void digest(struct collector *c)
 static void ingest(void *context, const struct event *e)
 {
     struct collector *c = context;
-    c->taken[c->taken_count++] = *e;
+    c->taken[c->taken_count] = *e;
+    c->taken[c->taken_count++].ns &= ~(uint64_t)(EVENT_TICK_NS - 1);
     if (c->taken_count == TAKEN_MAX || e->text)
         digest(c);
 }
@@ -394,6 +395,7 @@ void collector_finish(struct collector *c)
     pthread_mutex_unlock(&c->lock);
     end_ns = session_now_ns(c->session);
     graph_settle(c->graph, UINT64_MAX);
+    trace_write_flush(c->writer, c->code);
     c->trace_dropped = trace_write_dropped(c->writer);
     r = trace_write_close(c->writer, c->code, end_ns);
     c->writer = NULL;

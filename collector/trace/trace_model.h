@@ -95,6 +95,7 @@ struct trace_model {
 };
 
 _Static_assert(sizeof(struct model_class) == 64, "a cache line");
+_Static_assert(1 << TRACE_TICK_BITS == EVENT_TICK_NS, "what the collector leaves away costs nothing");
 
 static inline void model_reset(struct trace_model *m) { memset(m, 0, sizeof *m); }
 
