@@ -376,6 +376,7 @@ void collector_finish(struct collector *c)
     pthread_mutex_unlock(&c->lock);
     end_ns = session_now_ns(c->session);
     graph_settle(c->graph, UINT64_MAX);
+    trace_write_flush(c->writer, c->code);
     c->trace_dropped = trace_write_dropped(c->writer);
     r = trace_write_close(c->writer, c->code, end_ns);
     c->writer = NULL;

@@ -10,6 +10,7 @@
 #ifndef OWNSCOPE_SESSION_CLOCK_H
 #define OWNSCOPE_SESSION_CLOCK_H
 
+#include "event/event.h"
 #include <stdint.h>
 
 #include "wire/clock.h"
@@ -51,6 +52,12 @@ static inline uint64_t clock_ns(const struct clock *c, uint64_t stamp)
         return l->ns + clock_scale(stamp - l->stamp, l->rate);
     back = clock_scale(l->stamp - stamp, l->rate);
     return back < l->ns ? l->ns - back : 0;
+}
+
+/* The same in steps of EVENT_TICK_NS: what events carry. */
+static inline uint64_t clock_event_ns(const struct clock *c, uint64_t stamp)
+{
+    return clock_ns(c, stamp) & ~(uint64_t)(EVENT_TICK_NS - 1);
 }
 
 #endif

@@ -58,7 +58,7 @@ static void see_slotless(struct session *s)
         if (n <= s->slotless_lost[i])
             continue;
         e.size = n - s->slotless_lost[i];
-        e.ns = clock_ns(&s->clock, s->latest);
+        e.ns = clock_event_ns(&s->clock, s->latest);
         s->slotless_lost[i] = n;
         session_emit(s, &e);
     }
@@ -76,7 +76,7 @@ static void see_verified(struct session *s)
             continue;
         s->verify_told |= 1u << i;
         e.size = exchange_acq_rel(&claims->verify[i], 0);
-        e.ns = clock_ns(&s->clock, s->latest);
+        e.ns = clock_event_ns(&s->clock, s->latest);
         session_emit(s, &e);
     }
 }

@@ -184,7 +184,7 @@ void lane_moved(struct session *s, struct lane *l)
 void lane_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops)
 {
     struct event e = {.type = EVENT_LOST, .address = reason, .size = events, .extra = {drops}};
-    e.ns = clock_ns(&s->clock, s->latest);
+    e.ns = clock_event_ns(&s->clock, s->latest);
     if (l->process) {
         e.thread = l->thread;
         e.process = l->process->id;
@@ -217,7 +217,7 @@ void lane_losses(struct session *s, struct lane *l)
 static void emit_gone(struct session *s, struct lane *l)
 {
     struct event e = {.type = EVENT_THREAD_GONE, .thread = l->thread, .process = l->process->id};
-    e.ns = clock_ns(&s->clock, s->latest);
+    e.ns = clock_event_ns(&s->clock, s->latest);
     if (e.ns < l->last_ns)
         e.ns = l->last_ns;
     session_emit(s, &e);

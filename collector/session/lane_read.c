@@ -166,7 +166,7 @@ static inline void sign(const struct session *s, struct lane *l, struct event *e
 {
     e->thread = l->thread;
     e->process = l->process->id;
-    e->ns = clock_ns(&s->clock, l->last_stamp);
+    e->ns = clock_event_ns(&s->clock, l->last_stamp);
     if (e->ns < l->last_ns)
         e->ns = l->last_ns;
     l->last_ns = e->ns;

@@ -87,7 +87,7 @@ static void lanes_gone(struct session *s, const struct process *p)
 
 static void process_end(struct session *s, struct process *p)
 {
-    struct event e = {.type = EVENT_PROCESS_GONE, .process = p->id, .ns = clock_ns(&s->clock, s->latest)};
+    struct event e = {.type = EVENT_PROCESS_GONE, .process = p->id, .ns = clock_event_ns(&s->clock, s->latest)};
     e.extra[0] = p->reaped;
     e.extra[1] = p->reaped ? (uint64_t)(uint32_t)p->status : 0;
     session_emit(s, &e);

@@ -24,7 +24,7 @@
 #include "event/code.h"
 #include "event/event.h"
 
-enum { TRACE_VERSION = 1 };
+enum { TRACE_VERSION = 2 };
 
 /* Facts of the whole session. Strings are owned by whoever fills them in; a
  * writer takes NULL for none, a reader gives "" (never NULL). */
@@ -60,20 +60,24 @@ int trace_write_reopen(struct trace_writer **w, const char *path, struct code *c
 
 /* Appends one event. Modules, frames and stacks in `code` that the file does
  * not have yet are written before the chunk that needs them. 0, or -errno of
- * an earlier or this write (-ENOSPC, -EFBIG…): the writer then drops what
- * follows, counts it (trace_write_dropped), and what was written stays whole.
+ * an earlier write (-ENOSPC, -EFBIG…): the writer then drops what follows,
+ * counts it (trace_write_dropped), and what was written stays whole. Full
+ * chunks are written by a thread of the writer's, so an error is known a little
+ * later; trace_write_flush waits for it.
  * -EINVAL: this event's type or stack does not exist; it alone is dropped. */
 int trace_write_event(struct trace_writer *w, const struct code *code, const struct event *e);
 /* The same for `count` events in a row, in less time. The first error; what one
  * event alone did wrong does not keep the others out. */
 int trace_write_batch(struct trace_writer *w, const struct code *code, const struct event *events, size_t count);
-/* Writes out the open chunk, so that a reader sees all events up to now. */
+/* Writes out the open chunk, so that a reader sees all events up to now. 0, or
+ * -errno of this or an earlier write. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);
 /* Flush, end record, index; frees the writer in any case. */
 int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t end_ns);
-uint64_t trace_write_dropped(const struct trace_writer *w);
-uint64_t trace_write_events(const struct trace_writer *w);  /* appended */
-uint64_t trace_write_bytes(const struct trace_writer *w);   /* file size so far */
+/* These wait for what is being written. */
+uint64_t trace_write_dropped(struct trace_writer *w);
+uint64_t trace_write_events(struct trace_writer *w);  /* appended */
+uint64_t trace_write_bytes(struct trace_writer *w);   /* file size so far */
 
 /* ---- reading ---- */
 struct trace;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <unistd.h>
 #include <xxhash.h>
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_MINMATCH_MAX */
 #include <zstd.h>
 
 #include "event/xalloc.h"
@@ -30,30 +31,41 @@ void chunk_begin(struct chunk_builder *b)
     b->out.bytes = sizeof(struct trace_frame);
 }
 
+/* In noise a search for what came before finds only short chances that cost
+ * more than they save; long repeats (a loop that does nothing else) are worth it. */
+static ZSTD_CCtx *compressor(enum chunk_content content)
+{
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    if (!z)
+        return NULL;
+    ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+    ZSTD_CCtx_setParameter(z, ZSTD_c_contentSizeFlag, 0);
+    if (content == CHUNK_NOISE) {
+        ZSTD_CCtx_setParameter(z, ZSTD_c_strategy, ZSTD_fast);
+        ZSTD_CCtx_setParameter(z, ZSTD_c_minMatch, ZSTD_MINMATCH_MAX);
+    }
+    return z;
+}
+
 /* Compresses behind the room for the longest column head; 0: not worth it. */
-static size_t compress(struct chunk_builder *b, const void *data, size_t bytes)
+static size_t compress(struct chunk_builder *b, const void *data, size_t bytes, enum chunk_content content)
 {
     if (bytes < WORTH_COMPRESSING_BYTES)
         return 0;
-    if (!b->zstd) {
-        b->zstd = ZSTD_createCCtx();
-        if (!b->zstd)
-            return 0;
-        ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
-        ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_contentSizeFlag, 0);
-    }
+    if (!b->zstd[content] && !(b->zstd[content] = compressor(content)))
+        return 0;
     size_t bound = ZSTD_compressBound(bytes);
     column_reserve(&b->out, COLUMN_HEAD_MAX + bound);
-    size_t n = ZSTD_compress2(b->zstd, b->out.data + b->out.bytes + COLUMN_HEAD_MAX, bound, data, bytes);
+    size_t n = ZSTD_compress2(b->zstd[content], b->out.data + b->out.bytes + COLUMN_HEAD_MAX, bound, data, bytes);
     return ZSTD_isError(n) || n >= bytes ? 0 : n;
 }
 
-void chunk_column(struct chunk_builder *b, unsigned id, const void *data, size_t bytes)
+void chunk_column(struct chunk_builder *b, unsigned id, const void *data, size_t bytes, enum chunk_content content)
 {
     if (!bytes)
         return;
     size_t start = b->out.bytes;
-    size_t packed = compress(b, data, bytes);
+    size_t packed = compress(b, data, bytes, content);
     column_reserve(&b->out, COLUMN_HEAD_MAX + bytes);
     column_byte(&b->out, (uint8_t)id);
     column_byte(&b->out, packed ? TRACE_ZSTD : TRACE_STORED);
@@ -81,9 +93,10 @@ void chunk_finish(struct chunk_builder *b, struct trace_frame *frame)
 
 void chunk_builder_free(struct chunk_builder *b)
 {
-    ZSTD_freeCCtx(b->zstd);
+    for (unsigned i = 0; i < 2; i++)
+        ZSTD_freeCCtx(b->zstd[i]);
     column_free(&b->out);
-    b->zstd = NULL;
+    b->zstd[0] = b->zstd[1] = NULL;
 }
 
 const char *chunk_frame_flaw(const struct trace_frame *frame)

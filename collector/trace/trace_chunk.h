@@ -10,15 +10,20 @@
 #include "trace/trace_column.h"
 
 /* ---- to bytes ---- */
+enum chunk_content {
+    CHUNK_PATTERNS,             /* what came before may come again */
+    CHUNK_NOISE                 /* only some values come more often than others */
+};
+
 struct chunk_builder {
-    void *zstd;                 /* ZSTD_CCtx */
+    void *zstd[2];              /* ZSTD_CCtx for each content, made when needed */
     struct trace_column out;    /* frame, payload */
     size_t raw_bytes;
 };
 
 void chunk_begin(struct chunk_builder *b);
 /* Appends a column; an empty one is left out. */
-void chunk_column(struct chunk_builder *b, unsigned id, const void *data, size_t bytes);
+void chunk_column(struct chunk_builder *b, unsigned id, const void *data, size_t bytes, enum chunk_content content);
 /* Completes `frame` (magic, lengths, hashes) and puts it before the payload in b->out. */
 void chunk_finish(struct chunk_builder *b, struct trace_frame *frame);
 void chunk_builder_free(struct chunk_builder *b);

@@ -26,7 +26,7 @@ int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset)
     d->used = true;
     d->left = count;
     d->run = 0;
-    d->bits = 0;
+    d->bits = d->fine = 0;
     size_t bytes = cursor_left(s, EVENTS_KIND);
     if (bytes % 3 || bytes / 3 > TRACE_KINDS_MAX)
         return -EBADMSG;
@@ -81,9 +81,23 @@ static inline uint64_t decode_bits(struct trace_decoder *d, unsigned count)
     return word & ((1ull << count) - 1);
 }
 
-static inline void decode_time(struct trace_decoder *d, struct event *e)
+static inline unsigned decode_fine(struct trace_decoder *d)
 {
-    unsigned token = cursor_byte(&d->columns, EVENTS_TIME);
+    const struct trace_cursor *c = &d->columns.of[EVENTS_TIME_FINE];
+    uint64_t at = d->fine++ * TRACE_TICK_BITS;
+    if (c->at == c->end)
+        return 0;
+    if (at / 8 >= (uint64_t)(c->end - c->at)) {
+        d->columns.bad = true;
+        return 0;
+    }
+    return c->at[at / 8] >> at % 8 & ((1 << TRACE_TICK_BITS) - 1);
+}
+
+static inline void decode_time(struct trace_decoder *d, struct event *e, uint64_t step)
+{
+    uint16_t *pace = model_pace(&d->model, step);
+    unsigned token = cursor_byte(&d->columns, EVENTS_TIME + model_pace_class(*pace));
     uint64_t difference = token;
     if (token >= 16) {
         unsigned exponent = (token - 16) / 8 + 4;
@@ -94,12 +108,13 @@ static inline void decode_time(struct trace_decoder *d, struct event *e)
         else
             d->columns.bad = true;
     }
-    d->model.ns += difference;
-    e->ns = d->model.ns;
+    model_pace_learn(pace, token);
+    d->model.tick += difference;
+    e->ns = d->model.tick << TRACE_TICK_BITS | decode_fine(d);
 }
 
-/* Type, family, stack; returns which fields are not zero. */
-static inline unsigned decode_step(struct trace_decoder *d, struct model_lane *lane, struct event *e)
+/* Type, family, stack; 0: no such step. */
+static inline uint64_t decode_step(struct trace_decoder *d, struct model_lane *lane, struct event *e)
 {
     struct trace_columns *s = &d->columns;
     uint64_t *step1 = model_step1(&d->model, lane), *step2 = model_step2(&d->model, lane);
@@ -126,7 +141,7 @@ static inline unsigned decode_step(struct trace_decoder *d, struct model_lane *l
     e->stack = (uint32_t)step;
     e->type = kind & 31;
     e->family = (uint8_t)(kind >> 10);
-    return kind >> 5 & FIELD_ALL;
+    return step;
 }
 
 static inline void decode_size(struct trace_decoder *d, struct event *e)
@@ -137,41 +152,60 @@ static inline void decode_size(struct trace_decoder *d, struct event *e)
     *predicted = e->size;
 }
 
+/* The give that `place` names; 0 when it names none. */
+static inline uint32_t decode_taken(struct trace_decoder *d, struct model_class *class, unsigned place)
+{
+    if (place >= PLACE_NEAR)
+        return d->model.taken + place - PLACE_NEAR_ZERO;
+    if (place == PLACE_AGE)
+        return d->model.gives + 1 - (uint32_t)cursor_varint(&d->columns, EVENTS_GAIN_AGE);
+    return place < PLACE_FREED + MODEL_FREED ? *model_freed(class, place - PLACE_FREED) : 0;
+}
+
 static void decode_gain(struct trace_decoder *d, struct model_lane *lane, struct event *e)
 {
     struct trace_model *m = &d->model;
-    struct trace_columns *s = &d->columns;
-    uint32_t class = model_class(e->thread, e->size);
-    unsigned place = cursor_byte(s, EVENTS_PLACE);
-    if (!place) {
-        e->address = m->gain + unturn(cursor_varint(s, EVENTS_GAIN));
-    } else if (place <= MODEL_FREED_DEPTH) {
-        e->address = m->freed[class][place - 1];
-    } else if (place == MODEL_PLACE_BEGIN && e->type == EVENT_REALLOC_END) {
+    struct model_class *class = &m->classes[model_class(e->thread, e->size)];
+    unsigned place = cursor_byte(&d->columns, EVENTS_PLACE);
+    uint32_t taken = 0;
+    if (place == PLACE_NOWHERE) {
+        e->address = class->next + unturn(cursor_varint(&d->columns, EVENTS_GAIN));
+    } else if (place == PLACE_NEXT) {
+        e->address = class->next;
+    } else if (place == PLACE_TOP) {
+        e->address = m->top;
+    } else if (place == PLACE_BEGIN && e->type == EVENT_REALLOC_END) {
         e->address = lane->begin;
     } else {
-        s->bad = true;
-        return;
+        taken = decode_taken(d, class, place);
+        if (model_kept(taken, m->gives))
+            e->address = model_given(m, taken);
+        else
+            d->columns.bad = true;
     }
     if (place && !e->address)
-        s->bad = true;
-    model_gain_learn(m, lane, class, place, e->address, e->size);
+        d->columns.bad = true;
+    model_gain_learn(m, lane, class, place, taken, e);
 }
 
 static const struct model_block *decode_give(struct trace_decoder *d, struct model_lane *lane, struct event *e)
 {
     struct trace_model *m = &d->model;
-    struct trace_columns *s = &d->columns;
-    uint64_t age = cursor_varint(s, EVENTS_AGE);
+    unsigned age = cursor_byte(&d->columns, EVENTS_AGE);
     const struct model_block *block = NULL;
-    if (!age) {
-        e->address = m->give + unturn(cursor_varint(s, EVENTS_GIVE));
-    } else if (age > m->gains || age > MODEL_GAINS) {
-        s->bad = true;
-        return NULL;
+    if (age == AGE_NOWHERE) {
+        e->address = m->give + unturn(cursor_varint(&d->columns, EVENTS_GIVE));
     } else {
-        block = &m->blocks[(m->gains - age) % MODEL_GAINS];
+        uint32_t gain = age < AGE_NEAR   ? m->gains + 1 - age
+                        : age == AGE_FAR ? m->gains + 1 - (uint32_t)cursor_varint(&d->columns, EVENTS_AGE_FAR)
+                                         : m->dropped + age - AGE_NEAR_ZERO;
+        if (!model_kept(gain, m->gains)) {
+            d->columns.bad = true;
+            return NULL;
+        }
+        block = &m->gained[gain % MODEL_KEPT];
         e->address = block->address;
+        m->dropped = gain;
     }
     model_give_learn(m, lane, e, block);
     return block;
@@ -195,9 +229,10 @@ int trace_decode_event(struct trace_decoder *d, struct event *e, uint32_t stacks
     struct trace_model *m = &d->model;
     *e = (struct event){ 0 };
     decode_thread(d, e);
-    decode_time(d, e);
     struct model_lane *lane = model_lane(m, e->thread);
-    unsigned fields = decode_step(d, lane, e);
+    uint64_t step = decode_step(d, lane, e);
+    unsigned fields = step >> 37 & FIELD_ALL;
+    decode_time(d, e, step);
     uint64_t extra0_predicted = 0;
     if (fields & FIELD_SIZE)
         decode_size(d, e);

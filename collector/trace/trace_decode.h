@@ -14,7 +14,7 @@ struct trace_decoder {
     struct trace_columns columns;   /* of the chunk being read; filled by chunk_unpack */
     uint32_t left;                  /* events in it still to come */
     uint32_t run;
-    uint64_t bits;                  /* read position in EVENTS_TIME_BITS */
+    uint64_t bits, fine;            /* read positions in EVENTS_TIME_BITS and _FINE */
     unsigned kind_count;
     uint32_t kinds[TRACE_KINDS_MAX];
     bool used;                      /* the model is no longer all zero */

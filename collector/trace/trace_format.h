@@ -16,7 +16,7 @@
  * when the session ended well. A reader skips chunk types and column ids that
  * it does not know; what it must not skip raises the version.
  *
- * Version history: 1, the first.
+ * Version history: 1, the first; 2, other models of time and addresses.
  */
 #ifndef OWNSCOPE_TRACE_FORMAT_H
 #define OWNSCOPE_TRACE_FORMAT_H
@@ -108,6 +108,9 @@ enum {
     CODE_STACK_FRAME    /* zigzag: frame - (highest frame of a stack before in the chunk + 1) */
 };
 
+/* Stamps are divided into ticks of 4 ns and the rest. */
+enum { TRACE_TICK_BITS = 2, TRACE_TIME_CLASSES = 8, TRACE_TIME_ESCAPE = 255, TRACE_TIME_EXPONENT_MAX = 32 };
+
 /* EVENTS: see trace_model.h for what the models predict. */
 enum {
     EVENTS_KIND = 1,    /* 3 bytes each: type, family, fields */
@@ -116,12 +119,11 @@ enum {
     EVENTS_RUN,         /* varint: events of one thread in a row */
     EVENTS_THREAD,      /* zigzag a run: difference to the run before */
     EVENTS_PROCESS,     /* zigzag a run */
-    EVENTS_TIME,        /* byte an event: token, TRACE_TIME_ESCAPE */
-    EVENTS_TIME_BITS,   /* what the tokens leave over, lowest bit first */
-    EVENTS_TIME_FAR,    /* zigzag of the difference, for escapes */
     EVENTS_PLACE,       /* byte a gain: where the address comes from */
     EVENTS_GAIN,        /* turned difference: gains from nowhere known */
-    EVENTS_AGE,         /* varint a give: 0 unknown, else 1 + gains since it was gained */
+    EVENTS_GAIN_AGE,    /* varint: 1 + gives since its place was given up */
+    EVENTS_AGE,         /* byte a give: which gain it ends */
+    EVENTS_AGE_FAR,     /* varint: 1 + gains since it was gained */
     EVENTS_GIVE,        /* turned difference: gives of unknown addresses */
     EVENTS_ADDRESS,     /* zigzag: other addresses */
     EVENTS_SIZE,        /* varint: 0 as predicted */
@@ -129,13 +131,15 @@ enum {
     EVENTS_EXTRA1,      /* varint */
     EVENTS_TEXT_BYTES,  /* varint */
     EVENTS_TEXT,
-    EVENTS_COLUMNS
+    EVENTS_TIME_FINE,   /* 2 bits an event: nanoseconds in the tick; left out when all are 0 */
+    EVENTS_TIME_BITS,   /* what the tokens leave over, lowest bit first */
+    EVENTS_TIME_FAR,    /* zigzag of the difference, for escapes */
+    EVENTS_TIME,        /* and the columns behind it: byte an event, token; a column a class of durations */
+    EVENTS_COLUMNS = EVENTS_TIME + TRACE_TIME_CLASSES
 };
 
 /* Fields of an event that are not zero: part of its kind. */
 enum { FIELD_ADDRESS = 1, FIELD_SIZE = 2, FIELD_EXTRA0 = 4, FIELD_EXTRA1 = 8, FIELD_TEXT = 16, FIELD_ALL = 31 };
-
-enum { TRACE_TIME_ESCAPE = 255, TRACE_TIME_EXPONENT_MAX = 32 };
 
 /* END: varints end_ns, events. */
 enum { END_NUMBERS = 1 };

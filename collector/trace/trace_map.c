@@ -219,7 +219,7 @@ void map_pack(const struct trace_map *m, struct chunk_builder *b, struct trace_f
     }
     chunk_begin(b);
     for (unsigned id = INDEX_TYPE; id <= INDEX_HIGH; id++) {
-        chunk_column(b, id, columns[id].data, columns[id].bytes);
+        chunk_column(b, id, columns[id].data, columns[id].bytes, CHUNK_PATTERNS);
         column_free(&columns[id]);
     }
     chunk_finish(b, frame);

@@ -17,27 +17,22 @@ bool trace_tables_behind(const struct trace_tables *t, const struct code *code)
     return t->modules < code_modules(code) || t->frames < code_frames(code) || t->stacks < code_stacks(code);
 }
 
-void trace_tables_free(struct trace_tables *t)
-{
-    for (unsigned i = 0; i < TRACE_COLUMNS; i++)
-        column_free(&t->columns[i]);
-}
-
 static uint32_t at_most(uint32_t have, uint32_t room)
 {
     return have < room ? have : room;
 }
 
-static uint32_t pack_modules(struct trace_tables *t, const struct code *code, uint32_t room)
+static uint32_t pack_modules(struct trace_tables *t, const struct code *code, struct trace_column *columns,
+                             uint32_t room)
 {
-    struct trace_column *text = &t->columns[CODE_MODULE_TEXT];
+    struct trace_column *text = &columns[CODE_MODULE_TEXT];
     uint32_t n = 0, most = at_most(code_modules(code) - t->modules, room);
-    column_reserve(&t->columns[CODE_MODULE], (size_t)most * 2 * DEFINITION_BYTES_MAX);
+    column_reserve(&columns[CODE_MODULE], (size_t)most * 2 * DEFINITION_BYTES_MAX);
     for (; n < most && text->bytes < TRACE_TEXT_FLUSH_BYTES; n++) {
         const struct code_module *m = code_module(code, t->modules + n + 1);
         size_t path_bytes = strlen(m->path);
-        column_varint(&t->columns[CODE_MODULE], path_bytes);
-        column_varint(&t->columns[CODE_MODULE], m->build_id_bytes);
+        column_varint(&columns[CODE_MODULE], path_bytes);
+        column_varint(&columns[CODE_MODULE], m->build_id_bytes);
         column_reserve(text, path_bytes + m->build_id_bytes);
         column_bytes(text, m->path, path_bytes);
         column_bytes(text, m->build_id, m->build_id_bytes);
@@ -46,33 +41,35 @@ static uint32_t pack_modules(struct trace_tables *t, const struct code *code, ui
     return n;
 }
 
-static uint32_t pack_frames(struct trace_tables *t, const struct code *code, uint32_t room)
+static uint32_t pack_frames(struct trace_tables *t, const struct code *code, struct trace_column *columns,
+                            uint32_t room)
 {
     uint32_t n = at_most(code_frames(code) - t->frames, room);
     uint64_t offset = 0;
     for (unsigned id = CODE_FRAME_MODULE; id <= CODE_FRAME_FLAGS; id++)
-        column_reserve(&t->columns[id], (size_t)n * DEFINITION_BYTES_MAX);
+        column_reserve(&columns[id], (size_t)n * DEFINITION_BYTES_MAX);
     for (uint32_t i = 0; i < n; i++) {
         const struct code_frame *f = code_frame(code, t->frames + i + 1);
-        column_varint(&t->columns[CODE_FRAME_MODULE], f->module);
-        column_zigzag(&t->columns[CODE_FRAME_OFFSET], f->offset - offset);
-        column_varint(&t->columns[CODE_FRAME_FLAGS], f->flags);
+        column_varint(&columns[CODE_FRAME_MODULE], f->module);
+        column_zigzag(&columns[CODE_FRAME_OFFSET], f->offset - offset);
+        column_varint(&columns[CODE_FRAME_FLAGS], f->flags);
         offset = f->offset;
     }
     t->frames += n;
     return n;
 }
 
-static uint32_t pack_stacks(struct trace_tables *t, const struct code *code, uint32_t room)
+static uint32_t pack_stacks(struct trace_tables *t, const struct code *code, struct trace_column *columns,
+                            uint32_t room)
 {
     uint32_t n = at_most(code_stacks(code) - t->stacks, room), highest = 0;
     for (unsigned id = CODE_STACK_PARENT; id <= CODE_STACK_FRAME; id++)
-        column_reserve(&t->columns[id], (size_t)n * DEFINITION_BYTES_MAX);
+        column_reserve(&columns[id], (size_t)n * DEFINITION_BYTES_MAX);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = t->stacks + i + 1;
         const struct code_stack *s = code_stack(code, id);
-        column_varint(&t->columns[CODE_STACK_PARENT], id - 1 - s->parent);
-        column_zigzag(&t->columns[CODE_STACK_FRAME], (uint64_t)s->frame - ((uint64_t)highest + 1));
+        column_varint(&columns[CODE_STACK_PARENT], id - 1 - s->parent);
+        column_zigzag(&columns[CODE_STACK_FRAME], (uint64_t)s->frame - ((uint64_t)highest + 1));
         if (s->frame > highest)
             highest = s->frame;
     }
@@ -80,21 +77,17 @@ static uint32_t pack_stacks(struct trace_tables *t, const struct code *code, uin
     return n;
 }
 
-uint32_t trace_tables_pack(struct trace_tables *t, const struct code *code, struct chunk_builder *b)
+uint32_t trace_tables_pack(struct trace_tables *t, const struct code *code, struct trace_column *columns)
 {
-    for (unsigned i = 0; i < TRACE_COLUMNS; i++)
-        t->columns[i].bytes = 0;
-    uint32_t modules = pack_modules(t, code, TRACE_COUNT_MAX), frames = 0, stacks = 0;
+    uint32_t modules = pack_modules(t, code, columns, TRACE_COUNT_MAX), frames = 0, stacks = 0;
     if (t->modules == code_modules(code))
-        frames = pack_frames(t, code, TRACE_COUNT_MAX - modules);
+        frames = pack_frames(t, code, columns, TRACE_COUNT_MAX - modules);
     if (t->modules == code_modules(code) && t->frames == code_frames(code))
-        stacks = pack_stacks(t, code, TRACE_COUNT_MAX - modules - frames);
-    column_reserve(&t->columns[CODE_COUNTS], 3 * DEFINITION_BYTES_MAX);
-    column_varint(&t->columns[CODE_COUNTS], modules);
-    column_varint(&t->columns[CODE_COUNTS], frames);
-    column_varint(&t->columns[CODE_COUNTS], stacks);
-    for (unsigned id = CODE_COUNTS; id <= CODE_STACK_FRAME; id++)
-        chunk_column(b, id, t->columns[id].data, t->columns[id].bytes);
+        stacks = pack_stacks(t, code, columns, TRACE_COUNT_MAX - modules - frames);
+    column_reserve(&columns[CODE_COUNTS], 3 * DEFINITION_BYTES_MAX);
+    column_varint(&columns[CODE_COUNTS], modules);
+    column_varint(&columns[CODE_COUNTS], frames);
+    column_varint(&columns[CODE_COUNTS], stacks);
     return modules + frames + stacks;
 }
 

@@ -8,19 +8,17 @@
 #define OWNSCOPE_TRACE_TABLES_H
 
 #include "event/code.h"
-#include "trace/trace_chunk.h"
+#include "trace/trace_column.h"
 
 /* How far the tables are in the file. */
 struct trace_tables {
     uint32_t modules, frames, stacks;
-    struct trace_column columns[TRACE_COLUMNS];
 };
 
 /* True when `code` has entries that the file does not have. */
 bool trace_tables_behind(const struct trace_tables *t, const struct code *code);
-/* Puts as many of them as one chunk may hold into it; returns how many. */
-uint32_t trace_tables_pack(struct trace_tables *t, const struct code *code, struct chunk_builder *b);
-void trace_tables_free(struct trace_tables *t);
+/* Puts as many of them as one chunk may hold into its empty columns; returns how many. */
+uint32_t trace_tables_pack(struct trace_tables *t, const struct code *code, struct trace_column *columns);
 
 /* Adds a CODE chunk's definitions to `code`. 0 or -EBADMSG. */
 int trace_tables_unpack(struct trace_columns *columns, uint32_t count, struct code *code);

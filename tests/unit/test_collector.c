@@ -117,8 +117,10 @@ START_TEST(views_while_it_folds)
     ck_assert_uint_gt(load_relaxed(&flushes), 0);
     ck_assert_uint_eq(load_relaxed(&backwards), 0);
     ck_assert_int_eq(trace_open(&t, trace_path), 0);
-    while (trace_next(t, &e) == 1)
+    while (trace_next(t, &e) == 1) {
         news += e.type == EVENT_NEW;
+        ck_assert_uint_eq(e.ns % EVENT_TICK_NS, 0);
+    }
     ck_assert_uint_eq(news, NEWS);
     ck_assert(trace_end(t)->present);
     trace_close(t);

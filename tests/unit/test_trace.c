@@ -82,6 +82,49 @@ START_TEST(a_heap_comes_back)
 }
 END_TEST
 
+static uint64_t file_bytes(const char *path)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    return (uint64_t)st.st_size;
+}
+
+/* What the models foresee costs next to nothing, however many blocks are held. */
+START_TEST(an_orderly_heap_is_small)
+{
+    static const size_t held[] = { 3, 200, 1000, 20000, 33000 };
+    struct make k;
+    make_init(&k, 1);
+    make_orderly_events(&k, 400000, held[_i], 40);
+    ck_assert_int_eq(make_file(&k, 0), 0);
+    check_whole(&k);
+    if (held[_i] < 32768)
+        ck_assert_uint_lt(file_bytes(k.path), k.count / 40);
+    make_free(&k);
+}
+END_TEST
+
+/* The nanoseconds of a tick are kept, and cost nothing where there are none. */
+START_TEST(stamps_are_exact)
+{
+    uint64_t coarse;
+    struct make k;
+    make_init(&k, 1);
+    make_orderly_events(&k, 100000, 10, 100);
+    for (size_t i = 0; i < k.count; i++)
+        k.events[i].ns += make_random(&k) % 32 * 4;
+    ck_assert_int_eq(make_file(&k, 0), 0);
+    check_whole(&k);
+    coarse = file_bytes(k.path);
+    for (size_t i = 0; i < k.count; i++)
+        k.events[i].ns += make_random(&k) % 4;
+    ck_assert_int_eq(make_file(&k, 0), 0);
+    check_whole(&k);
+    ck_assert_uint_gt(file_bytes(k.path), coarse + k.count / 5);
+    make_free(&k);
+}
+END_TEST
+
 START_TEST(every_type_and_extreme)
 {
     static const uint64_t values[] = { 0, 1, 127, 128, INT64_MAX, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
@@ -423,9 +466,9 @@ struct outcome {
     uint64_t good, dropped, events, bytes, file_bytes;
 };
 
-/* Writes into files of at most `most` bytes. Asserts nothing: the limit holds
+/* Writes into files of at most `most` bytes, flushing every `flush` events (0: never). Asserts nothing: the limit holds
  * for libcheck's own files too. */
-static struct outcome fill_up(const struct make *k, rlim_t most)
+static struct outcome fill_up(const struct make *k, rlim_t most, size_t flush)
 {
     struct outcome o = { 0 };
     struct trace_meta meta = make_meta();
@@ -435,7 +478,7 @@ static struct outcome fill_up(const struct make *k, rlim_t most)
     o.open_error = trace_write_open(&w, k->path, &meta);
     for (size_t i = 0; i < k->count && !o.open_error; i++) {
         int error = trace_write_event(w, k->code, &k->events[i]);
-        if (i % 100 == 99)
+        if (flush && i % flush == flush - 1)
             error = trace_write_flush(w, k->code);
         o.error_changed |= o.error && error != o.error;
         o.error = error;
@@ -462,7 +505,7 @@ START_TEST(space_runs_out)
     make_heap_events(&k, 3000);
     signal(SIGXFSZ, SIG_IGN);
     for (rlim_t most = 100; most < 8000; most += 37) {
-        struct outcome o = fill_up(&k, most);
+        struct outcome o = fill_up(&k, most, 100);
         struct trace *t;
         int error;
         if (o.open_error) {
@@ -489,6 +532,31 @@ START_TEST(space_runs_out)
 }
 END_TEST
 
+/* The same in chunks that are written behind the writer's back. */
+START_TEST(space_runs_out_in_the_background)
+{
+    struct make k;
+    make_init(&k, 1);
+    make_heap_events(&k, 500000);
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t most = 10000; most < 1000000; most += 150001) {
+        struct outcome o = fill_up(&k, most, 0);
+        struct trace *t;
+        int error;
+        ck_assert_int_eq(o.open_error, 0);
+        ck_assert_int_eq(o.close_error, -EFBIG);
+        ck_assert_uint_eq(o.dropped + o.events, k.count);
+        ck_assert_uint_eq(o.file_bytes, o.bytes);
+        ck_assert_int_eq(trace_open(&t, k.path), 0);
+        ck_assert_uint_eq(trace_torn_bytes(t), 0);
+        ck_assert_uint_eq(read_prefix(&k, t, &error), o.events);
+        ck_assert_int_eq(error, 0);
+        trace_close(t);
+    }
+    make_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("trace");
@@ -496,6 +564,8 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, anything_comes_back, 0, 4);
     tcase_add_loop_test(t, a_heap_comes_back, 0, 4);
+    tcase_add_loop_test(t, an_orderly_heap_is_small, 0, 5);
+    tcase_add_test(t, stamps_are_exact);
     tcase_add_test(t, every_type_and_extreme);
     tcase_add_test(t, long_texts);
     tcase_add_test(t, many_kinds_and_definitions);
@@ -514,6 +584,7 @@ int main(void)
     tcase_add_test(t, not_a_trace);
     tcase_add_test(t, no_space_at_all);
     tcase_add_test(t, space_runs_out);
+    tcase_add_test(t, space_runs_out_in_the_background);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -83,10 +83,10 @@ START_TEST(columns_are_packed)
     struct trace_frame frame = { .type = TRACE_CHUNK_EVENTS };
     uint8_t same[5000] = { 0 }, few[3] = { 1, 2, 3 };
     chunk_begin(&b);
-    chunk_column(&b, 3, same, sizeof same);
-    chunk_column(&b, 4, few, sizeof few);
-    chunk_column(&b, 5, few, 0);
-    chunk_column(&b, 31, few, 1);
+    chunk_column(&b, 3, same, sizeof same, CHUNK_PATTERNS);
+    chunk_column(&b, 4, few, sizeof few, CHUNK_PATTERNS);
+    chunk_column(&b, 5, few, 0, CHUNK_PATTERNS);
+    chunk_column(&b, 31, few, 1, CHUNK_NOISE);
     chunk_finish(&b, &frame);
     ck_assert_ptr_null(chunk_frame_flaw(&frame));
     ck_assert_uint_lt(b.out.bytes, 200);

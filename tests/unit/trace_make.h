@@ -129,6 +129,36 @@ static inline void make_heap_events(struct make *k, size_t count)
     }
 }
 
+/* One thread that makes `held` blocks, frees them in the order of making, in the
+ * reverse or in that of a riffled pack, and starts over where they lay: the orders
+ * that the models of addresses are for. Stamps are `step_ns` apart. */
+static inline void make_orderly_events(struct make *k, size_t count, size_t held, uint64_t step_ns)
+{
+    uint64_t *at = xcalloc(held, sizeof *at), ns = 0;
+    uint32_t made_in = make_stack(k), freed_in = make_stack(k);
+    for (size_t i = 0; i < held; i++)
+        at[i] = 0x555500000000 + i * 64;
+    for (unsigned turn = 0; k->count < count; turn++) {
+        for (size_t i = 0; i < held; i++)
+            make_add(k, (struct event){ .type = EVENT_NEW, .family = WIRE_MALLOC, .address = at[i], .size = 56,
+                                        .ns = ns += step_ns, .thread = 1, .process = 1, .stack = made_in });
+        for (size_t i = 0; i < held / 2 && turn % 3 == 1; i++) {
+            uint64_t other = at[i];
+            at[i] = at[held - 1 - i];
+            at[held - 1 - i] = other;
+        }
+        for (size_t i = 0; i + 1 < held && turn % 3 == 2; i += 2) {
+            uint64_t other = at[i];
+            at[i] = at[i + 1];
+            at[i + 1] = other;
+        }
+        for (size_t i = 0; i < held; i++)
+            make_add(k, (struct event){ .type = EVENT_DROP, .family = WIRE_FREE, .address = at[i],
+                                        .ns = ns += step_ns, .thread = 1, .process = 1, .stack = freed_in });
+    }
+    free(at);
+}
+
 static inline struct trace_meta make_meta(void)
 {
     return (struct trace_meta){ .command = (char *)"'a program' --with arguments", .host = (char *)"here",

@@ -1,0 +1,65 @@
+/*
+ * collector/trace/trace_output.h - chunks on their way into the file.
+ *
+ * Used by trace_writer.c, on the ingest thread. What is handed over is
+ * compressed and written in that order, as soon as there is much of it by a
+ * thread of the output's own; when that lags by OUTPUT_JOBS chunks, the ingest
+ * thread waits for it. Chunks are written whole, one after the other, and never
+ * changed afterwards. When a write fails, what was half written is cut off
+ * again, the error stays, and the events of every later chunk are dropped.
+ *
+ * Between calls the file is map.whole_bytes long, but for a chunk being written.
+ */
+#ifndef OWNSCOPE_TRACE_OUTPUT_H
+#define OWNSCOPE_TRACE_OUTPUT_H
+
+#include <pthread.h>
+
+#include "trace/trace_map.h"
+
+enum { OUTPUT_JOBS = 3 };
+
+/* A chunk to be: its owner fills in type, flags, count, stamps and columns. */
+struct output_job {
+    struct trace_frame frame;
+    struct trace_column columns[TRACE_COLUMNS];
+};
+
+struct trace_output {
+    int fd;                         /* the caller's */
+    /* Whoever writes: the thread while jobs wait, else the ingest thread. */
+    struct trace_map map;
+    struct chunk_builder builder;
+    /* Under the lock: */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned waiting;               /* jobs given and not written; the oldest is jobs[oldest] */
+    unsigned oldest;
+    int error;                      /* sticky; 0 or negative */
+    uint64_t dropped;               /* events in chunks that could not be written */
+    bool ending;
+    /* The ingest thread's: */
+    unsigned next;                  /* job to be taken */
+    bool running;                   /* the thread does */
+    pthread_t thread;
+    struct output_job jobs[OUTPUT_JOBS];
+};
+
+void output_init(struct trace_output *o, int fd);
+/* Writes what waits, ends the thread; `fd` stays open. */
+void output_free(struct trace_output *o);
+
+/* An empty job to fill; the same one until it is given. */
+struct output_job *output_take(struct trace_output *o);
+/* Hands the job over that was taken. `background`: the thread is to be started
+ * if it does not run; without one the chunk is written at once. */
+void output_give(struct trace_output *o, bool background);
+/* Waits until everything given is written; the error, if there was one. */
+int output_settle(struct trace_output *o);
+/* The error so far, without waiting: -errno of the write that failed. */
+int output_error(const struct trace_output *o);
+
+/* Appends bytes at the file's end, wholly or not at all. Nothing may wait. */
+int output_append(struct trace_output *o, const void *data, size_t bytes);
+
+#endif
