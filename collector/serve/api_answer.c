@@ -226,7 +226,7 @@ const struct api_route api_routes[] = {
     { "/v1/report", API_TOP | API_AT, answer_report },
     { "/v1/threads", API_TOP | API_AT, answer_threads },
     { "/v1/history", API_ID | API_AT, answer_history },
-    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS, answer_events },
+    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },
     { NULL, 0, NULL }
 };

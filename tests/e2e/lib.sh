@@ -23,6 +23,9 @@ export LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1 PATH=$PATH:/usr/sbin:/sbin
 T=$(mktemp -d "${TMPDIR:-/tmp}/ownscope-e2e.XXXXXX") || exit 99
 export OWNSCOPE_DIR=$T/sessions XDG_CONFIG_HOME=$T/config
 chmod 755 "$T"
+# shellcheck source=tests/shm.sh
+. "$ROOT/tests/shm.sh"
+shm_choose "$T/shm"
 
 PYTHON=python3
 for candidate in /usr/bin/python3 python3; do

@@ -158,6 +158,7 @@ E2
     cat >shm.sh <<'E2'
 size=$1
 shift
+unset OWNSCOPE_SHM
 mount -t tmpfs -o "$size" none /dev/shm || exit 99
 "$@"
 code=$?
