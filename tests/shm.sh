@@ -6,7 +6,7 @@
 # shm_choose FOLDER: makes it OWNSCOPE_SHM where /dev/shm has too little.
 shm_choose() {
     free_kib=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')
-    if [ -w /dev/shm ] && [ "${free_kib:-0}" -ge 262144 ]; then
+    if [ "$(stat -c %a /dev/shm 2>/dev/null)" = 1777 ] && [ "${free_kib:-0}" -ge 262144 ]; then
         unset OWNSCOPE_SHM
     else
         mkdir -p -m 1777 "$1"

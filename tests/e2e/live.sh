@@ -63,6 +63,28 @@ verdict "the same keys, live and from the file" $? "$(keys live-report.json) / $
 [ -z "$(ls -A "$OWNSCOPE_DIR" 2>/dev/null)" ]
 verdict "nothing is left of the session" $? "$(ls -A "$OWNSCOPE_DIR")"
 
+# ---- a program that does nothing -----------------------------------------------
+"$OWNSCOPE" run -q -o sleeper.own -- sleep 3 &
+runner=$!
+duration() { "$OWNSCOPE" "$@" 2>/dev/null | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["duration_ns"])' 2>/dev/null; }
+for _ in $(seq 200); do
+    sleeper=$("$OWNSCOPE" ps --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["sessions"][0]["processes"][0]["pid"])' 2>/dev/null)
+    [ -n "$sleeper" ] && [ -n "$(duration report -p "$sleeper" --json)" ] && break
+    sleep 0.01
+done
+for words in "report --json" "export"; do
+    # shellcheck disable=SC2086
+    {
+        before=$(duration $words -p "$sleeper")
+        sleep 0.3
+        after=$(duration $words -p "$sleeper")
+    }
+    [ "${after:-0}" -ge $((${before:-0} + 300000000)) ]
+    verdict "$words of a live process lasts until now" $? "$before then $after"
+done
+kill $runner
+wait $runner 2>/dev/null
+
 # ---- moments of a trace -----------------------------------------------------
 at() { "$OWNSCOPE" report --json "$@" live.own 2>live.why | "$PYTHON" -c '
 import json, sys
