@@ -16,8 +16,8 @@ redis: requests a second under redis-benchmark, as a part of native's.
 
 RCU = """`bench/rcu.c`: a section (lock, follow a published pointer, unlock) alone, and beside a record written to a ring as a hook
 writes it, each over the same without RCU; and what a thread's first section takes, with its registration. `qsbr` locks nothing
-and asks every thread for quiescent states, here after each section; a shim cannot ask that of a program's threads, nor
-have them register: `bp` alone needs neither.
+and asks every thread for quiescent states instead (`qsbr+quiescent`: one after each section). A shim can neither ask that of a
+program's threads nor have them register: `bp` alone needs neither.
 """
 
 
@@ -75,7 +75,7 @@ def rcu(got):
     bare = got["none"]
     return table(["flavour", "section ns", "added to a record ns", "first section us"],
                  [["none", "(%.2f)" % bare[0], "(%.2f)" % bare[1], ""]] +
-                 [[name, "%.2f" % (one - bare[0]), "%.2f" % (beside - bare[1]), "%.2f" % first]
+                 [[name, "%.2f" % (round(one - bare[0], 2) + 0.0), "%.2f" % (round(beside - bare[1], 2) + 0.0), "%.2f" % first]
                   for name, (one, beside, first) in got.items() if name != "none"])
 
 

@@ -79,7 +79,7 @@ static size_t character(const struct table_style *s, const char *text, const cha
     bool control = n == 1 && ((unsigned char)*text < 0x20 || *text == 0x7f);
     bool control_wide = n == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
     if (!n || control || control_wide || (n > 1 && !s->utf8))
-        *shown = "?";
+        *shown = strchr("\n\t", *text) && text[strspn(text, " \n\t")] ? " " : "?";
     return n ? n : 1;
 }
 

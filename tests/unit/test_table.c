@@ -156,7 +156,7 @@ START_TEST(report_table)
     json_t *doc = doc_report(&v, &context, NULL);
     char *t = checked(table_report, doc);
     says(t, "ownscope: app --do\n");
-    says(t, "exit code 3; 2 processes, 3 threads, 300 events");
+    says(t, " on, exit code 3; 2 processes, 3 threads, 300 events");
     says(t, "allocations              151  10.3 KiB asked for");
     says(t, "peak                 9.8 KiB  at 500 ns");
     says(t, "in 3 blocks");
@@ -219,7 +219,7 @@ static const char *const events[] = {
     "\"old_address\":\"0x7\",\"size_bytes\":77}",
     "{\"event\":4,\"ns\":5,\"type\":\"drop\",\"process\":\"p1\",\"thread\":\"t2\",\"node\":null,\"by\":null,\"address\":\"0x7\",\"family\":\"free\"}",
     "{\"event\":5,\"ns\":5,\"type\":\"borrow\",\"process\":\"p1\",\"thread\":\"t1\",\"node\":\"b1\",\"by\":\"thread-arg\",\"to\":\"t2\"}",
-    "{\"event\":6,\"ns\":5,\"type\":\"thread\",\"process\":\"p1\",\"thread\":\"t1\",\"node\":\"t2\",\"by\":\"name\",\"text\":\"wor\\u001bker\"}",
+    "{\"event\":6,\"ns\":5,\"type\":\"thread\",\"process\":\"p1\",\"thread\":\"t1\",\"node\":\"t2\",\"by\":\"name\",\"text\":\"wor\\u001bk\\ner\\n\"}",
     "{\"event\":7,\"ns\":5,\"type\":\"lost\",\"process\":\"p1\",\"thread\":null,\"node\":null,\"by\":null,\"reason\":\"ring-full\",\"count\":12}",
     "{\"event\":8,\"ns\":5,\"type\":\"drop\",\"process\":\"p1\",\"thread\":null,\"node\":\"b1\",\"by\":\"unseen\",\"address\":\"0x7\"}" };
 
@@ -231,7 +231,7 @@ START_TEST(event_lines)
         "  0.000000005  t2     b1                 77  move 0x7 -> 0x9\n",
         "  0.000000005  t2     -                      drop free 0x7\n",
         "  0.000000005  t1     b1                     borrow t2, thread-arg\n",
-        "  0.000000005  t1     t2                     thread name wor?ker\n",
+        "  0.000000005  t1     t2                     thread name wor?k er?\n",
         "  0.000000005  p1     -                      lost 12, ring-full\n",
         "  0.000000005  p1     b1                     drop unseen\n" };
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
