@@ -12,7 +12,7 @@ import extras, measure, report, results, variants, workloads
 def options():
     p = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__.split("\n\n")[0])
     p.add_argument("--rounds", type=int, default=5, metavar="N")
-    p.add_argument("--only", default="", metavar="NAME,…", help="workloads whose name has one of these (startup and report are two as well)")
+    p.add_argument("--only", default="", metavar="NAME,…", help="workloads whose name has one of these (startup, report and rcu are three as well)")
     p.add_argument("--skip", default="", metavar="VARIANT,…", help="variants to leave out")
     p.add_argument("--peers", choices=("some", "all", "none"), default="some", help="all: memcheck too, one round, slow")
     p.add_argument("--no-write", action="store_true", help="leave bench/RESULTS.md as it is")
@@ -75,8 +75,10 @@ def main():
         startup = extras.startup(tmp, 20, a.peers) if wanted("startup", a.only) else {}
         reports = extras.ten_million(tmp, min(a.rounds, 3)) if wanted("report", a.only) else {}
         rates = {name: extras.millions_a_second(runs) for name, runs in reports.items()}
-        figures = results.Figures(rows, startup, reports, rates)
-        for text in (report.startup(startup) if startup else "", report.reports(reports, rates) if reports else "", report.targets(figures)):
+        rcu = extras.rcu(a.rounds) if wanted("rcu", a.only) else {}
+        figures = results.Figures(rows, startup, reports, rates, rcu)
+        for text in (report.startup(startup) if startup else "", report.reports(reports, rates) if reports else "",
+                     report.rcu(rcu) if rcu else "", report.targets(figures)):
             print("\n" + text if text else "", end="", flush=True)
         for note in notes:
             print("not measured: " + note)

@@ -1,9 +1,9 @@
 """What is not an event's cost: start-up, the time from the program's end to the
-report, and how fast the collector takes events in."""
+report, how fast the collector takes events in, and the read side of RCU."""
 import os, shutil, statistics, subprocess, time
 
 import measure, variants
-from measure import CPU, MICRO, OWNSCOPE
+from measure import CPU, MICRO, OWNSCOPE, RCU
 from workloads import Workload
 
 
@@ -56,3 +56,13 @@ def ten_million(tmp, times):
 def millions_a_second(runs):
     """Events for each second of CPU that is not the program's: what one core would take in."""
     return statistics.median(r.events / max(r.every - r.own, 1e-9) for r in runs) / 1e6
+
+
+def rcu(times):
+    """Flavour -> (ns of a section, ns with a record, us of a registration), medians; `none` is without RCU."""
+    got = {}
+    for _ in range(times):
+        for row in subprocess.run([RCU], check=True, capture_output=True, text=True).stdout.splitlines():
+            name, *figures = row.split()
+            got.setdefault(name, []).append([float(x) for x in figures])
+    return {name: tuple(statistics.median(column) for column in zip(*runs)) for name, runs in got.items()}

@@ -7,7 +7,7 @@ import os, subprocess, threading, time
 from collections import namedtuple
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OWNSCOPE, SHIM, CPU, MICRO = (os.path.join(HERE, "build", p) for p in ("ownscope", "libownscope.so", "bench/cpu", "bench/micro"))
+OWNSCOPE, SHIM, CPU, MICRO, RCU = (os.path.join(HERE, "build", p) for p in ("ownscope", "libownscope.so", "bench/cpu", "bench/micro", "bench/rcu"))
 COLLECTORS = ("ownscope", "heaptrack_inter", "lttng-consumerd")
 
 # own, every: CPU s of the program, of everything; lag: s from the program's

@@ -14,6 +14,13 @@ redis: requests a second under redis-benchmark, as a part of native's.
 """
 
 
+RCU = """`bench/rcu.c`: a section (lock, follow a published pointer, unlock) alone, and beside a record written to a ring as a hook
+writes it, each over the same without RCU; and what a thread's first section takes, with its registration. `qsbr` locks nothing
+and asks every thread for quiescent states instead (`qsbr+quiescent`: one after each section). A shim can neither ask that of a
+program's threads nor have them register: `bp` alone needs neither.
+"""
+
+
 def number(x, form="%.2f"):
     return "" if x is None else form % x
 
@@ -64,6 +71,14 @@ def reports(got, rates):
                   for name, runs in got.items()))
 
 
+def rcu(got):
+    bare = got["none"]
+    return table(["flavour", "section ns", "added to a record ns", "first section us"],
+                 [["none", "(%.2f)" % bare[0], "(%.2f)" % bare[1], ""]] +
+                 [[name, "%.2f" % (round(one - bare[0], 2) + 0.0), "%.2f" % (round(beside - bare[1], 2) + 0.0), "%.2f" % first]
+                  for name, (one, beside, first) in got.items() if name != "none"])
+
+
 def machine():
     model = platform.machine()
     with open("/proc/cpuinfo") as f:
@@ -86,5 +101,7 @@ def write(path, options, all_rows, figures, notes):
             f.write("\n## Start-up\n\n" + startup(figures.startup))
         if figures.reports:
             f.write("\n## Ten million events, with the report at the end\n\n" + reports(figures.reports, figures.rate))
+        if figures.rcu:
+            f.write("\n## RCU read side\n\n" + RCU + "\n" + rcu(figures.rcu))
         for note in notes:
             f.write("\nNot measured: %s.\n" % note)

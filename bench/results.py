@@ -42,8 +42,8 @@ def rows(workload, got):
 class Figures:
     """Looks rows up for the targets; None where something was not measured."""
 
-    def __init__(self, all_rows, startup, reports, rate):
-        self.rows, self.startup, self.reports, self.rate = {(r.workload, r.variant): r for r in all_rows}, startup, reports, rate
+    def __init__(self, all_rows, startup, reports, rate, rcu):
+        self.rows, self.startup, self.reports, self.rate, self.rcu = {(r.workload, r.variant): r for r in all_rows}, startup, reports, rate, rcu
 
     def get(self, workload, variant, field):
         row = self.rows.get((workload, variant))

@@ -62,7 +62,7 @@ struct unwind_range {
  * plain rules lead: where the pcs are the same again, so are their rules, and
  * the walk reads a cache line or two instead of one a frame. A guess, checked frame
  * by frame. */
-enum { UNWIND_TRAIL_FRAMES = 8, UNWIND_TRAIL_BITS = 9, UNWIND_TRAILS = 1 << UNWIND_TRAIL_BITS };
+enum { UNWIND_TRAIL_FRAMES = 8, UNWIND_TRAIL_BITS = 8, UNWIND_TRAILS = 1 << UNWIND_TRAIL_BITS };
 struct unwind_trail {
     uint32_t epoch;
     uint8_t count;

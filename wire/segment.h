@@ -38,7 +38,7 @@
 #define WIRE_MAGIC 0x45504f43534e574full /* "OWNSCOPE" */
 enum { WIRE_VERSION = 2 };
 
-enum { WIRE_PAGE = 4096, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 80 * 1024 };
+enum { WIRE_PAGE = 4096, WIRE_LINE = 64, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 48 * 1024 };
 
 enum wire_stacks { WIRE_STACKS_NONE = 0, WIRE_STACKS_CALLER = 1, WIRE_STACKS_FULL = 2 };
 enum wire_on_full { WIRE_ON_FULL_WAIT = 0, WIRE_ON_FULL_DROP = 1 };
@@ -72,15 +72,18 @@ struct wire_plan {
     uint8_t preload_path[1024]; /* absolute path of libownscope.so */
 };
 
-/* Page 1. */
+/* Page 1. Threads look here once a quarter ring, and write one word, which has
+ * a line of its own. */
 struct wire_pulse {
     atomic_u64 heartbeat_stamp; /* now, at every poll of a collector that makes progress */
-    atomic_u32 sleeping;        /* futex word: 1 while the collector sleeps */
     atomic_u32 closed;          /* 1: the session is over; hooks only forward */
     atomic_u32 collector_pid;
     atomic_u32 slots_ready;     /* slots [0, n) have been made READY at least once */
+    uint32_t pad0;
     atomic_u64 drained_events;  /* events that all collectors together have handed over, their own included */
-    atomic_u32 attaches;        /* collectors that took over: a thread that sees a new number forgets its stack */
+    uint8_t pad1[WIRE_LINE - 32];
+    atomic_u32 sleeping;        /* futex word: 1 while the collector sleeps; taken back by who wakes it */
+    uint8_t pad2[WIRE_LINE - 4];
 };
 
 /* Page 2. */
@@ -152,20 +155,35 @@ _Static_assert(offsetof(struct wire_plan, session) == 120, "plan");
 _Static_assert(offsetof(struct wire_plan, follow_names) == 152, "plan");
 _Static_assert(offsetof(struct wire_plan, preload_path) == 1176, "plan");
 _Static_assert(sizeof(struct wire_plan) == 2200, "plan");
-_Static_assert(offsetof(struct wire_pulse, sleeping) == 8, "pulse");
-_Static_assert(offsetof(struct wire_pulse, slots_ready) == 20, "pulse");
+_Static_assert(offsetof(struct wire_pulse, slots_ready) == 16, "pulse");
 _Static_assert(offsetof(struct wire_pulse, drained_events) == 24, "pulse");
-_Static_assert(offsetof(struct wire_pulse, attaches) == 32, "pulse");
+_Static_assert(offsetof(struct wire_pulse, sleeping) == WIRE_LINE, "pulse, the line of both");
+_Static_assert(sizeof(struct wire_pulse) == 2 * WIRE_LINE, "pulse");
 _Static_assert(offsetof(struct wire_claims, lost) == 16, "claims");
 _Static_assert(offsetof(struct wire_claims, verify) == 16 + 8 * WIRE_LOST_REASONS, "claims");
 _Static_assert(sizeof(struct wire_claims) <= WIRE_PAGE, "claims fit their page");
 _Static_assert(sizeof(struct wire_slot) == 256, "a slot is four lines");
+/* No two sides write one line: a slot starts a line, and so does each writer's part. */
+#define WIRE_SLOT_LINE(field, n) \
+    _Static_assert(offsetof(struct wire_slot, field) / WIRE_LINE == (n), "slot line " #n)
+WIRE_SLOT_LINE(state, 0);
+WIRE_SLOT_LINE(pad0, 0);
+WIRE_SLOT_LINE(head, 1);
+WIRE_SLOT_LINE(waiting, 1);
+WIRE_SLOT_LINE(pad2, 1);
+WIRE_SLOT_LINE(tail, 2);
+WIRE_SLOT_LINE(resync, 2);
+WIRE_SLOT_LINE(pad3, 2);
+WIRE_SLOT_LINE(lost, 3);
+WIRE_SLOT_LINE(lost_drops, 3);
+_Static_assert(WIRE_SLOTS_OFFSET % WIRE_LINE == 0 && sizeof(struct wire_slot) % WIRE_LINE == 0, "slots share no line");
+_Static_assert(WIRE_SCRATCH_BYTES % WIRE_PAGE == 0, "a home's ring starts a page");
 _Static_assert(offsetof(struct wire_slot, scratch) == 32, "slot line 0");
 _Static_assert(offsetof(struct wire_slot, head) == 64, "slot line 1");
 _Static_assert(offsetof(struct wire_slot, tail) == 128, "slot line 2");
 _Static_assert(offsetof(struct wire_slot, drain_seq) == 152, "slot line 2");
 _Static_assert(offsetof(struct wire_slot, lost) == 192, "slot line 3");
-_Static_assert(sizeof(struct wire_ring) == 64, "ring head is a line");
+_Static_assert(sizeof(struct wire_ring) == 64, "ring head is a line, apart from the records");
 _Static_assert(WIRE_SLOTS_OFFSET % WIRE_PAGE == 0, "slots start a page");
 
 /* A mapped segment. `base` is where this process mapped it. */

@@ -85,6 +85,7 @@ int cmd_events(int argc, char **argv)
     reading_start(&r, &usage_events, argc, argv);
     reading_one_source(&r);
     p.json = r.json;
+    r.query.frames = p.json ? 0 : 1;    /* a table shows one */
     table_style_init(&p.style, stdout, message_colour(stdout, r.no_colour));
     if (r.origin.socket_path) {
         events_of_collector(&r, &p);

@@ -28,10 +28,12 @@ static char *target_add(char *target, const char *name, const char *value)
 /* "/v1/NAME?…" with what the query says; malloc'ed. */
 static char *target_make(const struct query *q, const char *name)
 {
-    char top[24], *target = xasprintf("/v1/%s", name);
+    char top[24], frames[24], *target = xasprintf("/v1/%s", name);
     snprintf(top, sizeof top, "%llu", (unsigned long long)q->top);
+    snprintf(frames, sizeof frames, "%llu", (unsigned long long)q->frames);
     target = target_add(target, "id", q->id);
     target = target_add(target, "top", q->top_given ? top : NULL);
+    target = target_add(target, "frames", q->frames ? frames : NULL);
     target = target_add(target, "at", q->at);
     target = target_add(target, "since", q->since);
     target = target_add(target, "type", q->type);

@@ -4,7 +4,7 @@
  * Each table_X prints one JSON document of collector/export/doc.h; it reads
  * nothing else, so a live process (document over the socket) and a file look
  * the same. What a document lacks is printed as `-` or left out. Lines fit
- * style->width, have no trailing blanks, and no byte that could steer a terminal.
+ * style->width, but in a file (style->whole), where nothing is cut; they have no trailing blanks, and no byte that could steer a terminal.
  */
 #ifndef OWNSCOPE_TABLE_H
 #define OWNSCOPE_TABLE_H
@@ -17,13 +17,14 @@
 
 struct table_style {
     unsigned width;     /* columns; 0: 80 */
+    bool whole;         /* no terminal: the last column is not cut at the width */
     bool colour;
     bool utf8;          /* else text is ASCII, others as `?` */
     bool brief;         /* report: the summary that `run` prints at the end */
 };
 
 /* What the terminal behind `out` can show: its width (COLUMNS, else asked; 80
- * to 200), UTF-8 by locale, colour as given. */
+ * to 200; neither: 80, and text is whole), UTF-8 by locale, colour as given. */
 void table_style_init(struct table_style *s, FILE *out, bool colour);
 
 void table_report(FILE *out, const json_t *doc, const struct table_style *s);

@@ -63,7 +63,7 @@ void table_events_head(FILE *out, const struct table_style *s)
     line_right(&l, 13, "seconds");
     line_text(&l, "  ");
     line_left(&l, 7, "thread");
-    line_left(&l, 8, "node");
+    line_left(&l, 10, "node");
     line_right(&l, 11, "bytes");
     line_text(&l, "  event");
     line_end(&l);
@@ -73,7 +73,7 @@ void table_event(FILE *out, const json_t *e, const struct table_style *s)
 {
     const json_t *stack = get(e, "stack");
     struct shown shown = shown_frames(stack, NULL, 1);
-    char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e, s->width >= WIDE);
+    char *stamp = stamp_text(get_number(e, "ns")), *text = event_text(e, s->whole || s->width >= WIDE);
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_DIM);
@@ -81,12 +81,12 @@ void table_event(FILE *out, const json_t *e, const struct table_style *s)
     line_look(&l, LOOK_PLAIN);
     line_text(&l, "  ");
     line_left(&l, 7, *get_text(e, "thread") ? get_text(e, "thread") : get_text(e, "process"));
-    line_left(&l, 8, *get_text(e, "node") ? get_text(e, "node") : "-");
+    line_left(&l, 10, *get_text(e, "node") ? get_text(e, "node") : "-");
     line_right(&l, 11, event_has_size(e) ? number_count(get_number(e, "size_bytes")).text : "");
     line_text(&l, "  ");
     line_text(&l, text);
-    if (shown.count && line_room(&l) > 12) {
-        char *frame = frame_text(json_array_get(stack, shown.index[0]), line_room(&l) - 2);
+    if (shown.count && (s->whole || line_room(&l) > 12)) {
+        char *frame = frame_text(json_array_get(stack, shown.index[0]), line_room(&l) > 2 ? line_room(&l) - 2 : 0, s->whole);
         line_look(&l, LOOK_DIM);
         line_text(&l, "  ");
         line_text(&l, frame);

@@ -4,6 +4,7 @@
 #include "cli/table_line.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ void table_style_init(struct table_style *s, FILE *out, bool colour)
     *s = (struct table_style){ .colour = colour, .utf8 = locale_is_utf8() };
     if (!width && ioctl(fileno(out), TIOCGWINSZ, &size) == 0)
         width = size.ws_col;
+    s->whole = !width;
     s->width = width < WIDTH_LEAST ? WIDTH_LEAST : width > WIDTH_MOST ? WIDTH_MOST : (unsigned)width;
 }
 
@@ -77,7 +79,7 @@ static size_t character(const struct table_style *s, const char *text, const cha
     bool control = n == 1 && ((unsigned char)*text < 0x20 || *text == 0x7f);
     bool control_wide = n == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
     if (!n || control || control_wide || (n > 1 && !s->utf8))
-        *shown = "?";
+        *shown = strchr("\n\t", *text) && text[strspn(text, " \n\t")] ? " " : "?";
     return n ? n : 1;
 }
 
@@ -126,7 +128,7 @@ void line_text(struct line *l, const char *text)
         n--;
     put_blanks(l, lead);
     char *middle = xstrndup(text + lead, n - lead);
-    put_cut(l, middle, line_room(l));
+    put_cut(l, middle, l->style->whole ? UINT_MAX : line_room(l));
     free(middle);
     put_blanks(l, strlen(text) - n);
 }
@@ -150,13 +152,14 @@ void line_right(struct line *l, unsigned width, const char *text)
     unsigned pad = columns < width ? width - columns : 0;
     l->blanks += pad;
     l->column += pad;
-    put_cut(l, text, columns > line_room(l) ? line_room(l) : columns);
+    put_cut(l, text, columns > line_room(l) && !l->style->whole ? line_room(l) : columns);
 }
 
 void line_left(struct line *l, unsigned width, const char *text)
 {
     unsigned end = l->column + width;
-    put_cut(l, text, width < line_room(l) ? width : line_room(l));
+    unsigned room = width < line_room(l) ? width : line_room(l);
+    put_cut(l, text, l->style->whole ? UINT_MAX : room);
     if (l->column < end) {
         l->blanks += end - l->column;
         l->column = end;

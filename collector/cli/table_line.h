@@ -2,8 +2,8 @@
  * collector/cli/table_line.h - one line at a time: columns, cutting, colour,
  * and numbers as people read them.
  *
- * Text goes through here alone, so that no line is wider than the style says,
- * ends in blanks, or carries a byte that could steer a terminal.
+ * Text goes through here alone, so that no line is wider than the style says
+ * (unless text is to be whole), ends in blanks, or carries a byte that could steer a terminal.
  */
 #ifndef OWNSCOPE_TABLE_LINE_H
 #define OWNSCOPE_TABLE_LINE_H
@@ -25,10 +25,10 @@ void line_begin(struct line *l, FILE *out, const struct table_style *s);
 void line_look(struct line *l, enum line_look look);
 /* Blanks up to a column; at least one when text stands there already. */
 void line_to(struct line *l, unsigned column);
-/* Text, cut with an ellipsis at the line's width. */
+/* Text, cut with an ellipsis at the line's width unless it is to be whole. */
 void line_text(struct line *l, const char *text);
 void line_format(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Text in a column of `width`, to its right or left end; longer text is cut. */
+/* Text in a column of `width`, to its right or left end; longer text is cut, as above. */
 void line_right(struct line *l, unsigned width, const char *text);
 void line_left(struct line *l, unsigned width, const char *text);
 unsigned line_room(const struct line *l);
@@ -57,8 +57,9 @@ const char *get_text(const json_t *object, const char *key);
 const json_t *get(const json_t *object, const char *key);
 
 /* A frame as text: `load (app.c:12)`, `load (libfoo.so)`, `0x1234 (libfoo.so)`,
- * cut to `columns`; *text is malloc'ed. */
-char *frame_text(const json_t *frame, unsigned columns);
+ * for `columns`: a longer name loses its parameters and what its <> hold, and
+ * unless `whole` is cut. malloc'ed. */
+char *frame_text(const json_t *frame, unsigned columns, bool whole);
 /* Which frames of a stack to show. */
 struct shown { uint32_t index[8]; size_t count; };
 /* As the document says, or (NULL) those that tell most; at most `most`. */

@@ -53,8 +53,11 @@ static void page_head(const struct page *p)
     const char *command = get_text(p->metadata, "command");
     uint64_t duration_ns = get_number(p->metadata, "duration_ns"), at_ns = get_number(p->metadata, "at_ns");
     const json_t *last = first_program(processes);
-    if (!live && json_is_integer(get(last, "ended_ns")) && get_number(last, "ended_ns") >= get_number(first, "started_ns"))
-        duration_ns = get_number(last, "ended_ns") - get_number(first, "started_ns");
+    uint64_t from_ns = 0, to_ns = duration_ns;  /* on the clock of all other times here */
+    if (!live && json_is_integer(get(last, "ended_ns")) && get_number(last, "ended_ns") >= get_number(first, "started_ns")) {
+        from_ns = get_number(first, "started_ns");
+        to_ns = get_number(last, "ended_ns");
+    }
     char *exit = json_array_size(processes) ? exit_text(last) : xstrdup("no process seen");
     char *count = plural(json_array_size(processes), "process", "processes");
     char *threads = plural(get_number(p->doc, "threads_total"), "thread", "threads");
@@ -62,7 +65,7 @@ static void page_head(const struct page *p)
     char *when = json_is_false(get(p->metadata, "at_end"))
         ? xasprintf("as it was at %s of %s", number_time(at_ns).text, number_time(duration_ns).text)
         : live ? xasprintf("%s, last event at %s", exit, number_time(at_ns).text)
-               : xasprintf("ran %s, %s", number_time(duration_ns).text, exit);
+               : xasprintf("ran %s from %s on, %s", number_time(to_ns - from_ns).text, number_time(from_ns).text, exit);
     char *text = xasprintf("%s; %s, %s, %s", when, count, threads, events);
     struct line l;
     line_begin(&l, p->out, p->style);

@@ -65,7 +65,7 @@ static char *frame_where(const json_t *frame)
     return xstrdup("");
 }
 
-char *frame_text(const json_t *frame, unsigned columns)
+char *frame_text(const json_t *frame, unsigned columns, bool whole)
 {
     const char *function = get_text(frame, "function"), *offset = get_text(frame, "offset");
     char *where = frame_where(frame);
@@ -73,11 +73,11 @@ char *frame_text(const json_t *frame, unsigned columns)
     char *text = NULL;
     if (!*function && !*get_text(frame, "module")) {
         text = xasprintf("%s (generated code)", *offset ? offset : "?");
-    } else if (!*function || !room || line_columns(function) <= room) {
+    } else if (!*function || (!room && !whole) || line_columns(function) <= room) {
         text = xasprintf("%s%s", *function ? function : *offset ? offset : "?", where);
     } else {
         char *name = name_short(function);
-        if (line_columns(name) > room && strlen(name) > room)
+        if (!whole && line_columns(name) > room && strlen(name) > room)
             memcpy(name + room - 2, "..", 3);
         text = xasprintf("%s%s", name, where);
         free(name);
@@ -88,7 +88,7 @@ char *frame_text(const json_t *frame, unsigned columns)
 
 static void frame_put(struct line *l, const json_t *frame)
 {
-    char *text = frame_text(frame, line_room(l));
+    char *text = frame_text(frame, line_room(l), l->style->whole);
     line_text(l, text);
     free(text);
 }
@@ -99,7 +99,7 @@ static void via_put(struct line *l, const json_t *frame)
     const char *function = get_text(frame, "function"), *module = get_text(frame, "module");
     char *name = *function ? name_short(function) : xstrdup(base_name(module));
     line_look(l, LOOK_DIM);
-    if (*name && line_room(l) > line_columns(name) + 6)
+    if (*name && (l->style->whole || line_room(l) > line_columns(name) + 6))
         line_format(l, " via %s", name);
     free(name);
 }

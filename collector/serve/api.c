@@ -28,7 +28,7 @@
 #include "serve/api_stream.h"
 
 enum { API_CONNECTIONS = 32, API_HEAVY = 4, API_TIMEOUT_S = 60, API_HEAD_BYTES = 32 * 1024,
-       API_STACK_BYTES = 8 * 1024 * 1024, API_TOP_MAX = 1000000 };
+       API_STACK_BYTES = 8 * 1024 * 1024, API_TOP_MAX = 1000000, API_FRAMES_MAX = 64 };
 
 struct api {
     struct collector *collector;
@@ -88,12 +88,12 @@ static int flag_read(const char *value, bool *flag)
     return *flag || strcmp(value, "0") == 0 ? 0 : -EINVAL;
 }
 
-static int number_read(const char *value, uint64_t *n)
+static int number_read(const char *value, uint64_t most, uint64_t *n)
 {
     if (!*value || strspn(value, "0123456789") != strlen(value) || strlen(value) > 9)
         return -EINVAL;
     *n = strtoull(value, NULL, 10);
-    return *n > API_TOP_MAX ? -EINVAL : 0;
+    return *n > most ? -EINVAL : 0;
 }
 
 /* 0, or -EINVAL for a value that cannot be. Texts are checked by query_check. */
@@ -107,7 +107,8 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_TYPE: q->type = value; return 0;
     case API_THREAD: q->thread = value; return 0;
     case API_PROCESS: q->process = value; return 0;
-    case API_TOP: q->top_given = true; return number_read(value, &q->top);
+    case API_TOP: q->top_given = true; return number_read(value, API_TOP_MAX, &q->top);
+    case API_FRAMES: return number_read(value, API_FRAMES_MAX, &q->frames);
     case API_EVENTS: return flag_read(value, &q->events);
     default: return flag_read(value, &q->all);
     }
@@ -115,7 +116,8 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
 
 static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all" };
+    static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
+                                         "frames" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -70,6 +70,7 @@ static int trace_of(struct collector *c, const struct query *q, enum query_need 
         return error;
     }
     s->doc.live = true;
+    s->doc.duration_ns = collector_now_ns(c);
     s->doc.torn_bytes = 0;  /* a chunk that is being written behind the flushed ones */
     return 0;
 }
@@ -106,7 +107,7 @@ typedef json_t *(*make_document)(const struct view *v, const struct doc_context 
 static struct doc_context live_context(struct collector *c, const struct view *v)
 {
     return (struct doc_context){ .meta = collector_meta(c), .trace_path = collector_trace_path(c), .live = true,
-                                 .duration_ns = v->at_ns, .unwritten_events = collector_trace_dropped(c) };
+                                 .duration_ns = collector_now_ns(c), .unwritten_events = collector_trace_dropped(c) };
 }
 
 static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
@@ -226,7 +227,7 @@ const struct api_route api_routes[] = {
     { "/v1/report", API_TOP | API_AT, answer_report },
     { "/v1/threads", API_TOP | API_AT, answer_threads },
     { "/v1/history", API_ID | API_AT, answer_history },
-    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS, answer_events },
+    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },
     { NULL, 0, NULL }
 };

@@ -28,7 +28,8 @@ struct api_answer {
 /* Parameters of a route; the text names them in a request. */
 enum api_parameter {
     API_ID = 1 << 0, API_AT = 1 << 1, API_SINCE = 1 << 2, API_FORMAT = 1 << 3, API_TYPE = 1 << 4,
-    API_THREAD = 1 << 5, API_PROCESS = 1 << 6, API_TOP = 1 << 7, API_EVENTS = 1 << 8, API_ALL = 1 << 9
+    API_THREAD = 1 << 5, API_PROCESS = 1 << 6, API_TOP = 1 << 7, API_EVENTS = 1 << 8, API_ALL = 1 << 9,
+    API_FRAMES = 1 << 10
 };
 
 struct api_route {

@@ -194,6 +194,13 @@ int collector_open(struct collector **out, const struct collector_options *o, en
 struct session *collector_session(struct collector *c) { return c->session; }
 const char *collector_trace_path(const struct collector *c) { return c->trace_path; }
 const struct trace_meta *collector_meta(const struct collector *c) { return &c->meta; }
+
+uint64_t collector_now_ns(const struct collector *c)
+{
+    uint64_t now_ns = wire_clock_monotonic_ns(), start_ns = session_plan(c->session)->start_mono_ns;
+    return now_ns > start_ns ? now_ns - start_ns : 0;
+}
+
 int collector_trace_error(const struct collector *c) { return c->trace_error; }
 uint64_t collector_trace_dropped(const struct collector *c) { return c->trace_dropped; }
 uint64_t collector_trace_bytes(const struct collector *c) { return c->trace_bytes; }

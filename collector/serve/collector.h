@@ -43,6 +43,8 @@ int collector_open(struct collector **c, const struct collector_options *o, enum
 struct session *collector_session(struct collector *c);
 const char *collector_trace_path(const struct collector *c);
 const struct trace_meta *collector_meta(const struct collector *c);
+/* Nanoseconds since the session's start, now. Any thread. */
+uint64_t collector_now_ns(const struct collector *c);
 /* Gives the trace file its final name, before other threads ask for it. 0 or
  * -errno; the old name stays then. */
 int collector_trace_rename(struct collector *c, const char *path);

@@ -134,6 +134,7 @@ int query_range(struct source *s, const struct query *q, struct query_range *ran
 {
     *range = (struct query_range){ .top = q->top };
     struct doc_events_options *o = &range->events;
+    o->frames = (unsigned)q->frames;
     if (q->type)
         doc_event_types_parse(&o->types, q->type);
     if (q->thread)

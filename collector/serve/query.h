@@ -17,6 +17,7 @@ struct query {
     const char *type;       /* new,drop,… */
     const char *thread, *process;  /* t3, 3; p1, 1 */
     uint64_t top;           /* at most so many; 0: all */
+    uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
 };

@@ -10,9 +10,9 @@
 #ifndef OWNSCOPE_SESSION_CLOCK_H
 #define OWNSCOPE_SESSION_CLOCK_H
 
-#include "event/event.h"
 #include <stdint.h>
 
+#include "event/event.h"
 #include "wire/clock.h"
 
 struct clock_sample { uint64_t stamp, mono_ns; };

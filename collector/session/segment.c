@@ -312,17 +312,22 @@ int segment_home(struct segment *s, uint32_t slot, uint64_t *scratch, uint64_t *
 uint64_t segment_ring_take(struct segment *s, uint64_t size_bytes)
 {
     struct statvfs fs;
-    uint64_t at;
+    uint64_t at, bytes = ring_bytes(size_bytes);
+    if (s->grown_bytes + bytes > SEGMENT_GROWN_BYTES)
+        return 0;
     if (!fstatvfs(s->fd, &fs) && (uint64_t)fs.f_bavail * fs.f_frsize / 4 < size_bytes)
         return 0;
-    at = pool_take(s, ring_bytes(size_bytes));
-    if (at)
-        segment_ring_format(s, at, size_bytes, 0);
+    at = pool_take(s, bytes);
+    if (!at)
+        return 0;
+    s->grown_bytes += bytes;
+    segment_ring_format(s, at, size_bytes, 0);
     return at;
 }
 
 void segment_ring_give(struct segment *s, uint64_t offset, uint64_t size_bytes)
 {
+    s->grown_bytes -= ring_bytes(size_bytes);
     extent_give(s, offset, ring_bytes(size_bytes));
 }
 
@@ -342,6 +347,7 @@ int segment_adopt(struct segment *s, uint64_t offset, uint64_t bytes)
             return -EBADMSG;
     if (reserve(s, offset, bytes)) /* is so already, unless somebody lies */
         return -ENOSPC;
+    s->grown_bytes += bytes == segment_home_bytes() ? 0 : bytes;
     extent_add(s, offset, bytes);
     return 0;
 }

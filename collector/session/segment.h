@@ -20,7 +20,9 @@
 
 #include "wire/segment.h"
 
-enum { SEGMENT_PATH_MAX = 4096 };
+/* Larger rings take so much in all: hundreds of busy threads must not eat the
+ * memory of the machine, nor the space of the slots to come. */
+enum { SEGMENT_PATH_MAX = 4096, SEGMENT_GROWN_BYTES = 256 << 20 };
 #define SEGMENT_BYTES (1ull << 30)
 #define SEGMENT_BYTES_LEAST (16ull << 20)
 
@@ -36,6 +38,7 @@ struct segment {
     uint64_t bump;              /* pool above this was never used */
     struct segment_extent *free_extents; /* sorted by offset, never touching */
     size_t free_count, free_capacity;
+    uint64_t grown_bytes;       /* in rings beyond the home blocks */
     uint64_t kept_bytes;        /* freed and still reserved, about */
     uint64_t denied_bytes;      /* last reservation that failed; 0: none did */
     uint64_t denied_free;       /* bytes free then */
@@ -59,7 +62,7 @@ static inline uint64_t segment_home_ring(uint64_t scratch) { return scratch + WI
 uint64_t segment_home_bytes(void);
 
 /* A ring of `size_bytes` from the pool, formatted; its offset, 0: no space, or
- * so little that what is left is better kept for slots. */
+ * so little that what is left is better kept for slots, or SEGMENT_GROWN_BYTES. */
 uint64_t segment_ring_take(struct segment *s, uint64_t size_bytes);
 void segment_ring_give(struct segment *s, uint64_t offset, uint64_t size_bytes);
 /* (Re)formats the head of a ring that nobody uses. */

@@ -381,7 +381,6 @@ int session_attach(struct session **out, const char *name)
     begin(s);
     open_images(s, O_CREAT);
     restore_lanes(s);
-    add_relaxed(&wire_pulse_of(&s->segment.wire)->attaches, 1);
     snprintf(number, sizeof number, "%u", s->pid);
     session_info_set(s->name, "collector", number);
     s->taken_over = true;

@@ -32,7 +32,8 @@ together() {
     local name=$1 tolerance=$2
     shift 2
     counter_of "$T/counts"
-    run "$T/out" "${COUNTING[@]}" "$OWNSCOPE" run -q -o "$T/together.own" -- "$@"
+    # shellcheck disable=SC2086 # two words
+    run "$T/out" "${COUNTING[@]}" "$OWNSCOPE" run -q $PATIENT -o "$T/together.own" -- "$@"
     agree "count $name" "$T/together.own" "$T/counts" "$tolerance"
 }
 program_together() {
@@ -40,8 +41,9 @@ program_together() {
     rm -rf "$T/work"
     mkdir "$T/work"
     counter_of "$T/counts"
+    # shellcheck disable=SC2086 # two words
     (cd "$T/work" && "program_$name" timeout -k 5 "$LIMIT" "${COUNTING[@]}" \
-        "$OWNSCOPE" run -q -o "$T/together.own" -- >/dev/null 2>&1 </dev/null)
+        "$OWNSCOPE" run -q $PATIENT -o "$T/together.own" -- >/dev/null 2>&1 </dev/null)
     agree "count $name" "$T/together.own" "$T/counts" "$tolerance"
 }
 

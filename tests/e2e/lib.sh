@@ -17,12 +17,16 @@ VICTIMS=$B/tests/victims
 COUNTER=$B/tests/counter/libcounter.so
 HERE=$ROOT/tests/e2e
 LIMIT=${LIMIT:-30} # seconds that any one command may take
+PATIENT="--wait-ms 20000" # of run, where nothing may be lost though the machine is overrun
 
 unset LD_PRELOAD OWNSCOPE_SESSION OWNSCOPE_DISABLE OWNSCOPE_DEBUG OWNSCOPE_OPTIONS
 export LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1 PATH=$PATH:/usr/sbin:/sbin
 T=$(mktemp -d "${TMPDIR:-/tmp}/ownscope-e2e.XXXXXX") || exit 99
 export OWNSCOPE_DIR=$T/sessions XDG_CONFIG_HOME=$T/config
 chmod 755 "$T"
+# shellcheck source=tests/shm.sh
+. "$ROOT/tests/shm.sh"
+shm_choose "$T/shm"
 
 PYTHON=python3
 for candidate in /usr/bin/python3 python3; do
@@ -76,7 +80,8 @@ run() {
 traced() {
     local out=$1 trace=$2
     shift 2
-    run "$out" "$OWNSCOPE" run -q -o "$trace" -- "$@"
+    # shellcheck disable=SC2086 # two words
+    run "$out" "$OWNSCOPE" run -q $PATIENT -o "$trace" -- "$@"
 }
 code() { cat "$1.code"; }
 

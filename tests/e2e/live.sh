@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
 
-"$OWNSCOPE" run -q -o live.own -- "$VICTIMS/selfcount" books 3 6 >live.out 2>live.err </dev/null &
+"$OWNSCOPE" run -q -o live.own -- "$VICTIMS/selfcount" books 3 60 >live.out 2>live.err </dev/null &
 runner=$!
 for _ in $(seq 300); do
     pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ')
@@ -56,12 +56,35 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
     [ $status = 125 ] || [ $status = 126 ] || ! [ -s other.out ]
     verdict "another user gets nothing" $? "exit code $status"
 fi
-wait $runner
+kill -KILL "$pid" # it would go on for a minute
+wait $runner 2>/dev/null
 "$OWNSCOPE" report --json live.own >file-report.json 2>live.why
 [ "$(keys live-report.json)" = "$(keys file-report.json)" ]
 verdict "the same keys, live and from the file" $? "$(keys live-report.json) / $(keys file-report.json)"
 [ -z "$(ls -A "$OWNSCOPE_DIR" 2>/dev/null)" ]
 verdict "nothing is left of the session" $? "$(ls -A "$OWNSCOPE_DIR")"
+
+# ---- a program that does nothing -----------------------------------------------
+"$OWNSCOPE" run -q -o sleeper.own -- sleep 60 &
+runner=$!
+duration() { "$OWNSCOPE" "$@" 2>/dev/null | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["duration_ns"])' 2>/dev/null; }
+for _ in $(seq 200); do
+    sleeper=$("$OWNSCOPE" ps --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["sessions"][0]["processes"][0]["pid"])' 2>/dev/null)
+    [ -n "$sleeper" ] && [ -n "$(duration report -p "$sleeper" --json)" ] && break
+    sleep 0.01
+done
+for words in "report --json" "export"; do
+    # shellcheck disable=SC2086
+    {
+        before=$(duration $words -p "$sleeper")
+        sleep 0.3
+        after=$(duration $words -p "$sleeper")
+    }
+    [ "${after:-0}" -ge $((${before:-0} + 300000000)) ]
+    verdict "$words of a live process lasts until now" $? "$before then $after"
+done
+kill $runner
+wait $runner 2>/dev/null
 
 # ---- moments of a trace -----------------------------------------------------
 at() { "$OWNSCOPE" report --json "$@" live.own 2>live.why | "$PYTHON" -c '

@@ -155,9 +155,14 @@ E2
     run "$T/u" unshare -m sh full2.sh "$OWNSCOPE" run -o small/x.own -- "$VICTIMS/realloc_race"
     grep -qi 'space' "$T/u.err" && [ "$(code "$T/u")" = 0 ]
     verdict "full disk is said" $? "$(code "$T/u"): $(first_line "$T/u.err")"
+else
+    skip "full disk" "needs root and unshare"
+fi
+if [ "$(id -u)" = 0 ] && [ -d /dev/shm ] && have unshare && unshare -m true 2>/dev/null; then
     cat >shm.sh <<'E2'
 size=$1
 shift
+unset OWNSCOPE_SHM
 mount -t tmpfs -o "$size" none /dev/shm || exit 99
 "$@"
 code=$?
@@ -184,7 +189,7 @@ E2
     esac
     verdict "no /dev/shm to write to" $? "$(code "$T/u"): $(first_line "$T/u.err")"
 else
-    skip "full disk" "needs root and unshare"
+    skip "full /dev/shm" "needs root, unshare and a /dev/shm"
 fi
 refused "unwritable trace" 125 'no such|cannot|directory' "$OWNSCOPE" run -q -o /no/such/folder/x.own -- true
 run "$T/u" "$OWNSCOPE" run -q -o /dev/full -- "$VICTIMS/exit_raw"

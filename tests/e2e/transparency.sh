@@ -19,7 +19,8 @@ in_folder() {
 one() {
     local name=$1 why events lost
     in_folder "$T/bare" "$name"
-    in_folder "$T/traced" "$name" "$OWNSCOPE" run -q -o "$T/trace.own" --
+    # shellcheck disable=SC2086 # two words
+    in_folder "$T/traced" "$name" "$OWNSCOPE" run -q $PATIENT -o "$T/trace.own" --
     why=$(same "$T/bare" "$T/traced") || { not_ok "program $name" "$why"; return; }
     why=$(number "$T/trace.own" totals.allocations lost.events 2>&1) || { not_ok "program $name" "$why"; return; }
     read -r events lost <<<"$why"

@@ -1,6 +1,13 @@
 #!/bin/sh
 # Runs the unit tests given as arguments, each with a time limit, and adds up
 # what Check says: the last line is `N passed, N failed`.
+here=$(dirname "$0")
+. "$here/../shm.sh"
+shm=$(mktemp -d) || exit 99
+trap 'rm -rf "$shm"' EXIT
+trap 'exit 130' INT TERM
+chmod 755 "$shm"
+shm_choose "$shm/shm"
 passed=0 failed=0
 for t in "$@"; do
     out=$(CK_VERBOSITY=minimal timeout 120 "$t" 2>&1)

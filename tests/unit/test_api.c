@@ -224,6 +224,7 @@ START_TEST(events)
     ck_assert_uint_eq(lines("/v1/events?type=new&at=event:2"), 1);
     ck_assert_uint_eq(lines("/v1/events?type=new&since=event:2"), EVENTS / 2);
     ck_assert_uint_eq(lines("/v1/events?thread=t9"), 0);
+    ck_assert_uint_eq(lines("/v1/events?frames=1"), all);
 }
 END_TEST
 
@@ -235,7 +236,7 @@ static const struct { const char *target; int status; } refusals[] = {
     { "/v1/report?id=b1", 400 }, { "/v1/report?x=1", 400 }, { "/v1/report?%00=1", 400 }, { "/v1/report?at=soon", 400 },
     { "/v1/report?at=mark:nowhere", 404 }, { "/v1/report?at=mark:%ff%fe", 404 }, { "/v1/report?%ff=1", 400 },
     { "/v1/export?format=xml", 400 }, { "/v1/export?events=2", 400 }, { "/v1/events?type=nonsense", 400 },
-    { "/v1/events?thread=p1", 400 }, { "/v1/events?since=mark:nowhere", 404 }, { "/v1/status?top=1", 400 },
+    { "/v1/events?thread=p1", 400 }, { "/v1/events?frames=65", 400 }, { "/v1/report?frames=1", 400 }, { "/v1/events?since=mark:nowhere", 404 }, { "/v1/status?top=1", 400 },
 };
 
 START_TEST(refused) { json_decref(get_json(refusals[_i].target, refusals[_i].status)); }

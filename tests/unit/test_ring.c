@@ -230,6 +230,44 @@ START_TEST(test_pool)
 }
 END_TEST
 
+/* Rings may grow to a limit in all; slots to come have their homes beside it. */
+START_TEST(test_grown_limit)
+{
+    uint64_t taken = 0, last = 0, at, scratch, ring;
+    for (; (at = segment_ring_take(&segment, WIRE_RING_LAST_BYTES)); taken += WIRE_RING_LAST_BYTES)
+        last = at;
+    ck_assert(taken > SEGMENT_GROWN_BYTES / 2 && taken < SEGMENT_GROWN_BYTES);
+    ck_assert_int_eq(segment_home(&segment, 1, &scratch, &ring), 0);
+    segment_ring_give(&segment, last, WIRE_RING_LAST_BYTES);
+    ck_assert(segment_ring_take(&segment, WIRE_RING_LAST_BYTES) != 0);
+}
+END_TEST
+
+static int overlaps(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
+{
+    return a < b + b_bytes && b < a + a_bytes;
+}
+
+/* What one thread writes shares no page with what another does. */
+START_TEST(test_apart)
+{
+    enum { HOMES = 20 };
+    uint64_t scratch[HOMES], ring[HOMES], grown[HOMES];
+    for (int i = 0; i < HOMES; i++) {
+        ck_assert_int_eq(segment_home(&segment, (uint32_t)i + 1, &scratch[i], &ring[i]), 0);
+        grown[i] = segment_ring_take(&segment, WIRE_RING_FIRST_BYTES * 4);
+        ck_assert(scratch[i] % WIRE_PAGE == 0 && ring[i] % WIRE_PAGE == 0 && grown[i] && grown[i] % WIRE_PAGE == 0);
+        ck_assert_uint_eq((uintptr_t)wire_slot_of(&segment.wire, (uint32_t)i) % WIRE_LINE, 0);
+        ck_assert(ring[i] >= scratch[i] + WIRE_SCRATCH_BYTES);
+        for (int k = 0; k < i; k++) {
+            ck_assert(!overlaps(scratch[i], segment_home_bytes(), scratch[k], segment_home_bytes()));
+            ck_assert(!overlaps(grown[i], WIRE_RING_FIRST_BYTES * 4 + WIRE_LINE, grown[k], WIRE_RING_FIRST_BYTES * 4 + WIRE_LINE));
+            ck_assert(!overlaps(grown[i], WIRE_RING_FIRST_BYTES * 4 + WIRE_LINE, scratch[k], segment_home_bytes()));
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("ring");
@@ -244,6 +282,8 @@ int main(void)
     tcase_add_test(t, test_seal);
     tcase_add_test(t, test_garbage);
     tcase_add_test(t, test_pool);
+    tcase_add_test(t, test_apart);
+    tcase_add_test(t, test_grown_limit);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -142,7 +142,7 @@ START_TEST(frames_as_text)
         { "{}", 60, "? (generated code)" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         json_t *frame = json_loads(rows[i].json, 0, NULL);
-        char *text = frame_text(frame, rows[i].columns);
+        char *text = frame_text(frame, rows[i].columns, false);
         ck_assert_str_eq(text, rows[i].text);
         free(text);
         json_decref(frame);
@@ -156,7 +156,7 @@ START_TEST(report_table)
     json_t *doc = doc_report(&v, &context, NULL);
     char *t = checked(table_report, doc);
     says(t, "ownscope: app --do\n");
-    says(t, "exit code 3; 2 processes, 3 threads, 300 events");
+    says(t, " on, exit code 3; 2 processes, 3 threads, 300 events");
     says(t, "allocations              151  10.3 KiB asked for");
     says(t, "peak                 9.8 KiB  at 500 ns");
     says(t, "in 3 blocks");
@@ -219,21 +219,21 @@ static const char *const events[] = {
     "\"old_address\":\"0x7\",\"size_bytes\":77}",
     "{\"event\":4,\"ns\":5,\"type\":\"drop\",\"process\":\"p1\",\"thread\":\"t2\",\"node\":null,\"by\":null,\"address\":\"0x7\",\"family\":\"free\"}",
     "{\"event\":5,\"ns\":5,\"type\":\"borrow\",\"process\":\"p1\",\"thread\":\"t1\",\"node\":\"b1\",\"by\":\"thread-arg\",\"to\":\"t2\"}",
-    "{\"event\":6,\"ns\":5,\"type\":\"thread\",\"process\":\"p1\",\"thread\":\"t1\",\"node\":\"t2\",\"by\":\"name\",\"text\":\"wor\\u001bker\"}",
+    "{\"event\":6,\"ns\":5,\"type\":\"thread\",\"process\":\"p1\",\"thread\":\"t1\",\"node\":\"t2\",\"by\":\"name\",\"text\":\"wor\\u001bk\\ner\\n\"}",
     "{\"event\":7,\"ns\":5,\"type\":\"lost\",\"process\":\"p1\",\"thread\":null,\"node\":null,\"by\":null,\"reason\":\"ring-full\",\"count\":12}",
     "{\"event\":8,\"ns\":5,\"type\":\"drop\",\"process\":\"p1\",\"thread\":null,\"node\":\"b1\",\"by\":\"unseen\",\"address\":\"0x7\"}" };
 
 START_TEST(event_lines)
 {
     static const char *const expect[] = {
-        "  1.200000007  t1     b1            4,096  new operator new[]  work (w.c:9)\n",
-        "  0.000000005  t2     b1                   move t1 -> t2, taken\n",
-        "  0.000000005  t2     b1               77  move 0x7 -> 0x9\n",
-        "  0.000000005  t2     -                    drop free 0x7\n",
-        "  0.000000005  t1     b1                   borrow t2, thread-arg\n",
-        "  0.000000005  t1     t2                   thread name wor?ker\n",
-        "  0.000000005  p1     -                    lost 12, ring-full\n",
-        "  0.000000005  p1     b1                   drop unseen\n" };
+        "  1.200000007  t1     b1              4,096  new operator new[]  work (w.c:9)\n",
+        "  0.000000005  t2     b1                     move t1 -> t2, taken\n",
+        "  0.000000005  t2     b1                 77  move 0x7 -> 0x9\n",
+        "  0.000000005  t2     -                      drop free 0x7\n",
+        "  0.000000005  t1     b1                     borrow t2, thread-arg\n",
+        "  0.000000005  t1     t2                     thread name wor?k er?\n",
+        "  0.000000005  p1     -                      lost 12, ring-full\n",
+        "  0.000000005  p1     b1                     drop unseen\n" };
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         json_t *e = json_loads(events[i], 0, NULL);
         ck_assert_ptr_nonnull(e);
@@ -245,6 +245,22 @@ START_TEST(event_lines)
     FILE *f = fopen("/dev/null", "w");
     table_events_head(f, &styles[0]);
     fclose(f);
+}
+END_TEST
+
+/* In a file nothing is cut; a name too long for a line loses what its <> hold. */
+START_TEST(event_lines_whole)
+{
+    static const struct table_style file = { .width = 80, .whole = true };
+    json_t *e = json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:[{s:s,s:s,s:i}]}", "ns", (json_int_t)5, "type", "drop", "thread", "t1",
+                          "node", "b123456789012", "address", "0x7f0000000010", "family", "free", "stack",
+                          "function", "int a_namespace_of_some_length::a_class<another::type>::a_method_of_some_length<int>(int)", "file", "/src/a_file_of_some_length.cc", "line", 7);
+    ck_assert_ptr_nonnull(e);
+    char *t = rendered(table_event, e, &file);
+    ck_assert_str_eq(t, "  0.000000005  t1     b123456789012             drop free 0x7f0000000010  "
+                        "a_namespace_of_some_length::a_class<>::a_method_of_some_length<> (a_file_of_some_length.cc:7)\n");
+    free(t);
+    json_decref(e);
 }
 END_TEST
 
@@ -272,14 +288,14 @@ START_TEST(style_of_a_stream)
     setenv("COLUMNS", "133", 1);
     setenv("LC_ALL", "de_DE.UTF-8", 1);
     table_style_init(&s, f, true);
-    ck_assert(s.width == 133 && s.utf8 && s.colour && !s.brief);
+    ck_assert(s.width == 133 && s.utf8 && s.colour && !s.brief && !s.whole);
     setenv("COLUMNS", "7", 1);
     setenv("LC_ALL", "C", 1);
     table_style_init(&s, f, false);
     ck_assert(s.width == 80 && !s.utf8 && !s.colour);
     unsetenv("COLUMNS");
     table_style_init(&s, f, false);
-    ck_assert_uint_eq(s.width, 80);
+    ck_assert(s.width == 80 && s.whole);
     fclose(f);
 }
 END_TEST
@@ -296,6 +312,7 @@ int main(void)
     tcase_add_test(tc, tables_of_nothing);
     tcase_add_test(tc, threads_table);
     tcase_add_test(tc, event_lines);
+    tcase_add_test(tc, event_lines_whole);
     tcase_add_test(tc, history_table);
     tcase_add_test(tc, style_of_a_stream);
     suite_add_tcase(suite, tc);
