@@ -148,7 +148,8 @@ __attribute__((hot)) void record_put(struct context *c, const struct hook_frame 
         if (likely(process.stacks == WIRE_STACKS_FULL))
             change = unwind_quick(c->stack, site->pc, (uintptr_t)(site + 1), site->fp, word + WIRE_HEAD_WORDS);
         else
-            change = unwind_quick_caller(c->stack, site->pc, word + WIRE_HEAD_WORDS) | UNWIND_FRESH;
+            change = unwind_quick_caller(c->stack, site->pc, word + WIRE_HEAD_WORDS) |
+                     (module_announced(site->pc) ? 0 : UNWIND_FRESH);
         if (unlikely(change & UNWIND_NOT_QUICK)) {
             struct unwind_site again = hook_site(site);
             put_walked(c, &again, kind, address, size);

@@ -83,8 +83,8 @@ struct unwind_memory {
     uint32_t ready;           /* 1: what follows is set up */
     uint32_t next_range;      /* which of ranges[1..] is replaced next */
     uint32_t plain_from;      /* words from here on are FRAMEs that no rbp matters to: their meta is void */
+    struct unwind_trail *last_trail; /* of the last quick walk, if any */
     /* these need not */
-    struct unwind_trail *last_trail; /* of the last quick walk */
     uint64_t fp;              /* rbp at the innermost frame */
     uint64_t fp_now;          /* the same, of the walk under way */
     uint64_t cell;            /* an rbp that a rule computed */

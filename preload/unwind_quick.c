@@ -257,7 +257,8 @@ unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uin
 
 void unwind_told(struct unwind_memory *m)
 {
-    m->last_trail->told = 1;
+    if (m->last_trail)
+        m->last_trail->told = 1;
 }
 
 #endif
