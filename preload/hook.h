@@ -43,6 +43,8 @@ hook_enter(uintptr_t frame, uintptr_t pc, unsigned state, bool drop)
 {
     struct context *c = &context;
     if (unlikely(c->generation != load_relaxed(&process.page->generation) || c->guard)) {
+        if (likely(load_relaxed(&process.state) == PROCESS_INERT && !c->guard))
+            return NULL;
         c = context_enter_slow(c, frame, drop);
         if (!c)
             return NULL;

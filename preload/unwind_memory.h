@@ -67,7 +67,7 @@ struct unwind_trail {
     uint32_t epoch;
     uint8_t count;
     uint8_t plain;                       /* so many, from the first, need no rbp */
-    uint16_t told;                       /* 1: the collector knows the modules of all */
+    uint16_t told;                       /* so many have modules that the collector knows */
     uint8_t rule[UNWIND_TRAIL_FRAMES];   /* META_RULE bits */
     uint16_t words[UNWIND_TRAIL_FRAMES]; /* from the frame's stack pointer, or its rbp, to its CFA */
     uint64_t pc[UNWIND_TRAIL_FRAMES];
@@ -83,7 +83,8 @@ struct unwind_memory {
     uint32_t ready;           /* 1: what follows is set up */
     uint32_t next_range;      /* which of ranges[1..] is replaced next */
     uint32_t plain_from;      /* words from here on are FRAMEs that no rbp matters to: their meta is void */
-    struct unwind_trail *last_trail; /* of the last quick walk, if any */
+    struct unwind_trail *last_trail; /* of the last quick walk, if any, */
+    uint32_t last_push;       /* and its frames */
     /* these need not */
     uint64_t fp;              /* rbp at the innermost frame */
     uint64_t fp_now;          /* the same, of the walk under way */

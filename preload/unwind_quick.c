@@ -72,9 +72,11 @@ static inline struct unwind_trail *trail_of(struct unwind_memory *m, uint64_t pc
 static inline void trail_note(struct unwind_memory *m, struct unwind_trail *t, uint32_t n, uint64_t pc, uint64_t rule)
 {
     uint16_t plain = t->plain < n ? t->plain : (uint16_t)n;
+    if (n > t->count)
+        return; /* a trail has no gaps */
     t->plain = plain + (plain == n && !(rule & RULE_USES_RBP));
     t->epoch = m->trails_epoch;
-    t->told = 0;
+    t->told = t->told < n ? t->told : (uint16_t)n;
     t->pc[n] = pc;
     t->words[n] = rule & RULE_OFFSET;
     t->rule[n] = rule >> RULE_SLOT_SHIFT & META_RULE;
@@ -122,7 +124,7 @@ static __attribute__((noinline)) uint32_t
 quick_with_rbp(struct unwind_memory *m, struct unwind_trail *t, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed)
 {
     const uint64_t high = m->ranges[0].high;
-    uint32_t known = t->epoch == m->trails_epoch ? t->count : 0, told = t->told;
+    uint32_t known = t->epoch == m->trails_epoch ? t->count : 0;
     uint32_t keep = m->count, popped = 0, n = 0;
     struct rbp rbp = {0, 0};
     struct steps s;
@@ -161,7 +163,7 @@ quick_with_rbp(struct unwind_memory *m, struct unwind_trail *t, uint64_t pc, uin
                 return UNWIND_NOT_QUICK;
             words = found & RULE_OFFSET;
             rule = found >> RULE_SLOT_SHIFT & META_RULE;
-            known = told = 0;
+            known = 0;
             if (n < UNWIND_TRAIL_FRAMES)
                 trail_note(m, t, n, pc, found);
         }
@@ -187,16 +189,19 @@ quick_with_rbp(struct unwind_memory *m, struct unwind_trail *t, uint64_t pc, uin
     m->frames += n - popped;
     m->fp = fp;
     unwind_settle(m);
-    return popped | n << 8 | (told || !n ? 0 : UNWIND_FRESH);
+    m->last_push = n;
+    return popped | n << 8 | (n <= t->told ? 0 : UNWIND_FRESH);
 }
 
-/* The pc's rule goes on the trail as the nth. Its words, or 0: it is not plain. */
-static __attribute__((noinline)) uint64_t trail_learn(struct unwind_memory *m, struct unwind_trail *t, uint32_t n, uint64_t pc)
+/* From the nth frame's stack pointer to its CFA, or 0: its rule is not plain.
+ * The rule goes on the trail. */
+static __attribute__((noinline)) uint64_t plain_words(struct unwind_memory *m, struct unwind_trail *t, uint32_t n, uint64_t pc)
 {
     uint64_t rule = rules_get(pc - 1, m->generation);
     if (rule & (RULE_KIND | RULE_USES_RBP))
         return 0;
-    trail_note(m, t, n, pc, rule);
+    if (n < UNWIND_TRAIL_FRAMES)
+        trail_note(m, t, n, pc, rule);
     return rule & RULE_OFFSET;
 }
 
@@ -204,11 +209,11 @@ __attribute__((hot)) uint32_t
 unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uint64_t *pushed)
 {
     struct unwind_trail *t = trail_of(m, pc, sp);
-    uint64_t slots[UNWIND_TRAIL_FRAMES], pcs[UNWIND_TRAIL_FRAMES], slot = sp - 8, words;
+    uint64_t slots[UNWIND_QUICK_PUSH_MAX], pcs[UNWIND_QUICK_PUSH_MAX], slot = sp - 8, words;
     const uint64_t last = m->ranges[0].high - 8;
     struct unwind_word *w = m->words + m->count, *end = w;
     const struct unwind_word *deep, *plain = m->words + m->plain_from;
-    uint32_t n = 0, pop, push;
+    uint32_t n = 0, pop;
 
     if (unlikely(m->generation != load_acquire(&rules_generation) || !reach_holds(m, sp)))
         return UNWIND_NOT_QUICK;
@@ -223,42 +228,55 @@ unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uin
                 return UNWIND_NOT_QUICK;
             w--;
         } while (w->address < slot);
-        if (w->address == slot && w->value == pc)
-            break;
-        w++;
-        if (unlikely(n == UNWIND_TRAIL_FRAMES))
-            return UNWIND_NOT_QUICK;
-        words = t->words[n];
-        if (n >= t->plain || t->pc[n] != pc)
-            words = trail_learn(m, t, n, pc);
-        slots[n] = slot;
-        pcs[n++] = pc;
+        if (w->address != slot || w->value != pc) {
+            w++;
+            if (unlikely(n == UNWIND_QUICK_PUSH_MAX))
+                return UNWIND_NOT_QUICK;
+            slots[n] = slot;
+            pcs[n++] = pc;
+        } else {
+            for (deep = w;; deep--) {
+                if (deep == m->words)
+                    goto met;
+                if (unlikely(unwind_load(deep[-1].address) != deep[-1].value))
+                    break;
+            }
+            /* The same frames as far as *deep, and then another caller. */
+            for (; w >= deep; w--) {
+                if (unlikely(w < plain || n == UNWIND_QUICK_PUSH_MAX))
+                    return UNWIND_NOT_QUICK;
+                slots[n] = slot = w->address;
+                pcs[n++] = pc = w->value;
+            }
+            w++;
+        }
+        words = n <= t->plain && t->pc[n - 1] == pc ? t->words[n - 1] : plain_words(m, t, n - 1, pc);
         slot += 8 * words;
         if (unlikely(slot > last || !words))
             return UNWIND_NOT_QUICK;
         pc = unwind_load(slot);
     }
-    for (deep = w; deep-- != m->words;)
-        if (unlikely(unwind_load(deep->address) != deep->value))
-            return UNWIND_NOT_QUICK;
+met:
     pop = (uint32_t)(end - ++w);
-    push = n;
     if (unlikely(pop > UNWIND_QUICK_POP_MAX || m->count - pop + n > UNWIND_PLAIN_WORDS))
         return UNWIND_NOT_QUICK;
     m->count += n - pop;
     m->frames += n - pop;
     m->fp = fp;
+    m->last_push = n;
+    pop |= n << 8 | (n <= t->told ? 0 : UNWIND_FRESH);
     while (n-- > 0) {
         *w++ = (struct unwind_word){slots[n], pcs[n]};
         *pushed++ = pcs[n];
     }
-    return pop | push << 8 | (t->told || !push ? 0 : UNWIND_FRESH);
+    return pop;
 }
 
 void unwind_told(struct unwind_memory *m)
 {
-    if (m->last_trail)
-        m->last_trail->told = 1;
+    struct unwind_trail *t = m->last_trail;
+    if (t)
+        t->told = (uint16_t)(m->last_push < t->count ? m->last_push : t->count);
 }
 
 #endif
