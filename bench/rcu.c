@@ -56,7 +56,7 @@ static inline void record_write(uint64_t value)
 {
     struct wire_record *r = ring_writer_reserve(&writer, sizeof *r);
     if (unlikely(!r)) {
-        store_release(&memory.slot.tail, writer.head);
+        store_release(&memory.slot.tail, ring_writer_head(&writer));
         r = ring_writer_refresh(&writer, &segment, sizeof *r, 0);
         if (!r)
             abort();
