@@ -35,7 +35,7 @@ static inline struct unwind_site hook_site(const struct hook_frame *f)
 static inline void hook_guard(struct context *c, uintptr_t frame, unsigned state)
 {
     c->guard = frame | state;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence_signal();
 }
 
 static inline __attribute__((always_inline)) struct context *
@@ -51,6 +51,7 @@ hook_enter(uintptr_t frame, uintptr_t pc, unsigned state, bool drop)
     }
     c->guard_pc = pc;
     hook_guard(c, frame, state);
+    c->guard_pc = pc; /* again: a handler's hook may have come in between */
     return c;
 }
 
@@ -59,7 +60,7 @@ hook_enter(uintptr_t frame, uintptr_t pc, unsigned state, bool drop)
 
 static inline void hook_leave(struct context *c)
 {
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence_signal();
     c->guard = 0;
 }
 

@@ -32,7 +32,7 @@ struct start {
  * has told it. */
 enum start_phase { START_MADE = 0, START_LOOKING, START_LOOKED, START_BEGUN };
 
-enum { STARTS = 4096, LOOKING_YIELDS_MAX = 1000 };
+enum { STARTS = 4096, LOOKS_YIELDING = 50, LOOKS_MAX = 250 };
 static struct start starts[STARTS];
 static atomic_u32 starts_used;      /* entries ever taken from the array */
 static atomic_u64 starts_free;      /* count << 32 | index + 1: the count defeats reuse in between */
@@ -98,8 +98,12 @@ static struct start *start_fill(struct start *s, uint32_t serial, void *argument
 static void start_begins(struct start *s)
 {
     if (!cas_acq_rel(&s->phase, (uint32_t)START_MADE, (uint32_t)START_BEGUN))
-        for (unsigned n = 0; n < LOOKING_YIELDS_MAX && load_acquire(&s->phase) == START_LOOKING; n++)
-            system_yield();
+        for (unsigned n = 0; n < LOOKS_MAX && load_acquire(&s->phase) == START_LOOKING; n++) {
+            if (n < LOOKS_YIELDING)
+                system_yield();
+            else /* it lost its processor there; nobody wakes us */
+                system_futex_wait(&s->phase, START_LOOKING, 1000000);
+        }
     start_release(s);
 }
 

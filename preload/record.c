@@ -84,7 +84,7 @@ static void put(struct context *c, const struct hook_frame *frame, unsigned type
         }
         put_changed(c, &change, type, family, address, size, extra, extras, drop);
     }
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence_signal();
     c->guard = guard;
 }
 
@@ -135,15 +135,16 @@ enum { QUICK_BYTES = sizeof(struct wire_record) + 8 * UNWIND_QUICK_PUSH_MAX };
 __attribute__((hot)) void record_put(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address,
                                      uint64_t size)
 {
-    uint64_t *word = ring_writer_reserve(&c->writer, QUICK_BYTES);
     const uintptr_t guard = c->guard;
     uint32_t change = 0;
+    uint64_t *word;
 
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    word = ring_writer_reserve(&c->writer, QUICK_BYTES); /* after the guard: from here on the ring is nobody else's */
     if (unlikely(!word || process.slow || size >= WIRE_SIZE_IN_EXTRA)) {
         record_slow(c, site, kind, address, size, 0);
-        return;
+        goto out;
     }
-    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
     if (process.stacks != WIRE_STACKS_NONE) {
         if (likely(process.stacks == WIRE_STACKS_FULL))
             change = unwind_quick(c->stack, site->pc, (uintptr_t)(site + 1), site->fp, word + WIRE_HEAD_WORDS);
@@ -163,7 +164,7 @@ __attribute__((hot)) void record_put(struct context *c, const struct hook_frame 
     word[2] = size | (uint64_t)kind << 32 | (uint64_t)change << 48;
     ring_writer_commit(&c->writer, 8 * (WIRE_HEAD_WORDS + wire_push_of(change)));
 out:
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence_signal();
     c->guard = guard;
 }
 
@@ -209,7 +210,7 @@ bool record_text(struct context *c, unsigned type, uint64_t address, const uint6
         memcpy(word, text, cut);
         ring_writer_commit(&c->writer, bytes);
     }
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence_signal();
     c->guard = guard;
     return r != NULL;
 }

@@ -94,7 +94,7 @@ struct unwind_memory {
     struct unwind_word words[UNWIND_WORDS];
     uint16_t meta[UNWIND_WORDS];
     uint64_t pushed[WIRE_FRAMES_MAX + 1]; /* one more is written, not told */
-    uint32_t trails_epoch;    /* trails of another are void; goes on through all users of the memory */
+    uint32_t trails_epoch;    /* trails of another are void; goes on through all users of the memory, which begins as zeros */
     struct unwind_trail trails[UNWIND_TRAILS];
 };
 

@@ -221,7 +221,7 @@ unwind_quick(struct unwind_memory *m, uint64_t pc, uint64_t sp, uint64_t fp, uin
     if (unlikely(w == plain))
         return quick_with_rbp(m, t, pc, sp, fp, pushed);
     if (unlikely(t->epoch != m->trails_epoch))
-        t->plain = t->count = 0;
+        t->plain = t->count = t->told = 0;
     for (;;) {
         do {
             if (unlikely(w == plain))

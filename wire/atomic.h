@@ -39,6 +39,9 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
 /* Full fence: orders a store before a later load (Dekker). Slow paths only. */
 #define fence_full() atomic_thread_fence(memory_order_seq_cst)
 
+/* Against a signal handler of the same thread: an order for the compiler alone. */
+#define fence_signal() atomic_signal_fence(memory_order_seq_cst)
+
 /* A counter with a single writer: no locked instruction. */
 #define count_up(p, n) store_relaxed((p), load_relaxed(p) + (n))
 

@@ -28,7 +28,7 @@
 
 /* Types. The numbers are part of the segment's version. */
 enum wire_type {
-    WIRE_PAD = 0,        /* filler up to the ring's end; size = bytes, head included, may be 8 or 16 */
+    WIRE_PAD = 0,        /* filler up to the ring's end; size = bytes, head included; a rest of less than a head has none */
     WIRE_NEW,            /* address, size; extra: [alignment] */
     WIRE_DROP,           /* address; size = length for munmap; extra: [length] */
     WIRE_REALLOC_BEGIN,  /* address = old place, size = size asked for */

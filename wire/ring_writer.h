@@ -93,6 +93,7 @@ static inline void *ring_writer_reserve(const struct ring_writer *w, uint64_t by
 /* Makes the record that was written at the reserved place readable. */
 static inline void ring_writer_commit(struct ring_writer *w, uint64_t bytes)
 {
+    fence_signal(); /* a jump out of here leaves it whole, or not begun */
     w->to += bytes;
     store_release(&w->slot->head, ring_writer_head(w)); /* W: pairs with R */
 }
@@ -133,6 +134,7 @@ static inline int ring_writer_grow(struct ring_writer *w, const struct wire_segm
     store_relaxed(&r->start, head);
     store_relaxed(&r->next, 0);
     store_release(&old->next, offset); /* S: pairs with T; nothing is written to the old ring after this */
+    fence_signal();
     ring_writer_enter(w, r, head);
     return 1;
 }
@@ -147,7 +149,8 @@ static inline void ring_writer_resume(struct ring_writer *w, const struct wire_s
     uint64_t published = load_relaxed(&w->slot->head), head = ring_writer_head(w);
     if (load_relaxed(&old->next) && r)
         old = r;
-    else if (head - published < ring_reserve_bytes(w->size_bytes))
+    else if (head - published < ring_reserve_bytes(w->size_bytes) &&
+             ((head - ring_writer_start(w)) & (w->size_bytes - 1)) == ((uint64_t)(w->to - w->data) & (w->size_bytes - 1)))
         published = head;
     ring_writer_enter(w, old, published);
 }

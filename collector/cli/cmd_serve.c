@@ -163,6 +163,7 @@ int cmd_serve(int argc, char **argv)
     struct serve s = { 0 };
     char **words, *made = NULL, *attach = NULL, segment[SESSION_PATH_MAX];
     int n;
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes ends the trace, not us */
     record_options_init(&r);
     options_start(&o, &usage_serve, argc, argv);
     for (int key; (key = options_next(&o)) >= 0;)

@@ -23,6 +23,7 @@
 struct graph *graph_new(const struct code *code)
 {
     struct graph *g = xcalloc(1, sizeof *g);
+    table_key_make();
     g->code = code;
     g->next_block_id = 1;
     g->threads = xgrow(NULL, &g->threads_capacity, 1, sizeof *g->threads);

@@ -5,10 +5,20 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "event/xalloc.h"
 
 enum { BUCKETS_FIRST = 8 };
+
+uint64_t table_key;
+
+void table_key_make(void)
+{
+    if (!table_key && getrandom(&table_key, sizeof table_key, GRND_NONBLOCK) != sizeof table_key)
+        table_key = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u;
+}
 
 /* Two thirds full. */
 static uint64_t table_most(uint32_t n_buckets) { return (uint64_t)n_buckets * BUCKET_SLOTS * 2 / 3; }

@@ -53,8 +53,14 @@ static inline unsigned bucket_match(const uint32_t lanes[BUCKET_SLOTS], uint32_t
 #endif
 }
 
+/* A random number of this process: addresses come from traced programs and from
+ * files, which must not be able to choose them so that they collide. */
+extern uint64_t table_key;
+void table_key_make(void);
+
 static inline uint32_t table_hash(uint64_t address)
 {
+    address ^= table_key;
     address ^= address >> 29;
     return (uint32_t)((address * 0x9e3779b97f4a7c15ull) >> 32) | 1;
 }

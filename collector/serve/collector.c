@@ -55,8 +55,15 @@ static void ingest(void *context, const struct event *events, size_t count)
     struct collector *c = context;
     graph_fold_batch(c->graph, events, count);
     c->folded += count;
+    int error = trace_write_batch(c->writer, c->code, events, count); /* after an error it counts */
     if (!c->trace_error)
-        c->trace_error = trace_write_batch(c->writer, c->code, events, count);
+        c->trace_error = error;
+}
+
+static bool file_is_ours(const void *context)
+{
+    const struct collector *c = context;
+    return session_is_ours(c->session);
 }
 
 /* ---- opening ---- */
@@ -114,6 +121,7 @@ static int trace_resume(struct collector *c)
     trace_close(t);
     if (r < 0 || (r = trace_write_reopen(&c->writer, c->trace_path, c->code, &written)))
         return r;
+    trace_write_while(c->writer, file_is_ours, c);
     count_unwritten(c, written);
     return 0;
 }
@@ -140,6 +148,8 @@ static int trace_begin(struct collector *c, const struct collector_options *o)
     written = o->attach ? events_written(o->attach) : 0;
     meta_fill(c, o);
     r = trace_write_open(&c->writer, c->trace_path, &c->meta);
+    if (!r)
+        trace_write_while(c->writer, file_is_ours, c);
     if (!r && o->attach)
         count_unwritten(c, written);
     return r;

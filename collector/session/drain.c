@@ -179,6 +179,7 @@ static int64_t drain_round(struct session *s, bool everything)
     supply_keep(s);
     see_slotless(s);
     see_verified(s);
+    session_flush(s);
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     if (s->stale)
         return -ESTALE;
@@ -208,6 +209,8 @@ int64_t session_finish(struct session *s, struct code *code, session_sink sink, 
 {
     int64_t n = 0, sum = 0;
     int i;
+    if (!session_still_ours(s))
+        return -ESTALE;
     round_begin(s, code, sink, context);
     see_claims(s); /* before a process is taken for over */
     watch_round(s, true);

@@ -45,7 +45,8 @@ struct launch_check {
 /* Looks; starts nothing. Returns c->exit_code. */
 int launch_check(const char *program, struct launch_check *c);
 
-/* First thing in main: remembers mask and dispositions, for the program. */
+/* First thing in main: remembers mask and dispositions, for the program. From
+ * now on a limit on file sizes is an error of write alone (no SIGXFSZ). */
 void launch_signals_save(void);
 
 /* Starts argv as checked. 0 and *pid; -errno of fork or pipe; 126/127 when the
@@ -56,7 +57,7 @@ void launch_signals_save(void);
 int launch_start(struct launch_check *c, char *const argv[], struct session *s, pid_t *pid);
 
 /* No more forwarding (the program has ended): signals mean again to the
- * collector what they meant when launch_signals_save was called. */
+ * collector what they meant when launch_signals_save was called, but SIGXFSZ. */
 void launch_signals_end(void);
 
 /* The child has changed state since the last call: worth a waitpid(WNOHANG). */

@@ -36,6 +36,7 @@ void launch_signals_save(void)
         sigaction(i, NULL, &before.actions[i]);
     sigprocmask(SIG_SETMASK, NULL, &before.mask);
     before.saved = true;
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static void on_signal(int sig, siginfo_t *info, void *unused)
@@ -94,6 +95,7 @@ void launch_signals_end(void)
     store_relaxed(&child_pid, 0);
     dispositions_restore();
     sigaction(SIGCHLD, &child, NULL);
+    signal(SIGXFSZ, SIG_IGN);
     woken = NULL;
 }
 

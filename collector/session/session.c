@@ -56,10 +56,14 @@ void session_beat(struct session *s)
     store_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp, session_stamp(s));
 }
 
+bool session_is_ours(const struct session *s)
+{
+    return load_relaxed(&wire_pulse_of(&s->segment.wire)->collector_pid) == s->pid;
+}
+
 bool session_still_ours(struct session *s)
 {
-    if (load_relaxed(&wire_pulse_of(&s->segment.wire)->collector_pid) != s->pid)
-        s->stale = true;
+    s->stale = s->stale || !session_is_ours(s);
     return !s->stale;
 }
 

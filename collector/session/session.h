@@ -53,6 +53,8 @@ const char *session_name(const struct session *s);
 const char *session_segment_path(const struct session *s);
 const char *session_socket_path(const struct session *s);
 const struct wire_plan *session_plan(const struct session *s); /* the collector's own copy */
+/* No other collector has taken the session over. Any thread. */
+bool session_is_ours(const struct session *s);
 /* Nanoseconds since the session's start, now. Ingest thread. */
 uint64_t session_now_ns(struct session *s);
 

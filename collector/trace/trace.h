@@ -58,6 +58,10 @@ int trace_write_open(struct trace_writer **w, const char *path, const struct tra
  * is not empty. An end record, if there is one, is dropped. */
 int trace_write_reopen(struct trace_writer **w, const char *path, struct code *code, uint64_t *events);
 
+/* The file is this writer's for as long as `ours` says so, which is asked
+ * before each write, in any thread; from then on it is left as it is, and
+ * everything is refused with -ESTALE. */
+void trace_write_while(struct trace_writer *w, bool (*ours)(const void *context), const void *context);
 /* Appends one event. Modules, frames and stacks in `code` that the file does
  * not have yet are written before the chunk that needs them. 0, or -errno of
  * an earlier write (-ENOSPC, -EFBIG…): the writer then drops what follows,

@@ -22,7 +22,7 @@ int output_error(const struct trace_output *o) { return __atomic_load_n(&o->erro
 
 int output_append(struct trace_output *o, const void *data, size_t bytes)
 {
-    int error = 0;
+    int error = o->ours && !o->ours(o->ours_context) ? -ESTALE : 0;
     for (size_t done = 0; done < bytes && !error;) {
         ssize_t n = pwrite(o->fd, (const char *)data + done, bytes - done, (off_t)(o->map.whole_bytes + done));
         if (n > 0)
@@ -32,7 +32,7 @@ int output_append(struct trace_output *o, const void *data, size_t bytes)
         else if (errno != EINTR)
             error = -errno;
     }
-    if (error && ftruncate(o->fd, (off_t)o->map.whole_bytes) && errno != EINVAL)
+    if (error && error != -ESTALE && ftruncate(o->fd, (off_t)o->map.whole_bytes) && errno != EINVAL)
         error = -errno; /* EINVAL: a device, nothing was kept */
     if (error)
         __atomic_store_n(&o->error, error, __ATOMIC_RELAXED);

@@ -27,6 +27,8 @@ struct output_job {
 
 struct trace_output {
     int fd;                         /* the caller's */
+    bool (*ours)(const void *context);  /* is the file still this writer's? Any thread; NULL: it is */
+    const void *ours_context;
     /* Whoever writes: the thread while jobs wait, else the ingest thread. */
     struct trace_map map;
     struct chunk_builder builder;

@@ -35,6 +35,12 @@ static struct trace_writer *writer_new(int fd)
     return w;
 }
 
+void trace_write_while(struct trace_writer *w, bool (*ours)(const void *context), const void *context)
+{
+    w->output.ours_context = context;
+    w->output.ours = ours;
+}
+
 static void writer_free(struct trace_writer *w)
 {
     output_free(&w->output);

@@ -113,6 +113,39 @@ orphan() {
     verdict "two collectors and the counted gap make the whole" $? "$why; $(first_line "$T/serve")"
 }
 
+# A collector that was stopped, and wakes when another has its session and goes
+# on in its file, writes nothing more there.
+overtaken() {
+    local runner server pid why
+    rm -f "$T/books" "$T/v.own"
+    "$OWNSCOPE" run -q -o "$T/v.own" -- "$VICTIMS/selfcount" "$T/books" 2 4 >"$T/v.out" 2>"$T/v.err" </dev/null &
+    runner=$!
+    wait_for_books "$T/books"
+    nap 900
+    kill -STOP $runner
+    sleep 2.2
+    pid=$(pid_in_books "$T/books")
+    "$OWNSCOPE" serve -q --attach "$pid" >"$T/serve" 2>&1 &
+    server=$!
+    for _ in $(seq 300); do
+        [ "$("$OWNSCOPE" events --type lost --json "$T/v.own" 2>/dev/null | grep -c collector-died)" = 0 ] || break
+        sleep 0.01
+    done
+    cp "$T/v.own" "$T/v.before"
+    kill -CONT $runner
+    wait $runner
+    why=$(first_line "$T/v.err")
+    for _ in $(seq 300); do
+        kill -0 $server || break
+        sleep 0.01
+    done
+    kill -TERM $server
+    wait $server
+    "$OWNSCOPE" report --json "$T/v.own" >"$T/v.json" 2>"$T/v.err" && [ ! -s "$T/v.err" ] &&
+        "$PYTHON" "$HERE/books.py" "$T/books" "$T/v.json" /dev/null >"$T/v.said" 2>&1
+    verdict "a collector that wakes up too late leaves the file alone" $? "$(cat "$T/v.err" "$T/v.said"); $why"
+}
+
 # Sessions whose collector was killed and whose program has ended can be cleared.
 left_behind() {
     local folders
@@ -128,5 +161,6 @@ left_behind() {
     kill_collector KILL "$KILLS"
     kill_collector STOP 2
     orphan
+    overtaken
     left_behind
 } 2>/dev/null # the shell's own words about what was killed

@@ -158,6 +158,14 @@ E2
 else
     skip "full disk" "needs root and unshare"
 fi
+"$OWNSCOPE" run -o limited.own -- sh -c 'sleep 0.6; echo done' >limited.out 2>limited.err </dev/null &
+runner=$!
+sleep 0.3
+prlimit --pid $runner --fsize=64:64
+wait $runner
+said=$?
+grep -qi 'too large' limited.err && grep -q 'done' limited.out && [ $said = 0 ]
+verdict "a limit on file sizes ends the trace alone, and is said" $? "$said: $(first_line limited.err)"
 if [ "$(id -u)" = 0 ] && [ -d /dev/shm ] && have unshare && unshare -m true 2>/dev/null; then
     cat >shm.sh <<'E2'
 size=$1
