@@ -105,3 +105,5 @@ def write(path, options, all_rows, figures, notes):
             f.write("\n## RCU read side\n\n" + RCU + "\n" + rcu(figures.rcu))
         for note in notes:
             f.write("\nNot measured: %s.\n" % note)
+        with open(os.path.join(os.path.dirname(path), "SHORTFALLS.md")) as why:  # by hand, from profiles
+            f.write("\n" + why.read())
