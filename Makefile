@@ -126,7 +126,7 @@ torture: setup-check all victims
 	TORTURE=1 tests/e2e/run.sh
 
 sanitize: setup-check
-	$(MAKE) SAN=address,undefined check-unit
+	UNIT_LIMIT=600 $(MAKE) SAN=address,undefined check-unit
 	$(MAKE) SAN=thread build/thread/tests/unit/test_ring build/thread/tests/unit/test_collector
 	build/thread/tests/unit/test_ring && build/thread/tests/unit/test_collector
 	$(MAKE) SAN=address,undefined all victims

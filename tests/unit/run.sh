@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the unit tests given as arguments, each with a time limit, and adds up
-# what Check says: the last line is `N passed, N failed`.
+# Runs the unit tests given as arguments, each with a time limit (UNIT_LIMIT, in
+# seconds), and adds up what Check says: the last line is `N passed, N failed`.
 here=$(dirname "$0")
 . "$here/../shm.sh"
 shm=$(mktemp -d) || exit 99
@@ -10,7 +10,7 @@ chmod 755 "$shm"
 shm_choose "$shm/shm"
 passed=0 failed=0
 for t in "$@"; do
-    out=$(CK_VERBOSITY=minimal timeout 120 "$t" 2>&1)
+    out=$(CK_VERBOSITY=minimal timeout "${UNIT_LIMIT:-120}" "$t" 2>&1)
     status=$?
     line=$(printf '%s\n' "$out" | grep -E '^[0-9]+%: Checks: ' | tail -n 1)
     checks=$(printf '%s\n' "$line" | sed -n 's/.*Checks: \([0-9]*\),.*/\1/p')
