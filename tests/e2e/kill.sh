@@ -118,7 +118,7 @@ orphan() {
 overtaken() {
     local runner server pid why
     rm -f "$T/books" "$T/v.own"
-    "$OWNSCOPE" run -q -o "$T/v.own" -- "$VICTIMS/selfcount" "$T/books" 2 4 >"$T/v.out" 2>"$T/v.err" </dev/null &
+    "$OWNSCOPE" run -q -o "$T/v.own" -- "$VICTIMS/selfcount" "$T/books" 2 6 >"$T/v.out" 2>"$T/v.err" </dev/null &
     runner=$!
     wait_for_books "$T/books"
     nap 900
