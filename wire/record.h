@@ -49,7 +49,46 @@ enum wire_type {
     WIRE_MODULE,         /* text = path; extra: load bias, first address, end address, build-id length, 4 words build-id */
     WIRE_MARK,           /* text = name */
     WIRE_LOST,           /* address = enum wire_lost; size = events; extra: drops among them */
+    /* Locks: address = the lock, family = enum wire_lock. */
+    WIRE_WAIT,           /* it was not free, and the thread is about to block for it; WIRE_LOCK_FLAG: with a time limit */
+    WIRE_ACQUIRE,        /* after it is got; WIRE_LOCK_FLAG: by a trylock; size = WIRE_LOCK_TYPE_* bits */
+    WIRE_RELEASE,        /* before it is given up; sem_post; a once's routine is done */
+    WIRE_WAIT_END,       /* the wait (or the lock itself) failed: size = errno, or EBUSY's kin */
+    WIRE_COND_WAIT,      /* before: address = condition; extra: mutex given up; WIRE_LOCK_FLAG: with a time limit */
+    WIRE_COND_WOKEN,     /* after: address = condition; extra: mutex got again; size = what it returned */
+    WIRE_SIGNAL,         /* before: address = condition; WIRE_LOCK_FLAG: broadcast */
+    WIRE_LOCK_INIT,      /* after: size = WIRE_LOCK_TYPE_* bits; extra: [semaphore's value or barrier's count] */
+    WIRE_LOCK_DESTROY,   /* before */
+    WIRE_LOCK_CONSISTENT,/* a robust mutex was made consistent */
+    WIRE_FUTEX,          /* the thread's first futex call of its own: locks that nobody sees; address = futex */
+    WIRE_COPY,           /* before: address = destination, size = bytes written, family = enum wire_copy; extra: [source, [bytes read, where fewer]] */
+    WIRE_USABLE,         /* malloc_usable_size was asked: address, size = what it said */
     WIRE_TYPES
+};
+
+/* What is locked. In a record's family; WIRE_LOCK_FLAG beside it. */
+enum wire_lock {
+    WIRE_LOCK_NONE = 0,
+    WIRE_LOCK_MUTEX, WIRE_LOCK_RWLOCK, WIRE_LOCK_RWLOCK_SHARED, WIRE_LOCK_SPIN, WIRE_LOCK_SEM,
+    WIRE_LOCK_BARRIER, WIRE_LOCK_COND, WIRE_LOCK_ONCE, WIRE_LOCK_MTX, WIRE_LOCK_CND,
+    WIRE_LOCKS,
+    WIRE_LOCK_FLAG = 16
+};
+
+/* How a mutex behaves, as far as the shim can read it in the lock itself. */
+enum {
+    WIRE_LOCK_TYPE_RECURSIVE = 1, WIRE_LOCK_TYPE_ERRORCHECK = 2, WIRE_LOCK_TYPE_ROBUST = 4,
+    WIRE_LOCK_TYPE_SHARED = 8,          /* between processes */
+    WIRE_LOCK_TYPE_OWNER_DIED = 16      /* of an ACQUIRE: EOWNERDEAD */
+};
+
+/* Which function copies. WIRE_COPY_CHECKED beside it: its fortified form. */
+enum wire_copy {
+    WIRE_COPY_NONE = 0,
+    WIRE_COPY_MEMCPY, WIRE_COPY_MEMMOVE, WIRE_COPY_MEMPCPY, WIRE_COPY_MEMSET, WIRE_COPY_STRCPY, WIRE_COPY_STPCPY,
+    WIRE_COPY_STRNCPY, WIRE_COPY_STPNCPY, WIRE_COPY_STRCAT, WIRE_COPY_STRNCAT, WIRE_COPY_BCOPY, WIRE_COPY_BZERO,
+    WIRE_COPIES,
+    WIRE_COPY_CHECKED = 16
 };
 
 /* How memory was made or released. A release family says which New families

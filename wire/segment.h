@@ -36,7 +36,7 @@
 #include "wire/record.h"
 
 #define WIRE_MAGIC 0x45504f43534e574full /* "OWNSCOPE" */
-enum { WIRE_VERSION = 2 };
+enum { WIRE_VERSION = 3 };
 
 enum { WIRE_PAGE = 4096, WIRE_LINE = 64, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 48 * 1024 };
 
@@ -67,6 +67,9 @@ struct wire_plan {
     uint64_t start_real_ns;   /* CLOCK_REALTIME then */
     uint32_t verify_unwind;   /* every Nth stack is compared with libunwind's; 0: none */
     uint32_t owner_uid;
+    uint64_t copies_min_bytes; /* copies of fewer are not recorded; UINT64_MAX: none is */
+    uint32_t locks;           /* 1: locks are recorded */
+    uint32_t pad0;
     uint8_t session[32];      /* name, zero-padded */
     uint8_t follow_names[1024]; /* program names, each with \0, ended by \0 */
     uint8_t preload_path[1024]; /* absolute path of libownscope.so */
@@ -151,10 +154,10 @@ _Static_assert(offsetof(struct wire_plan, clock) == 48, "plan");
 _Static_assert(offsetof(struct wire_plan, wait_stamps) == 64, "plan");
 _Static_assert(offsetof(struct wire_plan, start_stamp) == 88, "plan");
 _Static_assert(offsetof(struct wire_plan, verify_unwind) == 112, "plan");
-_Static_assert(offsetof(struct wire_plan, session) == 120, "plan");
-_Static_assert(offsetof(struct wire_plan, follow_names) == 152, "plan");
-_Static_assert(offsetof(struct wire_plan, preload_path) == 1176, "plan");
-_Static_assert(sizeof(struct wire_plan) == 2200, "plan");
+_Static_assert(offsetof(struct wire_plan, session) == 136, "plan");
+_Static_assert(offsetof(struct wire_plan, follow_names) == 168, "plan");
+_Static_assert(offsetof(struct wire_plan, preload_path) == 1192, "plan");
+_Static_assert(sizeof(struct wire_plan) == 2216, "plan");
 _Static_assert(offsetof(struct wire_pulse, slots_ready) == 16, "pulse");
 _Static_assert(offsetof(struct wire_pulse, drained_events) == 24, "pulse");
 _Static_assert(offsetof(struct wire_pulse, sleeping) == WIRE_LINE, "pulse, the line of both");

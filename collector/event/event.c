@@ -29,6 +29,20 @@ static const char *const type_names[EVENT_TYPES] = {
     [EVENT_MARK] = "mark",
     [EVENT_LOST] = "lost",
     [EVENT_VERIFY] = "verify",
+    [EVENT_WAIT] = "wait",
+    [EVENT_ACQUIRE] = "acquire",
+    [EVENT_RELEASE] = "release",
+    [EVENT_WAIT_END] = "wait-end",
+    [EVENT_COND_WAIT] = "cond-wait",
+    [EVENT_COND_WOKEN] = "cond-woken",
+    [EVENT_SIGNAL] = "signal",
+    [EVENT_LOCK_INIT] = "lock-init",
+    [EVENT_LOCK_DESTROY] = "lock-destroy",
+    [EVENT_LOCK_CONSISTENT] = "lock-consistent",
+    [EVENT_FUTEX] = "futex",
+    [EVENT_COPY] = "copy",
+    [EVENT_USABLE] = "usable",
+    [EVENT_MODULE] = "module",
 };
 
 /* Who may release what: one group each, 0 for what is not memory. */
@@ -67,6 +81,21 @@ static const struct {
     [WIRE_MUNMAP] = { "munmap", GROUP_MAP, RELEASES },
 };
 
+static const char *const lock_names[WIRE_LOCKS] = {
+    [WIRE_LOCK_MUTEX] = "mutex", [WIRE_LOCK_RWLOCK] = "rwlock", [WIRE_LOCK_RWLOCK_SHARED] = "rwlock",
+    [WIRE_LOCK_SPIN] = "spin", [WIRE_LOCK_SEM] = "sem", [WIRE_LOCK_BARRIER] = "barrier", [WIRE_LOCK_COND] = "cond",
+    [WIRE_LOCK_ONCE] = "once", [WIRE_LOCK_MTX] = "mtx", [WIRE_LOCK_CND] = "cnd",
+};
+
+static const char *const copy_names[WIRE_COPIES][2] = {
+    [WIRE_COPY_MEMCPY] = { "memcpy", "__memcpy_chk" }, [WIRE_COPY_MEMMOVE] = { "memmove", "__memmove_chk" },
+    [WIRE_COPY_MEMPCPY] = { "mempcpy", "__mempcpy_chk" }, [WIRE_COPY_MEMSET] = { "memset", "__memset_chk" },
+    [WIRE_COPY_STRCPY] = { "strcpy", "__strcpy_chk" }, [WIRE_COPY_STPCPY] = { "stpcpy", "__stpcpy_chk" },
+    [WIRE_COPY_STRNCPY] = { "strncpy", "__strncpy_chk" }, [WIRE_COPY_STPNCPY] = { "stpncpy", "__stpncpy_chk" },
+    [WIRE_COPY_STRCAT] = { "strcat", "__strcat_chk" }, [WIRE_COPY_STRNCAT] = { "strncat", "__strncat_chk" },
+    [WIRE_COPY_BCOPY] = { "bcopy", "bcopy" }, [WIRE_COPY_BZERO] = { "bzero", "__explicit_bzero_chk" },
+};
+
 static const char *const lost_names[WIRE_LOST_REASONS] = {
     [WIRE_LOST_RING_FULL] = "ring-full",
     [WIRE_LOST_NO_COLLECTOR] = "no-collector",
@@ -93,6 +122,18 @@ const char *event_type_name(unsigned type)
 const char *family_name(unsigned family)
 {
     return family < WIRE_FAMILIES ? families[family].name : "?";
+}
+
+const char *lock_name(unsigned family)
+{
+    unsigned kind = family & ~(unsigned)WIRE_LOCK_FLAG;
+    return kind < WIRE_LOCKS && lock_names[kind] ? lock_names[kind] : "?";
+}
+
+const char *copy_name(unsigned family)
+{
+    unsigned copy = family & ~(unsigned)WIRE_COPY_CHECKED;
+    return copy < WIRE_COPIES && copy_names[copy][0] ? copy_names[copy][!!(family & WIRE_COPY_CHECKED)] : "?";
 }
 
 const char *lost_name(unsigned reason)

@@ -42,6 +42,23 @@ enum event_type {
     EVENT_MARK,           /* text = name */
     EVENT_LOST,           /* address = enum wire_lost; size = events; extra[0] = releases among them */
     EVENT_VERIFY,         /* made by the collector: address = enum wire_verify; size = stacks (processes) */
+    /* Locks: address = the lock; family = enum wire_lock, perhaps with WIRE_LOCK_FLAG. */
+    EVENT_WAIT,           /* it was not free: the thread is about to block; flag: with a time limit */
+    EVENT_ACQUIRE,        /* after it is got; flag: by a trylock; size = WIRE_LOCK_TYPE_* bits */
+    EVENT_RELEASE,        /* before it is given up; sem_post; a once's routine is done */
+    EVENT_WAIT_END,       /* the wait failed: size = errno */
+    EVENT_COND_WAIT,      /* before: address = condition; extra[0] = mutex, given up; flag: with a time limit */
+    EVENT_COND_WOKEN,     /* after: address = condition; extra[0] = mutex, got again; size = what it returned */
+    EVENT_SIGNAL,         /* before: address = condition; flag: broadcast */
+    EVENT_LOCK_INIT,      /* after: size = WIRE_LOCK_TYPE_* bits; extra[0] = semaphore's value, barrier's count */
+    EVENT_LOCK_DESTROY,   /* before */
+    EVENT_LOCK_CONSISTENT,
+    EVENT_FUTEX,          /* the thread's first futex call of its own */
+    EVENT_COPY,           /* before: address = destination; size = bytes written; family = enum wire_copy, perhaps with
+                           * WIRE_COPY_CHECKED; extra[0] = source, 0: none (memset); extra[1] = bytes read, 0: as written */
+    EVENT_USABLE,         /* malloc_usable_size was asked: address, size = what it said */
+    EVENT_MODULE,         /* made by the collector: a module of the process lies at address, size bytes;
+                           * extra[0] = load bias, extra[1] = its id in code.h */
     EVENT_TYPES
 };
 
@@ -68,6 +85,10 @@ struct event {
 const char *event_type_name(unsigned type);
 /* "malloc", "calloc", "new[]", "munmap", …; "?" for an unknown number. */
 const char *family_name(unsigned family);
+/* "mutex", "rwlock", "spin", "sem", "barrier", "cond", "once", "mtx", "cnd" (flag and shared left away); "?" unknown. */
+const char *lock_name(unsigned family);
+/* "memcpy", "strncpy", …, "__memcpy_chk" for fortified ones; "?" unknown. */
+const char *copy_name(unsigned family);
 /* "ring-full", "no-collector", … keys of lost.by_reason; "?" unknown. */
 const char *lost_name(unsigned reason);
 /* "same", "different", "no-unwind-rules", "libunwind-failed", "without-libunwind"; "?" unknown. */

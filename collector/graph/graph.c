@@ -11,10 +11,15 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_clocks.h"
+#include "graph/graph_copies.h"
 #include "graph/graph_facts.h"
+#include "graph/graph_findings.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_modules.h"
 #include "graph/graph_processes.h"
 #include "graph/graph_state.h"
 #include "graph/graph_threads.h"
@@ -62,6 +67,10 @@ void graph_free(struct graph *g)
     free(g->moves);
     dict_clear(&g->move_of);
     free(g->ended_processes);
+    locks_clear(g);
+    copies_clear(g);
+    clocks_clear(g);
+    findings_clear(g);
     free(g);
 }
 
@@ -100,6 +109,9 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
         fact_life(g, FACT_LOST, e, NULL, 0);
         break;
+    case EVENT_USABLE: copies_usable(g, p, e); break;
+    case EVENT_FUTEX: clocks_unseen(g, t); break;
+    case EVENT_MODULE: modules_fold(g, p, e); break;
     case EVENT_VERIFY:
         g->verified = true;
         if (e->address < WIRE_VERIFY_COUNTS)
@@ -134,6 +146,13 @@ bool graph_apply(struct graph *g, const struct event *e)
         return true;
     case EVENT_REALLOC_END:
         return family_maps(e->family) ? maps_remap_end(g, p, t, e) : heap_realloc_end(g, p, t, e);
+    case EVENT_WAIT: case EVENT_ACQUIRE: case EVENT_RELEASE: case EVENT_WAIT_END:
+    case EVENT_COND_WAIT: case EVENT_COND_WOKEN: case EVENT_SIGNAL:
+    case EVENT_LOCK_INIT: case EVENT_LOCK_DESTROY: case EVENT_LOCK_CONSISTENT:
+        return locks_fold(g, p, t, e);
+    case EVENT_COPY:
+        copies_fold(g, p, t, e);
+        return true;
     default:
         apply_life(g, p, t, e);
         return true;

@@ -31,12 +31,19 @@ enum fact_type {
                        * (went with its image; with its process: clones only), replaced (mapped over),
                        * part (address, size: of what went; the block lives on) */
     FACT_MOVE,        /* node; by = taken thread-arg joined outlived realloc; from -> to */
-    FACT_BORROW,      /* node; mutable: a thread got a pointer into it; by = thread-arg; to = thread */
+    FACT_BORROW,      /* node; by = thread-arg: a thread (to) got a pointer into it; by = copied: bytes
+                       * [offset, offset + size) of it are read, or (mutable) written, by a copy */
     FACT_BORROW_END,
     FACT_THREAD,      /* by = create start exit gone join detach name; to = thread meant */
     FACT_PROCESS,     /* by = start fork exec exec-failed exit gone */
     FACT_MARK,
     FACT_LOST,
+    FACT_ACQUIRE,     /* lock is held; shared, wait_ns; by: NULL, try, cond-wait (taken again), unseen (a release
+                       * that nobody saw must have come before), owner-died */
+    FACT_RELEASE,     /* lock is given up; by: NULL, cond-wait */
+    FACT_WAIT,        /* thread begins to wait for lock (a condition and a barrier are locks here) */
+    FACT_WAIT_END,    /* it stopped waiting without it; size = errno */
+    FACT_LOCK,        /* by = first (seen for the first time) init destroy consistent gone (with its block, module or process) */
     FACT_TYPES
 };
 
@@ -58,6 +65,12 @@ struct fact {
     uint16_t text_bytes;
     uint64_t event;       /* number of the event in the stream, from 1 */
     uint64_t cloned_from; /* id of the parent's block; 0: no clone */
+    uint64_t lock;        /* id of the lock, 0: none */
+    uint64_t wait_ns;     /* acquire: how long it was waited for */
+    uint64_t offset;      /* borrow by a copy: first byte in the block */
+    bool is_mutable;      /* borrow */
+    bool shared;          /* acquire, release: a read lock */
+    uint8_t lock_family;  /* enum wire_lock */
 };
 typedef void (*graph_observer)(void *context, const struct fact *f);
 

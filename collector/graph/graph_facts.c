@@ -13,6 +13,9 @@ static const char *const fact_names[FACT_TYPES] = {
     [FACT_BORROW_END] = "borrow-end",
     [FACT_THREAD] = "thread", [FACT_PROCESS] = "process",
     [FACT_MARK] = "mark",     [FACT_LOST] = "lost",
+    [FACT_ACQUIRE] = "acquire", [FACT_RELEASE] = "release",
+    [FACT_WAIT] = "wait",     [FACT_WAIT_END] = "wait-end",
+    [FACT_LOCK] = "lock",
 };
 
 const char *fact_type_name(unsigned type)

@@ -28,7 +28,10 @@ enum {
     BLOCK_CLONE = 2,    /* came to its process by fork: outside of sites, threads and totals (but frees) */
     BLOCK_NOTED = 4,
     BLOCK_PARKED = 8,   /* given up by a realloc that has not ended yet */
-    BLOCK_SEEN = 16     /* used inside one pass over a list, else clear */
+    BLOCK_SEEN = 16,    /* used inside one pass over a list, else clear */
+    BLOCK_LOCKS = 32,   /* locks lie in it (graph_locks.c) */
+    BLOCK_USED = 64,    /* its uses are noted (graph_clocks.c) */
+    BLOCK_USABLE = 128  /* the program asked how much of it is usable (graph_copies.c) */
 };
 
 struct block {

@@ -12,6 +12,7 @@
 #include "graph/graph_forks.h"
 #include "graph/graph_heap.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_modules.h"
 #include "graph/graph_sites.h"
 #include "graph/graph_threads.h"
 
@@ -43,6 +44,7 @@ void process_free(struct process *p)
     ranges_clear(&p->maps);
     starts_free(p->starts);
     dict_clear(&p->pthreads);
+    modules_clear(p);
     free(p);
 }
 
@@ -104,6 +106,7 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
     ranges_clear(&p->maps);
     starts_free(p->starts);
     p->starts = NULL;
+    modules_clear(p);
     forks_release(p);
     p->live_blocks = p->live_bytes = 0;
     g->ended_blocks -= p->ended_kept;

@@ -97,6 +97,9 @@ struct thread {
 struct frozen;               /* graph_forks.h */
 struct inherit;
 
+/* Where a module lies. */
+struct module_at { uint64_t start, end, bias; uint32_t module; /* id of code.h */ };
+
 struct process {
     uint32_t place, serial, parent, pid, ppid;
     char *exe, *command;
@@ -114,6 +117,7 @@ struct process {
     struct table heap;
     struct ranges maps;
     struct starts *starts;   /* NULL until asked for */
+    struct module_at *modules; size_t n_modules, modules_capacity;  /* rising, apart; graph_modules.c */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
@@ -163,6 +167,11 @@ struct graph {
 
     struct parked *parked;       size_t n_parked, parked_capacity;
     bool forced;             /* the event being applied must not be parked */
+
+    struct view_finding *findings; size_t n_findings, findings_capacity;     /* graph_findings.c */
+    struct view_evidence *evidence; size_t n_evidence, evidence_capacity;
+    struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
+    uint64_t findings_by_rule[RULES];
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];

@@ -12,7 +12,11 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_clocks.h"
+#include "graph/graph_copies.h"
+#include "graph/graph_findings.h"
 #include "graph/graph_forks.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_sites.h"
 #include "graph/graph_state.h"
 #include "graph/view_code.h"
@@ -197,6 +201,10 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
     view_handoffs(g, v);
     view_moves(g, v);
     view_processes(g, v);
+    view_locks(g, v);
+    view_copies(g, v, flags);
+    view_clocks(g, v);
+    view_findings(g, v);
     if (flags & VIEW_BLOCKS)
         view_blocks(g, v);
     view_code_copy(v, code);
@@ -219,6 +227,21 @@ void view_free(struct view *v)
     free(v->moves);
     free(v->processes);
     free(v->blocks);
+    free(v->locks);
+    free(v->lock_classes);
+    free(v->lock_sites);
+    free(v->holds);
+    free(v->waits);
+    free(v->guards);
+    free(v->order_edges);
+    free(v->cycles);
+    free(v->deadlock_edges);
+    free(v->deadlocks);
+    free(v->copy_sites);
+    free(v->flows);
+    free(v->block_flows);
+    free(v->findings);
+    free(v->evidence);
     free(v->modules);
     free(v->frames);
     free(v->stacks);

@@ -106,6 +106,118 @@ struct view_block {             /* only with VIEW_BLOCKS: heap and mapped blocks
     const char *owned_by;       /* how the owner got it: new taken thread-arg joined outlived */
 };
 
+/* ---- locks ---- */
+
+/* Where something lies: in a heap block, in a module's data, or elsewhere. */
+struct view_where {
+    enum { VIEW_WHERE_ADDRESS, VIEW_WHERE_BLOCK, VIEW_WHERE_MODULE } kind;
+    uint64_t address;           /* when it was first seen */
+    uint64_t block;             /* id of the block, VIEW_WHERE_BLOCK */
+    uint32_t block_stack;       /* where that block was made */
+    uint32_t module;            /* view's id, VIEW_WHERE_MODULE */
+    uint64_t offset;            /* in the block, or link-time address in the module */
+};
+
+struct view_times { uint64_t count, total_ns, max_ns, p50_ns, p99_ns; };
+
+struct view_lock {
+    uint64_t id;
+    uint32_t process;
+    uint32_t class;             /* index + 1 into lock_classes */
+    uint8_t family;             /* enum wire_lock: MUTEX RWLOCK SPIN SEM BARRIER COND ONCE MTX CND */
+    uint8_t type;               /* WIRE_LOCK_TYPE_* */
+    struct view_where where;
+    uint32_t init_stack;        /* 0: initialised by the compiler, or unseen */
+    uint64_t born_ns, ended_ns; /* ended_ns 0: lives */
+    uint64_t acquisitions, shared_acquisitions, contended;
+    struct view_times wait, hold;   /* wait: of contended acquisitions and failed waits; hold: each hold, shared ones too */
+};
+
+/* Locks of one origin: initialised at one place, or embedded at one offset of blocks of one site. */
+struct view_lock_class {
+    uint8_t family;
+    uint32_t init_stack;        /* or: */
+    struct view_where where;    /* of its first lock */
+    uint64_t locks;
+    uint64_t acquisitions, shared_acquisitions, contended;
+    struct view_times wait, hold;
+};
+
+/* By lock class and the stack that acquires. */
+struct view_lock_site {
+    uint32_t class;             /* index + 1 */
+    uint32_t stack;
+    uint64_t first_lock;        /* id of the first lock acquired there */
+    uint64_t acquisitions, shared_acquisitions, contended;
+    struct view_times wait, hold;
+};
+
+/* Held, or waited for, at the view's moment. */
+struct view_hold { uint64_t lock; uint32_t thread; uint32_t stack; uint64_t since_ns; bool shared; };
+struct view_wait { uint64_t lock; uint32_t thread; uint32_t stack; uint64_t since_ns; bool timed; };
+
+/* A lock that was held while blocks of one site were copied to, from, or dropped. */
+struct view_guard { uint64_t lock; uint32_t site_stack; uint64_t touches, blocks; };
+
+/* Locks taken one inside the other: an edge of the order. `held` was held when `taken` was waited for or got. */
+struct view_order_edge {
+    uint64_t held, taken;       /* ids of one pair of locks that shows it */
+    uint32_t held_class, taken_class; /* index + 1 */
+    uint32_t thread;
+    uint32_t stack_held, stack_taken;
+    uint64_t count, first_ns;
+};
+/* Edges that close: order_edges[first .. first + n). */
+struct view_cycle { uint32_t first, n; bool by_class; /* no one set of locks was seen in both orders */ };
+
+/* Threads that wait for each other now: deadlock_edges[first .. first + n);
+ * an edge's thread holds `held` (since stack_held) and waits for `taken` (at stack_taken). */
+
+/* ---- copies ---- */
+struct view_copy_site { uint32_t stack; uint64_t copies, bytes; };
+/* From blocks made at one stack to blocks made at another; 0: not a heap block. */
+struct view_flow { uint32_t from_stack, to_stack; uint64_t copies, bytes; };
+/* From one block to another, with VIEW_BLOCKS; a bounded number of them, the newest. */
+struct view_block_flow { uint64_t from, to; uint64_t copies, bytes, first_ns, last_ns; uint32_t thread; };
+
+/* ---- findings: see graph/findings.h ---- */
+enum rule {
+    RULE_LEAK, RULE_DOUBLE_DROP, RULE_INVALID_DROP, RULE_MISMATCHED_DROP, RULE_USE_AFTER_DROP, RULE_OUT_OF_BOUNDS,
+    RULE_OVERLAP, RULE_UNORDERED_BORROW, RULE_DROPPED_WHILE_LOCKED, RULE_DESTROYED_WHILE_HELD, RULE_EXITED_HOLDING,
+    RULE_RELEASED_BY_STRANGER, RULE_RELOCK, RULE_LOCK_ORDER, RULE_DEADLOCK, RULES
+};
+/* "leak", "double-drop", … */
+extern const char *const rule_names[RULES];
+
+/* What a stack of a finding shows. */
+enum evidence {
+    EVIDENCE_USED,              /* the use that breaks the rule: first of all */
+    EVIDENCE_MADE, EVIDENCE_DROPPED, EVIDENCE_OTHER /* the other borrow */, EVIDENCE_HELD, EVIDENCE_TAKEN,
+    EVIDENCE_WAITED, EVIDENCE_INIT, EVIDENCES
+};
+/* "used", "made", "dropped", "other", "held", "taken", "waited", "init" */
+extern const char *const evidence_names[EVIDENCES];
+
+struct view_evidence { uint8_t role; uint32_t stack; uint32_t thread; uint64_t ns; uint64_t lock; };
+
+/* Why a finding may not be so. */
+enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2 };
+
+struct view_finding {
+    uint8_t rule, doubt;
+    uint8_t family;             /* of the use: enum wire_family (drops), wire_copy (copies), wire_lock (locks) */
+    uint8_t made_family;        /* of the block */
+    uint32_t process, thread;   /* of the first time */
+    uint64_t ns, event;         /* the first time */
+    uint64_t count;             /* times, with these stacks */
+    uint64_t block, lock;       /* the node: ids, 0: none */
+    uint64_t address;           /* used: where */
+    uint64_t block_address, block_size;
+    int64_t offset;             /* of the use from the block's start */
+    uint64_t length;            /* bytes used; of a wrong sized delete: the size that was told */
+    uint32_t first, n;          /* evidence[first .. first + n) */
+};
+
 struct view {
     uint64_t at_ns, events;
     uint64_t by_fact[FACT_TYPES];     /* how many facts of each type */
@@ -120,6 +232,29 @@ struct view {
     struct view_move *moves; size_t n_moves;
     struct view_process *processes; size_t n_processes;
     struct view_block *blocks; size_t n_blocks;
+    struct view_lock *locks; size_t n_locks;
+    struct view_lock_class *lock_classes; size_t n_lock_classes;
+    struct view_lock_site *lock_sites; size_t n_lock_sites;
+    struct view_hold *holds; size_t n_holds;
+    struct view_wait *waits; size_t n_waits;
+    struct view_guard *guards; size_t n_guards;
+    struct view_order_edge *order_edges; size_t n_order_edges;       /* of the cycles */
+    struct view_cycle *cycles; size_t n_cycles;
+    struct view_order_edge *deadlock_edges; size_t n_deadlock_edges;
+    struct view_cycle *deadlocks; size_t n_deadlocks;
+    uint64_t locks_seen, locks_left_out;    /* locks there ever were; of them without a row (bounded) */
+    uint64_t copies, copy_bytes;            /* all recorded copies */
+    uint64_t copy_bytes_to_blocks;          /* of them into heap blocks */
+    struct view_copy_site *copy_sites; size_t n_copy_sites;
+    struct view_flow *flows; size_t n_flows;
+    struct view_block_flow *block_flows; size_t n_block_flows;
+    struct view_finding *findings; size_t n_findings;
+    struct view_evidence *evidence; size_t n_evidence;
+    uint64_t findings_by_rule[RULES];       /* counts, repeats too */
+    uint64_t futex_threads;                 /* threads that call futex themselves: locks that nobody sees */
+    uint32_t futex_stack;                   /* the first such call; 0: none */
+    uint64_t unordered_withheld;            /* borrows without a seen order between threads that synchronise unseen */
+    uint64_t drops_withheld;                /* drops that look double in processes with blocks that nobody saw made */
     /* code used by the above */
     struct code_module *modules; size_t n_modules;
     struct code_frame *frames; size_t n_frames;      /* .module: view's module ids */

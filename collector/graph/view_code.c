@@ -19,15 +19,88 @@ struct renumber {
     uint32_t n_stacks, n_frames, n_modules;
 };
 
-static void stack_mark(struct renumber *r, uint32_t id)
+/* What is done with each id of the code tables that a view holds. */
+typedef void use_fn(struct renumber *r, uint32_t *id);
+
+static void stack_mark(struct renumber *r, uint32_t *id)
 {
-    if (id <= r->n_stacks)
-        r->stacks[id] = 1;
+    if (*id <= r->n_stacks)
+        r->stacks[*id] = 1;
 }
 
-static void stack_rename(const struct renumber *r, uint32_t *id)
+static void stack_rename(struct renumber *r, uint32_t *id)
 {
     *id = *id <= r->n_stacks ? r->stacks[*id] : 0;
+}
+
+static void module_mark(struct renumber *r, uint32_t *id)
+{
+    if (*id <= r->n_modules)
+        r->modules[*id] = 1;
+}
+
+static void module_rename(struct renumber *r, uint32_t *id)
+{
+    *id = *id <= r->n_modules ? r->modules[*id] : 0;
+}
+
+static void edges_use(struct renumber *r, struct view_order_edge *edges, size_t n, use_fn *stack)
+{
+    for (size_t i = 0; i < n; i++) {
+        stack(r, &edges[i].stack_held);
+        stack(r, &edges[i].stack_taken);
+    }
+}
+
+static void locks_use(struct renumber *r, struct view *v, use_fn *stack, use_fn *module)
+{
+    for (size_t i = 0; i < v->n_locks; i++) {
+        stack(r, &v->locks[i].init_stack);
+        stack(r, &v->locks[i].where.block_stack);
+        module(r, &v->locks[i].where.module);
+    }
+    for (size_t i = 0; i < v->n_lock_classes; i++) {
+        stack(r, &v->lock_classes[i].init_stack);
+        stack(r, &v->lock_classes[i].where.block_stack);
+        module(r, &v->lock_classes[i].where.module);
+    }
+    for (size_t i = 0; i < v->n_lock_sites; i++)
+        stack(r, &v->lock_sites[i].stack);
+    for (size_t i = 0; i < v->n_holds; i++)
+        stack(r, &v->holds[i].stack);
+    for (size_t i = 0; i < v->n_waits; i++)
+        stack(r, &v->waits[i].stack);
+    for (size_t i = 0; i < v->n_guards; i++)
+        stack(r, &v->guards[i].site_stack);
+    edges_use(r, v->order_edges, v->n_order_edges, stack);
+    edges_use(r, v->deadlock_edges, v->n_deadlock_edges, stack);
+}
+
+static void copies_use(struct renumber *r, struct view *v, use_fn *stack)
+{
+    for (size_t i = 0; i < v->n_copy_sites; i++)
+        stack(r, &v->copy_sites[i].stack);
+    for (size_t i = 0; i < v->n_flows; i++) {
+        stack(r, &v->flows[i].from_stack);
+        stack(r, &v->flows[i].to_stack);
+    }
+    for (size_t i = 0; i < v->n_evidence; i++)
+        stack(r, &v->evidence[i].stack);
+    stack(r, &v->futex_stack);
+}
+
+static void view_uses(struct renumber *r, struct view *v, use_fn *stack, use_fn *module)
+{
+    for (size_t i = 0; i < v->n_sites; i++)
+        stack(r, &v->sites[i].stack);
+    for (size_t i = 0; i < v->n_handoffs; i++) {
+        stack(r, &v->handoffs[i].stack_new);
+        stack(r, &v->handoffs[i].stack_drop);
+    }
+    for (size_t i = 0; i < v->n_blocks; i++)
+        stack(r, &v->blocks[i].stack);
+    locks_use(r, v, stack, module);
+    copies_use(r, v, stack);
 }
 
 /* Numbers what is marked; returns how many. */
@@ -41,16 +114,9 @@ static size_t renumber(uint32_t *map, uint32_t n)
     return next;
 }
 
-static void mark_uses(struct renumber *r, const struct view *v)
+static void mark_uses(struct renumber *r, struct view *v)
 {
-    for (size_t i = 0; i < v->n_sites; i++)
-        stack_mark(r, v->sites[i].stack);
-    for (size_t i = 0; i < v->n_handoffs; i++) {
-        stack_mark(r, v->handoffs[i].stack_new);
-        stack_mark(r, v->handoffs[i].stack_drop);
-    }
-    for (size_t i = 0; i < v->n_blocks; i++)
-        stack_mark(r, v->blocks[i].stack);
+    view_uses(r, v, stack_mark, module_mark);
     for (uint32_t id = r->n_stacks; id > 0; id--) {
         const struct code_stack *s = code_stack(r->code, id);
         if (!r->stacks[id])
@@ -99,18 +165,6 @@ static void copy_frames(const struct renumber *r, struct view *v)
     }
 }
 
-static void rename_uses(const struct renumber *r, struct view *v)
-{
-    for (size_t i = 0; i < v->n_sites; i++)
-        stack_rename(r, &v->sites[i].stack);
-    for (size_t i = 0; i < v->n_handoffs; i++) {
-        stack_rename(r, &v->handoffs[i].stack_new);
-        stack_rename(r, &v->handoffs[i].stack_drop);
-    }
-    for (size_t i = 0; i < v->n_blocks; i++)
-        stack_rename(r, &v->blocks[i].stack);
-}
-
 void view_code_copy(struct view *v, const struct code *code)
 {
     struct renumber r = { .code = code };
@@ -128,7 +182,7 @@ void view_code_copy(struct view *v, const struct code *code)
     v->n_modules = renumber(r.modules, r.n_modules);
     copy_stacks(&r, v);
     copy_frames(&r, v);
-    rename_uses(&r, v);
+    view_uses(&r, v, stack_rename, module_rename);
     free(r.stacks);
     free(r.frames);
     free(r.modules);

@@ -45,6 +45,19 @@ static const struct { uint8_t event; bool has_stack; } TYPES[WIRE_TYPES] = {
     [WIRE_PROCESS_EXIT] = {EVENT_PROCESS_EXIT, false},
     [WIRE_MARK] = {EVENT_MARK, false},
     [WIRE_LOST] = {EVENT_LOST, false},
+    [WIRE_WAIT] = {EVENT_WAIT, true},
+    [WIRE_ACQUIRE] = {EVENT_ACQUIRE, true},
+    [WIRE_RELEASE] = {EVENT_RELEASE, true},
+    [WIRE_WAIT_END] = {EVENT_WAIT_END, true},
+    [WIRE_COND_WAIT] = {EVENT_COND_WAIT, true},
+    [WIRE_COND_WOKEN] = {EVENT_COND_WOKEN, true},
+    [WIRE_SIGNAL] = {EVENT_SIGNAL, true},
+    [WIRE_LOCK_INIT] = {EVENT_LOCK_INIT, true},
+    [WIRE_LOCK_DESTROY] = {EVENT_LOCK_DESTROY, true},
+    [WIRE_LOCK_CONSISTENT] = {EVENT_LOCK_CONSISTENT, true},
+    [WIRE_FUTEX] = {EVENT_FUTEX, true},
+    [WIRE_COPY] = {EVENT_COPY, true},
+    [WIRE_USABLE] = {EVENT_USABLE, false},
 };
 
 void decode_begin(struct decode *d)

@@ -1,0 +1,27 @@
+/*
+ * collector/graph/graph_findings.h - rules that were broken: one table of them.
+ *
+ * Called by whatever folds a broken rule (heap, copies, clocks, locks). A
+ * finding is known by its rule and its set of stacks: the first time is kept
+ * whole, repeats are counted. Bounded by FINDINGS_MAX; past it repeats of known
+ * ones are still counted, new ones only by rule.
+ */
+#ifndef OWNSCOPE_GRAPH_FINDINGS_H
+#define OWNSCOPE_GRAPH_FINDINGS_H
+
+#include "graph/graph_state.h"
+
+enum { FINDINGS_MAX = 1 << 16, FINDING_EVIDENCE_MAX = 64 };
+
+/* Notes that the event being applied breaks a rule. What `f` leaves 0 of event,
+ * ns, process and thread is filled in from `e`; count, first and n are the
+ * table's. `evidence`: n of them, EVIDENCE_USED first where there is one. */
+void finding_note(struct graph *g, const struct event *e, struct view_finding f,
+                  const struct view_evidence *evidence, size_t n);
+/* The evidence that an event is itself. */
+struct view_evidence finding_here(const struct event *e, enum evidence role);
+
+void findings_clear(struct graph *g);
+void view_findings(const struct graph *g, struct view *v);
+
+#endif
