@@ -129,6 +129,8 @@ static int fill_plan(struct session *s, const struct session_options *o, const s
     p->on_full = o->on_full;
     p->follow = o->follow;
     p->verify_unwind = o->verify_unwind;
+    p->copies_min_bytes = o->copies_min_bytes;
+    p->locks = o->locks;
     p->start_stamp = start->stamp;
     p->start_mono_ns = start->mono_ns;
     p->start_real_ns = (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec -

@@ -202,6 +202,8 @@ START_TEST(test_takeover)
     waitpid(reader, NULL, 0);
     usleep(20000);
     ck_assert_int_eq(session_attach(&session, t->name), 0);
+    ck_assert_uint_eq(session_plan(session)->locks, 1); /* what is recorded stays as it was asked for */
+    ck_assert_uint_eq(session_plan(session)->copies_min_bytes, 300);
     ck_assert_int_eq(fake_map(&shared, session_segment_path(session)), 0);
     drain_until(&by_type[EVENT_NEW], 3000, 5000);
     ck_assert_uint_eq(session_alive(session), 1);
