@@ -10,6 +10,7 @@
 #include "graph/graph_custody.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_modules.h"
 
 static void frozen_put(struct frozen *f)
 {
@@ -18,6 +19,7 @@ static void frozen_put(struct frozen *f)
     table_clear(&f->table);
     free(f->blocks);
     free(f->ids);
+    modules_leave(f->modules);
     free(f);
 }
 
@@ -73,6 +75,7 @@ void forks_freeze(struct graph *g, struct process *p, struct thread *t, const st
     f->thread = t->place;
     f->users = 1;
     f->fork_ns = e->ns;
+    f->modules = modules_share(p->modules);
     f->base_id = g->next_block_id;
     g->next_block_id += f->n;
     if (g->frozen_last)
@@ -117,6 +120,8 @@ void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial,
 {
     uint32_t parent = dict_get(&g->process_of, parent_serial);
     struct frozen *f = parent ? frozen_for(g, parent, child->pid) : NULL;
+    if (!child->modules)
+        child->modules = modules_share(f ? f->modules : process_at(g, parent)->modules);
     if (!f || child->inherit)
         return;
     f->claimed = true;

@@ -31,6 +31,7 @@ struct frozen {
     uint32_t n_heap, n;
     uint64_t heap_bytes;
     uint64_t *ids;               /* sorted; made when first needed */
+    struct modules *modules;     /* the parent's at the fork */
 };
 
 struct inherit {

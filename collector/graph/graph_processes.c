@@ -209,6 +209,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     p->n_leaving = p->leaving_capacity = 0;
     p->ended = true;
     p->ended_ns = e->ns;
+    modules_clear(p);
     ended_keep(g, p);
 }
 

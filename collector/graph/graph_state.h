@@ -99,8 +99,7 @@ struct thread {
 struct frozen;               /* graph_forks.h */
 struct inherit;
 
-/* Where a module lies. */
-struct module_at { uint64_t start, end, bias; uint32_t module; /* id of code.h */ };
+struct modules;              /* graph_modules.h */
 
 struct process {
     uint32_t place, serial, parent, pid, ppid;
@@ -121,7 +120,7 @@ struct process {
     struct starts *starts;   /* NULL until asked for */
     struct graves graves;    /* dropped heap blocks */
     uint64_t lost_ns;        /* when its newest lost events were told; 0: none */
-    struct module_at *modules; size_t n_modules, modules_capacity;  /* rising, apart; graph_modules.c */
+    struct modules *modules; /* NULL: none known */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
@@ -168,6 +167,8 @@ struct graph {
     size_t n_frozen; uint64_t frozen_blocks;
     uint32_t *ended_processes; size_t n_ended, ended_capacity, ended_oldest;
     uint64_t ended_blocks;
+
+    size_t module_ranges;                    /* in all tables of graph_modules.c */
 
     struct parked *parked;       size_t n_parked, parked_capacity;
     bool forced;             /* the event being applied must not be parked */

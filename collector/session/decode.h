@@ -72,8 +72,7 @@ void decode_stack_change(struct decode *d, const struct image *m, struct decode_
 bool decode_birth(const struct ring_item *item, struct decode_birth *b);
 
 /* 1: *e is filled but for ns, thread, process and, of a PROCESS_START, address
- * (the parent); its text points into d. 0: nothing to hand over (a module was
- * noted). -EBADMSG: the record makes no sense; the stack is broken. */
+ * (the parent); its text points into d. -EBADMSG: the record makes no sense; the stack is broken. */
 int decode_record(struct decode *d, struct image *m, struct decode_stack *t, const struct ring_item *item,
                   struct event *e);
 

@@ -179,9 +179,8 @@ static void deliver_rare(struct session *s, struct lane *l)
     if (got < 0) {
         s->counts.torn++;
         lane_lost(s, l, WIRE_LOST_TORN, 1, 0);
-    }
-    if (got <= 0)
         return;
+    }
     sign(s, l, &e);
     if (e.type == EVENT_THREAD_EXIT)
         l->exiting = true;

@@ -143,7 +143,7 @@ START_TEST(test_stacks)
     uint64_t at[64];
     uint32_t first, modules[64];
 
-    ck_assert_int_eq(feed_module("/bin/a", 0x400000, 0x400000, 0x500000), 0);
+    ck_assert_int_eq(feed_module("/bin/a", 0x400000, 0x400000, 0x500000), 1);
     body[0] = 0x400010; /* outermost */
     body[1] = 0x400020;
     body[2] = 0x400030;
@@ -224,8 +224,14 @@ START_TEST(test_modules)
     struct image child;
     uint64_t at[8];
     uint32_t modules[8], id;
-    ck_assert_int_eq(feed_module("/lib/a", 0x1000, 0x1000, 0x3000), 0);
-    ck_assert_int_eq(feed_module("/lib/b", 0x3000, 0x3000, 0x4000), 0);
+    ck_assert_int_eq(feed_module("/lib/a", 0x1000, 0x1000, 0x3000), 1);
+    ck_assert_uint_eq(event.type, EVENT_MODULE);
+    ck_assert_uint_eq(event.address, 0x1000);
+    ck_assert_uint_eq(event.size, 0x2000);
+    ck_assert_uint_eq(event.extra[0], 0x1000);
+    ck_assert_uint_eq(event.extra[1], 1);
+    ck_assert_uint_eq(event.text_bytes, 0);
+    ck_assert_int_eq(feed_module("/lib/b", 0x3000, 0x3000, 0x4000), 1);
     body[0] = 0x3000; /* a return address behind the last call of /lib/a */
     ck_assert_int_eq(feed(WIRE_NEW, 1, 1, 0, 0, 1), 1);
     offsets(at, modules);
@@ -235,7 +241,7 @@ START_TEST(test_modules)
     image_begin(&child, 2, 2);
     image_inherit(&child, &image);
     ck_assert_uint_eq(image_find(&child, 0x3500)->module, 2);
-    ck_assert_int_eq(feed_module("/lib/c", 0x2800, 0x2800, 0x3800), 0); /* where a and b were */
+    ck_assert_int_eq(feed_module("/lib/c", 0x2800, 0x2800, 0x3800), 1); /* where a and b were */
     ck_assert_uint_eq(image_find(&child, 0x3500)->module, 2);   /* not there */
     ck_assert_ptr_null(image_find(&image, 0x1500));
     ck_assert_ptr_null(image_find(&image, 0x3900));
