@@ -48,6 +48,8 @@ struct doc_options {
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+/* The first o->sites findings (0: 1000), as they came. */
+json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 
 /* ---- replays: the trace is rewound first and read to its end ---- */
 struct doc_target {

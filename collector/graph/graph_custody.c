@@ -169,7 +169,7 @@ static void starts_build(struct process *p, const struct pool *pool)
     }
 }
 
-uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address)
+uint32_t custody_heap_pointee(struct graph *g, struct process *p, uint64_t address)
 {
     enum { NO_POINTER = 4096 };   /* nothing is ever mapped below */
     uint32_t place;
@@ -183,10 +183,14 @@ uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address)
         forks_touch_all(g, p);
     if (!p->starts)
         starts_build(p, &g->pool);
-    if (starts_below(p->starts, address, &start)) {
-        heap_find(g, p, start, &place);
-        if (place && address - start < pool_at(&g->pool, place)->size)
-            return place;
-    }
-    return maps_at(g, p, address);
+    if (!starts_below(p->starts, address, &start))
+        return 0;
+    heap_find(g, p, start, &place);
+    return place && address - start < pool_at(&g->pool, place)->size ? place : 0;
+}
+
+uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address)
+{
+    uint32_t place = custody_heap_pointee(g, p, address);
+    return place || address < 4096 ? place : maps_at(g, p, address);
 }

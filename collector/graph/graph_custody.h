@@ -61,5 +61,7 @@ void custody_sort(const struct graph *g, uint32_t *places, size_t n);
 
 /* The block that an address points into, start or interior, heap before mapped; 0: none. */
 uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address);
+/* Of the heap alone. */
+uint32_t custody_heap_pointee(struct graph *g, struct process *p, uint64_t address);
 
 #endif

@@ -77,6 +77,14 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
     return true;
 }
 
+/* What b leaves where it was. */
+static inline void heap_bury(struct graph *g, struct process *p, const struct event *e, const struct block *b)
+{
+    *graves_dig(&p->graves) = (struct grave){
+        .address = b->address, .size = b->size, .id = b->id, .born_ns = b->born_ns, .ns = e->ns, .site = b->site,
+        .maker = b->maker, .stack = e->stack, .thread = e->thread, .made_family = b->family, .family = e->family };
+}
+
 static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, const struct block *b)
 {
     t->dropped.blocks++;
@@ -98,6 +106,7 @@ static void heap_drop_block(struct graph *g, struct process *p, struct thread *t
     if (graph_likely(!(b->flags & BLOCK_CLONE)))
         heap_count_drop(g, t, e, b);
     fact_block(g, FACT_DROP, e, b, NULL);
+    heap_bury(g, p, e, b);
     heap_end(g, p, place, b);
 }
 
@@ -117,7 +126,7 @@ void heap_drop(struct graph *g, struct process *p, struct thread *t, const struc
 static void heap_park(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint64_t address)
 {
     uint32_t place, slot = heap_find(g, p, address, &place);
-    t->pending = (struct pending){ .open = true, .address = address, .block = place, .stack = e->stack };
+    t->pending = (struct pending){ .open = true, .address = address, .block = place, .stack = e->stack, .ns = e->ns };
     if (!place)
         return;
     struct block *b = pool_at(&g->pool, place);
@@ -182,6 +191,12 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     struct block *b = pool_at(&g->pool, q.block);
     uint64_t old_size = b->size, old_address = b->address;
     b->flags &= ~BLOCK_PARKED;
+    if (old_address != e->address) {
+        struct event begin = *e;
+        begin.ns = q.ns;
+        begin.stack = q.stack;
+        heap_bury(g, p, &begin, b);
+    }
     b->address = e->address;
     b->size = e->size;
     heap_put(p, slot, e->address, q.block);
