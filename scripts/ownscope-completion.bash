@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --on-full | --wait-ms | --follow | --verify-unwind) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --on-full | --wait-ms | --follow | --verify-unwind) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -52,6 +52,8 @@ _ownscope() {
     fi
     case $prev in
     --stacks) COMPREPLY=($(compgen -W 'full caller none' -- "$cur")); return ;;
+    --locks) COMPREPLY=($(compgen -W 'on off' -- "$cur")); return ;;
+    --copies) COMPREPLY=($(compgen -W '64 256 1K off' -- "$cur")); return ;;
     --on-full) COMPREPLY=($(compgen -W 'wait drop' -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
     --type) COMPREPLY=($(compgen -W 'new drop move borrow thread process mark lost' -- "$cur")); return ;;

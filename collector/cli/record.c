@@ -17,11 +17,24 @@
 void record_options_init(struct record_options *r)
 {
     *r = (struct record_options){.session = {.stacks = WIRE_STACKS_FULL, .on_full = WIRE_ON_FULL_WAIT,
-                                             .wait_ms = 1000, .follow = WIRE_FOLLOW_TREE}};
+                                             .wait_ms = 1000, .follow = WIRE_FOLLOW_TREE, .locks = true,
+                                             .copies_min_bytes = RECORD_COPIES_MIN_BYTES}};
 }
 
 static const char *const stack_choices[] = {"none", "caller", "full", NULL};
 static const char *const full_choices[] = {"wait", "drop", NULL};
+static const char *const lock_choices[] = {"off", "on", NULL};
+
+/* Of copies of no bytes there is nothing to tell. */
+static uint64_t copies_min_bytes(const struct options *o)
+{
+    uint64_t bytes;
+    if (!strcmp(o->argument, "off"))
+        return UINT64_MAX;
+    if (parse_bytes(o->argument, &bytes) || !bytes || bytes == UINT64_MAX)
+        options_fail(o, "--copies takes a number of bytes from 1, or off, not '%s'", o->argument);
+    return bytes;
+}
 
 /* tree, none, or names between commas. */
 static void follow_set(struct record_options *r, const char *text)
@@ -54,6 +67,8 @@ bool record_option(struct record_options *r, struct options *o, int key)
     case 'o': r->output = o->argument; return true;
     case 'q': r->quiet = true; return true;
     case OPTION_STACKS: r->session.stacks = (uint32_t)options_choice(o, stack_choices); return true;
+    case OPTION_LOCKS: r->session.locks = options_choice(o, lock_choices) == 1; return true;
+    case OPTION_COPIES: r->session.copies_min_bytes = copies_min_bytes(o); return true;
     case OPTION_ON_FULL: r->session.on_full = (uint32_t)options_choice(o, full_choices); return true;
     case OPTION_WAIT_MS: r->session.wait_ms = (uint32_t)options_count(o, 0, 3600000); return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;

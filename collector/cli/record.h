@@ -16,6 +16,9 @@ struct record_options {
     char preload_path[1024];
 };
 
+/* Copies of at least so many bytes are recorded: what real programs can afford (bench/RESULTS.md). */
+enum { RECORD_COPIES_MIN_BYTES = 256 };
+
 /* Defaults. */
 void record_options_init(struct record_options *r);
 /* Takes an option of OPTIONS_RECORD, -o, -q; false: not one of these. */

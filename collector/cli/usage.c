@@ -25,6 +25,8 @@
     { 'n', "top", "N", "at most N rows a table (0: all)" }
 #define OPTIONS_RECORD \
     { OPTION_STACKS, "stacks", "full|caller|none", "how much of the stack to record (full)" }, \
+    { OPTION_LOCKS, "locks", "on|off", "record locks and waits (on)" }, \
+    { OPTION_COPIES, "copies", "MINBYTES|off", "record copies of at least so many bytes (256)" }, \
     { OPTION_ON_FULL, "on-full", "wait|drop", "when a ring is full (wait)" }, \
     { OPTION_WAIT_MS, "wait-ms", "N", "longest wait of a thread, in all (1000)" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \

@@ -107,6 +107,7 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_MARK: fact_life(g, FACT_MARK, e, NULL, 0); break;
     case EVENT_LOST:
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
+        lost_note(g, p, e->ns);
         fact_life(g, FACT_LOST, e, NULL, 0);
         clocks_lost(g, p, e->ns);
         break;

@@ -46,6 +46,7 @@ void process_free(struct process *p)
     starts_free(p->starts);
     dict_clear(&p->pthreads);
     modules_clear(p);
+    graves_clear(&p->graves);
     free(p);
 }
 
@@ -108,6 +109,7 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
     starts_free(p->starts);
     p->starts = NULL;
     modules_clear(p);
+    graves_clear(&p->graves);
     forks_release(p);
     p->live_blocks = p->live_bytes = 0;
     g->ended_blocks -= p->ended_kept;
@@ -202,12 +204,14 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     end_blocks(g, p);
     starts_free(p->starts);
     p->starts = NULL;
+    graves_clear(&p->graves);
     dict_clear(&p->pthreads);
     free(p->leaving);
     p->leaving = NULL;
     p->n_leaving = p->leaving_capacity = 0;
     p->ended = true;
     p->ended_ns = e->ns;
+    modules_clear(p);
     ended_keep(g, p);
 }
 

@@ -24,6 +24,7 @@
 
 #include "graph/dict.h"
 #include "graph/graph.h"
+#include "graph/graph_graves.h"
 #include "graph/graph_pool.h"
 #include "graph/graph_ranges.h"
 #include "graph/graph_starts.h"
@@ -63,6 +64,7 @@ struct site {
 /* A realloc between its two halves. */
 struct pending {
     uint64_t address, size;  /* the old place */
+    uint64_t ns;
     uint32_t block;          /* 0: nothing known lived there */
     uint32_t stack;
     bool open, map;
@@ -119,8 +121,7 @@ struct thread {
 struct frozen;               /* graph_forks.h */
 struct inherit;
 
-/* Where a module lies. */
-struct module_at { uint64_t start, end, bias; uint32_t module; /* id of code.h */ };
+struct modules;              /* graph_modules.h */
 
 struct process {
     uint32_t place, serial, parent, pid, ppid;
@@ -139,7 +140,9 @@ struct process {
     struct table heap;
     struct ranges maps;
     struct starts *starts;   /* NULL until asked for */
-    struct module_at *modules; size_t n_modules, modules_capacity;  /* rising, apart; graph_modules.c */
+    struct graves graves;    /* dropped heap blocks */
+    uint64_t lost_ns;        /* when its newest lost events were told; 0: none */
+    struct modules *modules; /* NULL: none known */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
     struct process_clocks clocks;
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
@@ -188,6 +191,8 @@ struct graph {
     uint32_t *ended_processes; size_t n_ended, ended_capacity, ended_oldest;
     uint64_t ended_blocks;
 
+    size_t module_ranges;                    /* in all tables of graph_modules.c */
+
     struct parked *parked;       size_t n_parked, parked_capacity;
     bool forced;             /* the event being applied must not be parked */
 
@@ -201,6 +206,7 @@ struct graph {
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];
     uint64_t lost[8];
+    uint64_t lost_ns;        /* as a process's, of events that no process is known of */
     uint64_t verify[WIRE_VERIFY_COUNTS];
     bool verified;
     struct view_totals totals;               /* but what view_sites sums up */
@@ -219,6 +225,17 @@ static inline uint32_t block_owner(const struct graph *g, uint32_t place, const 
     if (graph_likely(!(b->flags & BLOCK_NOTED)))
         return b->maker;
     return g->pool.notes[dict_get(&g->pool.note_of, place)].owner;
+}
+
+/* When events were lost that may have been of p; what rests on older ones is in doubt. */
+static inline uint64_t lost_ns(const struct graph *g, const struct process *p)
+{
+    return p->lost_ns > g->lost_ns ? p->lost_ns : g->lost_ns;
+}
+static inline void lost_note(struct graph *g, struct process *p, uint64_t ns)
+{
+    uint64_t *newest = p->place ? &p->lost_ns : &g->lost_ns;
+    *newest = ns > *newest ? ns : *newest;
 }
 
 /* A block that counts: in totals, sites and what threads own. */

@@ -15,6 +15,7 @@
 #include "graph/graph_custody.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_pointee.h"
 
 enum { SAME_PTHREAD_MAX = 4 };
 

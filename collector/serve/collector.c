@@ -7,6 +7,7 @@
 #include "serve/collector.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,19 @@ static bool file_is_ours(const void *context)
 
 /* ---- opening ---- */
 
+/* What the session records, as `run` takes it. */
+static char *options_text(const struct wire_plan *p)
+{
+    static const char *const stacks[] = {"none", "caller", "full"}, *const follow[] = {"none", "tree", "NAMES"};
+    char copies[24] = "off";
+    if (p->copies_min_bytes != UINT64_MAX)
+        snprintf(copies, sizeof copies, "%" PRIu64, p->copies_min_bytes);
+    return xasprintf("--stacks %s --locks %s --copies %s --on-full %s --wait-ms %" PRIu64 " --follow %s%s",
+                     p->stacks < 3 ? stacks[p->stacks] : "?", p->locks ? "on" : "off", copies,
+                     p->on_full == WIRE_ON_FULL_DROP ? "drop" : "wait", p->wait_ns / 1000000,
+                     p->follow < 3 ? follow[p->follow] : "?", p->clock == WIRE_CLOCK_COUNTER_STRICT ? " --strict-order" : "");
+}
+
 static void meta_fill(struct collector *c, const struct collector_options *o)
 {
     const struct wire_plan *p = session_plan(c->session);
@@ -77,7 +91,7 @@ static void meta_fill(struct collector *c, const struct collector_options *o)
         .command = xstrdup(o->command ? o->command : ""), .host = xstrdup(host),
         .session = xstrdup(session_name(c->session)), .start_real_ns = p->start_real_ns,
         .clock_hz = p->clock_hz, .clock = p->clock, .stacks = p->stacks,
-        .options = xstrdup(o->options_text ? o->options_text : "")};
+        .options = options_text(p)};
 }
 
 static void meta_free(struct trace_meta *m)

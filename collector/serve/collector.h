@@ -30,7 +30,6 @@ struct collector_options {
     const char *attach;             /* name of a session to take over, NULL: a new one */
     const char *trace_path;         /* attach: NULL goes on in the file the session names */
     const char *command;            /* for the trace's metadata */
-    const char *options_text;
 };
 
 /* What failed in collector_open. */

@@ -160,7 +160,7 @@ bool segment_plan_valid(const struct wire_plan *p, uint64_t file_bytes)
            p->slots_offset == WIRE_SLOTS_OFFSET && p->pool_offset == pool_start(WIRE_SLOTS_MAX) &&
            p->segment_bytes == file_bytes && file_bytes >= SEGMENT_BYTES_LEAST && file_bytes <= 1ull << 40 &&
            p->clock <= WIRE_CLOCK_COUNTER_STRICT && p->clock_hz >= 1000000 && p->clock_hz <= 100000000000u &&
-           p->stacks <= WIRE_STACKS_FULL;
+           p->stacks <= WIRE_STACKS_FULL && p->locks <= 1;
 }
 
 int segment_attach(struct segment *s, const char *path)

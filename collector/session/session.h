@@ -35,6 +35,8 @@ struct session_options {
     const char *follow_names;  /* names, each with \0, ended by an empty one; NULL: none */
     bool strict_order;
     uint32_t verify_unwind;
+    uint64_t copies_min_bytes; /* UINT64_MAX: no copy is recorded */
+    bool locks;
     bool joinable;             /* programs with the shim and no session join this one: DIR/current */
 };
 

@@ -24,7 +24,7 @@
 #include "event/code.h"
 #include "event/event.h"
 
-enum { TRACE_VERSION = 2 };
+enum { TRACE_VERSION = 3 };
 
 /* Facts of the whole session. Strings are owned by whoever fills them in; a
  * writer takes NULL for none, a reader gives "" (never NULL). */
@@ -53,9 +53,10 @@ struct trace_writer;
 int trace_write_open(struct trace_writer **w, const char *path, const struct trace_meta *meta);
 /* Goes on in a file that a collector left without an end: drops what is torn
  * behind the last whole chunk, fills `code` with the tables the file holds.
- * `events` receives how many events the file holds. -EBADMSG as trace_open, and
- * for a file damaged in the middle, which is left as it is; -EINVAL when `code`
- * is not empty. An end record, if there is one, is dropped. */
+ * `events` receives how many events the file holds. -EBADMSG as trace_open, for
+ * a file of an older version and for one damaged in the middle, which are left
+ * as they are; -EINVAL when `code` is not empty. An end record, if there is one,
+ * is dropped. */
 int trace_write_reopen(struct trace_writer **w, const char *path, struct code *code, uint64_t *events);
 
 /* The file is this writer's for as long as `ours` says so, which is asked
@@ -68,7 +69,7 @@ void trace_write_while(struct trace_writer *w, bool (*ours)(const void *context)
  * counts it (trace_write_dropped), and what was written stays whole. Full
  * chunks are written by a thread of the writer's, so an error is known a little
  * later; trace_write_flush waits for it.
- * -EINVAL: this event's type or stack does not exist; it alone is dropped. */
+ * -EINVAL: this event's type, stack or module does not exist; it alone is dropped. */
 int trace_write_event(struct trace_writer *w, const struct code *code, const struct event *e);
 /* The same for `count` events in a row, in less time. The first error; what one
  * event alone did wrong does not keep the others out. */

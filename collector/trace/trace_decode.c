@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#include "trace/trace_tables.h"
+
 void trace_decode_reset(struct trace_decoder *d)
 {
     if (d->used)
@@ -34,9 +36,9 @@ int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset)
     for (unsigned i = 0; i < d->kind_count; i++) {
         unsigned type = cursor_byte(s, EVENTS_KIND), family = cursor_byte(s, EVENTS_KIND);
         unsigned fields = cursor_byte(s, EVENTS_KIND);
-        if (!type || type >= EVENT_TYPES || fields > FIELD_ALL)
+        if (!type || type > d->types || fields > FIELD_ALL)
             return -EBADMSG;
-        d->kinds[i] = type | fields << 5 | family << 10;
+        d->kinds[i] = model_kind(type, fields, family);
     }
     return 0;
 }
@@ -139,8 +141,8 @@ static inline uint64_t decode_step(struct trace_decoder *d, struct model_lane *l
     model_step_learn(lane, step1, step2, step);
     uint32_t kind = (uint32_t)(step >> 32);
     e->stack = (uint32_t)step;
-    e->type = kind & 31;
-    e->family = (uint8_t)(kind >> 10);
+    e->type = (uint8_t)model_kind_type(kind);
+    e->family = (uint8_t)model_kind_family(kind);
     return step;
 }
 
@@ -223,7 +225,7 @@ static void decode_text(struct trace_decoder *d, struct event *e)
     e->text_bytes = e->text ? (uint16_t)bytes : 0;
 }
 
-int trace_decode_event(struct trace_decoder *d, struct event *e, uint32_t stacks)
+int trace_decode_event(struct trace_decoder *d, struct event *e, const struct code *code)
 {
     struct trace_columns *s = &d->columns;
     struct trace_model *m = &d->model;
@@ -231,7 +233,7 @@ int trace_decode_event(struct trace_decoder *d, struct event *e, uint32_t stacks
     decode_thread(d, e);
     struct model_lane *lane = model_lane(m, e->thread);
     uint64_t step = decode_step(d, lane, e);
-    unsigned fields = step >> 37 & FIELD_ALL;
+    unsigned fields = model_kind_fields((uint32_t)(step >> 32));
     decode_time(d, e, step);
     uint64_t extra0_predicted = 0;
     if (fields & FIELD_SIZE)
@@ -258,5 +260,5 @@ int trace_decode_event(struct trace_decoder *d, struct event *e, uint32_t stacks
     if (fields & FIELD_TEXT)
         decode_text(d, e);
     d->left--;
-    return s->bad || e->stack > stacks ? -EBADMSG : 0;
+    return s->bad || !trace_tables_name(code, e) ? -EBADMSG : 0;
 }

@@ -7,11 +7,13 @@
 #ifndef OWNSCOPE_TRACE_DECODE_H
 #define OWNSCOPE_TRACE_DECODE_H
 
+#include "event/code.h"
 #include "trace/trace_column.h"
 #include "trace/trace_model.h"
 
 struct trace_decoder {
     struct trace_columns columns;   /* of the chunk being read; filled by chunk_unpack */
+    unsigned types;                 /* the highest type that the file's version knows */
     uint32_t left;                  /* events in it still to come */
     uint32_t run;
     uint64_t bits, fine;            /* read positions in EVENTS_TIME_BITS and _FINE */
@@ -26,7 +28,7 @@ void trace_decode_reset(struct trace_decoder *d);
 
 /* Takes up the chunk in `columns`. 0, or -EBADMSG: a kind unknown here. */
 int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset);
-/* The next of d->left events; 0 or -EBADMSG. Stacks up to `stacks` exist. */
-int trace_decode_event(struct trace_decoder *d, struct event *e, uint32_t stacks);
+/* The next of d->left events; 0 or -EBADMSG. Its ids are of `code`. */
+int trace_decode_event(struct trace_decoder *d, struct event *e, const struct code *code);
 
 #endif

@@ -18,7 +18,7 @@
 #define FINDER_GIVE 0x80000000u
 
 enum {
-    KIND_CODES = 1 << 18,       /* type 5 bits, fields 5, family 8 */
+    KIND_CODES = 1 << 19,       /* of model_kind: 6 bits of type, 5 of fields, 8 of family */
     FINDER_BITS = 17,
     VARINT_MAX = 10
 };
@@ -196,9 +196,9 @@ static inline unsigned kind_number(struct trace_encoder *n, uint32_t kind)
 {
     if (!n->kind_number[kind]) {
         struct trace_column *c = &n->columns[EVENTS_KIND];
-        column_byte(c, kind & 31);
-        column_byte(c, (uint8_t)(kind >> 10));
-        column_byte(c, kind >> 5 & FIELD_ALL);
+        column_byte(c, (uint8_t)model_kind_type(kind));
+        column_byte(c, (uint8_t)model_kind_family(kind));
+        column_byte(c, (uint8_t)model_kind_fields(kind));
         n->kinds[n->kind_count++] = kind;
         n->kind_number[kind] = (uint8_t)n->kind_count;
     }
@@ -208,7 +208,7 @@ static inline unsigned kind_number(struct trace_encoder *n, uint32_t kind)
 static inline uint64_t encode_step(struct trace_encoder *n, struct model_lane *lane, const struct event *e,
                                    unsigned fields)
 {
-    uint32_t kind = e->type | fields << 5 | (uint32_t)e->family << 10;
+    uint32_t kind = model_kind(e->type, fields, e->family);
     uint64_t step = model_step(kind, e->stack);
     uint64_t *step1 = model_step1(&n->model, lane), *step2 = model_step2(&n->model, lane);
     if (*step2 == step) {

@@ -16,13 +16,16 @@
  * when the session ended well. A reader skips chunk types and column ids that
  * it does not know; what it must not skip raises the version.
  *
- * Version history: 1, the first; 2, other models of time and addresses.
+ * Version history: 1, the first; 2, other models of time and addresses;
+ * 3, types 23 to 36 and their models. A reader reads 2 and 3, a writer writes 3.
  */
 #ifndef OWNSCOPE_TRACE_FORMAT_H
 #define OWNSCOPE_TRACE_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22 };
 
 #define TRACE_FILE_MAGIC "OWNTRACE"
 #define TRACE_TAIL_MAGIC "OWNINDEX"

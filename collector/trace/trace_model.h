@@ -95,6 +95,7 @@ struct trace_model {
 };
 
 _Static_assert(sizeof(struct model_class) == 64, "a cache line");
+_Static_assert(EVENT_TYPES <= 64, "a type has six bits in a kind");
 _Static_assert(1 << TRACE_TICK_BITS == EVENT_TICK_NS, "what the collector leaves away costs nothing");
 
 static inline void model_reset(struct trace_model *m) { memset(m, 0, sizeof *m); }
@@ -111,6 +112,17 @@ static inline struct model_lane *model_lane(struct trace_model *m, uint32_t thre
 {
     return &m->lanes[thread % MODEL_LANES];
 }
+
+/* Type, fields and family as one number; the type's sixth bit came last, so that
+ * the steps of types below 32 are those of version 2. */
+static inline uint32_t model_kind(unsigned type, unsigned fields, unsigned family)
+{
+    return (type & 31) | fields << 5 | family << 10 | type >> 5 << 18;
+}
+
+static inline unsigned model_kind_type(uint32_t kind) { return (kind & 31) | kind >> 18 << 5; }
+static inline unsigned model_kind_fields(uint32_t kind) { return kind >> 5 & FIELD_ALL; }
+static inline unsigned model_kind_family(uint32_t kind) { return kind >> 10 & 255; }
 
 static inline uint64_t model_step(uint32_t kind, uint32_t stack) { return (uint64_t)kind << 32 | stack; }
 

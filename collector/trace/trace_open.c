@@ -40,14 +40,14 @@ int trace_fail(struct trace *t, int error, uint64_t offset, const char *flaw)
     return error;
 }
 
-static int check_head(int fd, uint64_t file_bytes)
+static int check_head(struct trace *t, uint64_t file_bytes)
 {
     struct trace_file_head head;
     if (file_bytes < sizeof head) {
         trace_say("not a trace file: only %llu bytes long", (unsigned long long)file_bytes);
         return -EBADMSG;
     }
-    int error = chunk_pread(fd, &head, sizeof head, 0);
+    int error = chunk_pread(t->fd, &head, sizeof head, 0);
     if (error) {
         trace_say("cannot be read: %s", strerror(-error));
         return error;
@@ -56,11 +56,13 @@ static int check_head(int fd, uint64_t file_bytes)
         trace_say("not a trace file");
         return -EBADMSG;
     }
-    if (head.version != TRACE_VERSION || head.flags) {
-        trace_say("a trace file of version %u (features %#x), known here is version %d",
-                  head.version, head.flags, TRACE_VERSION);
+    if (head.version < TRACE_VERSION_OLDEST || head.version > TRACE_VERSION || head.flags) {
+        trace_say("a trace file of version %u (features %#x), known here are versions %d to %d",
+                  head.version, head.flags, TRACE_VERSION_OLDEST, TRACE_VERSION);
         return -EBADMSG;
     }
+    t->version = head.version;
+    t->decoder.types = head.version == 2 ? TRACE_VERSION_2_TYPES : EVENT_TYPES - 1;
     return 0;
 }
 
@@ -134,7 +136,7 @@ static int open_checked(struct trace *t)
         trace_say("not a trace file: not a regular file");
         return S_ISDIR(st.st_mode) ? -EISDIR : -EBADMSG;
     }
-    int error = check_head(t->fd, (uint64_t)st.st_size);
+    int error = check_head(t, (uint64_t)st.st_size);
     if (error)
         return error;
     map_find(&t->map, t->fd, (uint64_t)st.st_size, &t->opener);

@@ -76,7 +76,7 @@ int trace_next(struct trace *t, struct event *e)
         if (more <= 0)
             return more;
     }
-    if (__builtin_expect(trace_decode_event(&t->decoder, e, code_stacks(t->code)), 0)) {
+    if (__builtin_expect(trace_decode_event(&t->decoder, e, t->code), 0)) {
         t->decoder.left = 0;
         return trace_fail(t, -EBADMSG, t->map.entries[t->at - 1].offset, "an event that makes no sense");
     }

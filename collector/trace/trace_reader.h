@@ -12,6 +12,7 @@
 struct trace {
     int fd;
     int error;                  /* sticky; 0 or negative */
+    uint32_t version;           /* of the file */
     struct trace_meta meta;
     struct trace_end end;
     struct trace_map map;

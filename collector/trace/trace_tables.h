@@ -8,12 +8,19 @@
 #define OWNSCOPE_TRACE_TABLES_H
 
 #include "event/code.h"
+#include "event/event.h"
 #include "trace/trace_column.h"
 
 /* How far the tables are in the file. */
 struct trace_tables {
     uint32_t modules, frames, stacks;
 };
+
+/* True when what the event names is in `code`. */
+static inline bool trace_tables_name(const struct code *code, const struct event *e)
+{
+    return e->stack <= code_stacks(code) && (e->type != EVENT_MODULE || e->extra[1] <= code_modules(code));
+}
 
 /* True when `code` has entries that the file does not have. */
 bool trace_tables_behind(const struct trace_tables *t, const struct code *code);

@@ -119,6 +119,10 @@ int trace_write_open(struct trace_writer **out, const char *path, const struct t
 static int take_over(struct trace_writer *w, struct trace *t, struct code *code)
 {
     struct trace_map *map = &t->map;
+    if (t->version != TRACE_VERSION) {
+        trace_say("a file of version %u cannot be gone on with", t->version);
+        return -EBADMSG;
+    }
     if (map->damaged) {
         trace_say("damaged at byte %llu: %s", (unsigned long long)map->whole_bytes, map->flaw);
         return -EBADMSG;
@@ -211,21 +215,20 @@ int trace_write_flush(struct trace_writer *w, const struct code *code)
 }
 
 /* How many events in a row may be written, from the first on. */
-static size_t sound_events(const struct event *events, size_t count, uint32_t stacks)
+static size_t sound_events(const struct event *events, size_t count, const struct code *code)
 {
     size_t n = 0;
-    while (n < count && events[n].type && events[n].type < EVENT_TYPES && events[n].stack <= stacks)
+    while (n < count && events[n].type && events[n].type < EVENT_TYPES && trace_tables_name(code, &events[n]))
         n++;
     return n;
 }
 
 int trace_write_batch(struct trace_writer *w, const struct code *code, const struct event *events, size_t count)
 {
-    uint32_t stacks = code_stacks(code);
     int first = 0;
     for (size_t i = 0; i < count;) {
         int error = output_error(&w->output);
-        size_t sound = error ? 0 : sound_events(events + i, count - i, stacks);
+        size_t sound = error ? 0 : sound_events(events + i, count - i, code);
         if (sound) {
             i += trace_encode_events(w->encoder, events + i, sound);
             if (trace_encode_full(w->encoder))

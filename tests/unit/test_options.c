@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "cli/config.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/record.h"
 
 /* Merged options live as long as the program: that is no leak. */
 const char *__asan_default_options(void);
@@ -241,6 +243,44 @@ START_TEST(choices)
 }
 END_TEST
 
+/* What `run` makes of its recording options. */
+static struct record_options recorded(char **argv)
+{
+    struct options o;
+    struct record_options r;
+    int argc = 0;
+    while (argv[argc])
+        argc++;
+    record_options_init(&r);
+    options_start(&o, &usage_run, argc, argv);
+    for (int key; (key = options_next(&o)) >= 0;)
+        ck_assert(record_option(&r, &o, key));
+    return r;
+}
+#define RECORDED(...) recorded((char *[]){ "run", __VA_ARGS__, NULL })
+
+START_TEST(locks_and_copies)
+{
+    struct record_options r = RECORDED("p");
+    ck_assert(r.session.locks);
+    ck_assert_uint_eq(r.session.copies_min_bytes, RECORD_COPIES_MIN_BYTES);
+    optind = 0;
+    r = RECORDED("--locks", "off", "--copies=off", "p");
+    ck_assert(!r.session.locks);
+    ck_assert(r.session.copies_min_bytes == UINT64_MAX);
+    optind = 0;
+    r = RECORDED("--locks=on", "--copies", "4K", "p");
+    ck_assert(r.session.locks);
+    ck_assert_uint_eq(r.session.copies_min_bytes, 4096);
+}
+END_TEST
+START_TEST(no_copies_of_nothing) { RECORDED("--copies", "0", "p"); }
+END_TEST
+START_TEST(no_copies_of_words) { RECORDED("--copies", "big", "p"); }
+END_TEST
+START_TEST(no_other_locks) { RECORDED("--locks", "some", "p"); }
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("options");
@@ -263,6 +303,10 @@ int main(void)
     tcase_add_exit_test(c, no_argument_for_a_flag, 2);
     tcase_add_exit_test(c, wrong_number_ends_with_2, 2);
     tcase_add_exit_test(c, choices, 125);
+    tcase_add_test(c, locks_and_copies);
+    tcase_add_exit_test(c, no_copies_of_nothing, 125);
+    tcase_add_exit_test(c, no_copies_of_words, 125);
+    tcase_add_exit_test(c, no_other_locks, 125);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);

@@ -178,8 +178,9 @@ START_TEST(many_kinds_and_definitions)
         ck_assert_uint_eq(code_module_id(k.code, path, CODE_PATH_MAX, NULL, 0), i + 1);
     }
     free(path);
-    for (unsigned i = 0; i < 20 * 256; i++)
-        make_add(&k, (struct event){ .type = (uint8_t)(1 + i % 20), .family = (uint8_t)(i / 20), .stack = i });
+    for (unsigned i = 0; i < EVENT_VERIFY * 256; i++)
+        make_add(&k, (struct event){ .type = (uint8_t)(1 + i % EVENT_VERIFY + i / EVENT_VERIFY % 2 * 14),
+                                     .family = (uint8_t)(i / EVENT_VERIFY), .stack = i });
     ck_assert_int_eq(make_file(&k, 0), 0);
     check_whole(&k);
     make_free(&k);
@@ -279,7 +280,8 @@ START_TEST(wrong_events_are_refused)
     ck_assert_int_eq(trace_write_event(w, k.code, &(struct event){ .type = 0 }), -EINVAL);
     ck_assert_int_eq(trace_write_event(w, k.code, &(struct event){ .type = EVENT_TYPES }), -EINVAL);
     ck_assert_int_eq(trace_write_event(w, k.code, &(struct event){ .type = EVENT_NEW, .stack = 1 }), -EINVAL);
-    ck_assert_uint_eq(trace_write_dropped(w), 3);
+    ck_assert_int_eq(trace_write_event(w, k.code, &(struct event){ .type = EVENT_MODULE, .extra = { 0, 1 } }), -EINVAL);
+    ck_assert_uint_eq(trace_write_dropped(w), 4);
     ck_assert_int_eq(trace_write_close(w, k.code, 12345), 0);
     check_whole(&k);
     make_free(&k);

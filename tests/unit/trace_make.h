@@ -47,8 +47,11 @@ static inline void make_free(struct make *k)
     unlink(k->path);
 }
 
+/* A module that an event names has to be there. */
 static inline void make_add(struct make *k, struct event e)
 {
+    if (e.type == EVENT_MODULE)
+        e.extra[1] %= code_modules(k->code) + 1;
     if (!e.text_bytes) {
         e.text = NULL;
     } else {
