@@ -34,6 +34,7 @@ static bool set_is(const struct unordered *u, const struct clash_set *set, const
 {
     const struct clash *first = &u->clashes[set->first];
     return first->finding.family == c->finding.family && first->finding.process == c->finding.process &&
+           first->finding.writes == c->finding.writes &&
            first->evidence[0].stack == c->evidence[0].stack && first->evidence[1].stack == c->evidence[1].stack &&
            first->evidence[2].stack == c->evidence[2].stack;
 }
@@ -41,7 +42,7 @@ static bool set_is(const struct unordered *u, const struct clash_set *set, const
 /* The set of a clash, made if it is new; NULL: there are too many. */
 static struct clash_set *set_find(struct unordered *u, const struct clash *c)
 {
-    uint64_t key = mix(mix(mix(c->finding.process, c->finding.family), c->evidence[0].stack),
+    uint64_t key = mix(mix(mix(c->finding.process, c->finding.family * 2u + c->finding.writes), c->evidence[0].stack),
                        (uint64_t)c->evidence[1].stack << 32 | c->evidence[2].stack);
     for (;; key++) {   /* another set of the same hash stands there: the next key */
         uint32_t at = dict_get(&u->set_of, key);
@@ -92,7 +93,7 @@ static void set_count(struct graph *g, struct unordered *u, struct clash_set *se
         set->more++;
 }
 
-void unordered_note(struct graph *g, const struct event *e, const struct use *now, const struct use *before)
+void unordered_note(struct graph *g, const struct event *e, const struct past_use *now, const struct past_use *before)
 {
     struct unordered *u = &g->clocks->unordered;
     const struct block *b = pool_at(&g->pool, now->block);
@@ -100,7 +101,7 @@ void unordered_note(struct graph *g, const struct event *e, const struct use *no
     bool whole = now->use == CLOCKS_MOVE || now->use == CLOCKS_DROP;
     struct clash c = { .used = now->thread, .other = before->thread, .count = 1, .last_event = g->number };
     c.finding = (struct view_finding){
-        .rule = RULE_UNORDERED_BORROW, .family = e->family, .made_family = b->family, .process = e->process,
+        .rule = RULE_UNORDERED_BORROW, .use = finding_use(e), .writes = now->use == CLOCKS_WRITE, .family = e->family, .made_family = b->family, .process = e->process,
         .thread = e->thread, .ns = e->ns, .event = g->number, .block = b->id, .block_address = b->address,
         .block_size = b->size, .offset = (int64_t)now->offset, .length = whole ? b->size : now->end - now->offset,
         .address = b->address + now->offset };

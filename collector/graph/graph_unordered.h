@@ -28,7 +28,7 @@ enum {
     UNORDERED_PAIRS_MAX = 32        /* of threads, a set of stacks */
 };
 
-struct use;
+struct past_use;
 
 /* Two threads clash at one set of stacks. */
 struct clash {
@@ -60,7 +60,7 @@ struct unordered {
 };
 
 /* `now`, by the event, clashes with `before`. */
-void unordered_note(struct graph *g, const struct event *e, const struct use *now, const struct use *before);
+void unordered_note(struct graph *g, const struct event *e, const struct past_use *now, const struct past_use *before);
 /* t uses a block: evidence, if nothing orders it behind its making. */
 void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct block *b);
 void unordered_clear(struct unordered *u);

@@ -80,21 +80,21 @@ static inline bool changes(unsigned use) { return use != CLOCKS_READ; }
 /* A copy, or two of them, one of which changes what the other meant. A drop
  * clashes with what changed the block alone: readers who share a block count
  * themselves (by atomics), and the last one drops it. */
-static inline bool clash(const struct use *before, const struct use *now)
+static inline bool clash(const struct past_use *before, const struct past_use *now)
 {
     if (now->use == CLOCKS_DROP ? !changes(before->use) : !changes(before->use) && !changes(now->use))
         return false;
     return before->offset < now->end && now->offset < before->end;
 }
 
-static inline bool covers(const struct use *now, const struct use *before)
+static inline bool covers(const struct past_use *now, const struct past_use *before)
 {
     return (changes(now->use) || !changes(before->use)) && now->offset <= before->offset && before->end <= now->end;
 }
 
 /* One copy goes on where the other ended, from one place in the code and with
  * no release between them: as one. */
-static inline bool goes_on(const struct thread *t, const struct use *before, const struct use *now)
+static inline bool goes_on(const struct thread *t, const struct past_use *before, const struct past_use *now)
 {
     return before->thread == now->thread && before->use == now->use && before->stack == now->stack &&
            before->ns > t->clock.released_ns && before->offset <= now->end && now->offset <= before->end;
@@ -103,14 +103,14 @@ static inline bool goes_on(const struct thread *t, const struct use *before, con
 /* Holds `now` against the uses before; those that it makes needless go, those
  * that it goes on from become part of *kept. Returns how many are left. */
 static unsigned use_check(struct graph *g, const struct process *p, const struct thread *t, const struct event *e,
-                          const struct use *now, struct use *kept)
+                          const struct past_use *now, struct past_use *kept)
 {
     struct uses *u = &g->clocks->uses;
     uint32_t *link = &u->first_of[now->block];
     unsigned n = 0;
     while (*link) {
         uint32_t at = *link;
-        struct use *before = &u->uses[at];
+        struct past_use *before = &u->uses[at];
         bool mine = before->thread == now->thread;
         bool ordered = mine || clocks_ordered(p, t, thread_at(g, before->thread), before->ns);
         if (graph_unlikely(!ordered && clash(before, now)))
@@ -155,7 +155,7 @@ void clocks_use(struct graph *g, struct process *p, struct thread *t, const stru
         t->clock.now_ns = t->clock.released_ns + 1;
     if (!used_by(u, *first, t->place))
         unordered_handed(g, p, t, b);
-    struct use now = { .ns = t->clock.now_ns, .offset = offset, .end = offset + length, .thread = t->place,
+    struct past_use now = { .ns = t->clock.now_ns, .offset = offset, .end = offset + length, .thread = t->place,
                        .stack = e->stack, .block = place, .use = (uint8_t)use, .family = e->family };
     if (use == CLOCKS_MOVE || use == CLOCKS_DROP) {
         now.offset = 0;
@@ -163,7 +163,7 @@ void clocks_use(struct graph *g, struct process *p, struct thread *t, const stru
     } else if (now.end < offset) {
         now.end = UINT64_MAX;
     }
-    struct use kept = now;
+    struct past_use kept = now;
     unsigned n = use_check(g, p, t, e, &now, &kept);
     if (use == CLOCKS_DROP)
         return;

@@ -18,7 +18,7 @@
 
 enum { USES_A_BLOCK = 8, USES_MAX = 1 << 21 };
 
-struct use {
+struct past_use {
     uint64_t ns, offset, end;   /* bytes [offset, end) */
     uint32_t thread;            /* place; 0: free */
     uint32_t stack;
@@ -30,7 +30,7 @@ struct use {
 
 struct uses {
     uint32_t *first_of; size_t capacity;    /* place of a block -> its newest use */
-    struct use *uses; size_t uses_capacity; /* place 0 unused */
+    struct past_use *uses; size_t uses_capacity; /* place 0 unused */
     uint32_t next, free, hand;
 };
 

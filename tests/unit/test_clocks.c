@@ -32,6 +32,8 @@ START_TEST(two_writers_clash)
     ck_assert_int_eq(f->rule, RULE_UNORDERED_BORROW);
     ck_assert_int_eq(f->family, WIRE_COPY_MEMCPY);
     ck_assert_int_eq(f->made_family, WIRE_MALLOC);
+    ck_assert_int_eq(f->use, USE_COPY);
+    ck_assert(f->writes);
     ck_assert_uint_eq(f->process, 1);
     ck_assert_uint_eq(f->thread, 3);
     ck_assert_uint_eq(f->ns, play_ns);
