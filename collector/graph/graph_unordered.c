@@ -101,10 +101,10 @@ void unordered_note(struct graph *g, const struct event *e, const struct past_us
     bool whole = now->use == CLOCKS_MOVE || now->use == CLOCKS_DROP;
     struct clash c = { .used = now->thread, .other = before->thread, .count = 1, .last_event = g->number };
     c.finding = (struct view_finding){
-        .rule = RULE_UNORDERED_BORROW, .use = finding_use(e), .writes = now->use == CLOCKS_WRITE, .family = e->family, .made_family = b->family, .process = e->process,
-        .thread = e->thread, .ns = e->ns, .event = g->number, .block = b->id, .block_address = b->address,
-        .block_size = b->size, .offset = (int64_t)now->offset, .length = whole ? b->size : now->end - now->offset,
-        .address = b->address + now->offset };
+        .rule = RULE_UNORDERED_BORROW, .use = finding_use(e), .writes = now->use == CLOCKS_WRITE, .family = e->family,
+        .made_family = b->family, .process = e->process, .thread = e->thread, .ns = e->ns, .event = g->number,
+        .block = b->id, .block_address = b->address, .block_size = b->size, .address = b->address + now->offset,
+        .offset = (int64_t)now->offset, .length = whole ? b->size : now->end - now->offset };
     c.evidence[0] = finding_here(e, EVIDENCE_USED);
     c.evidence[1] = (struct view_evidence){ .role = EVIDENCE_OTHER, .stack = before->stack, .thread = other->serial,
                                             .ns = before->ns };

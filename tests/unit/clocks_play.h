@@ -9,7 +9,7 @@
 #include "graph_play.h"
 
 #include "graph/graph_clock_state.h"
-#include "graph/graph_custody.h"
+#include "graph/graph_pointee.h"
 
 enum { WHOLE = 1 << 20 };
 
