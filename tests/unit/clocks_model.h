@@ -105,7 +105,7 @@ static inline void model_use(uint32_t thread)
     bool expected = false;
     for (int i = 0; i < model.n_uses[b]; i++)
         expected |= model_clash(&model.uses[b][i], &now);
-    uint64_t address = 0x1000 * (b + 1);
+    uint64_t address = 2 * WHOLE * (b + 1ull);
     uint64_t clashes = model_clashes();
     now.event = model_event(thread);
     by_stack((uint32_t)model_roll(3));
@@ -176,7 +176,7 @@ static inline void model_run(unsigned seed, bool ends)
     model.alive[1] = true;
     process_start(100, 0, WIRE_BORN_EXEC);
     for (unsigned b = 0; b < MODEL_BLOCKS; b++)
-        make(0x1000 * (b + 1), WHOLE);
+        make(2 * WHOLE * (b + 1ull), WHOLE);
     model_create(1);
     model_create(1);
     while (model.n_events < MODEL_EVENTS - 2) {

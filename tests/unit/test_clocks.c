@@ -72,13 +72,13 @@ START_TEST(what_clashes_with_what)
     };
     process_start(100, 0, WIRE_BORN_EXEC);
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
-        make(A + 0x1000 * i, WHOLE);
+        make(A + 2 * WHOLE * (uint64_t)i, WHOLE);
     threads(3);
     uint64_t clashes = 0;
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         by_stack(i);
-        use(2, A + 0x1000 * i, cases[i].first, 0, 64);
-        use(3, A + 0x1000 * i, cases[i].second, cases[i].offset, 64);
+        use(2, A + 2 * WHOLE * (uint64_t)i, cases[i].first, 0, 64);
+        use(3, A + 2 * WHOLE * (uint64_t)i, cases[i].second, cases[i].offset, 64);
         clashes += (uint64_t)cases[i].clash;
         ck_assert_msg(ask().shown == clashes, "case %u", i);
     }
