@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
-#include "graph/graph_custody.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_lock_state.h"
 #include "graph/graph_modules.h"
+#include "graph/graph_pointee.h"
 
 struct locks *locks_of(struct graph *g)
 {

@@ -192,12 +192,15 @@ static bool in_the_way(const struct graph *g, const struct lock *lock, bool shar
     return lock->n_holds && !(shared && g->locks->holds[lock->holds].shared);
 }
 
-/* t has what others have, says its event: they gave it up, or died. */
+/* t has what others have, says its event: they gave it up, or died. What they
+ * did until now counts as ordered before it. */
 static const char *holds_unseen(struct graph *g, struct lock *lock, const struct event *e)
 {
     bool died = e->type == EVENT_ACQUIRE && e->size & WIRE_LOCK_TYPE_OWNER_DIED;
-    while (lock->holds)
+    while (lock->holds) {
+        clocks_release(g, thread_at(g, g->locks->holds[lock->holds].thread), e->ns, &lock->clock, true);
         hold_end(g, lock->holds, e->ns);
+    }
     lock->flags |= died ? 0 : LOCK_UNSEEN;
     return died ? "owner-died" : "unseen";
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
@@ -194,6 +195,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
         pending_restore(g, p, thread_at(g, at), e);
     threads_end_all(g, p, e->ns, 0);
     locks_process_ended(g, p, e);
+    clocks_image_ended(g, p);
     end_clones(g, p, e);
     if (p->inherit)
         for (uint32_t i = 0; i < p->inherit->frozen->n_heap; i++)
@@ -242,6 +244,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
 {
     image_ends(g, p, e);
     threads_end_all(g, p, e->ns, t->serial);
+    clocks_image_ended(g, p);
     dict_clear(&p->pthreads);
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
         thread_at(g, at)->pthread_known = false;

@@ -75,6 +75,26 @@ struct held_block { uint32_t block; uint64_t id; };
 
 /* What a thread waits for now: a lock by place and id; place 0: nothing. */
 struct waiting { uint64_t id, since_ns; uint32_t lock, stack; bool timed, shared, told; };
+/* What a thread is known to come behind: graph_clocks.c. */
+struct vector;
+struct thread_clock {
+    uint32_t index;          /* of its component in vectors, + 1; 0: none (yet) */
+    bool created;            /* by a thread that is known: else all before its first act is taken for ordered */
+    uint64_t since_ns;       /* the index is its own since then */
+    uint64_t now_ns;         /* its newest release or use: never falls */
+    uint64_t released_ns;    /* its newest release */
+    struct vector *seen;     /* what it is behind, without itself */
+};
+/* Who holds the indexes of a process's vectors. */
+struct process_clocks {
+    uint32_t *holders;       /* place of a thread, 0: nobody */
+    uint32_t n, n_free, capacity;
+    uint32_t *free;          /* indexes that nobody holds */
+    uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
+    uint64_t lost_event;     /* number of that loss */
+    bool unseen;             /* a thread calls futex itself */
+};
+struct clocks;
 
 struct thread {
     uint32_t place, serial, process;    /* process: place */
@@ -100,6 +120,7 @@ struct thread {
     uint32_t next_in_process, next_same_pthread;
     uint32_t holds, n_holds; /* locks it has: places in graph_locks.c's holds, newest first */
     struct waiting wait;
+    struct thread_clock clock;
 };
 
 struct frozen;               /* graph_forks.h */
@@ -129,6 +150,7 @@ struct process {
     uint64_t lost_ns;        /* when its newest lost events were told; 0: none */
     struct modules *modules; /* NULL: none known */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
+    struct process_clocks clocks;
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
     struct dict lock_of;     /* address -> place in graph_locks.c's pool */
     uint32_t locks;          /* those in no block: list through next_near */
@@ -190,6 +212,8 @@ struct graph {
     struct view_evidence *evidence; size_t n_evidence, evidence_capacity;
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
+
+    struct clocks *clocks;                   /* graph_clocks.c */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];
