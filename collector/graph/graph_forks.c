@@ -18,6 +18,7 @@ static void frozen_put(struct frozen *f)
         return;
     table_clear(&f->table);
     free(f->blocks);
+    starts_free(f->starts);
     free(f->ids);
     modules_leave(f->modules);
     free(f);
@@ -225,7 +226,7 @@ static bool forks_place(struct graph *g, struct process *p, uint32_t place)
     }
     table_put(&p->heap, slot, address, place);
     if (p->starts)
-        starts_add(p->starts, address);
+        starts_add(p->starts, address, pool_at(&g->pool, place)->size);
     fact_clone(g, pool_at(&g->pool, place), pool_note(&g->pool, place)->cloned_from);
     return true;
 }
@@ -252,6 +253,22 @@ bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address)
     uint32_t at = frozen_at(p->inherit->frozen, address);
     uint32_t place = at ? forks_touch(g, p, at - 1) : 0;
     return place && forks_place(g, p, place);
+}
+
+bool forks_touch_pointee(struct graph *g, struct process *p, uint64_t address, uint64_t *start)
+{
+    struct frozen *f = p->inherit->frozen;
+    if (!f->starts) {
+        f->starts = starts_new();
+        for (uint32_t i = 0; i < f->n_heap; i++)
+            starts_add(f->starts, f->blocks[i].address, f->blocks[i].size);
+    }
+    if (!starts_below(f->starts, address, start))
+        *start = address;
+    uint32_t at = frozen_at(f, *start);
+    if (!at || (address != *start && address - *start >= f->blocks[at - 1].size))
+        return false;
+    return forks_touch_heap(g, p, *start);
 }
 
 void forks_touch_maps(struct graph *g, struct process *p)

@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "event/xalloc.h"
-#include "graph/graph_custody.h"
 #include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
+#include "graph/graph_pointee.h"
 #include "graph/graph_state.h"
 
 enum {
@@ -171,7 +171,7 @@ static bool in_stack(const struct process *p, uint64_t address)
 static bool grave_stands(struct graph *g, struct process *p, const struct grave *v, uint64_t address)
 {
     uint64_t offset;
-    if (v->ns <= lost_ns(g, p) || custody_heap_pointee(g, p, address) || modules_at(p, address, &offset))
+    if (v->ns <= lost_ns(g, p) || heap_pointee(g, p, address) || modules_at(p, address, &offset))
         return false;
     uint32_t map = maps_at(g, p, address);
     return !(map && pool_at(&g->pool, map)->born_ns >= v->ns) && !in_stack(p, address);

@@ -49,6 +49,8 @@ static inline struct grave *graves_dig(struct graves *y)
     return y->next++;
 }
 void graves_clear(struct graves *y);
+/* All that are known lie between ring and here. */
+static inline const struct grave *graves_end(const struct graves *y) { return y->before ? y->end : y->next; }
 
 /* The newest dropped block that held an address, if nobody can have been given
  * that memory since: no live block or younger mapping is there, no module, no
