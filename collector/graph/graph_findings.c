@@ -49,7 +49,7 @@ static bool same_finding(const struct graph *g, const struct view_finding *known
     return true;
 }
 
-static enum use use_of(const struct event *e)
+enum use finding_use(const struct event *e)
 {
     switch (e->type) {
     case EVENT_DROP: case EVENT_REALLOC_BEGIN: case EVENT_REALLOC_END: return USE_DROP;
@@ -79,7 +79,7 @@ void finding_note(struct graph *g, const struct event *e, struct view_finding f,
     }
     if (g->n_findings >= FINDINGS_MAX)
         return;
-    f.use = use_of(e);
+    f.use = finding_use(e);
     f.writes |= f.use == USE_COPY && f.address - e->address < (e->size ? e->size : 1);
     f.event = f.event ? f.event : g->number;
     f.ns = f.ns ? f.ns : e->ns;

@@ -6,6 +6,7 @@
 #include "graph/graph_custody.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_handoffs.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
 #include "graph/graph_sites.h"
 
@@ -35,6 +36,8 @@ static void heap_unseen(struct graph *g, struct process *p, const struct event *
 {
     const struct block *b = pool_at(&g->pool, place);
     fact_ended(g, e, b, "unseen");
+    if (graph_unlikely(b->flags & BLOCK_LOCKS))
+        locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
     heap_cut(p, slot, b);
     heap_end(g, p, place, b);
@@ -105,6 +108,9 @@ static void heap_drop_block(struct graph *g, struct process *p, struct thread *t
     g->totals.frees++;
     if (graph_likely(!(b->flags & BLOCK_CLONE)))
         heap_count_drop(g, t, e, b);
+    locks_touched(g, t, b);
+    if (graph_unlikely(b->flags & BLOCK_LOCKS))
+        locks_block_gone(g, e, place);
     fact_block(g, FACT_DROP, e, b, NULL);
     heap_bury(g, p, e, b);
     heap_end(g, p, place, b);
@@ -147,6 +153,8 @@ static void heap_unpark(struct graph *g, struct process *p, const struct event *
         return;
     }
     fact_ended(g, e, b, "unseen");   /* its place was given out: it cannot be there */
+    if (b->flags & BLOCK_LOCKS)
+        locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
     heap_end(g, p, place, b);
 }
@@ -196,6 +204,10 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
         begin.ns = q.ns;
         begin.stack = q.stack;
         heap_bury(g, p, &begin, b);
+        if (b->flags & BLOCK_LOCKS)
+            locks_block_gone(g, &begin, q.block);
+    } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
+        locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
     b->address = e->address;
     b->size = e->size;
