@@ -214,6 +214,7 @@ struct graph {
     uint64_t findings_by_rule[RULES];
 
     struct clocks *clocks;                   /* graph_clocks.c */
+    bool without_locks;      /* they were not recorded: nothing can be called unordered */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];
