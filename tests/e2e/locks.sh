@@ -15,7 +15,7 @@ d = json.load(open(sys.argv[1]))
 names = lambda stack: [f.get("function", "") for f in stack]
 said = eval(sys.argv[2])
 print(said if said is not True else "")
-sys.exit(said is not True)' "$2" "$3" 2>&1)
+sys.exit(said is not True)' "$2" "${3//$'\n'/ }" 2>&1)
     verdict "$1" $? "$(echo "$said" | tail -n 1 | cut -c1-300)"
 }
 pid_of() { # of the only traced process of our sessions
@@ -42,12 +42,15 @@ hung() {
     kill -0 "$pid" && [ "$(grep -c '^ownscope: .*deadlock' hung.err)" = 1 ]
     verdict "a deadlock is said while the program hangs" $? "$(first_line hung.err)"
     "$OWNSCOPE" locks -p "$pid" --json >hung.json 2>why
-    holds "locks -p names one cycle" hung.json 'len(d["deadlocks"]) == 1 and len(d["deadlocks"][0]["cycle"]) == 2 or d["deadlocks"]'
-    holds "its locks" hung.json '"left_fork" in json.dumps(d["deadlocks"]) and "right_fork" in json.dumps(d["deadlocks"]) or d["deadlocks"]'
-    holds "its threads" hung.json 'len({e["thread"] for e in d["deadlocks"][0]["cycle"]}) == 2 or d["deadlocks"]'
+    holds "locks -p names one cycle" hung.json 'len(d["deadlocks"]) == 1 and len(d["deadlocks"][0]["threads"]) == 2 or d["deadlocks"]'
+    holds "its locks" hung.json '
+sorted((re.sub(".*:", "", t["holds_where"]), re.sub(".*:", "", t["waits_where"])) for t in d["deadlocks"][0]["threads"])
+== [("left_fork", "right_fork"), ("right_fork", "left_fork")] or d["deadlocks"]'
+    holds "its threads" hung.json 'len({t["thread"] for t in d["deadlocks"][0]["threads"]}) == 2 or d["deadlocks"]'
     holds "its stacks" hung.json '
-sorted((("take_left" in names(e["stack_held"]), "take_right" in names(e["stack_taken"]), "left_handed" in names(e["stack_held"])) for e in d["deadlocks"][0]["cycle"]))
-== [(False, False, False), (True, True, True)] or d["deadlocks"]'
+all((names(t["stack_held"])[:2], names(t["stack_waited"])[:2]) in (
+    (["take_left", "left_handed"], ["take_right", "left_handed"]), (["take_right", "right_handed"], ["take_left", "right_handed"]))
+    for t in d["deadlocks"][0]["threads"]) or d["deadlocks"]'
     "$OWNSCOPE" locks -p "$pid" >hung.txt 2>why && grep -q left_fork hung.txt && grep -q take_right hung.txt
     verdict "locks -p for people names them too" $? "$(first_line hung.txt) $(cat why)"
     "$OWNSCOPE" findings -p "$pid" --json >hung-findings.json 2>why
@@ -55,7 +58,7 @@ sorted((("take_left" in names(e["stack_held"]), "take_right" in names(e["stack_t
     sleep 1
     [ "$(grep -c deadlock hung.err)" = 1 ]
     verdict "it is said once" $? "$(grep -c deadlock hung.err) times"
-    at=$("$PYTHON" -c 'import json; d = json.load(open("hung.json")); print(d.get("metadata", d)["at_ns"] / 1e9)' 2>why)
+    at=$("$PYTHON" -c 'import json; d = json.load(open("hung.json")); print(d["metadata"]["at_ns"] / 1e9)' 2>why)
     kill -KILL "$pid"
     wait $runner
     [ $? = 137 ]
@@ -69,7 +72,7 @@ def shape(path):
     """What live and file must agree on: all but how long it hangs already."""
     d = json.load(open(path))
     locks = {(l["id"], l["kind"], json.dumps(l["where"]), l["acquisitions"], l["contended"]) for l in d["locks"]}
-    dead = [[(e["lock"], e["thread"], e["stack_held"], e["stack_taken"]) for e in c["cycle"]] for c in d["deadlocks"]]
+    dead = [[(t["thread"], t["holds"], t["waits"], t["stack_held"], t["stack_waited"]) for t in c["threads"]] for c in d["deadlocks"]]
     return sorted(d), sorted(locks), dead, [c["cycle"] for c in d["order"]]
 
 
