@@ -10,8 +10,8 @@ LIMIT=60
 SHORT='redis nginx memcached xz python cxx rust git gcc sqlite'
 LONG='redis_disk python_more git_more node zstd ruby java lld clang'
 
-# Rules that programs are known to break: PROGRAM RULE FUNCTION, one a line, the
-# function in a stack of the finding; why it is true stands in CONTRIBUTING.md.
+# Rules that programs are known to break: PROGRAM RULE FUNCTION and why it is
+# true, one a line; the function stands in a stack of the finding.
 KNOWN='
 '
 
