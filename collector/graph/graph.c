@@ -47,6 +47,7 @@ void graph_free(struct graph *g)
     if (!g)
         return;
     repair_clear(g);
+    clocks_clear(g);
     for (size_t i = 0; i < g->n_processes; i++)
         process_free(g->processes[i]);
     for (size_t i = 0; i < g->n_threads; i++) {
@@ -69,7 +70,6 @@ void graph_free(struct graph *g)
     free(g->ended_processes);
     locks_clear(g);
     copies_clear(g);
-    clocks_clear(g);
     findings_clear(g);
     free(g);
 }
@@ -107,10 +107,13 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_MARK: fact_life(g, FACT_MARK, e, NULL, 0); break;
     case EVENT_LOST:
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
+        lost_note(g, p, e->ns);
+        t->wait.lock = 0;
         fact_life(g, FACT_LOST, e, NULL, 0);
+        clocks_lost(g, p, e->ns);
         break;
     case EVENT_USABLE: copies_usable(g, p, e); break;
-    case EVENT_FUTEX: clocks_unseen(g, t); break;
+    case EVENT_FUTEX: clocks_unseen(g, p, t, e); break;
     case EVENT_MODULE: modules_fold(g, p, e); break;
     case EVENT_VERIFY:
         g->verified = true;

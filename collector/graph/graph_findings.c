@@ -49,6 +49,18 @@ static bool same_finding(const struct graph *g, const struct view_finding *known
     return true;
 }
 
+enum use finding_use(const struct event *e)
+{
+    switch (e->type) {
+    case EVENT_DROP: case EVENT_REALLOC_BEGIN: case EVENT_REALLOC_END: return USE_DROP;
+    case EVENT_COPY: return USE_COPY;
+    case EVENT_THREAD_CREATE: return USE_THREAD;
+    case EVENT_WAIT: case EVENT_ACQUIRE: case EVENT_RELEASE: case EVENT_WAIT_END: case EVENT_COND_WAIT: case EVENT_COND_WOKEN:
+    case EVENT_SIGNAL: case EVENT_LOCK_INIT: case EVENT_LOCK_DESTROY: case EVENT_LOCK_CONSISTENT: return USE_LOCK;
+    default: return USE_NONE;
+    }
+}
+
 void finding_note(struct graph *g, const struct event *e, struct view_finding f,
                   const struct view_evidence *evidence, size_t n)
 {
@@ -67,6 +79,8 @@ void finding_note(struct graph *g, const struct event *e, struct view_finding f,
     }
     if (g->n_findings >= FINDINGS_MAX)
         return;
+    f.use = finding_use(e);
+    f.writes |= f.use == USE_COPY && f.address - e->address < (e->size ? e->size : 1);
     f.event = f.event ? f.event : g->number;
     f.ns = f.ns ? f.ns : e->ns;
     f.process = f.process ? f.process : e->process;

@@ -18,6 +18,8 @@ enum { FINDINGS_MAX = 1 << 16, FINDING_EVIDENCE_MAX = 64 };
  * table's. `evidence`: n of them, EVIDENCE_USED first where there is one. */
 void finding_note(struct graph *g, const struct event *e, struct view_finding f,
                   const struct view_evidence *evidence, size_t n);
+/* What an event does that breaks a rule. */
+enum use finding_use(const struct event *e);
 /* The evidence that an event is itself. */
 struct view_evidence finding_here(const struct event *e, enum evidence role);
 

@@ -172,13 +172,17 @@ static struct mblock *pointee(uint32_t p, uint64_t address)
     struct mblock *b = heap_at(p, address);
     if (b)
         return b;
-    touch_all(p, true, true);
-    for (int map = 0; map < 2; map++)
+    for (int map = 0; map < 2; map++) {
+        if (map)
+            touch_all(p, true, false);
         for (size_t i = 0; i < m.n; i++) {
             b = &m.blocks[i];
-            if (!b->gone && !b->parked && b->process == p && b->map == map && address >= b->address && address - b->address < b->size)
-                return b;
+            if (b->gone || b->parked || b->process != p || b->map != map || address < b->address || address - b->address >= b->size)
+                continue;
+            touch(b);
+            return b;
         }
+    }
     return NULL;
 }
 
