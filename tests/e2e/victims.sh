@@ -62,5 +62,5 @@ if [ $# -eq 0 ]; then
 fi
 for file; do
     name=${file%.*}
-    [ "$name" = selfcount ] || one "$name" # kill.sh's
+    case $name in selfcount | lockcount) ;; *) one "$name" ;; esac # kill.sh's, locks.sh's
 done
