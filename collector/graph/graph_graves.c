@@ -195,3 +195,9 @@ bool graves_find_start(struct graph *g, struct process *p, uint64_t address, str
 {
     return graves_look(g, p, address, true, out);
 }
+
+bool graves_born_since(struct process *p, uint64_t address, uint64_t ns)
+{
+    const struct grave *v = graves_youngest(&p->graves, address, false);
+    return v && v->born_ns > ns;
+}
