@@ -132,7 +132,7 @@ void reading_check(struct reading *r, struct source *s, int error)
         return;
     fflush(stdout);
     if (error == -ENOENT && r->query.id)
-        message_fail(EXIT_NOTHING, "%s has no block %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
+        message_fail(EXIT_NOTHING, "%s has no block or lock %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
     if (error == -ENOENT)
         message_fail(EXIT_NOTHING, "%s has no such mark", path);
     if (error == -EBADMSG)

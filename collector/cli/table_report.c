@@ -357,14 +357,15 @@ static void page_coverage(const struct page *p)
     bool any = false;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
-        if (p->style->brief && !strcmp(get_text(item, "kind"), "lines"))
+        if (p->style->brief && (!strcmp(get_text(item, "kind"), "lines") || !strcmp(get_text(item, "kind"), "copies")))
             continue;
         if (!any)
             line_heading(p->out, p->style, "Not covered");
         any = true;
         char *text = xasprintf("%s: %s%s%s", get_text(item, "what"), get_text(item, "why"),
                                *get_text(item, "advice") ? "; " : "", get_text(item, "advice"));
-        line_wrapped(p->out, p->style, strcmp(get_text(item, "kind"), "lines") ? LOOK_WARN : LOOK_PLAIN, 2, 4, text);
+        bool usual = !strcmp(get_text(item, "kind"), "lines") || !strcmp(get_text(item, "kind"), "copies");
+        line_wrapped(p->out, p->style, usual ? LOOK_PLAIN : LOOK_WARN, 2, 4, text);
         free(text);
     }
 }

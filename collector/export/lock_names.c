@@ -12,6 +12,10 @@
 #include "export/doc_parts.h"
 #include "export/text.h"
 
+const struct lock_type_word lock_type_words[LOCK_TYPE_WORDS] = {
+    { WIRE_LOCK_TYPE_RECURSIVE, "recursive" }, { WIRE_LOCK_TYPE_ERRORCHECK, "errorcheck" }, { WIRE_LOCK_TYPE_ROBUST, "robust" },
+    { WIRE_LOCK_TYPE_SHARED, "shared" }, { WIRE_LOCK_TYPE_OWNER_DIED, "owner-died" } };
+
 struct row { uint64_t id; uint32_t at; };
 
 struct lock_names {

@@ -26,6 +26,10 @@ const char *lock_names_where(struct lock_names *n, uint64_t id);
 /* "mutex app:queue_lock" */
 char *lock_names_text(struct lock_names *n, uint64_t id);
 
+/* WIRE_LOCK_TYPE_* in words. */
+enum { LOCK_TYPE_WORDS = 5 };
+extern const struct lock_type_word { unsigned bit; const char *word; } lock_type_words[LOCK_TYPE_WORDS];
+
 /* Where something lies, in words: malloc'ed. */
 char *where_text(const struct view *v, struct symbols *s, const struct view_where *w);
 /* Sets where, address, module, symbol, symbol_offset, offset, block, block_stack of a JSON object. */

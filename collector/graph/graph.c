@@ -50,6 +50,7 @@ void graph_free(struct graph *g)
     if (!g)
         return;
     repair_clear(g);
+    clocks_clear(g);
     for (size_t i = 0; i < g->n_processes; i++)
         process_free(g->processes[i]);
     for (size_t i = 0; i < g->n_threads; i++) {
@@ -72,7 +73,6 @@ void graph_free(struct graph *g)
     free(g->ended_processes);
     locks_clear(g);
     copies_clear(g);
-    clocks_clear(g);
     findings_clear(g);
     free(g);
 }
@@ -113,9 +113,10 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
         lost_note(g, p, e->ns);
         claims_lost(g, p, e->ns);
         fact_life(g, FACT_LOST, e, NULL, 0);
+        clocks_lost(g, p, e->ns);
         break;
     case EVENT_USABLE: copies_usable(g, p, e); break;
-    case EVENT_FUTEX: clocks_unseen(g, t); break;
+    case EVENT_FUTEX: clocks_unseen(g, p, t, e); break;
     case EVENT_MODULE: modules_fold(g, p, e); break;
     case EVENT_VERIFY:
         g->verified = true;

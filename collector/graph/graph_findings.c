@@ -31,7 +31,7 @@ static uint64_t mix(uint64_t hash, uint64_t v)
 
 static uint64_t finding_key(const struct view_finding *f, const struct view_evidence *evidence, size_t n)
 {
-    uint64_t key = mix(f->rule + 1, f->family);
+    uint64_t key = mix(mix(f->rule + 1, f->family), f->use);
     for (size_t i = 0; i < n; i++)
         key = mix(mix(key, evidence[i].role), evidence[i].stack);
     return key;
@@ -40,13 +40,25 @@ static uint64_t finding_key(const struct view_finding *f, const struct view_evid
 static bool same_finding(const struct graph *g, const struct view_finding *known, const struct view_finding *f,
                          const struct view_evidence *evidence, size_t n)
 {
-    if (known->rule != f->rule || known->family != f->family || known->n != n)
+    if (known->rule != f->rule || known->family != f->family || known->use != f->use || known->n != n)
         return false;
     for (size_t i = 0; i < n; i++)
         if (g->evidence[known->first + i].role != evidence[i].role ||
             g->evidence[known->first + i].stack != evidence[i].stack)
             return false;
     return true;
+}
+
+enum use finding_use(const struct event *e)
+{
+    switch (e->type) {
+    case EVENT_DROP: case EVENT_REALLOC_BEGIN: case EVENT_REALLOC_END: return USE_DROP;
+    case EVENT_COPY: return USE_COPY;
+    case EVENT_THREAD_CREATE: return USE_THREAD;
+    case EVENT_WAIT: case EVENT_ACQUIRE: case EVENT_RELEASE: case EVENT_WAIT_END: case EVENT_COND_WAIT: case EVENT_COND_WOKEN:
+    case EVENT_SIGNAL: case EVENT_LOCK_INIT: case EVENT_LOCK_DESTROY: case EVENT_LOCK_CONSISTENT: return USE_LOCK;
+    default: return USE_NONE;
+    }
 }
 
 /* The row of a finding, or where it may be put (*key). */
@@ -97,6 +109,8 @@ uint32_t finding_note(struct graph *g, const struct event *e, struct view_findin
     uint64_t key;
     if (n > FINDING_EVIDENCE_MAX)
         n = FINDING_EVIDENCE_MAX;
+    f.use = finding_use(e);
+    f.writes |= f.use == USE_COPY && f.address - e->address < (e->size ? e->size : 1);
     f.event = f.event ? f.event : g->number;
     f.ns = f.ns ? f.ns : e->ns;
     f.process = f.process ? f.process : e->process;

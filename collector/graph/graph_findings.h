@@ -27,6 +27,8 @@ void finding_doubted(struct graph *g, uint32_t row, const struct process *p, uin
 /* DOUBT_LOST if events of the process were lost since then, else 0: for what is
  * known since `since_ns` (a block's birth, a drop). */
 uint8_t finding_doubt(const struct graph *g, const struct process *p, uint64_t since_ns);
+/* What an event does that breaks a rule. */
+enum use finding_use(const struct event *e);
 /* The evidence that an event is itself. */
 struct view_evidence finding_here(const struct event *e, enum evidence role);
 

@@ -4,7 +4,6 @@
 #include "graph/graph_heap.h"
 
 #include "graph/graph_claims.h"
-#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
@@ -42,8 +41,7 @@ static void heap_unseen(struct graph *g, struct process *p, const struct event *
     g->totals.unseen_drops += block_counts(b);
     heap_cut(p, slot, b);
     claims_unseen_dropped(g, p, b);
-    if (b->flags & BLOCK_LOCKS)
-        locks_block_gone(g, p, e, place, b);
+    drops_gone(g, p, e, place);
     heap_end(g, p, place, b);
 }
 

@@ -8,6 +8,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_claims.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
@@ -197,6 +198,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
         pending_restore(g, p, thread_at(g, at), e);
     threads_end_all(g, p, e->ns, 0);
+    clocks_image_ended(g, p);
     end_clones(g, p, e);
     if (p->inherit)
         for (uint32_t i = 0; i < p->inherit->frozen->n_heap; i++)
@@ -247,6 +249,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
 {
     image_ends(g, p, e);
     threads_end_all(g, p, e->ns, t->serial);
+    clocks_image_ended(g, p);
     dict_clear(&p->pthreads);
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
         thread_at(g, at)->pthread_known = false;

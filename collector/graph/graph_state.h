@@ -73,6 +73,27 @@ struct pending {
 /* A block by place and id: the id tells when the place has another one. */
 struct held_block { uint32_t block; uint64_t id; };
 
+/* What a thread is known to come behind: graph_clocks.c. */
+struct vector;
+struct thread_clock {
+    uint32_t index;          /* of its component in vectors, + 1; 0: none (yet) */
+    bool created;            /* by a thread that is known: else all before its first act is taken for ordered */
+    uint64_t since_ns;       /* the index is its own since then */
+    uint64_t now_ns;         /* its newest release or use: never falls */
+    uint64_t released_ns;    /* its newest release */
+    struct vector *seen;     /* what it is behind, without itself */
+};
+/* Who holds the indexes of a process's vectors. */
+struct process_clocks {
+    uint32_t *holders;       /* place of a thread, 0: nobody */
+    uint32_t n, n_free, capacity;
+    uint32_t *free;          /* indexes that nobody holds */
+    uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
+    uint64_t lost_event;     /* number of that loss */
+    bool unseen;             /* a thread calls futex itself */
+};
+struct clocks;
+
 struct thread {
     uint32_t place, serial, process;    /* process: place */
     uint32_t tid, creator, joined_by;   /* serials */
@@ -94,6 +115,7 @@ struct thread {
     uint32_t *owned;         /* places of blocks it owned once (graph_custody.c) */
     size_t n_owned, owned_capacity;
     uint32_t next_in_process, next_same_pthread;
+    struct thread_clock clock;
 };
 
 struct frozen;               /* graph_forks.h */
@@ -126,6 +148,7 @@ struct process {
     uint64_t suspect_seen_ns;                /* newest stamp since */
     struct modules *modules; /* NULL: none known */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
+    struct process_clocks clocks;
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
     uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs */
@@ -183,6 +206,8 @@ struct graph {
     uint64_t findings_by_rule[RULES];
     uint64_t drops_withheld;
     uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
+
+    struct clocks *clocks;                   /* graph_clocks.c */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];

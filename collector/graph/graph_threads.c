@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
@@ -127,6 +128,7 @@ void threads_create(struct graph *g, struct process *p, struct thread *t, const 
     fact_life(g, FACT_THREAD, e, "create", serial);
     if (!x->place)
         return;
+    clocks_created(g, t, x, e->ns);
     x->creator = t->serial;
     x->failed = false;
     if (e->ns < x->born_ns)
@@ -196,6 +198,8 @@ static void thread_close(struct graph *g, struct process *p, struct thread *x, c
     pending_drop(g, p, x, e);
     x->ended = true;
     x->ended_ns = x->exited ? x->exit_ns : e->ns;
+    if (x->detached)
+        clocks_ended(g, x);
     borrow_end(g, x, e, x->ended_ns);
     x->arg.id = 0;
 }
@@ -211,6 +215,8 @@ void threads_join(struct graph *g, struct process *p, struct thread *t, const st
     struct thread *x = pthread_find(g, p, e->address, WANT_ENDED);
     uint64_t value = e->extra[0];
     fact_life(g, FACT_THREAD, e, "join", x->serial);
+    if (x != t)
+        clocks_joined(g, t, x, e->ns);
     if (!x->place || x == t)
         return;
     thread_close(g, p, x, e);
@@ -234,6 +240,8 @@ void threads_detach(struct graph *g, struct process *p, const struct event *e)
     if (!x->place)
         return;
     x->detached = true;
+    if (x->ended)
+        clocks_ended(g, x);
     if (x->ended && !x->leaving && !p->ended)
         custody_outlive(g, e, x, (struct held_block){ 0 });
 }
