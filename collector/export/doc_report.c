@@ -164,6 +164,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "findings", findings_counts(v));
     json_object_set_new(j, "findings_top", findings);
     json_object_set_new(j, "locks_top", locks);
+    json_object_set_new(j, "locks", doc_locks_totals(v));
     json_object_set_new(j, "copies", doc_copies_totals(v));
     json_object_set_new(j, "coverage", coverage);
     lock_names_free(names);

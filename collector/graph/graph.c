@@ -112,6 +112,7 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
         lost_note(g, p, e->ns);
         claims_lost(g, p, e->ns);
+        t->wait.lock = 0;
         fact_life(g, FACT_LOST, e, NULL, 0);
         clocks_lost(g, p, e->ns);
         break;

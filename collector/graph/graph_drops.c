@@ -11,7 +11,6 @@
 #include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_heap.h"
-#include "graph/graph_locks.h"
 #include "graph/graph_pointee.h"
 
 enum {
@@ -64,25 +63,17 @@ static void drop_mismatched(struct graph *g, struct process *p, const struct eve
     claim_note(g, p, e, CLAIM_LIVE, b->born_ns, f, evidence, 2);
 }
 
-void drops_gone(struct graph *g, struct process *p, const struct event *e, uint32_t place)
-{
-    const struct block *b = pool_at(&g->pool, place);
-    if (b->flags & BLOCK_LOCKS)
-        locks_block_gone(g, p, e, place, b);
-    if (b->flags & BLOCK_USED)
-        clocks_block_gone(g, place);
-}
-
 void drops_check(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place)
 {
     const struct block *b = pool_at(&g->pool, place);
     uint64_t told_bytes = is_realloc(e) ? 0 : e->extra[0];
     if (!family_matches(b->family, e->family) || (told_bytes && told_bytes != b->size))
         drop_mismatched(g, p, e, b, told_bytes);
-    if (b->flags & BLOCK_USED)
-        clocks_use(g, p, t, e, place, is_realloc(e) ? CLOCKS_MOVE : CLOCKS_DROP, 0, b->size);
+    if (!(b->flags & BLOCK_USED))
+        return;
+    clocks_use(g, p, t, e, place, is_realloc(e) ? CLOCKS_MOVE : CLOCKS_DROP, 0, b->size);
     if (!is_realloc(e))
-        drops_gone(g, p, e, place);
+        clocks_block_gone(g, place);
 }
 
 /* ---- drops of nothing known ---------------------------------------------------- */

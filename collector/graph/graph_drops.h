@@ -18,14 +18,12 @@
 static inline bool drop_plain(const struct graph *g, const struct event *e, const struct block *b, uint64_t told_bytes)
 {
     return (g->releases[b->family & 31] >> (e->family & 31) & 1) && (!told_bytes || told_bytes == b->size) &&
-           !(b->flags & (BLOCK_LOCKS | BLOCK_USED));
+           !(b->flags & BLOCK_USED);
 }
 void drops_table(struct graph *g);
 
 /* A live block is about to be dropped by t, or given up by a realloc. */
 void drops_check(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place);
-/* A live block ends, in whatever way: what others know of it goes. */
-void drops_gone(struct graph *g, struct process *p, const struct event *e, uint32_t place);
 /* A drop, or the beginning of a realloc, of an address at which no block starts. */
 void drops_unknown(struct graph *g, struct process *p, struct thread *t, const struct event *e);
 

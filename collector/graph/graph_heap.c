@@ -4,6 +4,7 @@
 #include "graph/graph_heap.h"
 
 #include "graph/graph_claims.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
@@ -38,10 +39,13 @@ static void heap_unseen(struct graph *g, struct process *p, const struct event *
 {
     const struct block *b = pool_at(&g->pool, place);
     fact_ended(g, e, b, "unseen");
+    if (graph_unlikely(b->flags & BLOCK_LOCKS))
+        locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
     heap_cut(p, slot, b);
     claims_unseen_dropped(g, p, b);
-    drops_gone(g, p, e, place);
+    if (b->flags & BLOCK_USED)
+        clocks_block_gone(g, place);
     heap_end(g, p, place, b);
 }
 
@@ -110,6 +114,9 @@ static void heap_drop_block(struct graph *g, struct process *p, struct thread *t
     g->totals.frees++;
     if (graph_likely(!(b->flags & BLOCK_CLONE)))
         heap_count_drop(g, t, e, b);
+    locks_touched(g, t, b);
+    if (graph_unlikely(b->flags & BLOCK_LOCKS))
+        locks_block_gone(g, e, place);
     fact_block(g, FACT_DROP, e, b, NULL);
     heap_bury(g, p, e, b);
     heap_end(g, p, place, b);
@@ -161,6 +168,8 @@ static void heap_unpark(struct graph *g, struct process *p, const struct event *
         return;
     }
     fact_ended(g, e, b, "unseen");   /* its place was given out: it cannot be there */
+    if (b->flags & BLOCK_LOCKS)
+        locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
     heap_end(g, p, place, b);
 }
@@ -211,7 +220,9 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
         begin.stack = q.stack;
         heap_bury(g, p, &begin, b);
         if (b->flags & BLOCK_LOCKS)
-            locks_block_gone(g, p, &begin, q.block, b);
+            locks_block_gone(g, &begin, q.block);
+    } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
+        locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
     b->address = e->address;
     b->size = e->size;

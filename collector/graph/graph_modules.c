@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_locks.h"
 
 enum { MODULES_MAX = 1 << 16, MODULE_RANGES_MAX = 1 << 22 };
 
@@ -89,6 +90,7 @@ void modules_fold(struct graph *g, struct process *p, const struct event *e)
     m->n += 1 - (n - at);
     m->at[at] = (struct module_at){ .start = e->address, .end = end, .bias = e->extra[0],
                                     .module = (uint32_t)e->extra[1] };
+    locks_range_gone(g, p, e, e->address, e->size);
 }
 
 uint32_t modules_at(const struct process *p, uint64_t address, uint64_t *offset)

@@ -14,6 +14,7 @@
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
 #include "graph/graph_sites.h"
@@ -102,6 +103,7 @@ static uint32_t *image_places(struct graph *g, struct process *p, size_t *n)
 static void image_ends(struct graph *g, struct process *p, const struct event *e)
 {
     size_t n;
+    locks_process_ended(g, p, e);
     uint32_t *places = image_places(g, p, &n);
     for (size_t i = 0; i < n; i++)
         image_block(g, p, e, places[i]);
@@ -198,6 +200,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
         pending_restore(g, p, thread_at(g, at), e);
     threads_end_all(g, p, e->ns, 0);
+    locks_process_ended(g, p, e);
     clocks_image_ended(g, p);
     end_clones(g, p, e);
     if (p->inherit)
@@ -263,7 +266,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
     p->threaded = false;
     if (!t->place)
         return;
-    t->exited = t->ended = t->detached = false;
+    t->exited = t->ended = t->detached = t->exit_told = false;
     t->name[0] = '\0';
     t->ended_ns = 0;
     t->arg.id = t->result.id = 0;
@@ -284,6 +287,7 @@ void processes_start(struct graph *g, struct process *p, struct thread *t, const
     process_text(p, e);
     if (!p->started) {
         p->parent = parent == p->serial ? 0 : parent;
+        p->forked = e->family == WIRE_BORN_FORK;
         if (e->family == WIRE_BORN_FORK && p->parent)
             forks_claim(g, p, p->parent, t);
     }

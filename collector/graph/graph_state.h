@@ -73,6 +73,8 @@ struct pending {
 /* A block by place and id: the id tells when the place has another one. */
 struct held_block { uint32_t block; uint64_t id; };
 
+/* What a thread waits for now: a lock by place and id; place 0: nothing. */
+struct waiting { uint64_t id, since_ns; uint32_t lock, stack; bool timed, shared, told; };
 /* What a thread is known to come behind: graph_clocks.c. */
 struct vector;
 struct thread_clock {
@@ -101,6 +103,7 @@ struct thread {
     uint64_t pthread;
     uint64_t born_ns, exit_ns, gone_ns, ended_ns;
     bool exited, ended, detached, failed, started;
+    bool exit_told;          /* what it held when it ended is told */
     bool tracked;            /* `owned` is complete: all threads but the first of an image */
     bool leaving;            /* gone without an exit: see threads_alive */
     bool parked;             /* repair.c holds its events */
@@ -115,11 +118,14 @@ struct thread {
     uint32_t *owned;         /* places of blocks it owned once (graph_custody.c) */
     size_t n_owned, owned_capacity;
     uint32_t next_in_process, next_same_pthread;
+    uint32_t holds, n_holds; /* locks it has: places in graph_locks.c's holds, newest first */
+    struct waiting wait;
     struct thread_clock clock;
 };
 
 struct frozen;               /* graph_forks.h */
 struct inherit;
+struct locks;                /* graph_lock_state.h */
 
 struct modules;              /* graph_modules.h */
 
@@ -150,6 +156,10 @@ struct process {
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
     struct process_clocks clocks;
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
+    struct dict lock_of;     /* address -> place in graph_locks.c's pool */
+    uint32_t locks;          /* those in no block: list through next_near */
+    uint32_t lock_image;     /* a number of its own for each image with locks; 0: none yet */
+    bool forked;             /* born by fork: its locks may be held by nobody that it knows */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
     uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs */
 };
@@ -199,6 +209,8 @@ struct graph {
 
     struct parked *parked;       size_t n_parked, parked_capacity;
     bool forced;             /* the event being applied must not be parked */
+
+    struct locks *locks;     /* NULL until there is one */
 
     struct view_finding *findings; size_t n_findings, findings_capacity;     /* graph_findings.c */
     struct view_evidence *evidence; size_t n_evidence, evidence_capacity;

@@ -16,6 +16,7 @@
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_pointee.h"
 
 enum { SAME_PTHREAD_MAX = 4 };
@@ -229,8 +230,10 @@ void threads_join(struct graph *g, struct process *p, struct thread *t, const st
         fact_move(g, e, b, MOVE_JOINED, e->ns, x->place, t->place);
         custody_give(g, place, t->place, OWNED_JOINED, e->ns);
     }
-    if (!p->ended)
-        custody_outlive(g, e, x, (struct held_block){ 0 });
+    if (p->ended)
+        return;
+    custody_outlive(g, e, x, (struct held_block){ 0 });
+    locks_thread_ended(g, x, e);
 }
 
 void threads_detach(struct graph *g, struct process *p, const struct event *e)
@@ -271,6 +274,7 @@ void threads_gone(struct graph *g, struct process *p, struct thread *t, const st
         return;
     if (t->exited && t->place != p->first_thread) {
         custody_outlive(g, &by_nobody, t, thread_kept(t));
+        locks_thread_ended(g, t, &by_nobody);
         return;
     }
     t->gone_ns = e->ns;
@@ -291,6 +295,7 @@ void threads_alive(struct graph *g, struct process *p, const struct event *e)
         } else if (x->leaving) {
             x->leaving = false;
             custody_outlive(g, e, x, thread_kept(x));
+            locks_thread_ended(g, x, e);
         }
     }
     p->n_leaving = n;

@@ -131,6 +131,7 @@ struct view_lock {
     uint64_t born_ns, ended_ns; /* ended_ns 0: lives */
     uint64_t acquisitions, shared_acquisitions, contended;
     struct view_times wait, hold;   /* wait: of contended acquisitions and failed waits; hold: each hold, shared ones too */
+    bool named;                 /* by a finding or a cycle: its row is kept before others */
 };
 
 /* Locks of one origin: initialised at one place, or embedded at one offset of blocks of one site. */
