@@ -32,10 +32,12 @@ struct ring_reader {
     uint64_t until;      /* of them, those below it lie in this ring; tail <= until <= head */
 };
 
-/* A New, Drop or half a realloc whose head says all about its length. */
+/* An event of memory (New, Drop, half a realloc), of a lock or a copy whose
+ * head says all about its length. */
 static inline int wire_record_plain(const struct wire_record *r)
 {
-    return r->type - 1u < WIRE_REALLOC_END && r->pop != WIRE_STACK_ESCAPE;
+    return (likely(r->type - 1u < WIRE_REALLOC_END) || r->type - (unsigned)WIRE_WAIT <= WIRE_COPY - WIRE_WAIT) &&
+           r->pop != WIRE_STACK_ESCAPE;
 }
 
 /* Bytes of a whole record, from its head alone; 0 when it makes no sense. */

@@ -1,5 +1,5 @@
 /*
- * collector/cli/cmd_history.c - `ownscope history`: the life of one block.
+ * collector/cli/cmd_history.c - `ownscope history`: the life of one block or lock.
  */
 #include <unistd.h>
 
@@ -13,12 +13,12 @@ static int is_target(const char *word)
     return doc_target_parse(&target, word) == 0;
 }
 
-/* Which word is the block and which the file: either order is fine. */
+/* Which word is the block or lock and which the file: either order is fine. */
 static void history_words(struct reading *r)
 {
     const char *id = NULL, *file = NULL;
     if (r->word_count < 1)
-        options_fail(&r->options, "the ID or address of a block is missing");
+        options_fail(&r->options, "the ID or address of a block or lock is missing");
     if (r->word_count > 2)
         options_fail(&r->options, "one source and one ID or address, not '%s' too", r->words[2]);
     id = r->words[r->word_count - 1];
@@ -29,7 +29,7 @@ static void history_words(struct reading *r)
         file = r->words[1];
     }
     if (!is_target(id))
-        options_fail(&r->options, "'%s' is no block's ID (b12) and no address (0x7f12...)", id);
+        options_fail(&r->options, "'%s' is no ID of a block (b12) or lock (l3) and no address (0x7f12...)", id);
     r->query.id = id;
     reading_source(r, file);
 }

@@ -132,7 +132,7 @@ void reading_check(struct reading *r, struct source *s, int error)
         return;
     fflush(stdout);
     if (error == -ENOENT && r->query.id)
-        message_fail(EXIT_NOTHING, "%s has no block %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
+        message_fail(EXIT_NOTHING, "%s has no block or lock %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
     if (error == -ENOENT)
         message_fail(EXIT_NOTHING, "%s has no such mark", path);
     if (error == -EBADMSG)
@@ -154,6 +154,11 @@ json_t *reading_document(struct reading *r, const char *name, reading_make make)
 
 int reading_show(const struct reading *r, json_t *doc, reading_table table)
 {
+    return reading_show_status(r, doc, table, EXIT_FOUND);
+}
+
+int reading_show_status(const struct reading *r, json_t *doc, reading_table table, int status)
+{
     struct table_style style;
     if (!doc)
         return EXIT_NOTHING;
@@ -165,5 +170,5 @@ int reading_show(const struct reading *r, json_t *doc, reading_table table)
         table(stdout, doc, &style);
     }
     json_decref(doc);
-    return message_finish_output(stdout, "standard output", EXIT_FOUND);
+    return message_finish_output(stdout, "standard output", status);
 }

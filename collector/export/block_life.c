@@ -65,6 +65,8 @@ void block_life_fold(struct block_life *l, const struct fact *f)
     case FACT_MOVE: life_move(l, f); break;
     case FACT_DROP: life_drop(l, f); break;
     case FACT_BORROW:
+        if (f->by && !strcmp(f->by, "copied"))
+            break;          /* over when the copy is */
         l->borrower = f->to_thread;
         l->borrowed_ns = f->ns;
         break;

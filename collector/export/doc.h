@@ -41,24 +41,29 @@ int doc_sink_file(void *file, const char *bytes, size_t n);
 
 /* ---- small documents ---- */
 struct doc_options {
-    size_t sites;         /* at most so many by each measure; 0: 1000 */
+    size_t sites;         /* at most so many by each measure, and so many locks, flows, findings; 0: 1000 */
     size_t handoffs;      /* 0: 1000 in `threads`, 100 in `report` */
     size_t top;           /* groups a list in report.top; 0: 5 */
     unsigned top_frames;  /* frames that tell groups apart, at most 64; 0: 3 */
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+json_t *doc_locks(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+json_t *doc_copies(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+/* The first findings, as they came. */
+json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 
 /* ---- replays: the trace is rewound first and read to its end ---- */
 struct doc_target {
-    bool is_address;
-    uint64_t value;       /* id of a block, or an address inside one */
+    bool is_address, is_lock;
+    uint64_t value;       /* id of a block or lock, or an address inside a block or of a lock */
 };
-/* "b12", "12" or "0x7f…"; -EINVAL. */
+/* "b12", "12", "l3" or "0x7f…"; -EINVAL. */
 int doc_target_parse(struct doc_target *t, const char *text);
-/* The life of one block. An address names the block that held it last (blocks
- * that held it before are listed). `until_event`: as far as that event; 0: all.
- * -ENOENT: no such block. */
+/* The life of one block, with the copies of it and the locks in it, or of one
+ * lock. An address names the block that held it last (blocks that held it before
+ * are listed), else the lock that was there last. `until_event`: as far as that
+ * event; 0: all. -ENOENT: no such block or lock. */
 int doc_history(struct trace *t, const struct doc_context *c, const struct doc_target *target,
                 uint64_t until_event, json_t **doc);
 

@@ -4,8 +4,9 @@
  * Every item is {"kind","what","why"} and, where something can be done about
  * it, "advice". Kinds: `nothing` (no event, no allocation), `lost` (events),
  * `drops` (releases that do not fit), `file` (the trace), `process`, `stacks`,
- * `names` (code without names), `lines` (code without files and lines).
- * Nothing to say is an empty array: that means whole coverage.
+ * `names` (code without names), `lines` (code without files and lines), `locks`
+ * (those that are not seen), `copies` (those that are not recorded), `order`
+ * (what may or may not be ordered). Nothing to say is an empty array.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,67 @@ static void stacks_mode(json_t *list, const struct doc_context *c)
         "the session ran with --stacks none or caller", "run with --stacks full");
 }
 
+/* "worker (queue.c:12)": the innermost frame that tells something. */
+static char *place_text(struct frames *f, uint32_t stack)
+{
+    const struct frame_place *places;
+    uint32_t shown;
+    size_t n = frames_places(f, frames_view_stack(f, stack), 0, &places);
+    if (!frames_telling(places, n, 1, &shown))
+        return NULL;
+    const struct frame_place *p = &places[shown];
+    const char *path = p->file ? p->file : p->module ? p->module : "?", *slash = strrchr(path, '/');
+    path = slash && slash[1] ? slash + 1 : path;
+    if (!p->function)
+        return xasprintf("0x%llx in %s", (unsigned long long)p->offset, path);
+    return p->file && p->line ? xasprintf("%s (%s:%u)", p->function, path, p->line) : xasprintf("%s (%s)", p->function, path);
+}
+
+static void futexes(json_t *list, const struct view *v, struct frames *f)
+{
+    if (!v->futex_threads)
+        return;
+    char *first = v->futex_stack ? place_text(f, v->futex_stack) : NULL;
+    char *why = xasprintf("locks built on futexes, such as Rust's std or std::atomic::wait, are not seen%s%s",
+                          first ? ": first at " : "", first ? first : "");
+    add(list, "locks", counted(v->futex_threads, "thread calls futex itself", "threads call futex themselves"), why, NULL);
+    free(first);
+    free(why);
+}
+
+static void locks_and_order(json_t *list, const struct view *v, struct frames *f)
+{
+    futexes(list, v, f);
+    if (v->locks_left_out)
+        add(list, "locks", counted(v->locks_left_out, "lock is not listed", "locks are not listed"),
+            "there are more than are kept apart; their classes have their sums", NULL);
+    if (v->unordered_withheld)
+        add(list, "order", counted(v->unordered_withheld, "borrow without a seen order was not reported", "borrows without a seen order were not reported"),
+            "their threads synchronise by means that nobody sees (futexes of their own)", NULL);
+    if (v->drops_withheld)
+        add(list, "drops", counted(v->drops_withheld, "drop that looks like a second one was not reported", "drops that look like second ones were not reported"),
+            "blocks of that process were made or released where nobody sees it", NULL);
+}
+
+/* The value of an option in the session's own list of them; "" for none. */
+static const char *option_value(const struct doc_context *c, const char *option)
+{
+    const char *at = c->meta && c->meta->options ? strstr(c->meta->options, option) : NULL;
+    return at ? at + strlen(option) : "";
+}
+
+static void not_recorded(json_t *list, const struct doc_context *c)
+{
+    const char *copies = option_value(c, "--copies ");
+    unsigned long long least = strtoull(copies, NULL, 10);
+    if (!strncmp(option_value(c, "--locks "), "off", 3))
+        add(list, "locks", xstrdup("no locks"), "the session ran with --locks off", "run with --locks on");
+    if (!strncmp(copies, "off", 3))
+        add(list, "copies", xstrdup("no copies"), "the session ran with --copies off", "run with --copies 256");
+    else if (least > 1)
+        add(list, "copies", xasprintf("copies of fewer than %llu bytes", least), "they are not recorded (--copies)", "run with --copies 1");
+}
+
 static void modules_in(json_t *list, struct frames *f, enum symbols_state wanted,
                        const char *what, const char *why, const char *advice)
 {
@@ -170,6 +232,8 @@ json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct f
     processes(list, v, c);
     drops(list, v);
     stacks_mode(list, c);
+    locks_and_order(list, v, f);
+    not_recorded(list, c);
     modules_in(list, f, SYMBOLS_NO_FILE, "no names for code in", "the file is not there any more", NULL);
     modules_in(list, f, SYMBOLS_OTHER_BUILD, "no names for code in",
                "the file there has another build-id: it was rebuilt or updated since", "trace it again");

@@ -15,12 +15,15 @@
 #include "export/block_life.h"
 #include "export/doc_parts.h"
 #include "export/event_json.h"
+#include "export/export_locks.h"
+#include "export/findings.h"
 #include "export/replay.h"
 
 struct export {
     struct frames *frames;
     const struct view *view;
     struct block_lives *lives;
+    struct lock_names *names;
     uint32_t *index;        /* frames' stack number -> index in `stacks` + 1 */
     size_t index_capacity, index_count;
     uint32_t *order;        /* frames' stack numbers by index */
@@ -30,12 +33,9 @@ struct export {
 
 /* ---- stacks ---- */
 
-static void stack_index(struct export *x, uint32_t stack)
+/* The index of a stack (not 0), given when it is first asked for. */
+static uint32_t stack_number(struct export *x, uint32_t stack)
 {
-    if (!stack) {
-        jw_null(x->w);
-        return;
-    }
     if (stack >= x->index_count) {
         size_t old = x->index_capacity;
         x->index = xgrow(x->index, &x->index_capacity, stack + 1u, sizeof *x->index);
@@ -47,7 +47,22 @@ static void stack_index(struct export *x, uint32_t stack)
         x->order[x->order_count++] = stack;
         x->index[stack] = (uint32_t)x->order_count;
     }
-    jw_u64(x->w, x->index[stack] - 1);
+    return x->index[stack] - 1;
+}
+
+static void stack_index(struct export *x, uint32_t stack)
+{
+    if (stack)
+        jw_u64(x->w, stack_number(x, stack));
+    else
+        jw_null(x->w);
+}
+
+/* export_stack of locks. */
+static void view_stack_index(void *context, uint32_t stack)
+{
+    struct export *x = context;
+    stack_index(x, frames_view_stack(x->frames, stack));
 }
 
 static void stacks(struct export *x)
@@ -272,6 +287,7 @@ static int nodes(struct export *x, struct trace *t, const struct doc_export_opti
         struct block_life l = block_life_of(&v->blocks[i]);
         block_node(x, &l, frames_view_stack(x->frames, l.stack), 0);
     }
+    export_lock_nodes(x->w, v, x->names, o->all, view_stack_index, x);
     int error = o->all && t ? replay_for(x, t, o, dead_node) : 0;
     jw_end(x->w);
     return error;
@@ -289,6 +305,8 @@ static int edges(struct export *x, struct trace *t, const struct doc_export_opti
             borrow_edge(x->w, &l, false, 0);
     }
     move_edges(x->w, v);
+    export_lock_edges(x->w, v, x->names);
+    export_flow_edges(x->w, v, o->all && t);
     int error = o->all && t ? replay_for(x, t, o, ended_edge) : 0;
     jw_end(x->w);
     return error;
@@ -303,6 +321,23 @@ static int events(struct export *x, struct trace *t, const struct doc_export_opt
         error = replay_for(x, t, o, event);
     jw_end(x->w);
     return error;
+}
+
+static json_t *finding_stack(void *context, uint32_t stack)
+{
+    return stack ? json_integer(stack_number(context, stack)) : json_null();
+}
+
+/* Made before `stacks` is written, as it has stacks of its own; text for behind it. */
+static char *findings_text(struct export *x)
+{
+    struct finding_maker m = { .view = x->view, .frames = x->frames, .names = x->names, .stack = finding_stack, .context = x };
+    json_t *list = json_array();
+    for (size_t i = 0; i < x->view->n_findings; i++)
+        json_array_append_new(list, finding_json(&m, &x->view->findings[i]));
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
 }
 
 static void metadata(struct export *x, const struct doc_context *c)
@@ -328,6 +363,7 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
     x->view = v;
     x->w = xmalloc(sizeof *x->w);
     x->frames = frames_new(c->symbols, v, t ? trace_code(t) : NULL);
+    x->names = lock_names_new(v, c->symbols);
     jw_init(x->w, sink, sink_context);
     jw_object(x->w);
     JW_KEY(x->w, "ownscope");
@@ -337,12 +373,14 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
     error = error ? error : later;
     later = events(x, t, o);
     error = error ? error : later;
+    char *findings = findings_text(x);
     stacks(x);
     JW_KEY(x->w, "findings");
-    jw_array(x->w);
-    jw_end(x->w);
+    jw_raw(x->w, findings ? findings : "[]", findings ? strlen(findings) : 2);
+    free(findings);
     jw_end(x->w);
     int written = jw_finish(x->w);
+    lock_names_free(x->names);
     frames_free(x->frames);
     free(x->index);
     free(x->order);

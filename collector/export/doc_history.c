@@ -1,10 +1,11 @@
 /*
- * collector/export/doc_history.c - the life of one block (doc.h).
+ * collector/export/doc_history.c - the life of one block or lock (doc.h).
  *
  * By address the trace is read twice: first to find the block that held it
  * last, then for that block's facts, since an address may come to a block late
  * (realloc). A release at the block's place after its own drop, with nothing
  * known living there, belongs to its story too: that is how a double free looks.
+ * So do the locks that lie in it while it lives.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "export/block_life.h"
 #include "export/doc_parts.h"
 #include "export/event_json.h"
+#include "export/export_locks.h"
 #include "export/replay.h"
 
 enum { EVENTS_MAX = 100000, BLOCKS_MAX = 1000 };
@@ -23,7 +25,8 @@ int doc_target_parse(struct doc_target *t, const char *text)
 {
     char *end;
     bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    const char *digits = hex ? text + 2 : *text == 'b' ? text + 1 : text;
+    t->is_lock = *text == 'l';
+    const char *digits = hex ? text + 2 : *text == 'b' || t->is_lock ? text + 1 : text;
     if (!(hex ? isxdigit((unsigned char)*digits) : isdigit((unsigned char)*digits)))
         return -EINVAL;
     errno = 0;
@@ -37,6 +40,7 @@ int doc_target_parse(struct doc_target *t, const char *text)
 struct tenants {
     uint64_t address;
     uint64_t last;          /* id of the newest */
+    uint64_t last_lock;     /* of the newest lock that lay there */
     uint64_t total;
     json_t *list;           /* the first BLOCKS_MAX ids */
 };
@@ -44,6 +48,8 @@ struct tenants {
 static void tenant_fact(void *context, const struct fact *f)
 {
     struct tenants *t = context;
+    if (f->lock && f->address == t->address)
+        t->last_lock = f->lock;
     bool comes = f->type == FACT_NEW || (f->type == FACT_MOVE && f->old_address);
     if (!comes || !f->block || t->address < f->address || t->address - f->address >= (f->size ? f->size : 1))
         return;
@@ -60,6 +66,7 @@ struct story {
     struct frames *frames;
     struct block_life life;
     uint64_t id;
+    bool of_lock;           /* id is a lock's */
     uint64_t total;
     bool taken_over;        /* another block lives at its place now */
     struct json_writer writer;
@@ -85,12 +92,21 @@ static bool after_death(struct story *s, const struct fact *f)
     return f->type == FACT_DROP && !f->block;
 }
 
+/* A lock inside the living block. */
+static bool inside(const struct story *s, const struct fact *f)
+{
+    const struct block_life *l = &s->life;
+    return f->lock && l->id && !l->dropped && f->process == l->process && f->address - l->address < l->size;
+}
+
 static void story_fact(void *context, const struct fact *f)
 {
     struct story *s = context;
-    if (f->block == s->id)
+    if (s->of_lock && f->lock != s->id)
+        return;
+    if (!s->of_lock && f->block == s->id)
         block_life_fold(&s->life, f);
-    else if (!after_death(s, f))
+    else if (!s->of_lock && !after_death(s, f) && !inside(s, f))
         return;
     if (s->total++ >= EVENTS_MAX)
         return;
@@ -99,6 +115,15 @@ static void story_fact(void *context, const struct fact *f)
     JW_KEY(&s->writer, "stack");
     frames_write(s->frames, &s->writer, frames_code_stack(s->frames, f->stack));
     jw_end(&s->writer);
+}
+
+static void lock_node(struct story *s, const struct view *v, struct symbols *symbols)
+{
+    struct json_writer *w = &s->writer;
+    struct lock_names *names = lock_names_new(v, symbols);
+    JW_KEY(w, "node");
+    export_lock_node(w, v, names, s->id, NULL, NULL);
+    lock_names_free(names);
 }
 
 static void story_node(struct story *s)
@@ -118,19 +143,26 @@ static void story_node(struct story *s)
 }
 
 /* 0 and *doc when the block was met. */
-static int story_tell(struct trace *t, const struct doc_context *c, uint64_t id, uint64_t until_event, json_t **doc)
+static int story_tell(struct trace *t, const struct doc_context *c, uint64_t id, bool of_lock, uint64_t until_event, json_t **doc)
 {
     struct story *s = xcalloc(1, sizeof *s);
+    struct view *view = NULL;
     s->id = id;
+    s->of_lock = of_lock;
     s->frames = frames_new(c->symbols, NULL, trace_code(t));
     jw_init(&s->writer, story_sink, s);
     jw_object(&s->writer);
     JW_KEY(&s->writer, "events");
     jw_array(&s->writer);
-    struct replay replay = { .trace = t, .last_event = until_event, .observer = story_fact, .context = s };
+    struct replay replay = { .trace = t, .last_event = until_event, .observer = story_fact, .context = s,
+                             .view = of_lock ? &view : NULL };
     int error = replay_run(&replay);
     jw_end(&s->writer);
-    story_node(s);
+    if (of_lock)
+        lock_node(s, view, c->symbols);
+    else
+        story_node(s);
+    view_free(view);
     JW_KEY(&s->writer, "events_total");
     jw_u64(&s->writer, s->total);
     jw_end(&s->writer);
@@ -151,18 +183,20 @@ int doc_history(struct trace *t, const struct doc_context *c, const struct doc_t
 {
     struct tenants tenants = { .address = target->value, .list = json_array() };
     uint64_t id = target->value;
+    bool of_lock = target->is_lock;
     int error = 0;
     *doc = NULL;
     if (target->is_address) {
         struct replay replay = { .trace = t, .last_event = until_event, .observer = tenant_fact, .context = &tenants };
         error = replay_run(&replay);
-        id = tenants.last;
+        of_lock = !tenants.last && tenants.last_lock;
+        id = of_lock ? tenants.last_lock : tenants.last;
         if (!id && !error)
             error = -ENOENT;
     }
     if (id)
-        error = story_tell(t, c, id, until_event, doc);
-    if (*doc && target->is_address) {
+        error = story_tell(t, c, id, of_lock, until_event, doc);
+    if (*doc && target->is_address && !of_lock) {
         json_object_set(*doc, "blocks", tenants.list);
         json_object_set_new(*doc, "blocks_total", doc_number(tenants.total));
     }

@@ -109,6 +109,14 @@ json_t *doc_processes(const struct view *v)
     return list;
 }
 
+json_t *doc_moves(const struct view *v)
+{
+    json_t *j = json_object();
+    for (unsigned i = 0; i < sizeof v->moves_by / sizeof *v->moves_by; i++)
+        json_object_set_new(j, view_move_names[i], doc_number(v->moves_by[i]));
+    return j;
+}
+
 /* 2026-11-21T10:53:00.123456789Z; null for 0. */
 static json_t *wall_clock(uint64_t real_ns)
 {

@@ -23,6 +23,7 @@ void doc_rank_sort(struct doc_rank *order, size_t n);
 
 json_t *doc_events_counts(const struct view *v);
 json_t *doc_lost(const struct view *v);
+json_t *doc_moves(const struct view *v);
 json_t *doc_processes(const struct view *v);
 json_t *doc_process_exit(const struct view_process *p);
 /* Made last: it reports on the modules that the document's stacks needed. */
@@ -30,6 +31,17 @@ json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct f
 json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *coverage);
 /* The largest hand-offs by blocks, at most `most`. */
 json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most);
+/* {"count","total","max","p50","p99"} in nanoseconds. */
+json_t *doc_times(const struct view_times *t);
+/* Sets acquisitions, shared_acquisitions, contended, wait_ns, hold_ns. */
+void doc_lock_sums(json_t *j, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait,
+                   const struct view_times *hold);
+/* WIRE_LOCK_TYPE_* as words. */
+json_t *doc_lock_type(unsigned type);
+/* The view's locks, those waited for longest first, then those taken most; malloc'ed. */
+struct doc_rank *doc_locks_rank(const struct view *v);
+json_t *doc_locks_totals(const struct view *v);
+json_t *doc_copies_totals(const struct view *v);
 /* report.top: sites added up by the frames that tell most. */
 json_t *doc_top(const struct view *v, struct frames *f, const struct doc_options *o);
 

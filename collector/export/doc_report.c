@@ -1,15 +1,17 @@
 /*
- * collector/export/doc_report.c - the documents `report` and `threads`
- * (doc.h), from one view.
+ * collector/export/doc_report.c - the document `report` (doc.h), from one view.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "event/event.h"
 #include "export/doc_parts.h"
+#include "export/findings.h"
+#include "export/lock_names.h"
 #include "export/text.h"
 
-enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, HANDOFFS_IN_THREADS = 1000 };
+enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, LOCKS_IN_REPORT = 5 };
 
 static json_t *totals_json(const struct view *v)
 {
@@ -24,14 +26,6 @@ static json_t *totals_json(const struct view *v)
     json_t *j = json_object();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         json_object_set_new(j, rows[i].key, doc_number(rows[i].value));
-    return j;
-}
-
-static json_t *moves_json(const struct view *v)
-{
-    json_t *j = json_object();
-    for (unsigned i = 0; i < sizeof v->moves_by / sizeof *v->moves_by; i++)
-        json_object_set_new(j, view_move_names[i], doc_number(v->moves_by[i]));
     return j;
 }
 
@@ -104,18 +98,59 @@ static json_t *sites_json(const struct view *v, struct frames *f, size_t most)
     return list;
 }
 
+/* ---- findings and locks, in short ---- */
+
+/* What the person at the terminal is told first: rule, count, sentence, the stack that breaks it. */
+static json_t *findings_json(const struct view *v, struct frames *f, struct lock_names *names)
+{
+    static const char *const kept[] = { "rule", "count", "process", "thread", "node", "message", "fingerprint", "doubt" };
+    struct finding_maker m = { .view = v, .frames = f, .names = names };
+    json_t *list = json_array();
+    for (size_t i = 0; i < v->n_findings && i < FINDINGS_IN_REPORT; i++) {
+        const struct view_finding *one = &v->findings[i];
+        json_t *whole = finding_json(&m, one), *j = json_object();
+        for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+            json_object_set(j, kept[k], json_object_get(whole, kept[k]));
+        uint32_t stack = one->n && one->first < v->n_evidence ? v->evidence[one->first].stack : 0;
+        json_object_set_new(j, "stack", frames_json(f, frames_view_stack(f, stack)));
+        json_array_append_new(list, j);
+        json_decref(whole);
+    }
+    return list;
+}
+
+/* The most contended ones. */
+static json_t *locks_json(const struct view *v, struct lock_names *names)
+{
+    json_t *list = json_array();
+    struct doc_rank *order = doc_locks_rank(v);
+    for (size_t i = 0; i < v->n_locks && i < LOCKS_IN_REPORT; i++) {
+        const struct view_lock *l = &v->locks[order[i].at];
+        if (!l->contended)
+            break;
+        json_t *j = json_pack("{s:o,s:s,s:o}", "id", doc_id('l', l->id), "kind", lock_name(l->family),
+                              "where", text_json_string(lock_names_where(names, l->id)));
+        doc_lock_sums(j, l->acquisitions, l->shared_acquisitions, l->contended, &l->wait, &l->hold);
+        json_array_append_new(list, j);
+    }
+    free(order);
+    return list;
+}
+
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     struct frames *f = frames_new(c->symbols, v, NULL);
     json_t *sites = sites_json(v, f, o && o->sites ? o->sites : SITES_DEFAULT);
     json_t *top = doc_top(v, f, o);
+    struct lock_names *names = lock_names_new(v, c->symbols);
+    json_t *findings = findings_json(v, f, names), *locks = locks_json(v, names);
     json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_REPORT);
     json_t *coverage = doc_coverage(v, c, f);
     json_t *j = json_object();
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
     json_object_set_new(j, "totals", totals_json(v));
     json_object_set_new(j, "events", doc_events_counts(v));
-    json_object_set_new(j, "moves", moves_json(v));
+    json_object_set_new(j, "moves", doc_moves(v));
     json_object_set_new(j, "lost", doc_lost(v));
     if (v->verified)
         json_object_set_new(j, "verify_unwind", verify_json(v));
@@ -126,49 +161,13 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "top", top);
     json_object_set_new(j, "handoffs", handoffs);
     json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));
-    json_object_set_new(j, "findings", json_object());
+    json_object_set_new(j, "findings", findings_counts(v));
+    json_object_set_new(j, "findings_top", findings);
+    json_object_set_new(j, "locks_top", locks);
+    json_object_set_new(j, "locks", doc_locks_totals(v));
+    json_object_set_new(j, "copies", doc_copies_totals(v));
     json_object_set_new(j, "coverage", coverage);
-    frames_free(f);
-    return j;
-}
-
-/* ---- threads ---- */
-
-static json_t *thread_json(const struct view_thread *t)
-{
-    json_t *j = json_object();
-    json_object_set_new(j, "id", doc_id('t', t->id));
-    json_object_set_new(j, "tid", t->tid ? json_integer(t->tid) : json_null());
-    json_object_set_new(j, "name", *t->name ? text_json(t->name, strnlen(t->name, sizeof t->name)) : json_null());
-    json_object_set_new(j, "process", doc_id('p', t->process));
-    json_object_set_new(j, "made", doc_count(&t->made));
-    json_object_set_new(j, "dropped", doc_count(&t->dropped));
-    json_object_set_new(j, "owns", doc_count(&t->owns));
-    json_object_set_new(j, "holds", json_array());
-    json_object_set_new(j, "waits", json_null());
-    json_object_set_new(j, "creator", doc_id('t', t->creator));
-    json_object_set_new(j, "born_ns", doc_number(t->born_ns));
-    json_object_set_new(j, "ended_ns", doc_end_ns(t->ended, t->ended_ns));
-    json_object_set_new(j, "joined_by", doc_id('t', t->joined_by));
-    json_object_set_new(j, "detached", json_boolean(t->detached));
-    return j;
-}
-
-json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o)
-{
-    struct frames *f = frames_new(c->symbols, v, NULL);
-    json_t *threads = json_array();
-    for (size_t i = 0; i < v->n_threads; i++)
-        json_array_append_new(threads, thread_json(&v->threads[i]));
-    json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_THREADS);
-    json_t *coverage = doc_coverage(v, c, f);
-    json_t *j = json_object();
-    json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
-    json_object_set_new(j, "threads", threads);
-    json_object_set_new(j, "handoffs", handoffs);
-    json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));
-    json_object_set_new(j, "moves", moves_json(v));
-    json_decref(coverage);
+    lock_names_free(names);
     frames_free(f);
     return j;
 }

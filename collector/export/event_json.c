@@ -5,8 +5,8 @@
  *   {"event":7,"ns":1200,"type":"move","process":"p1","thread":"t2","node":"b3",
  *    "by":"taken","from":"t1","to":"t2","address":"0x…","size_bytes":24,"family":"free",…}
  *
- * `node` is what the event happened to: a block, else a thread or process. It
- * is null for a release of memory in which nothing known lived.
+ * `node` is what the event happened to: a block or lock, else a thread or process.
+ * It is null for a release of memory in which nothing known lived.
  */
 #include "export/event_json.h"
 
@@ -31,6 +31,48 @@ static void memory(struct json_writer *w, const struct fact *f)
     if (f->family) {
         JW_KEY(w, "family");
         jw_string(w, family_name(f->family));
+    }
+}
+
+static bool is_copy(const struct fact *f)
+{
+    return f->type == FACT_BORROW && f->by && !strcmp(f->by, "copied");
+}
+
+/* A borrow for as long as a copy takes: which bytes, and by what. */
+static void copied(struct json_writer *w, const struct fact *f)
+{
+    JW_KEY(w, "address");
+    jw_address(w, f->address);
+    JW_KEY(w, "offset_bytes");
+    jw_u64(w, f->offset);
+    JW_KEY(w, "size_bytes");
+    jw_u64(w, f->size);
+    JW_KEY(w, "copied_by");
+    jw_string(w, copy_name(f->family));
+    JW_KEY(w, "to");
+    party(w, f->to_thread ? f->to_thread : f->thread, f->process);
+    JW_KEY(w, "mutable");
+    jw_bool(w, f->is_mutable);
+}
+
+static void lock(struct json_writer *w, const struct fact *f)
+{
+    JW_KEY(w, "address");
+    jw_address(w, f->address);
+    JW_KEY(w, "lock_kind");
+    jw_string(w, lock_name(f->lock_family));
+    if (f->type == FACT_ACQUIRE || f->type == FACT_RELEASE) {
+        JW_KEY(w, "shared");
+        jw_bool(w, f->shared);
+    }
+    if (f->type == FACT_ACQUIRE) {
+        JW_KEY(w, "wait_ns");
+        jw_u64(w, f->wait_ns);
+    }
+    if (f->type == FACT_WAIT_END) {
+        JW_KEY(w, "errno");
+        jw_u64(w, f->size);
     }
 }
 
@@ -93,6 +135,8 @@ static void node(struct json_writer *w, const struct fact *f)
     JW_KEY(w, "node");
     if (f->block)
         jw_id(w, 'b', f->block);
+    else if (f->lock)
+        jw_id(w, 'l', f->lock);
     else if (f->type == FACT_THREAD)
         jw_id(w, 't', f->to_thread ? f->to_thread : f->thread);
     else if (f->type == FACT_PROCESS)
@@ -121,8 +165,15 @@ void event_json_members(struct json_writer *w, const struct fact *f)
         memory(w, f);
         break;
     case FACT_MOVE: case FACT_BORROW: case FACT_BORROW_END:
+        if (is_copy(f)) {
+            copied(w, f);
+            break;
+        }
         memory(w, f);
         hands(w, f);
+        break;
+    case FACT_ACQUIRE: case FACT_RELEASE: case FACT_WAIT: case FACT_WAIT_END: case FACT_LOCK:
+        lock(w, f);
         break;
     case FACT_PROCESS:
         process_number(w, f);
@@ -143,5 +194,5 @@ void event_json_members(struct json_writer *w, const struct fact *f)
 bool event_json_has_stack(const struct fact *f)
 {
     return f->type == FACT_NEW || f->type == FACT_DROP || f->type == FACT_MOVE ||
-           f->type == FACT_BORROW || f->type == FACT_BORROW_END || f->stack;
+           f->type == FACT_BORROW || f->type == FACT_BORROW_END || f->lock || f->stack;
 }

@@ -18,6 +18,8 @@ int replay_run(const struct replay *r)
             break;
     }
     graph_settle(g, UINT64_MAX);
+    if (r->view)
+        *r->view = graph_view_make(g, trace_code(r->trace), 0);
     graph_free(g);
     return got < 0 ? got : 0;
 }

@@ -8,6 +8,7 @@
 #define OWNSCOPE_REPLAY_H
 
 #include "graph/graph.h"
+#include "graph/view.h"
 #include "trace/trace.h"
 
 struct replay {
@@ -16,6 +17,7 @@ struct replay {
     graph_observer observer;
     bool (*stop)(void *);     /* asked now and then; NULL: never */
     void *context;            /* of both */
+    struct view **view;       /* receives the state at the end; NULL: not wanted */
 };
 /* Rewinds and folds. 0, or -EBADMSG at a damaged chunk, after the facts before it. */
 int replay_run(const struct replay *r);

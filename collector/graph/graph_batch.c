@@ -2,7 +2,7 @@
  * collector/graph/graph_batch.c - folds events in a row.
  *
  * In a large graph most of a fold's time is waiting for memory: the table's
- * bucket, then the block that it names. So both are prefetched for a whole batch
+ * bucket, then the block that it names, and the bit of its start. So all are prefetched for a whole batch
  * before it is folded. That reads the graph and changes nothing: what it
  * guesses wrong (a thread of another process, an address that the batch itself
  * makes) costs time alone. Sites are few and repeat: fetching them did not pay.
@@ -58,6 +58,12 @@ static void fetch_blocks(const struct graph *g, const struct table *t, const str
     }
 }
 
+static void fetch_starts(const struct starts *s, const struct event *e, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        starts_fetch(s, e[i].address);
+}
+
 static void fetch(const struct graph *g, const struct event *e, size_t n)
 {
     const struct process *p = g->last_process;
@@ -67,6 +73,8 @@ static void fetch(const struct graph *g, const struct event *e, size_t n)
         return;
     fetch_buckets(t, e, n, &w);
     fetch_blocks(g, t, e, n, &w);
+    if (p->starts)
+        fetch_starts(p->starts, e, n);
 }
 
 void graph_fold_batch(struct graph *g, const struct event *events, size_t count)

@@ -158,35 +158,3 @@ void custody_outlive(struct graph *g, const struct event *e, struct thread *x, s
     if (kept)
         custody_list(g, x, kept);
 }
-
-static void starts_build(struct process *p, const struct pool *pool)
-{
-    p->starts = starts_new();
-    for (uint32_t i = 0; i < table_slots(&p->heap); i++) {
-        uint32_t place = table_place(&p->heap, i);
-        if (place)
-            starts_add(p->starts, pool_at(pool, place)->address);
-    }
-}
-
-uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address)
-{
-    enum { NO_POINTER = 4096 };   /* nothing is ever mapped below */
-    uint32_t place;
-    uint64_t start;
-    if (address < NO_POINTER)
-        return 0;
-    heap_find(g, p, address, &place);
-    if (place)
-        return place;
-    if (p->inherit)
-        forks_touch_all(g, p);
-    if (!p->starts)
-        starts_build(p, &g->pool);
-    if (starts_below(p->starts, address, &start)) {
-        heap_find(g, p, start, &place);
-        if (place && address - start < pool_at(&g->pool, place)->size)
-            return place;
-    }
-    return maps_at(g, p, address);
-}

@@ -59,7 +59,4 @@ void custody_outlive(struct graph *g, const struct event *e, struct thread *x, s
 /* Puts places in order of their blocks' ids. */
 void custody_sort(const struct graph *g, uint32_t *places, size_t n);
 
-/* The block that an address points into, start or interior, heap before mapped; 0: none. */
-uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address);
-
 #endif

@@ -3,6 +3,7 @@
  */
 #include "graph/graph_facts.h"
 
+#include "graph/graph_lock_state.h"
 #include "graph/graph_moves.h"
 
 const char *const view_move_names[5] = { "taken", "thread-arg", "joined", "outlived", "realloc" };
@@ -140,6 +141,19 @@ void fact_borrow(struct graph *g, enum fact_type type, const struct event *e, ui
     f.block = id;
     f.ns = ns;
     f.to_thread = thread_at(g, to)->serial;
+    g->observe(g->observe_context, &f);
+}
+
+void fact_lock_tell(struct graph *g, enum fact_type type, const struct event *e, const struct lock *lock,
+                    const char *by, uint64_t wait_ns, bool shared)
+{
+    struct fact f = fact_of(g, type, e, by);
+    f.lock = lock->id;
+    f.address = lock->address;
+    f.size = type == FACT_WAIT_END ? e->size : 0;
+    f.wait_ns = wait_ns;
+    f.shared = shared;
+    f.lock_family = lock->family;
     g->observe(g->observe_context, &f);
 }
 

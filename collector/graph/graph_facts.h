@@ -34,6 +34,21 @@ void fact_relocated(struct graph *g, const struct event *e, const struct block *
 /* `type` FACT_BORROW or FACT_BORROW_END; id is that of a block that may be gone (b NULL). */
 void fact_borrow(struct graph *g, enum fact_type type, const struct event *e, uint64_t id,
                  const struct block *b, uint32_t to, uint64_t ns);
+struct lock;
+/* FACT_LOCK, and FACT_ACQUIRE to FACT_WAIT_END of a lock by the event's thread. */
+void fact_lock_tell(struct graph *g, enum fact_type type, const struct event *e, const struct lock *lock,
+                    const char *by, uint64_t wait_ns, bool shared);
+static inline void fact_custody(struct graph *g, enum fact_type type, const struct event *e, const struct lock *lock,
+                                const char *by, uint64_t wait_ns, bool shared)
+{
+    g->by_fact[type]++;
+    if (graph_unlikely(g->observe != NULL))
+        fact_lock_tell(g, type, e, lock, by, wait_ns, shared);
+}
+static inline void fact_lock(struct graph *g, enum fact_type type, const struct event *e, const struct lock *lock, const char *by)
+{
+    fact_custody(g, type, e, lock, by, 0, false);
+}
 /* Life of threads and processes, marks, losses: address, size and text of the event. */
 void fact_life(struct graph *g, enum fact_type type, const struct event *e, const char *by, uint32_t to_serial);
 

@@ -10,6 +10,7 @@
 #include "graph/graph_custody.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_modules.h"
 
 static void frozen_put(struct frozen *f)
 {
@@ -17,7 +18,9 @@ static void frozen_put(struct frozen *f)
         return;
     table_clear(&f->table);
     free(f->blocks);
+    starts_free(f->starts);
     free(f->ids);
+    modules_leave(f->modules);
     free(f);
 }
 
@@ -73,6 +76,7 @@ void forks_freeze(struct graph *g, struct process *p, struct thread *t, const st
     f->thread = t->place;
     f->users = 1;
     f->fork_ns = e->ns;
+    f->modules = modules_share(p->modules);
     f->base_id = g->next_block_id;
     g->next_block_id += f->n;
     if (g->frozen_last)
@@ -117,6 +121,8 @@ void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial,
 {
     uint32_t parent = dict_get(&g->process_of, parent_serial);
     struct frozen *f = parent ? frozen_for(g, parent, child->pid) : NULL;
+    if (!child->modules)
+        child->modules = modules_share(f ? f->modules : process_at(g, parent)->modules);
     if (!f || child->inherit)
         return;
     f->claimed = true;
@@ -220,7 +226,7 @@ static bool forks_place(struct graph *g, struct process *p, uint32_t place)
     }
     table_put(&p->heap, slot, address, place);
     if (p->starts)
-        starts_add(p->starts, address);
+        starts_add(p->starts, address, pool_at(&g->pool, place)->size);
     fact_clone(g, pool_at(&g->pool, place), pool_note(&g->pool, place)->cloned_from);
     return true;
 }
@@ -247,6 +253,22 @@ bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address)
     uint32_t at = frozen_at(p->inherit->frozen, address);
     uint32_t place = at ? forks_touch(g, p, at - 1) : 0;
     return place && forks_place(g, p, place);
+}
+
+bool forks_touch_pointee(struct graph *g, struct process *p, uint64_t address, uint64_t *start)
+{
+    struct frozen *f = p->inherit->frozen;
+    if (!f->starts) {
+        f->starts = starts_new();
+        for (uint32_t i = 0; i < f->n_heap; i++)
+            starts_add(f->starts, f->blocks[i].address, f->blocks[i].size);
+    }
+    if (!starts_below(f->starts, address, start))
+        *start = address;
+    uint32_t at = frozen_at(f, *start);
+    if (!at || (address != *start && address - *start >= f->blocks[at - 1].size))
+        return false;
+    return forks_touch_heap(g, p, *start);
 }
 
 void forks_touch_maps(struct graph *g, struct process *p)

@@ -30,7 +30,9 @@ struct frozen {
     struct block *blocks;        /* heap, then mapped */
     uint32_t n_heap, n;
     uint64_t heap_bytes;
+    struct starts *starts;       /* of the heap blocks; made when first needed */
     uint64_t *ids;               /* sorted; made when first needed */
+    struct modules *modules;     /* the parent's at the fork */
 };
 
 struct inherit {
@@ -53,6 +55,8 @@ void forks_clear(struct graph *g);
 /* Make clones blocks, in order of id: the one that starts at an address
  * (false: none), mapped ones, all. */
 bool forks_touch_heap(struct graph *g, struct process *p, uint64_t address);
+/* The heap block that holds an address, and starts at *start. */
+bool forks_touch_pointee(struct graph *g, struct process *p, uint64_t address, uint64_t *start);
 void forks_touch_maps(struct graph *g, struct process *p);
 void forks_touch_all(struct graph *g, struct process *p);
 

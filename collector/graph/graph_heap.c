@@ -3,17 +3,21 @@
  */
 #include "graph/graph_heap.h"
 
+#include "graph/graph_claims.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_handoffs.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
 #include "graph/graph_sites.h"
 
-static void heap_cut(struct process *p, uint32_t slot, uint64_t address)
+static inline void heap_cut(struct process *p, uint32_t slot, const struct block *b)
 {
     table_cut(&p->heap, slot);
-    if (graph_unlikely(p->starts != NULL))
-        starts_remove(p->starts, address);
+    if (p->starts)
+        starts_remove(p->starts, b->address, b->size);
 }
 
 /* A block that is in no table any more ends. */
@@ -35,8 +39,13 @@ static void heap_unseen(struct graph *g, struct process *p, const struct event *
 {
     const struct block *b = pool_at(&g->pool, place);
     fact_ended(g, e, b, "unseen");
+    if (graph_unlikely(b->flags & BLOCK_LOCKS))
+        locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
-    heap_cut(p, slot, b->address);
+    heap_cut(p, slot, b);
+    claims_unseen_dropped(g, p, b);
+    if (b->flags & BLOCK_USED)
+        clocks_block_gone(g, place);
     heap_end(g, p, place, b);
 }
 
@@ -49,7 +58,7 @@ static void heap_make(struct graph *g, struct process *p, struct thread *t, cons
     uint64_t id = g->next_block_id++;
     *b = (struct block){ .address = e->address, .size = e->size, .born_ns = e->ns, .id = id,
                          .family = family, .site = site, .maker = t->place };
-    heap_put(p, slot, e->address, place);
+    heap_put(p, slot, b, place);
     t->last_new = id; /* reading it out of the bit field just written would wait for the store */
     t->made.blocks++;
     t->made.bytes += e->size;
@@ -77,6 +86,14 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
     return true;
 }
 
+/* What b leaves where it was. */
+static inline void heap_bury(struct graph *g, struct process *p, const struct event *e, const struct block *b)
+{
+    *graves_dig(&p->graves) = (struct grave){
+        .address = b->address, .size = b->size, .id = b->id, .born_ns = b->born_ns, .ns = e->ns, .site = b->site,
+        .maker = b->maker, .stack = e->stack, .thread = e->thread, .made_family = b->family, .family = e->family };
+}
+
 static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, const struct block *b)
 {
     t->dropped.blocks++;
@@ -97,7 +114,11 @@ static void heap_drop_block(struct graph *g, struct process *p, struct thread *t
     g->totals.frees++;
     if (graph_likely(!(b->flags & BLOCK_CLONE)))
         heap_count_drop(g, t, e, b);
+    locks_touched(g, t, b);
+    if (graph_unlikely(b->flags & BLOCK_LOCKS))
+        locks_block_gone(g, e, place);
     fact_block(g, FACT_DROP, e, b, NULL);
+    heap_bury(g, p, e, b);
     heap_end(g, p, place, b);
 }
 
@@ -107,9 +128,13 @@ void heap_drop(struct graph *g, struct process *p, struct thread *t, const struc
     if (graph_unlikely(!place)) {
         g->totals.unknown_drops++;
         fact_unknown(g, e);
+        drops_unknown(g, p, t, e);
         return;
     }
-    heap_cut(p, slot, e->address);
+    const struct block *b = pool_at(&g->pool, place);
+    if (graph_unlikely(!drop_plain(g, e, b, e->extra[0])))
+        drops_check(g, p, t, e, place);
+    heap_cut(p, slot, b);
     heap_drop_block(g, p, t, e, place);
 }
 
@@ -117,14 +142,19 @@ void heap_drop(struct graph *g, struct process *p, struct thread *t, const struc
 static void heap_park(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint64_t address)
 {
     uint32_t place, slot = heap_find(g, p, address, &place);
-    t->pending = (struct pending){ .open = true, .address = address, .block = place, .stack = e->stack };
-    if (!place)
+    t->pending = (struct pending){ .open = true, .address = address, .block = place, .stack = e->stack, .ns = e->ns };
+    if (!place) {
+        if (e->type == EVENT_REALLOC_BEGIN)
+            drops_unknown(g, p, t, e);
         return;
+    }
     struct block *b = pool_at(&g->pool, place);
+    if (graph_unlikely(!drop_plain(g, e, b, 0)))
+        drops_check(g, p, t, e, place);
     custody_receive(g, p, t, e, place, b, true);
     t->pending.size = b->size;
     b->flags |= BLOCK_PARKED;
-    heap_cut(p, slot, address);
+    heap_cut(p, slot, b);
 }
 
 /* The realloc failed, or was cut short by the end of the process. */
@@ -134,10 +164,12 @@ static void heap_unpark(struct graph *g, struct process *p, const struct event *
     uint32_t other, slot = heap_find(g, p, b->address, &other);
     b->flags &= ~BLOCK_PARKED;
     if (!other) {
-        heap_put(p, slot, b->address, place);
+        heap_put(p, slot, b, place);
         return;
     }
     fact_ended(g, e, b, "unseen");   /* its place was given out: it cannot be there */
+    if (b->flags & BLOCK_LOCKS)
+        locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
     heap_end(g, p, place, b);
 }
@@ -182,9 +214,19 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     struct block *b = pool_at(&g->pool, q.block);
     uint64_t old_size = b->size, old_address = b->address;
     b->flags &= ~BLOCK_PARKED;
+    if (old_address != e->address) {
+        struct event begin = *e;
+        begin.ns = q.ns;
+        begin.stack = q.stack;
+        heap_bury(g, p, &begin, b);
+        if (b->flags & BLOCK_LOCKS)
+            locks_block_gone(g, &begin, q.block);
+    } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
+        locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
+    }
     b->address = e->address;
     b->size = e->size;
-    heap_put(p, slot, e->address, q.block);
+    heap_put(p, slot, b, q.block);
     p->live_bytes += e->size - old_size;
     g->totals.reallocations++;
     if (!(b->flags & BLOCK_CLONE)) {

@@ -20,11 +20,11 @@ static inline uint32_t heap_find(struct graph *g, struct process *p, uint64_t ad
     return slot;
 }
 
-static inline void heap_put(struct process *p, uint32_t slot, uint64_t address, uint32_t place)
+static inline void heap_put(struct process *p, uint32_t slot, const struct block *b, uint32_t place)
 {
-    table_put(&p->heap, slot, address, place);
-    if (graph_unlikely(p->starts != NULL))
-        starts_add(p->starts, address);
+    table_put(&p->heap, slot, b->address, place);
+    if (p->starts)
+        starts_add(p->starts, b->address, b->size);
 }
 
 /* These return false when the address is taken and the event may wait: repair.c. */

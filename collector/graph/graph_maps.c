@@ -8,6 +8,7 @@
 #include "graph/graph_forks.h"
 #include "graph/graph_handoffs.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_sites.h"
 
 static uint64_t add_capped(uint64_t a, uint64_t b) { return a + b < a ? UINT64_MAX : a + b; }
@@ -57,6 +58,11 @@ static void maps_end(struct graph *g, struct process *p, struct thread *t, const
     if (!(b->flags & BLOCK_CLONE) && b->maker && t->place && b->maker != t->place)
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
+    locks_touched(g, t, b);
+    if (b->flags & BLOCK_LOCKS && by)
+        locks_block_unseen(g, e, place);   /* mapped over: the unmapping may have been unseen */
+    else if (b->flags & BLOCK_LOCKS)
+        locks_block_gone(g, e, place);
     fact_block(g, FACT_DROP, e, b, by);
     maps_count(g, p, b, 0 - b->size);
     pool_give(&g->pool, place);
@@ -82,6 +88,8 @@ static uint32_t maps_split(struct graph *g, const struct event *e, uint32_t from
         *pool_note(&g->pool, place) = note;
     }
     custody_made(g, thread_at(g, block_owner(g, place, part)), place, part);
+    if (b->flags & BLOCK_LOCKS)
+        locks_block_split(g, from, place);
     fact_block(g, FACT_NEW, e, part, "split");
     return place;
 }
@@ -94,6 +102,8 @@ static void maps_trim(struct graph *g, struct process *p, const struct event *e,
     uint64_t asked_end = add_capped(b->address, b->size), left = 0, size = b->size;
     uint64_t cut_start = start > was.start ? start : was.start, cut_end = end < was.end ? end : was.end;
     uint64_t above = asked_end > cut_end ? asked_end - cut_end : 0;
+    if (b->flags & BLOCK_LOCKS)
+        locks_part_gone(g, e, was.block, cut_start, cut_end - cut_start);
     if (was.start < cut_start) {
         p->maps.nodes[at].end = cut_start;
         b->size = cut_start - b->address < size ? cut_start - b->address : size;
@@ -229,6 +239,10 @@ static void maps_relocate(struct graph *g, struct process *p, struct thread *t, 
     uint32_t place = maps_carve(g, p, t, e, q.block, start, end);
     struct block *b = pool_at(&g->pool, place);
     uint64_t old_address = b->address, old_size = b->size;
+    if (b->flags & BLOCK_LOCKS && old_address != e->address)
+        locks_block_gone(g, e, place);
+    else if (b->flags & BLOCK_LOCKS && e->size < old_size)
+        locks_part_gone(g, e, place, e->address + e->size, old_size - e->size);
     b->address = e->address;
     b->size = e->size;
     maps_put(g, p, t, e, place);

@@ -7,10 +7,14 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_claims.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
 #include "graph/graph_sites.h"
@@ -45,6 +49,9 @@ void process_free(struct process *p)
     starts_free(p->starts);
     dict_clear(&p->pthreads);
     modules_clear(p);
+    graves_clear(&p->graves);
+    drops_clear(p);
+    claims_clear(p);
     free(p);
 }
 
@@ -96,6 +103,7 @@ static uint32_t *image_places(struct graph *g, struct process *p, size_t *n)
 static void image_ends(struct graph *g, struct process *p, const struct event *e)
 {
     size_t n;
+    locks_process_ended(g, p, e);
     uint32_t *places = image_places(g, p, &n);
     for (size_t i = 0; i < n; i++)
         image_block(g, p, e, places[i]);
@@ -107,6 +115,9 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
     starts_free(p->starts);
     p->starts = NULL;
     modules_clear(p);
+    graves_clear(&p->graves);
+    drops_clear(p);
+    claims_clear(p);
     forks_release(p);
     p->live_blocks = p->live_bytes = 0;
     g->ended_blocks -= p->ended_kept;
@@ -189,6 +200,8 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
         pending_restore(g, p, thread_at(g, at), e);
     threads_end_all(g, p, e->ns, 0);
+    locks_process_ended(g, p, e);
+    clocks_image_ended(g, p);
     end_clones(g, p, e);
     if (p->inherit)
         for (uint32_t i = 0; i < p->inherit->frozen->n_heap; i++)
@@ -200,12 +213,16 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     end_blocks(g, p);
     starts_free(p->starts);
     p->starts = NULL;
+    graves_clear(&p->graves);
+    drops_clear(p);
+    claims_clear(p);
     dict_clear(&p->pthreads);
     free(p->leaving);
     p->leaving = NULL;
     p->n_leaving = p->leaving_capacity = 0;
     p->ended = true;
     p->ended_ns = e->ns;
+    modules_clear(p);
     ended_keep(g, p);
 }
 
@@ -235,6 +252,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
 {
     image_ends(g, p, e);
     threads_end_all(g, p, e->ns, t->serial);
+    clocks_image_ended(g, p);
     dict_clear(&p->pthreads);
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
         thread_at(g, at)->pthread_known = false;
@@ -248,7 +266,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
     p->threaded = false;
     if (!t->place)
         return;
-    t->exited = t->ended = t->detached = false;
+    t->exited = t->ended = t->detached = t->exit_told = false;
     t->name[0] = '\0';
     t->ended_ns = 0;
     t->arg.id = t->result.id = 0;
@@ -269,6 +287,7 @@ void processes_start(struct graph *g, struct process *p, struct thread *t, const
     process_text(p, e);
     if (!p->started) {
         p->parent = parent == p->serial ? 0 : parent;
+        p->forked = e->family == WIRE_BORN_FORK;
         if (e->family == WIRE_BORN_FORK && p->parent)
             forks_claim(g, p, p->parent, t);
     }
@@ -327,6 +346,7 @@ void processes_gone(struct graph *g, struct process *p, const struct event *e)
     }
     if (p->ended)
         return;
+    drops_process_gone(g, p, e);
     if (p->execing)   /* into an image that is not traced */
         image_ends(g, p, e);
     process_ends(g, p, e);

@@ -2,38 +2,29 @@
  * collector/graph/graph_starts.c - see graph_starts.h. Run by the folding
  * thread.
  *
- * Invariants: a region exists == its summary is not 0 == it holds a start;
- * `order` holds at least the keys of all regions unless `stale`.
+ * Invariants: a block is in exactly one of: its region's bits, `large` (from
+ * STARTS_LARGE bytes on), neither (then `loose`). A summary bit is set == its
+ * word is not 0.
  */
 #include "graph/graph_starts.h"
 
 #include <stdlib.h>
 
 #include "event/xalloc.h"
-#include "graph/dict.h"
 
-enum { GRANULE_BITS = 3, WORD_BITS = 6, REGION_BITS = GRANULE_BITS + 2 * WORD_BITS };
-
-struct region {
-    uint64_t summary;   /* bit w: bits[w] != 0 */
-    uint64_t bits[64];
-    uint32_t next_free;
-};
-
-struct starts {
-    struct dict regions;        /* address >> REGION_BITS -> place */
-    struct region *pool;        /* place 0 unused */
-    size_t pool_capacity;
-    uint32_t pool_next, pool_free;
-    uint64_t *order;            /* keys, rising; may name regions that are gone */
-    size_t n_order, order_capacity;
-    bool stale;
+enum {
+    ZONES_MAX = 1 << 16,        /* 256 GiB of addresses */
+    REGIONS_MAX = 1 << 22,
+    REGIONS_BELOW = STARTS_LARGE >> REGION_BITS
 };
 
 struct starts *starts_new(void)
 {
     struct starts *s = xcalloc(1, sizeof *s);
-    s->pool_next = 1;
+    for (int i = 0; i < STARTS_NEAR; i++)
+        s->near[i].key = UINT64_MAX;
+    s->large_low = UINT64_MAX;
+    s->large.seed = (uint32_t)((uintptr_t)s >> 4);
     return s;
 }
 
@@ -41,62 +32,118 @@ void starts_free(struct starts *s)
 {
     if (!s)
         return;
-    dict_clear(&s->regions);
-    free(s->pool);
-    free(s->order);
+    for (size_t i = 0; i < s->n_zones; i++) {
+        for (int r = 0; r < 1 << ZONE_REGION_BITS; r++)
+            free(s->zones[i]->regions[r].bits);
+        free(s->zones[i]);
+    }
+    free(s->zones);
+    dict_clear(&s->zone_of);
+    dict_clear(&s->large_of);
+    ranges_clear(&s->large);
     free(s);
 }
 
-static struct region *region_make(struct starts *s, uint64_t key)
+struct zone *starts_zone_slow(struct starts *s, uint64_t key)
 {
-    uint32_t place = s->pool_free;
-    if (place) {
-        s->pool_free = s->pool[place].next_free;
-    } else {
-        place = s->pool_next++;
-        s->pool = xgrow(s->pool, &s->pool_capacity, (size_t)place + 1, sizeof *s->pool);
+    uint32_t at = dict_get(&s->zone_of, key);
+    s->near[key % STARTS_NEAR].key = key;
+    s->near[key % STARTS_NEAR].zone = at ? s->zones[at - 1] : NULL;
+    return s->near[key % STARTS_NEAR].zone;
+}
+
+/* The region of an address, with bits; NULL: there may be no more. */
+static struct region *region_make(struct starts *s, uint64_t address)
+{
+    struct region *r = starts_region(s, address);
+    if (!r && s->n_zones < ZONES_MAX) {
+        uint64_t key = address >> STARTS_ZONE_BITS;
+        s->zones = xgrow(s->zones, &s->zones_capacity, s->n_zones + 1, sizeof *s->zones);
+        s->zones[s->n_zones++] = xcalloc(1, sizeof **s->zones);
+        dict_set(&s->zone_of, key, (uint32_t)s->n_zones);
+        starts_zone_slow(s, key);
+        r = starts_region(s, address);
     }
-    s->pool[place] = (struct region){ 0 };
-    dict_set(&s->regions, key, place);
-    s->stale = true;
-    return &s->pool[place];
+    if (!r || (!r->bits && s->n_regions >= REGIONS_MAX)) {
+        s->loose = true;
+        return NULL;
+    }
+    if (!r->bits) {
+        r->bits = xcalloc(REGION_WORDS, sizeof *r->bits);
+        s->n_regions++;
+    }
+    return r;
 }
 
-void starts_add(struct starts *s, uint64_t address)
+void starts_touch(struct starts *s, uint64_t address, uint64_t size)
 {
-    if (address & ((1u << GRANULE_BITS) - 1))
-        return;
-    uint32_t place = dict_get(&s->regions, address >> REGION_BITS);
-    struct region *r = place ? &s->pool[place] : region_make(s, address >> REGION_BITS);
-    unsigned word = address >> (GRANULE_BITS + WORD_BITS) & 63;
-    r->bits[word] |= 1ull << (address >> GRANULE_BITS & 63);
-    r->summary |= 1ull << word;
+    uint64_t last = address + (size && size < STARTS_LARGE ? size - 1 : 0);
+    for (uint64_t key = address >> REGION_BITS; last >= address && key <= last >> REGION_BITS; key++)
+        region_make(s, key << REGION_BITS);
 }
 
-void starts_remove(struct starts *s, uint64_t address)
+/* ---- large blocks ------------------------------------------------------------- */
+
+static void large_add(struct starts *s, uint64_t address, uint64_t size)
 {
-    if (address & ((1u << GRANULE_BITS) - 1))
+    uint64_t end = address + size < address ? UINT64_MAX : address + size;
+    if (dict_get(&s->large_of, address))
         return;
-    uint32_t place = dict_get(&s->regions, address >> REGION_BITS);
+    dict_set(&s->large_of, address, ranges_insert(&s->large, address, end, 1));
+    s->large_low = address < s->large_low ? address : s->large_low;
+    s->large_high = end > s->large_high ? end : s->large_high;
+}
+
+static void large_remove(struct starts *s, uint64_t address)
+{
+    uint32_t place = dict_get(&s->large_of, address);
     if (!place)
         return;
-    struct region *r = &s->pool[place];
-    unsigned word = address >> (GRANULE_BITS + WORD_BITS) & 63;
-    r->bits[word] &= ~(1ull << (address >> GRANULE_BITS & 63));
-    if (r->bits[word])
-        return;
-    r->summary &= ~(1ull << word);
-    if (r->summary)
-        return;
-    dict_remove(&s->regions, address >> REGION_BITS);
-    r->next_free = s->pool_free;
-    s->pool_free = place;
+    ranges_remove(&s->large, place);
+    dict_remove(&s->large_of, address);
 }
 
-/* The highest start of a region at or below (word, bit). */
-static bool region_below(const struct region *r, uint64_t key, unsigned word, unsigned bit, uint64_t *start)
+/* The lowest large block that overlaps [from, to). */
+static bool large_between(const struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
 {
-    uint64_t here = r->bits[word] & (~0ull >> (63 - bit));
+    if (from >= s->large_high || to <= s->large_low)
+        return false;
+    uint32_t at = ranges_overlap(&s->large, from, to);
+    if (at)
+        *start = s->large.nodes[at].start;
+    return at != 0;
+}
+
+/* ---- all ------------------------------------------------------------------------ */
+
+void starts_add_slow(struct starts *s, uint64_t address, uint64_t size)
+{
+    if (size >= STARTS_LARGE) {
+        large_add(s, address, size);
+        return;
+    }
+    starts_touch(s, address, size);
+    struct region *r = region_make(s, address);
+    if (address % STARTS_GRANULE)
+        s->loose = true;
+    if (!r || address % STARTS_GRANULE)
+        return;
+    r->bits[starts_word(address)] |= starts_bit(address);
+    r->summary |= 1ull << starts_word(address);
+}
+
+void starts_remove_slow(struct starts *s, uint64_t address, uint64_t size)
+{
+    if (size >= STARTS_LARGE)
+        large_remove(s, address);
+}
+
+/* The highest start of a region at or below an address of it (UINT64_MAX: its
+ * last); *start is the offset in the region. */
+static bool region_below(const struct region *r, uint64_t address, uint64_t *start)
+{
+    unsigned word = starts_word(address);
+    uint64_t here = r->bits[word] & (starts_bit(address) | (starts_bit(address) - 1));
     if (!here) {
         uint64_t lower = r->summary & ((1ull << word) - 1);
         if (!lower)
@@ -104,51 +151,80 @@ static bool region_below(const struct region *r, uint64_t key, unsigned word, un
         word = 63 - (unsigned)__builtin_clzll(lower);
         here = r->bits[word];
     }
-    bit = 63 - (unsigned)__builtin_clzll(here);
-    *start = key << REGION_BITS | (uint64_t)word << (GRANULE_BITS + WORD_BITS) | (uint64_t)bit << GRANULE_BITS;
+    *start = ((uint64_t)word * 64 + (63 - (unsigned)__builtin_clzll(here))) * STARTS_GRANULE;
     return true;
 }
 
-static int compare_keys(const void *a, const void *b)
+/* The lowest start of a region at or above an address of it. */
+static bool region_above(const struct region *r, uint64_t address, uint64_t *start)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+    unsigned word = starts_word(address);
+    uint64_t here = r->bits[word] & ~(starts_bit(address) - 1);
+    if (!here) {
+        uint64_t higher = word == 63 ? 0 : r->summary & (~0ull << (word + 1));
+        if (!higher)
+            return false;
+        word = (unsigned)__builtin_ctzll(higher);
+        here = r->bits[word];
+    }
+    *start = ((uint64_t)word * 64 + (unsigned)__builtin_ctzll(here)) * STARTS_GRANULE;
+    return true;
 }
 
-static void order_refresh(struct starts *s)
+static bool small_below(struct starts *s, uint64_t address, uint64_t *start)
 {
-    if (!s->stale)
-        return;
-    s->order = xgrow(s->order, &s->order_capacity, s->regions.used, sizeof *s->order);
-    s->n_order = 0;
-    for (uint32_t i = 0; i < s->regions.capacity; i++)
-        if (s->regions.entries[i].value)
-            s->order[s->n_order++] = s->regions.entries[i].key;
-    if (s->n_order)
-        qsort(s->order, s->n_order, sizeof *s->order, compare_keys);
-    s->stale = false;
+    const struct region *r = starts_region(s, address);
+    if (!r || !r->bits)
+        return false;
+    uint64_t key = address >> REGION_BITS;
+    if (region_below(r, address, start)) {
+        *start += key << REGION_BITS;
+        return true;
+    }
+    for (int i = 0; i < REGIONS_BELOW && key--; i++) {
+        r = starts_region(s, key << REGION_BITS);
+        if (r && r->summary && region_below(r, UINT64_MAX, start)) {
+            *start += key << REGION_BITS;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool starts_below(struct starts *s, uint64_t address, uint64_t *start)
 {
-    uint64_t key = address >> REGION_BITS;
-    uint32_t place = dict_get(&s->regions, key);
-    if (place && region_below(&s->pool[place], key, address >> (GRANULE_BITS + WORD_BITS) & 63,
-                              address >> GRANULE_BITS & 63, start))
-        return true;
-    order_refresh(s);
-    size_t low = 0, high = s->n_order;   /* the first key not below ours */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (s->order[middle] < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    while (low--) {
-        place = dict_get(&s->regions, s->order[low]);
-        if (place)
-            return region_below(&s->pool[place], s->order[low], 63, 63, start);
+    uint64_t large;
+    bool found = small_below(s, address, start);
+    if (!large_between(s, address, address + 1 ? address + 1 : address, &large))
+        return found;
+    *start = found && *start > large ? *start : large;
+    return true;
+}
+
+static bool small_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
+{
+    for (uint64_t at = from; at < to;) {
+        const struct region *r = starts_region(s, at);
+        unsigned bits = r ? REGION_BITS : STARTS_ZONE_BITS;
+        uint64_t next = ((at >> bits) + 1) << bits;
+        if (r && r->summary && region_above(r, at, start)) {
+            *start += at >> REGION_BITS << REGION_BITS;
+            return *start < to;
+        }
+        if (next <= at)
+            return false;
+        at = next;
     }
     return false;
+}
+
+bool starts_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
+{
+    uint64_t large;
+    from = from + STARTS_GRANULE - 1 < from ? from : (from + STARTS_GRANULE - 1) & ~(uint64_t)(STARTS_GRANULE - 1);
+    bool found = small_between(s, from, to, start);
+    if (!large_between(s, from, to, &large) || large < from)
+        return found;
+    *start = found && *start < large ? *start : large;
+    return true;
 }

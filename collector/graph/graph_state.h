@@ -24,6 +24,7 @@
 
 #include "graph/dict.h"
 #include "graph/graph.h"
+#include "graph/graph_graves.h"
 #include "graph/graph_pool.h"
 #include "graph/graph_ranges.h"
 #include "graph/graph_starts.h"
@@ -63,6 +64,7 @@ struct site {
 /* A realloc between its two halves. */
 struct pending {
     uint64_t address, size;  /* the old place */
+    uint64_t ns;
     uint32_t block;          /* 0: nothing known lived there */
     uint32_t stack;
     bool open, map;
@@ -71,6 +73,29 @@ struct pending {
 /* A block by place and id: the id tells when the place has another one. */
 struct held_block { uint32_t block; uint64_t id; };
 
+/* What a thread waits for now: a lock by place and id; place 0: nothing. */
+struct waiting { uint64_t id, since_ns; uint32_t lock, stack; bool timed, shared, told; };
+/* What a thread is known to come behind: graph_clocks.c. */
+struct vector;
+struct thread_clock {
+    uint32_t index;          /* of its component in vectors, + 1; 0: none (yet) */
+    bool created;            /* by a thread that is known: else all before its first act is taken for ordered */
+    uint64_t since_ns;       /* the index is its own since then */
+    uint64_t now_ns;         /* its newest release or use: never falls */
+    uint64_t released_ns;    /* its newest release */
+    struct vector *seen;     /* what it is behind, without itself */
+};
+/* Who holds the indexes of a process's vectors. */
+struct process_clocks {
+    uint32_t *holders;       /* place of a thread, 0: nobody */
+    uint32_t n, n_free, capacity;
+    uint32_t *free;          /* indexes that nobody holds */
+    uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
+    uint64_t lost_event;     /* number of that loss */
+    bool unseen;             /* a thread calls futex itself */
+};
+struct clocks;
+
 struct thread {
     uint32_t place, serial, process;    /* process: place */
     uint32_t tid, creator, joined_by;   /* serials */
@@ -78,6 +103,7 @@ struct thread {
     uint64_t pthread;
     uint64_t born_ns, exit_ns, gone_ns, ended_ns;
     bool exited, ended, detached, failed, started;
+    bool exit_told;          /* what it held when it ended is told */
     bool tracked;            /* `owned` is complete: all threads but the first of an image */
     bool leaving;            /* gone without an exit: see threads_alive */
     bool parked;             /* repair.c holds its events */
@@ -92,13 +118,16 @@ struct thread {
     uint32_t *owned;         /* places of blocks it owned once (graph_custody.c) */
     size_t n_owned, owned_capacity;
     uint32_t next_in_process, next_same_pthread;
+    uint32_t holds, n_holds; /* locks it has: places in graph_locks.c's holds, newest first */
+    struct waiting wait;
+    struct thread_clock clock;
 };
 
 struct frozen;               /* graph_forks.h */
 struct inherit;
+struct locks;                /* graph_lock_state.h */
 
-/* Where a module lies. */
-struct module_at { uint64_t start, end, bias; uint32_t module; /* id of code.h */ };
+struct modules;              /* graph_modules.h */
 
 struct process {
     uint32_t place, serial, parent, pid, ppid;
@@ -117,9 +146,20 @@ struct process {
     struct table heap;
     struct ranges maps;
     struct starts *starts;   /* NULL until asked for */
-    struct module_at *modules; size_t n_modules, modules_capacity;  /* rising, apart; graph_modules.c */
+    struct graves graves;    /* dropped heap blocks */
+    uint64_t lost_ns;        /* when its newest lost events were told; 0: none */
+    struct claim *claims; size_t n_claims, claims_capacity;     /* graph_claims.c */
+    uint64_t unseen_made, unseen_dropped;    /* blocks that nobody saw made, dropped */
+    struct suspect *suspects; size_t n_suspects;                /* graph_drops.c */
+    uint64_t suspect_seen_ns;                /* newest stamp since */
+    struct modules *modules; /* NULL: none known */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
+    struct process_clocks clocks;
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
+    struct dict lock_of;     /* address -> place in graph_locks.c's pool */
+    uint32_t locks;          /* those in no block: list through next_near */
+    uint32_t lock_image;     /* a number of its own for each image with locks; 0: none yet */
+    bool forked;             /* born by fork: its locks may be held by nobody that it knows */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
     uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs */
 };
@@ -165,17 +205,26 @@ struct graph {
     uint32_t *ended_processes; size_t n_ended, ended_capacity, ended_oldest;
     uint64_t ended_blocks;
 
+    size_t module_ranges;                    /* in all tables of graph_modules.c */
+
     struct parked *parked;       size_t n_parked, parked_capacity;
     bool forced;             /* the event being applied must not be parked */
+
+    struct locks *locks;     /* NULL until there is one */
 
     struct view_finding *findings; size_t n_findings, findings_capacity;     /* graph_findings.c */
     struct view_evidence *evidence; size_t n_evidence, evidence_capacity;
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
+    uint64_t drops_withheld;
+    uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
+
+    struct clocks *clocks;                   /* graph_clocks.c */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];
     uint64_t lost[8];
+    uint64_t lost_ns;        /* as a process's, of events that no process is known of */
     uint64_t verify[WIRE_VERIFY_COUNTS];
     bool verified;
     struct view_totals totals;               /* but what view_sites sums up */
@@ -194,6 +243,17 @@ static inline uint32_t block_owner(const struct graph *g, uint32_t place, const 
     if (graph_likely(!(b->flags & BLOCK_NOTED)))
         return b->maker;
     return g->pool.notes[dict_get(&g->pool.note_of, place)].owner;
+}
+
+/* When events were lost that may have been of p; what rests on older ones is in doubt. */
+static inline uint64_t lost_ns(const struct graph *g, const struct process *p)
+{
+    return p->lost_ns > g->lost_ns ? p->lost_ns : g->lost_ns;
+}
+static inline void lost_note(struct graph *g, struct process *p, uint64_t ns)
+{
+    uint64_t *newest = p->place ? &p->lost_ns : &g->lost_ns;
+    *newest = ns > *newest ? ns : *newest;
 }
 
 /* A block that counts: in totals, sites and what threads own. */

@@ -11,9 +11,13 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_heap.h"
+#include "graph/graph_locks.h"
+#include "graph/graph_pointee.h"
 
 enum { SAME_PTHREAD_MAX = 4 };
 
@@ -125,6 +129,7 @@ void threads_create(struct graph *g, struct process *p, struct thread *t, const 
     fact_life(g, FACT_THREAD, e, "create", serial);
     if (!x->place)
         return;
+    clocks_created(g, t, x, e->ns);
     x->creator = t->serial;
     x->failed = false;
     if (e->ns < x->born_ns)
@@ -132,8 +137,10 @@ void threads_create(struct graph *g, struct process *p, struct thread *t, const 
     borrow_end(g, x, e, e->ns);
     x->arg.id = 0;
     uint32_t place = custody_pointee(g, p, e->address);
-    if (!place)
+    if (!place) {
+        drops_used(g, p, e, e->address, 0);
         return;
+    }
     const struct block *b = pool_at(&g->pool, place);
     x->arg = (struct held_block){ place, b->id };
     x->arg_ns = e->ns;
@@ -192,6 +199,8 @@ static void thread_close(struct graph *g, struct process *p, struct thread *x, c
     pending_drop(g, p, x, e);
     x->ended = true;
     x->ended_ns = x->exited ? x->exit_ns : e->ns;
+    if (x->detached)
+        clocks_ended(g, x);
     borrow_end(g, x, e, x->ended_ns);
     x->arg.id = 0;
 }
@@ -207,6 +216,8 @@ void threads_join(struct graph *g, struct process *p, struct thread *t, const st
     struct thread *x = pthread_find(g, p, e->address, WANT_ENDED);
     uint64_t value = e->extra[0];
     fact_life(g, FACT_THREAD, e, "join", x->serial);
+    if (x != t)
+        clocks_joined(g, t, x, e->ns);
     if (!x->place || x == t)
         return;
     thread_close(g, p, x, e);
@@ -219,8 +230,10 @@ void threads_join(struct graph *g, struct process *p, struct thread *t, const st
         fact_move(g, e, b, MOVE_JOINED, e->ns, x->place, t->place);
         custody_give(g, place, t->place, OWNED_JOINED, e->ns);
     }
-    if (!p->ended)
-        custody_outlive(g, e, x, (struct held_block){ 0 });
+    if (p->ended)
+        return;
+    custody_outlive(g, e, x, (struct held_block){ 0 });
+    locks_thread_ended(g, x, e);
 }
 
 void threads_detach(struct graph *g, struct process *p, const struct event *e)
@@ -230,6 +243,8 @@ void threads_detach(struct graph *g, struct process *p, const struct event *e)
     if (!x->place)
         return;
     x->detached = true;
+    if (x->ended)
+        clocks_ended(g, x);
     if (x->ended && !x->leaving && !p->ended)
         custody_outlive(g, e, x, (struct held_block){ 0 });
 }
@@ -259,6 +274,7 @@ void threads_gone(struct graph *g, struct process *p, struct thread *t, const st
         return;
     if (t->exited && t->place != p->first_thread) {
         custody_outlive(g, &by_nobody, t, thread_kept(t));
+        locks_thread_ended(g, t, &by_nobody);
         return;
     }
     t->gone_ns = e->ns;
@@ -279,6 +295,7 @@ void threads_alive(struct graph *g, struct process *p, const struct event *e)
         } else if (x->leaving) {
             x->leaving = false;
             custody_outlive(g, e, x, thread_kept(x));
+            locks_thread_ended(g, x, e);
         }
     }
     p->n_leaving = n;

@@ -203,8 +203,8 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
     view_processes(g, v);
     view_locks(g, v);
     view_copies(g, v, flags);
-    view_clocks(g, v);
     view_findings(g, v);
+    view_clocks(g, v);
     if (flags & VIEW_BLOCKS)
         view_blocks(g, v);
     view_code_copy(v, code);

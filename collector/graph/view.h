@@ -131,6 +131,7 @@ struct view_lock {
     uint64_t born_ns, ended_ns; /* ended_ns 0: lives */
     uint64_t acquisitions, shared_acquisitions, contended;
     struct view_times wait, hold;   /* wait: of contended acquisitions and failed waits; hold: each hold, shared ones too */
+    bool named;                 /* by a finding or a cycle: its row is kept before others */
 };
 
 /* Locks of one origin: initialised at one place, or embedded at one offset of blocks of one site. */
@@ -200,11 +201,16 @@ extern const char *const evidence_names[EVIDENCES];
 
 struct view_evidence { uint8_t role; uint32_t stack; uint32_t thread; uint64_t ns; uint64_t lock; };
 
+/* Which words a finding's `family` is of: told by the event that broke the rule. */
+enum use { USE_NONE, USE_DROP /* enum wire_family, reallocs too */, USE_COPY, USE_LOCK, USE_THREAD /* passed to one */ };
+
 /* Why a finding may not be so. */
 enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2 };
 
 struct view_finding {
     uint8_t rule, doubt;
+    uint8_t use;                /* enum use, filled in by finding_note */
+    bool writes;                /* of a copy: `address` is where it writes, else where it reads; by finding_note too */
     uint8_t family;             /* of the use: enum wire_family (drops), wire_copy (copies), wire_lock (locks) */
     uint8_t made_family;        /* of the block */
     uint32_t process, thread;   /* of the first time */

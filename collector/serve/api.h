@@ -5,6 +5,9 @@
  *   GET /v1/status                        session, pid, trace, events so far
  *   GET /v1/report?top=N                  as ownscope report --json
  *   GET /v1/threads?top=N                 as ownscope threads --json
+ *   GET /v1/locks?top=N                   as ownscope locks --json
+ *   GET /v1/copies?top=N                  as ownscope copies --json
+ *   GET /v1/findings?top=N                as ownscope findings --json
  *   GET /v1/history?id=ID                 as ownscope history --json ID
  *   GET /v1/events?top=N                  as ownscope events --json
  *   GET /v1/export?format=json&events=1&all=1

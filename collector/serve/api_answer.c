@@ -148,6 +148,21 @@ static void answer_threads(struct collector *c, const struct query *q, struct ap
     answer_view(c, q, a, doc_threads);
 }
 
+static void answer_locks(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_view(c, q, a, doc_locks);
+}
+
+static void answer_copies(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_view(c, q, a, doc_copies);
+}
+
+static void answer_findings(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    answer_view(c, q, a, doc_findings);
+}
+
 static void answer_status(struct collector *c, const struct query *q, struct api_answer *a)
 {
     struct view *v = collector_view_get(c, 0);
@@ -183,7 +198,7 @@ static void answer_history(struct collector *c, const struct query *q, struct ap
         return;
     int error = query_history(&s, q, &doc);
     if (error == -ENOENT)
-        api_refuse(a, 404, "there is no block %s%s%s", q->id, q->at ? " at " : "", q->at ? q->at : "");
+        api_refuse(a, 404, "there is no block or lock %s%s%s", q->id, q->at ? " at " : "", q->at ? q->at : "");
     else if (error)
         api_refuse(a, 500, "the trace cannot be read: %s", strerror(-error));
     else
@@ -226,6 +241,9 @@ const struct api_route api_routes[] = {
     { "/v1/status", 0, answer_status },
     { "/v1/report", API_TOP | API_AT, answer_report },
     { "/v1/threads", API_TOP | API_AT, answer_threads },
+    { "/v1/locks", API_TOP | API_AT, answer_locks },
+    { "/v1/copies", API_TOP | API_AT, answer_copies },
+    { "/v1/findings", API_TOP | API_AT, answer_findings },
     { "/v1/history", API_ID | API_AT, answer_history },
     { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },

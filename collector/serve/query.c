@@ -34,9 +34,9 @@ int query_check(const struct query *q, char **error)
     else if (q->since && source_at_parse(&at, q->since))
         *error = xasprintf("%s, not '%s'", moments, q->since);
     else if (q->id && doc_target_parse(&target, q->id))
-        *error = xasprintf("'%s' is no block's ID (b12) and no address (0x7f12...)", q->id);
+        *error = xasprintf("'%s' is no ID of a block (b12) or lock (l3) and no address (0x7f12...)", q->id);
     else if (q->type && doc_event_types_parse(&number, q->type))
-        *error = xasprintf("'%s' is no list of event types (new,drop,move,borrow,...)", q->type);
+        *error = xasprintf("'%s' is no list of event types (new,drop,move,borrow,acquire,...)", q->type);
     else if (q->thread && serial_parse(q->thread, 't', &number))
         *error = xasprintf("'%s' is no thread's ID (t3)", q->thread);
     else if (q->process && serial_parse(q->process, 'p', &number))

@@ -11,7 +11,7 @@
 #include "export/source.h"
 
 struct query {
-    const char *id;         /* b12, 12, 0x7f… */
+    const char *id;         /* b12, 12, l3, 0x7f… */
     const char *at, *since; /* TIME */
     const char *format;     /* of an export */
     const char *type;       /* new,drop,… */
@@ -24,7 +24,7 @@ struct query {
 
 /* 0, or -EINVAL and *error, one malloc'ed line. */
 int query_check(const struct query *q, char **error);
-/* Rows of a report or of threads. */
+/* Rows of a report, of threads, locks… */
 struct doc_options query_doc_options(const struct query *q);
 
 /* Opens a trace: read to q->at with QUERY_VIEW and QUERY_BLOCKS, else only
@@ -35,7 +35,7 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
 /* One line about the last failure of query_open in this thread. */
 const char *query_error(void);
 
-/* After QUERY_TRACE. 0; -ENOENT: no such block or mark, or not yet; as doc_history. */
+/* After QUERY_TRACE. 0; -ENOENT: no such block, lock or mark, or not yet; as doc_history. */
 int query_history(struct source *s, const struct query *q, json_t **doc);
 /* After QUERY_TRACE: which events are meant, found before the first is written.
  * 0; -ENOENT: no such mark; as source_event_at. */

@@ -230,7 +230,7 @@ bool decode_birth(const struct ring_item *item, struct decode_birth *b)
     return true;
 }
 
-static int note_module(struct decode *d, struct image *m, const struct parts *p)
+static int note_module(struct decode *d, struct image *m, const struct parts *p, struct event *e)
 {
     uint64_t build_id_bytes = extra_of(p, 3);
     uint32_t module;
@@ -239,7 +239,9 @@ static int note_module(struct decode *d, struct image *m, const struct parts *p)
     module = code_module_id(d->code, p->text, strnlen(p->text, p->text_bytes), (const uint8_t *)(p->extra + 4),
                             build_id_bytes);
     image_add(m, p->extra[1], p->extra[2], p->extra[0], module);
-    return 0;
+    *e = (struct event){.address = p->extra[1], .size = p->extra[2] - p->extra[1], .extra = {p->extra[0], module},
+                        .type = EVENT_MODULE};
+    return 1;
 }
 
 /* Fields that do not stand in an event where they stand in the record. */
@@ -289,7 +291,7 @@ int decode_record(struct decode *d, struct image *m, struct decode_stack *t, con
         return -EBADMSG;
     }
     if (r->type == WIRE_MODULE)
-        return note_module(d, m, &p);
+        return note_module(d, m, &p, e);
     if (r->type >= WIRE_TYPES || !TYPES[r->type].event)
         return -EBADMSG;
     if (p.pop || p.push)

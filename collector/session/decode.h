@@ -9,11 +9,12 @@
  * torn ring, a ring taken over from another collector), the stack is unknown,
  * id 0, until a record pops everything.
  *
- * Nearly all records are News, Drops and reallocs of the plain shape, most with
- * the stack as it was or another innermost frame: decode_plain, in line.
+ * Nearly all records are of memory, locks and copies in the plain shape, most
+ * with the stack as it was or another innermost frame: decode_plain, in line.
  *
  * Records are input: what they claim is checked, lengths before this by
- * ring_reader_peek. Their bodies are shared memory that its writer may change
+ * ring_reader_peek. Families and sizes are handed on as they are: whoever folds
+ * or prints an event takes any. Their bodies are shared memory that its writer may change
  * at any time: each word is read once (decode_word). Ingest thread.
  */
 #ifndef OWNSCOPE_SESSION_DECODE_H
@@ -72,8 +73,7 @@ void decode_stack_change(struct decode *d, const struct image *m, struct decode_
 bool decode_birth(const struct ring_item *item, struct decode_birth *b);
 
 /* 1: *e is filled but for ns, thread, process and, of a PROCESS_START, address
- * (the parent); its text points into d. 0: nothing to hand over (a module was
- * noted). -EBADMSG: the record makes no sense; the stack is broken. */
+ * (the parent); its text points into d. -EBADMSG: the record makes no sense; the stack is broken. */
 int decode_record(struct decode *d, struct image *m, struct decode_stack *t, const struct ring_item *item,
                   struct event *e);
 
@@ -88,8 +88,12 @@ static inline uint64_t decode_word(const uint8_t *at)
 _Static_assert(EVENT_NEW == (int)WIRE_NEW && EVENT_DROP == (int)WIRE_DROP &&
                EVENT_REALLOC_BEGIN == (int)WIRE_REALLOC_BEGIN && EVENT_REALLOC_END == (int)WIRE_REALLOC_END,
                "what decode_plain does needs no table");
+enum { DECODE_LOCKS_AHEAD = EVENT_WAIT - (int)WIRE_WAIT }; /* by so much their events' numbers are higher */
+_Static_assert(EVENT_RELEASE - (int)WIRE_RELEASE == DECODE_LOCKS_AHEAD &&
+               EVENT_LOCK_DESTROY - (int)WIRE_LOCK_DESTROY == DECODE_LOCKS_AHEAD &&
+               EVENT_COPY - (int)WIRE_COPY == DECODE_LOCKS_AHEAD, "from WIRE_WAIT to WIRE_COPY");
 
-/* The same for a New, Drop or half a realloc with at most two extra words; false: it is none, nothing was done. */
+/* The same for plain records with at most two extra words; false: it is none, nothing was done. */
 static inline bool decode_plain(struct decode *d, const struct image *m, struct decode_stack *t,
                                 const struct ring_item *item, struct event *e)
 {
@@ -104,7 +108,7 @@ static inline bool decode_plain(struct decode *d, const struct image *m, struct 
     e->extra[0] = extras ? decode_word(item->body) : r->type == WIRE_DROP ? r->size : 0;
     e->extra[1] = extras > 1 ? decode_word(item->body + 8) : 0;
     e->stack = t->top;
-    e->type = r->type;
+    e->type = (uint8_t)(r->type + (r->type >= WIRE_WAIT ? DECODE_LOCKS_AHEAD : 0));
     e->family = (uint8_t)wire_family_of(r);
     e->text_bytes = 0;
     e->text = NULL;

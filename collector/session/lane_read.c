@@ -76,7 +76,7 @@ static inline struct order_head head_of(const struct session *s, const struct la
     uint64_t stamp = l->item.head.stamp;
     if (stamp < l->last_stamp || stamp > s->latest + s->margin)
         stamp = l->last_stamp; /* a thread's stamps do not go back, and nothing is stamped later than now */
-    return (struct order_head){stamp, order_rank(l->item.head.type), l->index};
+    return (struct order_head){stamp, l->item.head.type, l->index};
 }
 
 struct order_head lane_head(const struct session *s, const struct lane *l)
@@ -179,9 +179,8 @@ static void deliver_rare(struct session *s, struct lane *l)
     if (got < 0) {
         s->counts.torn++;
         lane_lost(s, l, WIRE_LOST_TORN, 1, 0);
-    }
-    if (got <= 0)
         return;
+    }
     sign(s, l, &e);
     if (e.type == EVENT_THREAD_EXIT)
         l->exiting = true;

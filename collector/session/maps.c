@@ -21,6 +21,7 @@ struct mapped {
 
 struct headers {
     uint64_t load_offset, load_address; /* of the first PT_LOAD */
+    uint64_t end;                       /* of the last one in memory: what has no bytes in the file too */
     uint8_t build_id[CODE_BUILD_ID_MAX];
     size_t build_id_bytes;
 };
@@ -54,9 +55,13 @@ static bool headers_read(const char *path, struct headers *h)
     elf = elf_begin(fd, ELF_C_READ, NULL);
     if (elf && elf_kind(elf) == ELF_K_ELF && !elf_getphdrnum(elf, &n))
         for (i = 0; i < n && gelf_getphdr(elf, (int)i, &ph); i++) {
-            if (ph.p_type == PT_LOAD && !found) {
-                h->load_offset = ph.p_offset;
-                h->load_address = ph.p_vaddr;
+            if (ph.p_type == PT_LOAD) {
+                if (!found) {
+                    h->load_offset = ph.p_offset;
+                    h->load_address = ph.p_vaddr;
+                }
+                if (ph.p_vaddr + ph.p_memsz > h->end)
+                    h->end = ph.p_vaddr + ph.p_memsz;
                 found = true;
             } else if (ph.p_type == PT_NOTE && !h->build_id_bytes) {
                 build_id_of(elf, &ph, h);
@@ -71,6 +76,7 @@ static void module_add(struct image *m, struct code *code, uint32_t pid, const s
 {
     char path[4160];
     struct headers h;
+    uint64_t bias;
     uint32_t module;
     if (!at->code)
         return;
@@ -78,7 +84,8 @@ static void module_add(struct image *m, struct code *code, uint32_t pid, const s
     if (!headers_read(path, &h))
         return;
     module = code_module_id(code, at->path, strlen(at->path), h.build_id, h.build_id_bytes);
-    image_add(m, at->start, at->end, at->start - at->offset - (h.load_address - h.load_offset), module);
+    bias = at->start - at->offset - (h.load_address - h.load_offset);
+    image_add(m, at->start, bias + h.end, bias, module);
 }
 
 void maps_read(struct image *m, struct code *code, uint32_t pid)

@@ -46,7 +46,7 @@ void order_pop(struct order *o)
 struct order_head order_second(const struct order *o)
 {
     if (o->count < 2)
-        return (struct order_head){UINT64_MAX, UINT32_MAX, UINT32_MAX};
+        return (struct order_head){UINT64_MAX, WIRE_PAD, UINT32_MAX};
     if (o->count > 2 && order_before(&o->heads[2], &o->heads[1]))
         return o->heads[2];
     return o->heads[1];

@@ -2,8 +2,8 @@
  * collector/session/order.h - which ring's event comes next.
  *
  * A heap of the heads of all rings that have something, by stamp. Equal
- * stamps (they are 10 ns apart where the counter is coarse): releases first,
- * so that an address is free before it is given out again.
+ * stamps (they are 10 ns apart where the counter is coarse): what gives up goes
+ * first, so that an address, or a lock, is free before it is had again.
  *
  * Why a round may deliver what is stamped before its watermark: the watermark
  * is read before the heads are. An event that follows from another is stamped
@@ -16,29 +16,35 @@
 #ifndef OWNSCOPE_SESSION_ORDER_H
 #define OWNSCOPE_SESSION_ORDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "wire/record.h"
 
-struct order_head { uint64_t stamp; uint32_t rank; uint32_t source; };
+struct order_head { uint64_t stamp; uint32_t type; /* enum wire_type */ uint32_t source; };
 
 struct order {
     struct order_head *heads;  /* a binary heap: heads[0] is the least */
     size_t count, capacity;
 };
 
-static inline int order_before(const struct order_head *a, const struct order_head *b)
+/* What gives up, or arrives (at a barrier), comes before everything else at one stamp. */
+static inline bool order_first(uint32_t wire_type)
+{
+    const uint64_t first = 1ull << WIRE_DROP | 1ull << WIRE_REALLOC_BEGIN | 1ull << WIRE_RELEASE |
+                           1ull << WIRE_COND_WAIT | 1ull << WIRE_SIGNAL | 1ull << WIRE_WAIT |
+                           1ull << WIRE_LOCK_DESTROY;
+    return wire_type < WIRE_TYPES && first >> wire_type & 1;
+}
+
+static inline bool order_before(const struct order_head *a, const struct order_head *b)
 {
     if (a->stamp != b->stamp)
         return a->stamp < b->stamp;
-    return a->rank != b->rank ? a->rank < b->rank : a->source < b->source;
-}
-
-/* Releases before everything else at one stamp. */
-static inline uint32_t order_rank(unsigned wire_type)
-{
-    return wire_type != WIRE_DROP && wire_type != WIRE_REALLOC_BEGIN;
+    if (order_first(a->type) != order_first(b->type))
+        return order_first(a->type);
+    return a->source < b->source;
 }
 
 void order_free(struct order *o);

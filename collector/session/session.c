@@ -366,6 +366,13 @@ static int attach_segment(struct session *s)
     return 0;
 }
 
+/* When the collector before this one was last seen: what it knew is told as of then. */
+static uint64_t last_beat(const struct session *s)
+{
+    uint64_t beat = load_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp), now = session_stamp(s);
+    return beat < now ? beat : now;
+}
+
 int session_attach(struct session **out, const char *name)
 {
     struct session *s = session_alloc();
@@ -384,6 +391,7 @@ int session_attach(struct session **out, const char *name)
         release(s);
         return e;
     }
+    s->latest = last_beat(s);
     begin(s);
     open_images(s, O_CREAT);
     restore_lanes(s);
@@ -395,7 +403,20 @@ int session_attach(struct session **out, const char *name)
     return 0;
 }
 
-/* Modules that were announced to the collector before this one. */
+static void tell_modules(struct session *s, const struct image *m)
+{
+    size_t i;
+    for (i = 0; m->modules && i < m->modules->count; i++) {
+        const struct image_range *r = m->modules->ranges + i;
+        struct event e = {.type = EVENT_MODULE, .address = r->start, .size = r->end - r->start,
+                          .extra = {r->bias, r->module}, .process = m->process};
+        e.ns = clock_event_ns(&s->clock, s->latest);
+        session_emit(s, &e);
+    }
+}
+
+/* Modules that were announced to the collector before this one. What stands in
+ * the maps is what its last image of a process has. */
 void session_relearn_modules(struct session *s)
 {
     size_t i;
@@ -405,6 +426,7 @@ void session_relearn_modules(struct session *s)
         struct process *p = registry_process(&s->registry, m->image.process);
         if (p && !p->foreign)
             maps_read(&m->image, s->decode.code, p->pid);
+        tell_modules(s, &m->image);
     }
 }
 

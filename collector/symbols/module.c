@@ -74,6 +74,7 @@ void module_close(struct module *m)
         return;
     units_close(&m->units);
     symtab_free(&m->symtab);
+    symtab_free(&m->variables);
     symfile_close(m->mini);
     symfile_close(m->debug);
     symfile_close(m->file);
@@ -146,4 +147,19 @@ size_t module_places(struct module *m, struct names *names, uint64_t address,
     if (!n && places[0].file && !u->functions.n)
         n = 1;
     return n;
+}
+
+const char *module_variable(struct module *m, struct names *names, uint64_t address, uint64_t *into)
+{
+    if (!m->file || !symfile_data(m->file, address))
+        return NULL;
+    if (!m->variables_read) {
+        m->variables_read = true;
+        symtab_build_data(&m->variables, m->file, m->debug);
+    }
+    const struct symtab_entry *e = symtab_find(&m->variables, address);
+    if (!e)
+        return NULL;
+    *into = address - e->low;
+    return names_demangle(names, e->name);
 }

@@ -19,6 +19,8 @@ struct module {
     struct symfile *debug;  /* NULL: not separate, or none */
     struct symfile *mini;   /* NULL: none */
     struct symtab symtab;
+    struct symtab variables; /* once variables_read */
+    bool variables_read;
     struct units units;
 };
 
@@ -31,5 +33,9 @@ enum { MODULE_PLACES_MAX = 257 };
 /* Writes the places of an address, innermost first; returns how many, 0: unknown. */
 size_t module_places(struct module *m, struct names *names, uint64_t address,
                      struct symbol_place places[MODULE_PLACES_MAX]);
+
+
+/* The variable at a link-time address, demangled, and where in it; NULL: none known. */
+const char *module_variable(struct module *m, struct names *names, uint64_t address, uint64_t *into);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * collector/symbols/symbols.h - names, files and lines for code.
+ * collector/symbols/symbols.h - names, files and lines for code, names of variables.
  *
  * Out of process and lazily: a module is opened when its first address is
  * asked for. The file on disk is used only when its build-id is the one that
@@ -56,6 +56,11 @@ size_t symbols_resolve(struct symbols *s, const char *path, const uint8_t *build
  * truncation marks. */
 size_t symbols_frame(struct symbols *s, const struct code_module *m, const struct code_frame *f,
                      const struct symbol_place **places);
+
+/* The variable that covers a link-time address: its demangled name (lives as
+ * long as `s`), and *into, how far in it the address lies. NULL: none is known.
+ * Of aliases the shortest that others can link to. */
+const char *symbols_variable(struct symbols *s, const struct code_module *m, uint64_t offset, uint64_t *into);
 
 /* What is known of a module at all (opens it). */
 enum symbols_state symbols_module_state(struct symbols *s, const char *path,

@@ -23,14 +23,18 @@ static void read_segments(struct symfile *f)
     if (elf_getphdrnum(f->elf, &n) || n > UINT16_MAX)
         return;
     f->code = xcalloc(n, sizeof *f->code);
+    f->data = xcalloc(n, sizeof *f->data);
     for (size_t i = 0; i < n; i++) {
         GElf_Phdr p;
-        if (!gelf_getphdr(f->elf, (int)i, &p) || p.p_type != PT_LOAD || !(p.p_flags & PF_X))
+        if (!gelf_getphdr(f->elf, (int)i, &p) || p.p_type != PT_LOAD)
             continue;
         uint64_t high = p.p_vaddr + p.p_memsz;
         if (high <= p.p_vaddr)
             continue;
-        f->code[f->n_code++] = (struct symfile_segment){ p.p_vaddr, high };
+        if (p.p_flags & PF_X)
+            f->code[f->n_code++] = (struct symfile_segment){ p.p_vaddr, high };
+        else
+            f->data[f->n_data++] = (struct symfile_segment){ p.p_vaddr, high };
     }
 }
 
@@ -113,15 +117,26 @@ void symfile_close(struct symfile *f)
         close(f->fd);
     free(f->image);
     free(f->code);
+    free(f->data);
     free(f);
+}
+
+static const struct symfile_segment *segment_at(const struct symfile_segment *at, size_t n, uint64_t address)
+{
+    for (size_t i = 0; i < n; i++)
+        if (address >= at[i].low && address < at[i].high)
+            return &at[i];
+    return NULL;
 }
 
 const struct symfile_segment *symfile_code(const struct symfile *f, uint64_t address)
 {
-    for (size_t i = 0; i < f->n_code; i++)
-        if (address >= f->code[i].low && address < f->code[i].high)
-            return &f->code[i];
-    return NULL;
+    return segment_at(f->code, f->n_code, address);
+}
+
+const struct symfile_segment *symfile_data(const struct symfile *f, uint64_t address)
+{
+    return segment_at(f->data, f->n_data, address);
 }
 
 Elf_Scn *symfile_section(const struct symfile *f, const char *name, GElf_Shdr *header)

@@ -30,6 +30,8 @@ struct symfile {
     uint16_t machine;           /* EM_* */
     struct symfile_segment *code;   /* executable PT_LOADs */
     size_t n_code;
+    struct symfile_segment *data;   /* the others: what a program keeps in its module */
+    size_t n_data;
 };
 
 /* NULL: no such file, or not an ELF program or library. `exists` (may be
@@ -47,8 +49,9 @@ struct symfile *symfile_debug(const struct symfile *f, const char *path, const c
 /* The symbol table packed into .gnu_debugdata; NULL: none. */
 struct symfile *symfile_mini(const struct symfile *f);
 
-/* The executable segment that holds an address, NULL: none. */
+/* The executable segment that holds an address, NULL: none; the other one that does. */
 const struct symfile_segment *symfile_code(const struct symfile *f, uint64_t address);
+const struct symfile_segment *symfile_data(const struct symfile *f, uint64_t address);
 /* The section of that name, NULL: none. *header is filled. */
 Elf_Scn *symfile_section(const struct symfile *f, const char *name, GElf_Shdr *header);
 

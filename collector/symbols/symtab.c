@@ -46,12 +46,34 @@ static uint32_t preference(const GElf_Sym *symbol, const char *name, bool old_ve
     return p;
 }
 
+/* Variables: names that others can link to first, then the shortest one. */
+static uint32_t data_preference(const GElf_Sym *symbol, const char *name)
+{
+    enum { GLOBAL = 1 << 30 };
+    size_t bytes = strlen(name);
+    uint32_t p = bytes < GLOBAL ? GLOBAL - 1 - (uint32_t)bytes : 0;
+    return GELF_ST_BIND(symbol->st_info) != STB_LOCAL ? p + GLOBAL : p;
+}
+
 static bool is_code(const GElf_Sym *symbol)
 {
     int type = GELF_ST_TYPE(symbol->st_info);
-    return symbol->st_shndx != SHN_UNDEF && symbol->st_shndx != SHN_ABS &&
-           symbol->st_shndx != SHN_COMMON &&
-           (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+    return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
+}
+
+static bool is_data(const GElf_Sym *symbol)
+{
+    return GELF_ST_TYPE(symbol->st_info) == STT_OBJECT && symbol->st_size;
+}
+
+/* The segment that a symbol lies in; NULL: it is none of those looked for. */
+static const struct symfile_segment *segment_of(const struct symfile *f, const GElf_Sym *symbol, bool data)
+{
+    if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS || symbol->st_shndx == SHN_COMMON)
+        return NULL;
+    if (data)
+        return is_data(symbol) ? symfile_data(f, symbol->st_value) : NULL;
+    return is_code(symbol) ? symfile_code(f, symbol->st_value) : NULL;
 }
 
 /* Ends of sections by index, to bound symbols without a size. */
@@ -94,14 +116,15 @@ static bool is_old_version(Elf_Data *versions, int symbol)
     return versions && gelf_getversym(versions, symbol, &version) && (version & HIDDEN);
 }
 
-/* Adds the code symbols of one section; `f` is the module, `from` the file
- * that has the table (itself, or its debug file). */
+/* Adds the code (or data) symbols of one section; `f` is the module, `from` the
+ * file that has the table (itself, or its debug file). */
 static void add_section(struct symtab *t, const struct symfile *f, const struct symfile *from,
-                        Elf_Scn *section, const GElf_Shdr *header)
+                        Elf_Scn *section, const GElf_Shdr *header, bool of_data)
 {
     Elf_Data *data = elf_getdata(section, NULL);
     if (!data || !data->d_buf || !header->sh_entsize)
         return;
+    elf_strptr(from->elf, header->sh_link, 0);  /* read now: symtab_build_data comes after symfile_done */
     struct ends ends = section_ends(from);
     Elf_Data *versions = header->sh_type == SHT_DYNSYM ? version_data(from, section) : NULL;
     size_t n = data->d_size / header->sh_entsize;
@@ -109,7 +132,7 @@ static void add_section(struct symtab *t, const struct symfile *f, const struct 
         GElf_Sym symbol;
         if (!gelf_getsym(data, (int)i, &symbol))
             break;
-        const struct symfile_segment *segment = is_code(&symbol) ? symfile_code(f, symbol.st_value) : NULL;
+        const struct symfile_segment *segment = segment_of(f, &symbol, of_data);
         const char *name = segment ? elf_strptr(from->elf, header->sh_link, symbol.st_name) : NULL;
         if (!name || !name[0] || is_mapping(f, name))
             continue;
@@ -117,20 +140,20 @@ static void add_section(struct symtab *t, const struct symfile *f, const struct 
         e.bytes = symbol.st_size < segment->high - e.low ? symbol.st_size : segment->high - e.low;
         if (symbol.st_shndx < ends.n && ends.at[symbol.st_shndx] < e.limit)
             e.limit = ends.at[symbol.st_shndx];
-        e.preference = preference(&symbol, name, is_old_version(versions, (int)i));
+        e.preference = of_data ? data_preference(&symbol, name) : preference(&symbol, name, is_old_version(versions, (int)i));
         symtab_add(t, &e);
     }
     free(ends.at);
 }
 
 static bool add_tables(struct symtab *t, const struct symfile *f, const struct symfile *from,
-                       uint32_t type)
+                       uint32_t type, bool of_data)
 {
     size_t before = t->n;
     for (Elf_Scn *s = NULL; from && (s = elf_nextscn(from->elf, s));) {
         GElf_Shdr header;
         if (gelf_getshdr(s, &header) && header.sh_type == type)
-            add_section(t, f, from, s, &header);
+            add_section(t, f, from, s, &header, of_data);
     }
     return t->n > before;
 }
@@ -174,20 +197,33 @@ static void make_spans(struct symtab *t)
     spans_flatten(&t->spans);
 }
 
-void symtab_build(struct symtab *t, const struct symfile *f, const struct symfile *debug,
-                  const struct symfile *mini)
+static void finish(struct symtab *t)
 {
-    *t = (struct symtab){ 0 };
-    if (!add_tables(t, f, f, SHT_SYMTAB) && !add_tables(t, f, debug, SHT_SYMTAB)) {
-        add_tables(t, f, mini, SHT_SYMTAB);
-        add_tables(t, f, f, SHT_DYNSYM);
-    }
-    t->has_functions = t->n > 0;
-    symtab_add_plt(t, f);
     if (t->n)
         qsort(t->at, t->n, sizeof *t->at, by_address);
     keep_one_name(t);
     make_spans(t);
+}
+
+void symtab_build(struct symtab *t, const struct symfile *f, const struct symfile *debug,
+                  const struct symfile *mini)
+{
+    *t = (struct symtab){ 0 };
+    if (!add_tables(t, f, f, SHT_SYMTAB, false) && !add_tables(t, f, debug, SHT_SYMTAB, false)) {
+        add_tables(t, f, mini, SHT_SYMTAB, false);
+        add_tables(t, f, f, SHT_DYNSYM, false);
+    }
+    t->has_functions = t->n > 0;
+    symtab_add_plt(t, f);
+    finish(t);
+}
+
+void symtab_build_data(struct symtab *t, const struct symfile *f, const struct symfile *debug)
+{
+    *t = (struct symtab){ 0 };
+    if (!add_tables(t, f, f, SHT_SYMTAB, true) && !add_tables(t, f, debug, SHT_SYMTAB, true))
+        add_tables(t, f, f, SHT_DYNSYM, true);
+    finish(t);
 }
 
 const struct symtab_entry *symtab_find(const struct symtab *t, uint64_t address)

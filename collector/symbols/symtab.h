@@ -1,6 +1,6 @@
 /*
  * collector/symbols/symtab.h - the functions of one module by address: its
- * symbol tables sorted once, and its PLT stubs.
+ * symbol tables sorted once, and its PLT stubs. In a table apart its variables.
  *
  * A symbol with a size covers that much and no more: an address in a gap is
  * unknown, not its neighbour's. Symbols without a size (assembler) cover what
@@ -35,7 +35,10 @@ struct symtab {
  * symfile_done afterwards. */
 void symtab_build(struct symtab *t, const struct symfile *f, const struct symfile *debug,
                   const struct symfile *mini);
-/* NULL: not in a known function. */
+/* The variables: those with a size. Lazily: reads what symtab_build has read. Of
+ * several names of one place the shortest that others can link to is kept. */
+void symtab_build_data(struct symtab *t, const struct symfile *f, const struct symfile *debug);
+/* NULL: not in a known function (variable). */
 const struct symtab_entry *symtab_find(const struct symtab *t, uint64_t address);
 void symtab_free(struct symtab *t);
 

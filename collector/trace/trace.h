@@ -53,10 +53,10 @@ struct trace_writer;
 int trace_write_open(struct trace_writer **w, const char *path, const struct trace_meta *meta);
 /* Goes on in a file that a collector left without an end: drops what is torn
  * behind the last whole chunk, fills `code` with the tables the file holds.
- * `events` receives how many events the file holds. -EBADMSG as trace_open, for a
- * file of an older version, and
- * for a file damaged in the middle, which is left as it is; -EINVAL when `code`
- * is not empty. An end record, if there is one, is dropped. */
+ * `events` receives how many events the file holds. -EBADMSG as trace_open, for
+ * a file of an older version and for one damaged in the middle, which are left
+ * as they are; -EINVAL when `code` is not empty. An end record, if there is one,
+ * is dropped. */
 int trace_write_reopen(struct trace_writer **w, const char *path, struct code *code, uint64_t *events);
 
 /* The file is this writer's for as long as `ours` says so, which is asked

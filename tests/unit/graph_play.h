@@ -49,8 +49,12 @@ static inline void play_observer(void *context, const struct fact *f)
     play_print("%s", fact_type_name(f->type));
     if (f->type <= FACT_BORROW_END)
         play_print(" b%lu", (unsigned long)f->block);
+    if (f->type >= FACT_ACQUIRE && f->type <= FACT_LOCK)
+        play_print(" l%lu%s", (unsigned long)f->lock, f->shared ? " shared" : "");
     if (f->by)
         play_print(" %s", f->by);
+    if (f->wait_ns)
+        play_print(" waited %lu", (unsigned long)f->wait_ns / 1000);
     if (f->type == FACT_MOVE && f->old_address)
         play_print(" %lx+%lu->", (unsigned long)f->old_address, (unsigned long)f->old_size);
     else if (f->type == FACT_MOVE)

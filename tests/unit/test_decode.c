@@ -143,7 +143,7 @@ START_TEST(test_stacks)
     uint64_t at[64];
     uint32_t first, modules[64];
 
-    ck_assert_int_eq(feed_module("/bin/a", 0x400000, 0x400000, 0x500000), 0);
+    ck_assert_int_eq(feed_module("/bin/a", 0x400000, 0x400000, 0x500000), 1);
     body[0] = 0x400010; /* outermost */
     body[1] = 0x400020;
     body[2] = 0x400030;
@@ -207,6 +207,51 @@ START_TEST(test_broken_chain)
 }
 END_TEST
 
+/* Every record from WAIT to COPY is the event of its name, by the short way and by the long one alike. */
+START_TEST(test_locks_and_copies)
+{
+    static const char *const names[] = {"wait", "acquire", "release", "wait-end", "cond-wait", "cond-woken", "signal",
+                                        "lock-init", "lock-destroy", "lock-consistent", "futex", "copy"};
+    for (unsigned type = WIRE_WAIT; type <= WIRE_COPY; type++) {
+        for (unsigned family = 0; family < 32; family++) { /* unknown ones are handed on */
+            struct event plain;
+            struct ring_item item = {.body = (const uint8_t *)body, .bytes = 24 + 16 + 8};
+            body[0] = 0x5000;
+            body[1] = 77;
+            body[2] = 0x400001;
+            item.head = (struct wire_record){.type = (uint8_t)type, .address = 0x1000, .size = 9, .pop = 1, .push = 1,
+                                             .family_extra = wire_pack_family(family, 2)};
+            decode_stack_begin(&stack);
+            decode_stack_change(&decode, &image, &stack, 0, 1, (const uint8_t *)(body + 2));
+            ck_assert(decode_plain(&decode, &image, &stack, &item, &plain));
+            ck_assert_str_eq(event_type_name(plain.type), names[type - WIRE_WAIT]);
+            ck_assert_uint_eq(plain.address, 0x1000);
+            ck_assert_uint_eq(plain.size, 9);
+            ck_assert_uint_eq(plain.extra[0], 0x5000);
+            ck_assert_uint_eq(plain.extra[1], 77);
+            ck_assert_uint_eq(plain.family, family);
+            ck_assert_uint_ne(plain.stack, 0);
+            body[2] = 9; /* the size, behind the extra words */
+            body[3] = 0x400001;
+            item.head.size = WIRE_SIZE_IN_EXTRA;
+            item.head.family_extra = wire_pack_family(family, 3);
+            item.bytes += 8;
+            event = (struct event){0};
+            ck_assert(!decode_plain(&decode, &image, &stack, &item, &event));
+            ck_assert_int_eq(decode_record(&decode, &image, &stack, &item, &event), 1);
+            ck_assert(event.type == plain.type && event.family == plain.family && event.address == plain.address &&
+                      event.size == plain.size && event.extra[0] == plain.extra[0] &&
+                      event.extra[1] == plain.extra[1] && event.stack == plain.stack && !event.text_bytes);
+        }
+    }
+    ck_assert_int_eq(feed(WIRE_USABLE, 0x1000, 24, 0, 0, 0), 1);
+    ck_assert_uint_eq(event.type, EVENT_USABLE);
+    ck_assert_uint_eq(event.size, 24);
+    ck_assert_uint_eq(event.stack, 0);
+    ck_assert_int_eq(feed(WIRE_COPY, 1, WIRE_SIZE_IN_EXTRA, 0, 0, 0), -EBADMSG);
+}
+END_TEST
+
 /* The count that was checked is not the one that is found: a lie. */
 START_TEST(test_changed_counts)
 {
@@ -224,8 +269,14 @@ START_TEST(test_modules)
     struct image child;
     uint64_t at[8];
     uint32_t modules[8], id;
-    ck_assert_int_eq(feed_module("/lib/a", 0x1000, 0x1000, 0x3000), 0);
-    ck_assert_int_eq(feed_module("/lib/b", 0x3000, 0x3000, 0x4000), 0);
+    ck_assert_int_eq(feed_module("/lib/a", 0x1000, 0x1000, 0x3000), 1);
+    ck_assert_uint_eq(event.type, EVENT_MODULE);
+    ck_assert_uint_eq(event.address, 0x1000);
+    ck_assert_uint_eq(event.size, 0x2000);
+    ck_assert_uint_eq(event.extra[0], 0x1000);
+    ck_assert_uint_eq(event.extra[1], 1);
+    ck_assert_uint_eq(event.text_bytes, 0);
+    ck_assert_int_eq(feed_module("/lib/b", 0x3000, 0x3000, 0x4000), 1);
     body[0] = 0x3000; /* a return address behind the last call of /lib/a */
     ck_assert_int_eq(feed(WIRE_NEW, 1, 1, 0, 0, 1), 1);
     offsets(at, modules);
@@ -235,7 +286,7 @@ START_TEST(test_modules)
     image_begin(&child, 2, 2);
     image_inherit(&child, &image);
     ck_assert_uint_eq(image_find(&child, 0x3500)->module, 2);
-    ck_assert_int_eq(feed_module("/lib/c", 0x2800, 0x2800, 0x3800), 0); /* where a and b were */
+    ck_assert_int_eq(feed_module("/lib/c", 0x2800, 0x2800, 0x3800), 1); /* where a and b were */
     ck_assert_uint_eq(image_find(&child, 0x3500)->module, 2);   /* not there */
     ck_assert_ptr_null(image_find(&image, 0x1500));
     ck_assert_ptr_null(image_find(&image, 0x3900));
@@ -291,6 +342,7 @@ int main(void)
     tcase_add_test(t, test_text);
     tcase_add_test(t, test_stacks);
     tcase_add_test(t, test_broken_chain);
+    tcase_add_test(t, test_locks_and_copies);
     tcase_add_test(t, test_changed_counts);
     tcase_add_test(t, test_modules);
     tcase_add_test(t, test_any_bytes);

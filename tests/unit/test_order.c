@@ -20,7 +20,7 @@ START_TEST(test_merge)
         uint64_t at = 1 + (unsigned)rand() % 50;
         for (k = 0; k < EACH; k++)
             stamps[i][k] = at += (unsigned)rand() % 20;
-        order_push(&o, (struct order_head){stamps[i][0], 1, i});
+        order_push(&o, (struct order_head){stamps[i][0], WIRE_NEW, i});
     }
     while (o.count) {
         struct order_head top = o.heads[0], second = order_second(&o);
@@ -29,7 +29,7 @@ START_TEST(test_merge)
         last = top.stamp;
         out++;
         if (++next[top.source] < EACH)
-            order_replace_top(&o, (struct order_head){stamps[top.source][next[top.source]], 1, top.source});
+            order_replace_top(&o, (struct order_head){stamps[top.source][next[top.source]], WIRE_NEW, top.source});
         else
             order_pop(&o);
     }
@@ -41,10 +41,10 @@ END_TEST
 START_TEST(test_release_first)
 {
     struct order o = {0};
-    order_push(&o, (struct order_head){10, order_rank(WIRE_NEW), 0});
-    order_push(&o, (struct order_head){10, order_rank(WIRE_DROP), 1});
-    order_push(&o, (struct order_head){10, order_rank(WIRE_REALLOC_END), 2});
-    order_push(&o, (struct order_head){10, order_rank(WIRE_REALLOC_BEGIN), 3});
+    order_push(&o, (struct order_head){10, WIRE_NEW, 0});
+    order_push(&o, (struct order_head){10, WIRE_DROP, 1});
+    order_push(&o, (struct order_head){10, WIRE_REALLOC_END, 2});
+    order_push(&o, (struct order_head){10, WIRE_REALLOC_BEGIN, 3});
     ck_assert_uint_eq(o.heads[0].source, 1);
     order_pop(&o);
     ck_assert_uint_eq(o.heads[0].source, 3);
@@ -54,6 +54,22 @@ START_TEST(test_release_first)
     ck_assert_uint_eq(o.heads[0].source, 2);
     ck_assert_uint_eq(order_second(&o).stamp, UINT64_MAX);
     order_free(&o);
+}
+END_TEST
+
+/* A lock is free before it is had again, and all have arrived before the first goes on. */
+START_TEST(test_what_gives_up_first)
+{
+    static const unsigned first[] = {WIRE_DROP, WIRE_REALLOC_BEGIN, WIRE_RELEASE, WIRE_COND_WAIT, WIRE_SIGNAL,
+                                     WIRE_WAIT, WIRE_LOCK_DESTROY};
+    static const unsigned then[] = {WIRE_NEW, WIRE_ACQUIRE, WIRE_COND_WOKEN, WIRE_LOCK_INIT, WIRE_COPY, WIRE_WAIT_END,
+                                    WIRE_THREAD_JOIN, WIRE_TYPES + 7};
+    for (unsigned i = 0; i < sizeof first / sizeof *first; i++)
+        for (unsigned k = 0; k < sizeof then / sizeof *then; k++) {
+            struct order_head a = {10, first[i], 5}, b = {10, then[k], 1}, earlier = {9, then[k], 9};
+            ck_assert(order_before(&a, &b) && !order_before(&b, &a));
+            ck_assert(order_before(&earlier, &a) && !order_before(&a, &earlier));
+        }
 }
 END_TEST
 
@@ -106,6 +122,7 @@ int main(void)
     int failed;
     tcase_add_test(t, test_merge);
     tcase_add_test(t, test_release_first);
+    tcase_add_test(t, test_what_gives_up_first);
     tcase_add_test(t, test_clock_corrects);
     tcase_add_test(t, test_clock_here);
     suite_add_tcase(s, t);

@@ -35,23 +35,24 @@ START_TEST(test_life)
     session_reaped(session, pid, status);
     drain_until(&by_type[EVENT_PROCESS_GONE], 1, 2000);
     ck_assert_uint_eq(session_alive(session), 0);
-    ck_assert_uint_eq(seen, 5);
+    ck_assert_uint_eq(seen, 6);
     ck_assert_uint_eq(kept[0].type, EVENT_PROCESS_START);
     ck_assert_uint_eq(kept[0].extra[0], (unsigned)pid);
     ck_assert_uint_eq(kept[0].process, 1);
     ck_assert_uint_eq(kept[0].thread, 1);
-    ck_assert_uint_eq(kept[1].type, EVENT_NEW);
-    ck_assert_uint_eq(kept[1].size, 5ull << 32);
-    ck_assert_uint_eq(code_stack(code, kept[1].stack)->depth, 2);
-    ck_assert_uint_eq(code_frame(code, code_stack(code, kept[1].stack)->frame)->offset, 0x200);
-    ck_assert_uint_eq(kept[2].stack, kept[1].stack);
-    ck_assert_uint_eq(kept[3].type, EVENT_THREAD_GONE);
-    ck_assert_uint_eq(kept[3].thread, 1);
-    ck_assert_uint_eq(kept[4].type, EVENT_PROCESS_GONE);
-    ck_assert_uint_eq(kept[4].extra[0], 1);
-    ck_assert_int_eq(WEXITSTATUS((int)kept[4].extra[1]), 3);
-    ck_assert(kept[0].ns && kept[0].ns <= kept[1].ns && kept[1].ns <= kept[2].ns && kept[2].ns <= kept[4].ns);
-    ck_assert_uint_lt(kept[4].ns, session_now_ns(session) + 1);
+    ck_assert_uint_eq(kept[1].type, EVENT_MODULE);
+    ck_assert_uint_eq(kept[2].type, EVENT_NEW);
+    ck_assert_uint_eq(kept[2].size, 5ull << 32);
+    ck_assert_uint_eq(code_stack(code, kept[2].stack)->depth, 2);
+    ck_assert_uint_eq(code_frame(code, code_stack(code, kept[2].stack)->frame)->offset, 0x200);
+    ck_assert_uint_eq(kept[3].stack, kept[2].stack);
+    ck_assert_uint_eq(kept[4].type, EVENT_THREAD_GONE);
+    ck_assert_uint_eq(kept[4].thread, 1);
+    ck_assert_uint_eq(kept[5].type, EVENT_PROCESS_GONE);
+    ck_assert_uint_eq(kept[5].extra[0], 1);
+    ck_assert_int_eq(WEXITSTATUS((int)kept[5].extra[1]), 3);
+    ck_assert(kept[0].ns && kept[0].ns <= kept[2].ns && kept[2].ns <= kept[3].ns && kept[3].ns <= kept[5].ns);
+    ck_assert_uint_lt(kept[5].ns, session_now_ns(session) + 1);
 }
 END_TEST
 
@@ -126,9 +127,19 @@ START_TEST(test_images)
     drain_until(&by_type[EVENT_THREAD_GONE], 2, 3000);
     drain_until(&by_type[EVENT_PROCESS_GONE], 1, 3000);
     ck_assert_uint_eq(session_alive(session), 1);
+    ck_assert_uint_eq(by_type[EVENT_MODULE], 1);
     for (i = 0; i < seen; i++) {
         const struct event *e = &kept[i];
         uint32_t module = e->stack ? code_frame(code, code_stack(code, e->stack)->frame)->module : 0;
+        if (e->type == EVENT_MODULE) { /* before the stack that needs it; the child's is the parent's */
+            ck_assert_uint_eq(e->process, 1);
+            ck_assert_uint_eq(e->thread, 1);
+            ck_assert_uint_eq(e->address, 0x400000);
+            ck_assert_uint_eq(e->size, 0x100000);
+            ck_assert_uint_eq(e->extra[0], 0x400000);
+            ck_assert_str_eq(code_module(code, (uint32_t)e->extra[1])->path, "/bin/one");
+            ck_assert_uint_eq(kept[i + 1].type, EVENT_NEW);
+        }
         if (e->type == EVENT_NEW && e->address == 2) {
             ck_assert_uint_eq(e->process, 2);
             ck_assert_uint_ne(module, 0);

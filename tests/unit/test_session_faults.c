@@ -154,7 +154,7 @@ START_TEST(test_takeover)
     struct session *other = NULL;
     pid_t reader, writer;
     unsigned i;
-    uint64_t stacks = 0;
+    uint64_t stacks = 0, modules = 0;
 
     session_close(session, true);
     session = NULL;
@@ -214,6 +214,18 @@ START_TEST(test_takeover)
     ck_assert_uint_ge(t->first + by_type[EVENT_NEW], t->written);
     ck_assert_uint_eq(by_type[EVENT_PROCESS_GONE], 1);
     ck_assert_uint_eq(by_type[EVENT_LOST], 0);
+    /* The modules of before are told again, first of all, with what has no bytes in the file. */
+    for (i = 0; i < seen && kept[i].type == EVENT_MODULE; i++) {
+        uint64_t start = kept[i].address, end = start + kept[i].size, bss = (uint64_t)(uintptr_t)(kept + KEEP / 2);
+        ck_assert_uint_eq(kept[i].process, 1);
+        ck_assert_uint_ne(kept[i].ns, 0);
+        if (strstr(code_module(code, (uint32_t)kept[i].extra[1])->path, "/test_")) {
+            ck_assert(start <= (uint64_t)(uintptr_t)&test_takeover_fn && bss < end);
+            ck_assert_uint_eq(kept[i].extra[0], start);
+            modules++;
+        }
+    }
+    ck_assert_uint_eq(modules, 1);
     for (i = 1; i < seen && i < KEEP; i++) {
         if (kept[i].type == EVENT_NEW && kept[i - 1].type == EVENT_NEW)
             ck_assert_uint_eq(kept[i].address, kept[i - 1].address + 1);

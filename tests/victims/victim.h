@@ -19,6 +19,15 @@
  *   expect report KEY.KEY OP NUMBER    OP: == >= <=
  *   expect lost REASON=N               nothing may be lost but where a victim says so
  *   expect coverage not-empty          the report says what was not seen
+ *   expect finding RULE count=N found=N used=FUNC made=FUNC dropped=FUNC held=FUNC …  a rule it breaks: `found`
+ *                                      findings (1 unless told), `count` times in all, with FUNC in the stack of that name
+ *   expect lock NAME kind=mutex acquisitions=N contended=N wait_total=NS hold_p50=NS …  the lock whose symbol it is; times
+ *                                      (wait_ and hold_ with total max p50 p99 count) within 5%
+ *   expect copies site=FUNC copies=N bytes=N
+ *   expect flow from=FUNC to=FUNC copies=N bytes=N   between blocks made there
+ * A victim that expects no finding breaks no rule: any finding is a false one.
+ *
+ * A line `RUN: OPTION…` in a victim's head comment: options of `ownscope run`.
  */
 #ifndef VICTIM_H
 #define VICTIM_H
@@ -63,6 +72,32 @@ static inline void victim_wait_ok(pid_t pid)
     int status = -1;
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static inline pthread_t victim_thread(void *(*routine)(void *), void *arg)
+{
+    pthread_t t;
+    CHECK(!pthread_create(&t, NULL, routine, arg));
+    return t;
+}
+
+static inline void victim_join(pthread_t t) { CHECK(!pthread_join(t, NULL)); }
+
+static inline int64_t victim_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
+}
+
+static inline struct timespec victim_from_now(clockid_t clock, long ms)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    t.tv_nsec += ms % 1000 * 1000000;
+    t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
 }
 
 static inline void victim_sleep_ms(long ms)

@@ -1,0 +1,202 @@
+/*
+ * collector/graph/graph_graves.c - see graph_graves.h. Run by the folding
+ * thread.
+ *
+ * The n-th grave lies at ring[n % room]; the newest `room` of them are known.
+ * Chains lead from young to old, so the first link to a grave that was dug
+ * over ends its chain, and nothing ever has to be taken out of one.
+ *
+ * Small blocks are chained by the page they start in, larger ones by the zone
+ * of LARGE bytes; so a block that holds an address starts in its page (zone) or
+ * in the one before.
+ */
+#include "graph/graph_graves.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_modules.h"
+#include "graph/graph_pointee.h"
+#include "graph/graph_state.h"
+
+enum {
+    GRAVES_FIRST = 64,
+    PAGE_BITS = 12,
+    ZONE_BITS = 17,
+    SMALL = 1 << PAGE_BITS,
+    LARGE = 1 << ZONE_BITS,         /* from here on an allocator may give memory back at once */
+    CHAIN_MAX = 256,                /* graves looked at in a chain */
+    SAME_MAX = 4,                   /* of them for an older one of the same block */
+    STACK_BYTES = 8 << 20           /* of a thread, below its pthread_t */
+};
+
+struct grave_index {
+    uint64_t chained;               /* graves before this one are in their chains */
+    uint32_t mask;
+    uint64_t heads[];               /* of small ones, then of large ones: number + 1 */
+};
+
+static size_t graves_room(const struct graves *y) { return (size_t)(y->end - y->ring); }
+static uint64_t graves_dug(const struct graves *y) { return y->before + (uint64_t)(y->next - y->ring); }
+static uint64_t graves_oldest(const struct graves *y)
+{
+    uint64_t dug = graves_dug(y), room = graves_room(y);
+    return dug > room ? dug - room : 0;
+}
+static struct grave *grave_at(const struct graves *y, uint64_t number) { return &y->ring[number & (graves_room(y) - 1)]; }
+
+void graves_turn(struct graves *y)
+{
+    size_t room = graves_room(y);
+    if (room == GRAVES_MAX) {
+        y->before += room;
+        y->next = y->ring;
+        return;
+    }
+    size_t larger = room ? 4 * room : GRAVES_FIRST;
+    struct grave *ring = xmalloc_lines(larger * sizeof *ring);
+    if (room)
+        memcpy(ring, y->ring, room * sizeof *ring);
+    free(y->ring);
+    free(y->index);   /* its chains are by the old room */
+    *y = (struct graves){ .ring = ring, .next = ring + room, .end = ring + larger };
+}
+_Static_assert(GRAVES_MAX == GRAVES_FIRST << 10, "it grows to its bound by fours");
+
+void graves_clear(struct graves *y)
+{
+    free(y->ring);
+    free(y->index);
+    *y = (struct graves){ 0 };
+}
+
+/* ---- chains ---------------------------------------------------------------- */
+
+static uint64_t *chain_head(struct grave_index *x, uint64_t address, bool small)
+{
+    uint64_t key = small ? address >> PAGE_BITS : address >> ZONE_BITS;
+    uint32_t at = (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32) & x->mask;
+    return &x->heads[small ? at : at + x->mask + 1];
+}
+
+/* An older grave that lies wholly in this one would never be found: it leaves its chain. */
+static void chain_bury(const struct graves *y, uint64_t number, uint64_t oldest)
+{
+    const struct grave *new = grave_at(y, number);
+    uint64_t at = number;
+    for (int i = 0; i < SAME_MAX; i++) {
+        struct grave *younger = grave_at(y, at);
+        if (!younger->back || younger->back > at - oldest)
+            return;
+        at -= younger->back;
+        const struct grave *old = grave_at(y, at);
+        if (old->address != new->address || old->size > new->size)
+            continue;
+        younger->back = old->back && old->back <= at - oldest ? younger->back + old->back : 0;
+        return;
+    }
+}
+
+static struct grave_index *graves_chained(struct graves *y)
+{
+    size_t room = graves_room(y);
+    if (!y->index) {
+        y->index = xcalloc(1, sizeof *y->index + 2 * room * sizeof *y->index->heads);
+        y->index->mask = (uint32_t)room - 1;
+    }
+    struct grave_index *x = y->index;
+    uint64_t dug = graves_dug(y), oldest = graves_oldest(y);
+    for (uint64_t n = x->chained > oldest ? x->chained : oldest; n < dug; n++) {
+        struct grave *v = grave_at(y, n);
+        uint64_t *head = chain_head(x, v->address, v->size <= SMALL);
+        v->back = *head > oldest ? (uint32_t)(n + 1 - *head) : 0;
+        *head = n + 1;
+        chain_bury(y, n, oldest);
+    }
+    x->chained = dug;
+    return x;
+}
+
+static bool grave_holds(const struct grave *v, uint64_t address, bool start)
+{
+    return start ? v->address == address : address - v->address < v->size && v->size < LARGE;
+}
+
+/* The number of a chain's youngest grave that holds the address, plus 1; 0: none. */
+static uint64_t chain_find(const struct graves *y, uint64_t head, uint64_t address, bool start)
+{
+    uint64_t oldest = graves_oldest(y);
+    for (int i = 0; i < CHAIN_MAX && head > oldest; i++) {
+        const struct grave *v = grave_at(y, head - 1);
+        if (grave_holds(v, address, start))
+            return head;
+        if (!v->back || v->back >= head)
+            return 0;
+        head -= v->back;
+    }
+    return 0;
+}
+
+/* The youngest grave that holds (starts at) an address; NULL: none. */
+static const struct grave *graves_youngest(struct graves *y, uint64_t address, bool start)
+{
+    if (y->next == y->ring && !y->before)
+        return NULL;
+    struct grave_index *x = graves_chained(y);
+    uint64_t found = 0;
+    for (unsigned way = 0; way < (start ? 2u : 4u); way++) {
+        bool small = way & 1;
+        uint64_t in = address - (way < 2 ? 0 : small ? SMALL : LARGE);
+        uint64_t n = chain_find(y, *chain_head(x, in, small), address, start);
+        found = n > found ? n : found;
+    }
+    return found ? grave_at(y, found - 1) : NULL;
+}
+
+/* ---- is it still what it was? ------------------------------------------------ */
+
+/* A thread's stack begins below its pthread_t: memory that libc hands out again. */
+static bool in_stack(const struct process *p, uint64_t address)
+{
+    for (uint32_t i = 0; i < p->pthreads.capacity; i++) {
+        const struct dict_entry *at = &p->pthreads.entries[i];
+        if (at->value && at->key > address && at->key - address < STACK_BYTES)
+            return true;
+    }
+    return false;
+}
+
+static bool grave_stands(struct graph *g, struct process *p, const struct grave *v, uint64_t address)
+{
+    uint64_t offset;
+    if (v->ns <= lost_ns(g, p) || heap_pointee(g, p, address) || modules_at(p, address, &offset))
+        return false;
+    uint32_t at = ranges_overlap(&p->maps, address, address + 1);   /* one that a fork left is older than the grave */
+    return !(at && pool_at(&g->pool, p->maps.nodes[at].block)->born_ns >= v->ns) && !in_stack(p, address);
+}
+
+static bool graves_look(struct graph *g, struct process *p, uint64_t address, bool start, struct grave *out)
+{
+    const struct grave *v = graves_youngest(&p->graves, address, start);
+    if (!v || !grave_stands(g, p, v, address))
+        return false;
+    *out = *v;
+    return true;
+}
+
+bool graves_find(struct graph *g, struct process *p, uint64_t address, struct grave *out)
+{
+    return graves_look(g, p, address, false, out);
+}
+
+bool graves_find_start(struct graph *g, struct process *p, uint64_t address, struct grave *out)
+{
+    return graves_look(g, p, address, true, out);
+}
+
+bool graves_born_since(struct process *p, uint64_t address, uint64_t ns)
+{
+    const struct grave *v = graves_youngest(&p->graves, address, false);
+    return v && v->born_ns > ns;
+}

@@ -1,0 +1,415 @@
+/*
+ * collector/graph/graph_lock_identity.c - which lock is meant: addresses,
+ * lives, classes.
+ *
+ * An address means one lock as long as what it lies in lives: the block, the
+ * module, else until it is initialised anew or destroyed. So no two locks are
+ * ever joined because an address was used again. Run by the folding thread.
+ */
+#include <stdlib.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_facts.h"
+#include "graph/graph_lock_state.h"
+#include "graph/graph_modules.h"
+#include "graph/graph_pointee.h"
+
+struct locks *locks_of(struct graph *g)
+{
+    if (g->locks)
+        return g->locks;
+    struct locks *l = g->locks = xcalloc(1, sizeof *l);
+    l->next = l->next_id = l->next_hold = 1;
+    l->classes = xgrow(NULL, &l->classes_capacity, 1, sizeof *l->classes);
+    l->sites = xgrow(NULL, &l->sites_capacity, 1, sizeof *l->sites);
+    l->classes[0] = (struct lock_class){ 0 };
+    l->sites[0] = (struct lock_site){ 0 };
+    l->n_classes = l->n_sites = 1;
+    return l;
+}
+
+/* ---- classes and sites ------------------------------------------------------- */
+
+static bool class_same(const struct lock_class *a, const struct lock_class *b)
+{
+    if (a->by != b->by || a->family != b->family)
+        return false;
+    switch (a->by) {
+    case CLASS_BY_INIT: return a->init_place == b->init_place;
+    case CLASS_BY_BLOCK: return a->where.block_stack == b->where.block_stack && a->where.offset == b->where.offset;
+    case CLASS_BY_MODULE: return a->where.module == b->where.module && a->where.offset == b->where.offset;
+    default: return a->where.address == b->where.address && a->image == b->image;
+    }
+}
+
+static uint64_t class_key(const struct lock_class *c)
+{
+    uint64_t key = lock_mix(c->by + 1, c->family);
+    switch (c->by) {
+    case CLASS_BY_INIT: return lock_mix(key, c->init_place);
+    case CLASS_BY_BLOCK: return lock_mix(lock_mix(key, c->where.block_stack), c->where.offset);
+    case CLASS_BY_MODULE: return lock_mix(lock_mix(key, c->where.module), c->where.offset);
+    default: return lock_mix(lock_mix(key, c->where.address), c->image);
+    }
+}
+
+/* The place in the code that initialises: who called it may differ. */
+static uint32_t init_place(const struct graph *g, uint32_t stack)
+{
+    return g->code && stack && stack <= code_stacks(g->code) ? code_stack(g->code, stack)->frame : stack;
+}
+
+/* What the class of a lock would be. Without stacks origins say nothing, and
+ * every lock outside of modules is a class of its own. */
+static struct lock_class class_of_lock(const struct graph *g, const struct process *p, const struct lock *lock)
+{
+    struct lock_class c = { .family = lock->family, .where = lock->where, .init_stack = lock->init_stack,
+                            .init_place = init_place(g, lock->init_stack) };
+    c.by = lock->init_stack ? CLASS_BY_INIT
+           : lock->where.kind == VIEW_WHERE_BLOCK && lock->where.block_stack ? CLASS_BY_BLOCK
+           : lock->where.kind == VIEW_WHERE_MODULE ? CLASS_BY_MODULE : CLASS_BY_ADDRESS;
+    c.image = c.by == CLASS_BY_ADDRESS ? p->lock_image : 0;
+    return c;
+}
+
+/* *key: where it stands, or may be put. */
+static uint32_t class_find(const struct locks *l, const struct lock_class *c, uint64_t *key)
+{
+    *key = class_key(c);
+    for (uint32_t at; (at = dict_get(&l->class_of, *key)) != 0; ++*key)
+        if (class_same(&l->classes[at], c))
+            return at;
+    return 0;
+}
+
+static uint32_t class_get(struct graph *g, const struct process *p, const struct lock *lock)
+{
+    struct locks *l = g->locks;
+    struct lock_class c = class_of_lock(g, p, lock);
+    uint64_t key;
+    uint32_t at = class_find(l, &c, &key);
+    if (at || l->n_classes >= LOCK_CLASSES_MAX)
+        return at;
+    l->classes = xgrow(l->classes, &l->classes_capacity, l->n_classes + 1, sizeof *l->classes);
+    l->classes[l->n_classes] = c;
+    dict_set(&l->class_of, key, (uint32_t)l->n_classes);
+    return (uint32_t)l->n_classes++;
+}
+
+uint32_t lock_site(struct locks *l, struct lock *lock, uint32_t stack)
+{
+    if (graph_likely(lock->last_site && lock->last_stack == stack))
+        return lock->last_site;
+    uint64_t key = (uint64_t)lock->class << 32 | stack;
+    uint32_t at = dict_get(&l->site_of, key);
+    if (!at && l->n_sites < LOCK_SITES_MAX) {
+        l->sites = xgrow(l->sites, &l->sites_capacity, l->n_sites + 1, sizeof *l->sites);
+        at = (uint32_t)l->n_sites++;
+        l->sites[at] = (struct lock_site){ .class = lock->class, .stack = stack, .first_lock = lock->id };
+        dict_set(&l->site_of, key, at);
+    }
+    lock->last_stack = stack;
+    lock->last_site = at;
+    return at;
+}
+
+/* ---- lists by neighbourhood ---------------------------------------------------- */
+
+static uint32_t near_first(const struct locks *l, const struct process *p, uint32_t block)
+{
+    return block ? dict_get(&l->near_block, block) : p->locks;
+}
+
+static void near_set(struct locks *l, struct process *p, uint32_t block, uint32_t first)
+{
+    if (!block)
+        p->locks = first;
+    else if (first)
+        dict_set(&l->near_block, block, first);
+    else
+        dict_remove(&l->near_block, block);
+}
+
+static void near_link(struct locks *l, struct process *p, struct lock *lock, uint32_t place, uint32_t block)
+{
+    lock->block = block;
+    lock->prev_near = 0;
+    lock->next_near = near_first(l, p, block);
+    if (lock->next_near)
+        lock_at(l, lock->next_near)->prev_near = place;
+    near_set(l, p, block, place);
+}
+
+static void near_unlink(struct locks *l, struct process *p, struct lock *lock)
+{
+    if (lock->next_near)
+        lock_at(l, lock->next_near)->prev_near = lock->prev_near;
+    if (lock->prev_near)
+        lock_at(l, lock->prev_near)->next_near = lock->next_near;
+    else
+        near_set(l, p, lock->block, lock->next_near);
+}
+
+/* ---- birth ------------------------------------------------------------------------ */
+
+static uint32_t lock_take(struct locks *l)
+{
+    uint32_t place = l->free;
+    if (place) {
+        l->free = lock_at(l, place)->next_near;
+    } else if (l->live >= LOCKS_LIVE_MAX) {
+        return 0;
+    } else {
+        place = l->next++;
+        if (place >> LOCK_CHUNK_BITS >= l->n_chunks) {
+            l->chunks = xgrow(l->chunks, &l->chunks_capacity, l->n_chunks + 1, sizeof *l->chunks);
+            l->chunks[l->n_chunks++] = xmalloc(LOCK_CHUNK * sizeof **l->chunks);
+        }
+    }
+    l->live++;
+    return place;
+}
+
+static void where_find(struct graph *g, struct process *p, struct lock *lock, uint32_t place)
+{
+    uint32_t block = custody_pointee(g, p, lock->address);
+    uint64_t offset;
+    lock->where = (struct view_where){ .kind = VIEW_WHERE_ADDRESS, .address = lock->address };
+    if (block) {
+        struct block *b = pool_at(&g->pool, block);
+        lock->where.kind = VIEW_WHERE_BLOCK;
+        lock->where.block = b->id;
+        lock->where.block_stack = g->site_stacks[b->site];
+        lock->where.offset = lock->address - b->address;
+        b->flags |= BLOCK_LOCKS;
+    } else if ((lock->where.module = modules_at(p, lock->address, &offset)) != 0) {
+        lock->where.kind = VIEW_WHERE_MODULE;
+        lock->where.offset = offset;
+    }
+    near_link(g->locks, p, lock, place, block);
+}
+
+static uint32_t lock_make(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family)
+{
+    struct locks *l = locks_of(g);
+    bool init = e->type == EVENT_LOCK_INIT;
+    uint32_t place = lock_take(l);
+    if (!place) {
+        l->unfollowed++;
+        return 0;
+    }
+    if (!p->lock_image)
+        p->lock_image = ++l->next_image;
+    struct lock *lock = lock_at(l, place);
+    *lock = (struct lock){ .id = l->next_id++, .address = address, .process = p->place, .family = (uint8_t)family,
+                           .born_ns = e->ns };
+    if (init) {
+        lock->type = (uint8_t)e->size;
+        lock->init_stack = e->stack;
+        lock->init_thread = e->thread;
+        lock->init_ns = e->ns;
+    }
+    where_find(g, p, lock, place);
+    lock->class = class_get(g, p, lock);
+    l->classes[lock->class].locks++;
+    dict_set(&p->lock_of, address, place);
+    fact_lock(g, FACT_LOCK, e, lock, init ? "init" : "first");
+    return place;
+}
+
+uint32_t lock_get(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family)
+{
+    uint32_t place = lock_find(p, address);
+    if (graph_likely(place && lock_at(g->locks, place)->family == family))
+        return place;
+    if (place)   /* something else was made there, unseen */
+        lock_end(g, e, place, "gone");
+    return lock_make(g, p, e, address, family);
+}
+
+uint32_t lock_init(struct graph *g, struct process *p, const struct event *e)
+{
+    uint32_t place = lock_find(p, e->address);
+    if (place)
+        lock_end(g, e, place, "gone");
+    return lock_make(g, p, e, e->address, lock_family(e->family));
+}
+
+/* ---- end -------------------------------------------------------------------------- */
+
+static int compare_ended(const void *a, const void *b)
+{
+    const struct view_lock *x = a, *y = b;
+    if (x->wait.total_ns != y->wait.total_ns)
+        return x->wait.total_ns < y->wait.total_ns ? 1 : -1;
+    if (x->acquisitions != y->acquisitions)
+        return x->acquisitions < y->acquisitions ? 1 : -1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Keeps a row of what ended: of many, those most waited for. What findings
+ * name goes before. */
+static void ended_keep(struct graph *g, const struct lock *lock, uint64_t ns)
+{
+    struct locks *l = g->locks;
+    if (l->n_kept >= 2 * LOCKS_ENDED_MAX) {
+        size_t named = 0;
+        for (size_t i = 0; i < l->n_kept; i++)
+            if (l->ended[i].named) {
+                struct view_lock v = l->ended[named];
+                l->ended[named++] = l->ended[i];
+                l->ended[i] = v;
+            }
+        if (named > LOCKS_ENDED_MAX)
+            named = LOCKS_ENDED_MAX;
+        qsort(l->ended + named, l->n_kept - named, sizeof *l->ended, compare_ended);
+        l->n_kept = LOCKS_ENDED_MAX;
+    }
+    l->ended = xgrow(l->ended, &l->ended_capacity, l->n_kept + 1, sizeof *l->ended);
+    l->ended[l->n_kept++] = view_lock_of(g, lock, ns);
+}
+
+void lock_end(struct graph *g, const struct event *e, uint32_t place, const char *by)
+{
+    struct locks *l = g->locks;
+    struct lock *lock = lock_at(l, place);
+    struct process *p = process_at(g, lock->process);
+    while (lock->holds)
+        hold_end(g, lock->holds, e->ns);
+    fact_lock(g, FACT_LOCK, e, lock, by);
+    ended_keep(g, lock, e->ns);
+    order_lock_ended(l, lock);
+    near_unlink(l, p, lock);
+    dict_remove(&p->lock_of, lock->address);
+    clocks_forget(g, &lock->clock);
+    times_clear(&lock->wait);
+    times_clear(&lock->hold);
+    lock->id = 0;
+    lock->next_near = l->free;
+    l->free = place;
+    l->live--;
+    l->n_ended++;
+}
+
+/* ---- what they lie in ------------------------------------------------------------------ */
+
+static bool lock_in(const struct lock *lock, uint64_t address, uint64_t bytes)
+{
+    return lock->address >= address && lock->address - address < bytes;
+}
+
+static void near_end(struct graph *g, const struct event *e, uint32_t first, uint64_t address, uint64_t bytes, bool seen)
+{
+    for (uint32_t at = first, next; at; at = next) {
+        struct lock *lock = lock_at(g->locks, at);
+        next = lock->next_near;
+        if (!lock_in(lock, address, bytes))
+            continue;
+        if (seen && lock->n_holds)
+            rule_dropped(g, e, lock);
+        lock_end(g, e, at, "gone");
+    }
+}
+
+void locks_block_gone(struct graph *g, const struct event *e, uint32_t place)
+{
+    if (g->locks)
+        near_end(g, e, dict_get(&g->locks->near_block, place), 0, UINT64_MAX, true);
+}
+
+void locks_block_unseen(struct graph *g, const struct event *e, uint32_t place)
+{
+    if (g->locks)
+        near_end(g, e, dict_get(&g->locks->near_block, place), 0, UINT64_MAX, false);
+}
+
+void locks_part_gone(struct graph *g, const struct event *e, uint32_t place, uint64_t address, uint64_t bytes)
+{
+    if (g->locks)
+        near_end(g, e, dict_get(&g->locks->near_block, place), address, bytes, true);
+}
+
+void locks_block_split(struct graph *g, uint32_t from, uint32_t part)
+{
+    struct block *b = pool_at(&g->pool, part);
+    struct locks *l = g->locks;
+    for (uint32_t at = l ? dict_get(&l->near_block, from) : 0, next; at; at = next) {
+        struct lock *lock = lock_at(l, at);
+        struct process *p = process_at(g, lock->process);
+        next = lock->next_near;
+        if (!lock_in(lock, b->address, b->size))
+            continue;
+        near_unlink(l, p, lock);
+        near_link(l, p, lock, at, part);
+        lock->where.block = b->id;
+        lock->where.offset = lock->address - b->address;
+        b->flags |= BLOCK_LOCKS;
+    }
+}
+
+/* A module is known to lie where a lock was found before: only its name changes. */
+static void lock_settle(struct graph *g, struct process *p, struct lock *lock, uint32_t module, uint64_t offset)
+{
+    struct locks *l = g->locks;
+    lock->where.kind = VIEW_WHERE_MODULE;
+    lock->where.module = module;
+    lock->where.offset = offset;
+    struct lock_class *was = &l->classes[lock->class], c = class_of_lock(g, p, lock);
+    uint64_t key;
+    if (was->by != CLASS_BY_ADDRESS)
+        return;
+    uint32_t known = class_find(l, &c, &key);
+    if (!known) {   /* its class, with all that it counted, gets the better name */
+        was->by = c.by;
+        was->where = c.where;
+        was->image = c.image;
+        dict_set(&l->class_of, key, lock->class);
+        return;
+    }
+    was->locks--;
+    l->classes[known].locks++;
+    lock->class = known;
+    lock->last_site = 0;
+}
+
+void locks_range_gone(struct graph *g, struct process *p, const struct event *e, uint64_t address, uint64_t bytes)
+{
+    for (uint32_t at = p->locks, next; at; at = next) {
+        struct lock *lock = lock_at(g->locks, at);
+        uint64_t offset;
+        next = lock->next_near;
+        if (!lock_in(lock, address, bytes))
+            continue;
+        uint32_t module = modules_at(p, lock->address, &offset);
+        if (module && lock->where.kind == VIEW_WHERE_ADDRESS)
+            lock_settle(g, p, lock, module, offset);
+        else if (!module || lock->where.module != module || lock->where.offset != offset)
+            lock_end(g, e, at, "gone");
+    }
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void locks_process_ended(struct graph *g, struct process *p, const struct event *e)
+{
+    uint32_t n = 0;
+    if (!p->lock_of.used)
+        return;
+    struct { uint64_t id; uint32_t place; } *of = xmalloc(p->lock_of.used * sizeof *of);
+    for (uint32_t i = 0; i < p->lock_of.capacity; i++)
+        if (p->lock_of.entries[i].value) {
+            of[n].place = p->lock_of.entries[i].value;
+            of[n].id = lock_at(g->locks, of[n].place)->id;
+            n++;
+        }
+    qsort(of, n, sizeof *of, compare_places);
+    for (uint32_t i = 0; i < n; i++)
+        lock_end(g, e, of[i].place, "gone");
+    free(of);
+    dict_clear(&p->lock_of);
+    p->lock_image = 0;
+}

@@ -1,0 +1,94 @@
+/*
+ * collector/graph/graph_lock_times.c - see graph_lock_times.h.
+ */
+#include "graph/graph_lock_times.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+
+enum { BUCKET_MASK = (1 << TIMES_BUCKET_BITS) - 1, FIRST_SLOTS = 8 };
+
+static uint64_t *slot_of(uint64_t *slots, uint32_t mask, unsigned bucket)
+{
+    for (uint32_t i = bucket & mask;; i = (i + 1) & mask)
+        if (!slots[i] || (slots[i] & BUCKET_MASK) == bucket + 1)
+            return &slots[i];
+}
+
+static void times_grow(struct times *t)
+{
+    uint32_t slots = t->slots ? 2 * (t->mask + 1) : FIRST_SLOTS;
+    uint64_t *to = xcalloc(slots, sizeof *to);
+    for (uint32_t i = 0; t->slots && i <= t->mask; i++)
+        if (t->slots[i])
+            *slot_of(to, slots - 1, (unsigned)(t->slots[i] & BUCKET_MASK) - 1) = t->slots[i];
+    free(t->slots);
+    t->slots = to;
+    t->mask = slots - 1;
+}
+
+void times_count(struct times *t, unsigned bucket, uint64_t samples)
+{
+    if (!t->slots || 4 * (t->used + 1) > 3 * (t->mask + 1))
+        times_grow(t);
+    uint64_t *slot = slot_of(t->slots, t->mask, bucket);
+    if (!*slot) {
+        *slot = bucket + 1;
+        t->used++;
+    }
+    *slot += samples << TIMES_BUCKET_BITS;
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+    unsigned x = *(const uint64_t *)a & BUCKET_MASK, y = *(const uint64_t *)b & BUCKET_MASK;
+    return (x > y) - (x < y);
+}
+
+/* The middle of a bucket. */
+static uint64_t bucket_value(unsigned bucket)
+{
+    unsigned octave = bucket >> TIMES_SUB_BITS, sub = bucket & ((1u << TIMES_SUB_BITS) - 1);
+    if (!octave)
+        return sub;
+    uint64_t low = (uint64_t)((1u << TIMES_SUB_BITS) + sub) << (octave - 1);
+    return low + ((uint64_t)1 << (octave - 1)) / 2;
+}
+
+uint64_t times_percentile(const struct times *t, uint64_t part, uint64_t whole)
+{
+    if (!t->count)
+        return 0;
+    if (!t->slots)   /* one bucket: its mean is nearer than its middle */
+        return t->total_ns / t->count;
+    uint64_t *sorted = xmalloc(t->used * sizeof *sorted), seen = 0, value = t->max_ns;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i <= t->mask; i++)
+        if (t->slots[i])
+            sorted[n++] = t->slots[i];
+    qsort(sorted, n, sizeof *sorted, compare_slots);
+    uint64_t wanted = (uint64_t)(((unsigned __int128)t->count * part + whole - 1) / whole);
+    for (uint32_t i = 0; i < n; i++) {
+        seen += sorted[i] >> TIMES_BUCKET_BITS;
+        if (seen >= wanted) {
+            value = bucket_value((unsigned)(sorted[i] & BUCKET_MASK) - 1);
+            break;
+        }
+    }
+    free(sorted);
+    return value < t->max_ns ? value : t->max_ns;
+}
+
+struct view_times times_view(const struct times *t)
+{
+    return (struct view_times){ .count = t->count, .total_ns = t->total_ns, .max_ns = t->max_ns,
+                                .p50_ns = times_percentile(t, 50, 100), .p99_ns = times_percentile(t, 99, 100) };
+}
+
+void times_clear(struct times *t)
+{
+    free(t->slots);
+    *t = (struct times){ 0 };
+}

@@ -1,0 +1,62 @@
+/*
+ * collector/graph/graph_pointee.c - see graph_pointee.h.
+ */
+#include "graph/graph_pointee.h"
+
+#include "graph/graph_forks.h"
+#include "graph/graph_heap.h"
+#include "graph/graph_maps.h"
+
+enum { NO_POINTER = 4096 };   /* nothing is ever mapped below */
+
+static struct starts *index_make(struct graph *g, struct process *p)
+{
+    p->starts = starts_new();
+    for (uint32_t i = 0; i < table_slots(&p->heap); i++) {
+        uint32_t place = table_place(&p->heap, i);
+        if (place)
+            starts_add(p->starts, pool_at(&g->pool, place)->address, pool_at(&g->pool, place)->size);
+    }
+    for (const struct grave *v = p->graves.ring, *end = graves_end(&p->graves); v < end; v++)
+        starts_touch(p->starts, v->address, v->size);
+    return p->starts;
+}
+
+struct starts *pointee_index(struct graph *g, struct process *p)
+{
+    return graph_likely(p->starts != NULL) ? p->starts : index_make(g, p);
+}
+
+static inline bool block_holds(const struct block *b, uint64_t address)
+{
+    return address == b->address || address - b->address < b->size;
+}
+
+uint32_t heap_pointee(struct graph *g, struct process *p, uint64_t address)
+{
+    uint32_t place;
+    uint64_t start;
+    if (address < NO_POINTER)
+        return 0;
+    struct starts *s = pointee_index(g, p);
+    if (starts_below(s, address, &start)) {
+        table_probe(&p->heap, &g->pool, start, &place);
+        if (place && block_holds(pool_at(&g->pool, place), address))
+            return place;
+    }
+    if (graph_unlikely(starts_loose(s))) {
+        table_probe(&p->heap, &g->pool, address, &place);
+        if (place)
+            return place;
+    }
+    if (graph_likely(!p->inherit) || !forks_touch_pointee(g, p, address, &start))
+        return 0;
+    table_probe(&p->heap, &g->pool, start, &place);
+    return place;
+}
+
+uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address)
+{
+    uint32_t place = heap_pointee(g, p, address);
+    return place || address < NO_POINTER ? place : maps_at(g, p, address);
+}

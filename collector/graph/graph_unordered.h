@@ -1,0 +1,68 @@
+/*
+ * collector/graph/graph_unordered.h - the rule unordered-borrow: uses of one
+ * block by two threads that nothing seen orders, and what tells that threads
+ * synchronise by means that nobody sees (atomics, futexes of their own, pipes).
+ *
+ * What tells it:
+ *  - a thread that calls futex itself: whoever else uses the same lock may
+ *    never have to. So it speaks for its whole process.
+ *  - threads that use blocks which another has made, though nothing seen
+ *    orders them behind the making: they got the pointers by unseen means. One
+ *    or two blocks may be a mistake of the program's; HANDED_MIN different
+ *    ones, made by one thread or come to one thread, are its design: maker and
+ *    user are united, and so are all united with either (order passes
+ *    through third threads).
+ * Such evidence may come later than what it takes back. So all that looks
+ * unordered is kept, and a view leaves out (counts as withheld) what lies
+ * between united threads. Run by the folding thread.
+ */
+#ifndef OWNSCOPE_GRAPH_UNORDERED_H
+#define OWNSCOPE_GRAPH_UNORDERED_H
+
+#include "graph/graph_state.h"
+
+enum {
+    HANDED_MIN = 3,
+    HANDED_PAIRS_MAX = 1 << 16,     /* past it, threads count as united with all of their process */
+    UNORDERED_MAX = 1 << 14,        /* sets of stacks */
+    UNORDERED_PAIRS_MAX = 32        /* of threads, a set of stacks */
+};
+
+struct past_use;
+
+/* Two threads clash at one set of stacks. */
+struct clash {
+    uint32_t used, other;           /* threads: places */
+    uint32_t next;
+    uint64_t count;
+    uint64_t last_event;
+    struct view_finding finding;    /* the first time */
+    struct view_evidence evidence[3];
+};
+struct clash_set {
+    uint32_t first, last, pairs;
+    uint64_t more;                  /* times of further pairs */
+};
+
+/* Blocks that a thread made and others used, or that it used and others made. */
+struct handed { uint64_t blocks[2][HANDED_MIN]; uint8_t n[2]; };
+struct handed_pair { uint32_t maker, user; };
+
+struct unordered {
+    struct clash_set *sets; size_t n_sets, sets_capacity;
+    struct dict set_of;             /* hash of stacks -> set + 1 */
+    struct clash *clashes; size_t n_clashes, clashes_capacity;
+    uint64_t left_out;              /* times past UNORDERED_MAX */
+    struct dict handed_of;          /* place of a thread -> in `handed` + 1 */
+    struct handed *handed; size_t n_handed, handed_capacity;
+    struct dict pair_of;
+    struct handed_pair *pairs; size_t n_pairs, pairs_capacity;
+};
+
+/* `now`, by the event, clashes with `before`. */
+void unordered_note(struct graph *g, const struct event *e, const struct past_use *now, const struct past_use *before);
+/* t uses a block: evidence, if nothing orders it behind its making. */
+void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct block *b);
+void unordered_clear(struct unordered *u);
+
+#endif

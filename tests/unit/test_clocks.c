@@ -1,0 +1,612 @@
+/*
+ * tests/unit/test_clocks.c - happens-before and the rule unordered-borrow: each
+ * edge with a twin that lacks it, what is taken for unseen synchronisation, and
+ * random histories against reachability over all of their events.
+ */
+#include "clocks_play.h"
+
+enum { A = 0x1000, B = 0x2000, C = 0x3000, D = 0x4000 };
+
+/* ---- uses ------------------------------------------------------------------------- */
+
+START_TEST(two_writers_clash)
+{
+    by_stack(7);
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    uint64_t made = play_ns;
+    threads(3);
+    by_stack(8);
+    writes(2, A);
+    uint64_t first = play_ns;
+    shows(0);
+    by_stack(9);
+    use(3, A, CLOCKS_WRITE, 60, 4);
+    struct view *v = graph_view_make(play, NULL, 0);
+    ck_assert_uint_eq(v->n_findings, 1);
+    const struct view_finding *f = &v->findings[0];
+    const struct clash *c = &play->clocks->unordered.clashes[0];   /* stacks before the view's own numbers */
+    ck_assert_uint_eq(c->evidence[0].stack, 9);
+    ck_assert_uint_eq(c->evidence[1].stack, 8);
+    ck_assert_uint_eq(c->evidence[2].stack, 7);
+    ck_assert_int_eq(f->rule, RULE_UNORDERED_BORROW);
+    ck_assert_int_eq(f->family, WIRE_COPY_MEMCPY);
+    ck_assert_int_eq(f->made_family, WIRE_MALLOC);
+    ck_assert_int_eq(f->use, USE_COPY);
+    ck_assert(f->writes);
+    ck_assert_uint_eq(f->process, 1);
+    ck_assert_uint_eq(f->thread, 3);
+    ck_assert_uint_eq(f->ns, play_ns);
+    ck_assert_uint_eq(f->count, 1);
+    ck_assert_uint_eq(f->block, 1);
+    ck_assert_uint_eq(f->block_address, A);
+    ck_assert_uint_eq(f->block_size, 64);
+    ck_assert_uint_eq(f->address, A + 60);
+    ck_assert_int_eq(f->offset, 60);
+    ck_assert_uint_eq(f->length, 4);
+    ck_assert_int_eq(f->doubt, 0);
+    ck_assert_uint_eq(f->n, 3);
+    const struct view_evidence *w = &v->evidence[f->first];
+    ck_assert_int_eq(w[0].role, EVIDENCE_USED);
+    ck_assert_uint_eq(w[0].thread, 3);
+    ck_assert_uint_eq(w[0].ns, play_ns);
+    ck_assert_int_eq(w[1].role, EVIDENCE_OTHER);
+    ck_assert_uint_eq(w[1].thread, 2);
+    ck_assert_uint_eq(w[1].ns, first);
+    ck_assert_int_eq(w[2].role, EVIDENCE_MADE);
+    ck_assert_uint_eq(w[2].thread, 1);
+    ck_assert_uint_eq(w[2].ns, made);
+    view_free(v);
+}
+END_TEST
+
+START_TEST(what_clashes_with_what)
+{
+    static const struct { enum clocks_use first, second; uint64_t offset; int clash; } cases[] = {
+        { CLOCKS_READ, CLOCKS_READ, 0, 0 },   { CLOCKS_READ, CLOCKS_WRITE, 0, 1 },
+        { CLOCKS_WRITE, CLOCKS_READ, 0, 1 },  { CLOCKS_WRITE, CLOCKS_WRITE, 63, 1 },
+        { CLOCKS_WRITE, CLOCKS_WRITE, 64, 0 },{ CLOCKS_READ, CLOCKS_MOVE, 0, 1 },
+        { CLOCKS_MOVE, CLOCKS_READ, 999, 1 }, { CLOCKS_WRITE, CLOCKS_MOVE, 0, 1 },
+        { CLOCKS_WRITE, CLOCKS_DROP, 0, 1 },  { CLOCKS_MOVE, CLOCKS_DROP, 0, 1 },
+        { CLOCKS_READ, CLOCKS_DROP, 0, 0 },   /* readers may count themselves */
+    };
+    process_start(100, 0, WIRE_BORN_EXEC);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        make(A + 2 * WHOLE * (uint64_t)i, WHOLE);
+    threads(3);
+    uint64_t clashes = 0;
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        by_stack(i);
+        use(2, A + 2 * WHOLE * (uint64_t)i, cases[i].first, 0, 64);
+        use(3, A + 2 * WHOLE * (uint64_t)i, cases[i].second, cases[i].offset, 64);
+        clashes += (uint64_t)cases[i].clash;
+        ck_assert_msg(ask().shown == clashes, "case %u", i);
+    }
+}
+END_TEST
+
+START_TEST(one_thread_never_clashes)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    writes(1, A);           /* alone: not even noted */
+    ck_assert_ptr_null(play->clocks);
+    threads(2);
+    writes(2, A);
+    writes(2, A);
+    reads(2, A);
+    use(2, A, CLOCKS_DROP, 0, 0);
+    shows(0);
+    ck_assert_uint_eq(play->clocks->uses.next, 3);  /* as many as one block ever had */
+}
+END_TEST
+
+START_TEST(a_new_block_has_no_uses)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    writes(2, A);
+    who(1, 2);
+    drop(A);                /* nobody tells the clocks: as when an image ends */
+    make(A, 64);
+    writes(3, A);
+    shows(0);
+}
+END_TEST
+
+START_TEST(mappings_are_left_out)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    map(0x10000, 4096);
+    threads(3);
+    writes(2, 0x10000);
+    writes(3, 0x10000);
+    shows(0);
+}
+END_TEST
+
+/* Copies one behind the other are one use; no more than a few are kept. */
+START_TEST(uses_stay_few)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, WHOLE);
+    threads(3);
+    clock_id lock = 0;
+    by_stack(1);
+    for (uint64_t i = 0; i < 100; i++)
+        use(2, A, CLOCKS_WRITE, 64 * i, 64);
+    ck_assert_uint_le(play->clocks->uses.next, 3);
+    for (uint64_t i = 0; i < 100; i++) {
+        release(2, &lock);
+        use(2, A, CLOCKS_WRITE, 128 * i, 64);
+    }
+    ck_assert_uint_le(play->clocks->uses.next, USES_A_BLOCK + 2);
+    use(3, A, CLOCKS_READ, 128 * 99, 64);
+    shows(1);
+}
+END_TEST
+
+START_TEST(joined_copies_keep_their_order)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, WHOLE);
+    threads(3);
+    clock_id lock = 0;
+    by_stack(1);
+    use(2, A, CLOCKS_WRITE, 0, 64);
+    release(2, &lock);
+    use(2, A, CLOCKS_WRITE, 64, 64);
+    acquire(3, lock);
+    use(3, A, CLOCKS_WRITE, 0, 64);
+    shows(0);
+    use(3, A, CLOCKS_WRITE, 64, 64);
+    shows(1);
+}
+END_TEST
+
+/* ---- edges ------------------------------------------------------------------------ */
+
+START_TEST(mutex_orders)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    clock_id lock = 0, another = 0;
+    writes(2, A);
+    release(2, &lock);
+    acquire(3, lock);
+    writes(3, A);
+    shows(0);
+    release(3, &another);
+    acquire(2, lock);       /* which 3 never released */
+    writes(2, A);
+    shows(1);
+}
+END_TEST
+
+START_TEST(release_does_not_order_what_follows)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    clock_id lock = 0;
+    release(2, &lock);
+    writes(2, A);
+    acquire(3, lock);
+    reads(3, A);
+    shows(1);
+}
+END_TEST
+
+START_TEST(stamps_that_tie)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    clock_id lock = 0;
+    release(2, &lock);
+    play_ns -= 10000;       /* at the very same time */
+    writes(2, A);
+    acquire(3, lock);
+    reads(3, A);
+    shows(1);
+}
+END_TEST
+
+START_TEST(order_goes_through_others)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(4);
+    clock_id x = 0, y = 0;
+    writes(2, A);
+    release(2, &x);
+    acquire(3, x);
+    release(3, &y);
+    acquire(4, y);
+    writes(4, A);
+    shows(0);
+}
+END_TEST
+
+START_TEST(replaced_or_joined)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    make(B, 64);
+    threads(5);
+    clock_id mutex = 0, semaphore = 0;
+    writes(2, A);
+    writes(2, B);
+    release(2, &mutex);
+    publish(2, &semaphore);
+    release(3, &mutex);
+    publish(3, &semaphore);
+    acquire(4, semaphore);
+    writes(4, A);
+    shows(0);
+    acquire(5, mutex);
+    writes(5, B);
+    shows(1);
+}
+END_TEST
+
+START_TEST(creation_and_join)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(2);
+    writes(1, A);           /* after the creation of 2, before that of 3 */
+    who(1, 1);
+    thread_create(0, 3);
+    thread_created(0x7003, 3);
+    who(1, 3);
+    thread_start(0x7003, 103);
+    writes(3, A);
+    shows(0);
+    thread_exit(0);
+    who(1, 1);
+    thread_join(0x7003, 0);
+    writes(1, A);
+    shows(0);
+    reads(2, A);
+    shows(1);
+}
+END_TEST
+
+START_TEST(forgotten_objects_order_nothing)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    clock_id lock = 0;
+    writes(2, A);
+    release(2, &lock);
+    clocks_forget(play, &lock);
+    ck_assert_uint_eq(lock, 0);
+    acquire(3, lock);
+    release(3, &lock);      /* at the same place */
+    ck_assert_uint_eq(lock, 1);
+    acquire(2, lock);
+    writes(3, A);
+    shows(1);
+    clocks_forget(play, &lock);
+    clocks_forget(play, &lock);
+}
+END_TEST
+
+/* ---- doubts are decided for order --------------------------------------------------- */
+
+START_TEST(thread_that_nobody_made)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(2);
+    writes(2, A);
+    who(1, 9);
+    thread_start(0x7009, 109);
+    writes(9, A);
+    shows(0);
+    writes(2, A);
+    shows(1);
+}
+END_TEST
+
+START_TEST(join_of_nobody)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    writes(2, A);
+    who(1, 3);
+    thread_join(0x9999, 0);
+    writes(3, A);
+    shows(0);
+}
+END_TEST
+
+START_TEST(lost_events)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    writes(2, A);
+    put((struct event){ .type = EVENT_LOST, .address = WIRE_LOST_RING_FULL, .size = 1 });
+    writes(3, A);
+    shows(0);
+    writes(2, A);
+    struct view *v = graph_view_make(play, NULL, 0);
+    ck_assert_uint_eq(v->n_findings, 1);
+    ck_assert_int_eq(v->findings[0].doubt, 0);
+    uint64_t event = v->findings[0].event;
+    view_free(v);
+    put((struct event){ .type = EVENT_LOST, .address = WIRE_LOST_RING_FULL, .size = 1 });
+    v = graph_view_make(play, NULL, 0);
+    ck_assert_int_eq(v->findings[0].doubt, DOUBT_LOST);
+    view_free(v);
+    writes(2, A);
+    writes(3, A);           /* the other way round: another pair */
+    v = graph_view_make(play, NULL, 0);
+    ck_assert_uint_eq(v->n_findings, 1);
+    ck_assert_uint_eq(v->findings[0].count, 2);
+    ck_assert_int_eq(v->findings[0].doubt, 0);
+    ck_assert_uint_gt(v->findings[0].event, event);
+    view_free(v);
+}
+END_TEST
+
+START_TEST(more_threads_than_indexes)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(CLOCK_THREADS_MAX + 3);
+    clock_id lock = 0;
+    for (uint32_t i = 2; i <= CLOCK_THREADS_MAX + 3; i++)
+        release(i, &lock);
+    ck_assert_uint_eq(thread_of(CLOCK_THREADS_MAX + 3)->clock.index, 0);
+    writes(CLOCK_THREADS_MAX + 3, A);
+    writes(2, A);
+    writes(CLOCK_THREADS_MAX + 3, A);
+    shows(0);
+    writes(3, A);           /* the others are what they were */
+    shows(1);
+    release(CLOCK_THREADS_MAX + 3, &lock);
+    acquire(4, lock);
+    writes(4, A);
+    shows(1);
+}
+END_TEST
+
+/* Threads come and go by thousands: their indexes are used again. */
+START_TEST(indexes_are_used_again)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(2);
+    clock_id lock = 0;
+    for (uint32_t i = 3; i < 3000; i++) {
+        who(1, 1);
+        thread_create(0, i);
+        thread_created(0x7fff, i);
+        who(1, i);
+        thread_start(0x7fff, i);
+        acquire(i, lock);
+        writes(i, A);
+        release(i, &lock);
+        thread_exit(0);
+        who(1, 1);
+        if (i % 2) {
+            thread_join(0x7fff, 0);
+        } else {
+            thread_detach(0x7fff);
+            who(1, i);
+            thread_gone();
+        }
+        hush();
+    }
+    shows(0);
+    ck_assert_uint_le(process_at(play, 1)->clocks.n, 4);
+    writes(2, A);
+    shows(1);
+}
+END_TEST
+
+START_TEST(a_new_image_starts_anew)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    clock_id lock = 0;
+    writes(2, A);
+    release(2, &lock);
+    who(1, 1);
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    who(1, 1);
+    thread_create(0, 12);
+    thread_create(0, 13);
+    acquire(12, lock);
+    writes(12, A);
+    shows(0);
+    writes(13, A);
+    shows(1);
+}
+END_TEST
+
+/* ---- what nobody sees ------------------------------------------------------------- */
+
+START_TEST(futex_speaks_for_its_process)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(4);
+    writes(2, A);
+    writes(3, A);
+    shows(1);
+    withholds(0);
+    who(1, 4);
+    by_stack(0);
+    put((struct event){ .type = EVENT_FUTEX });
+    shows(0);
+    withholds(1);
+    struct view *v = graph_view_make(play, NULL, 0);
+    ck_assert_uint_eq(v->futex_threads, 1);
+    ck_assert_uint_eq(v->n_findings, 0);
+    view_free(v);
+}
+END_TEST
+
+/* One block whose pointer went unseen ways may be a mistake: shown. Three of
+ * them are the program's way: withheld, what was shown before too. */
+START_TEST(handed_unseen)
+{
+    threads(3);
+    who(1, 2);
+    make(A, 64);
+    make(B, 64);
+    make(C, 64);
+    writes(2, A);
+    writes(3, A);
+    shows(1);
+    writes(2, B);
+    writes(3, B);
+    writes(3, B);
+    shows(3);
+    reads(3, C);
+    shows(0);
+    withholds(3);
+}
+END_TEST
+
+START_TEST(handed_in_order_tells_nothing)
+{
+    threads(3);
+    clock_id lock = 0;
+    who(1, 2);
+    for (uint64_t i = 0; i < 8; i++)
+        make(A + 0x1000 * i, 64);
+    writes(2, A);
+    release(2, &lock);
+    acquire(3, lock);
+    for (uint64_t i = 0; i < 8; i++)
+        writes(3, A + 0x1000 * i);
+    writes(2, A);
+    shows(1);
+    withholds(0);
+}
+END_TEST
+
+START_TEST(order_through_a_third)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(D, 64);
+    threads(5);
+    writes(2, D);
+    writes(4, D);
+    shows(1);
+    who(1, 3);              /* 3 hands to 2 and to 4, a block each time, three in all */
+    for (uint64_t i = 0; i < 3; i++) {
+        make(A + 0x1000 * i + 16, 64);
+        reads(i % 2 ? 2 : 4, A + 0x1000 * i + 16);
+    }
+    shows(0);
+    withholds(1);
+    writes(5, D);           /* clashes with 2 and with 4, and is in no group */
+    shows(2);
+    withholds(1);
+}
+END_TEST
+
+START_TEST(many_makers_one_taker)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(D, 64);
+    threads(5);
+    writes(3, D);
+    writes(2, D);
+    shows(1);
+    for (uint32_t i = 3; i <= 5; i++) {
+        who(1, i);
+        make(A + 0x10 * i, 8);
+        use(2, A + 0x10 * i, CLOCKS_READ, 0, 8);
+    }
+    shows(0);
+    withholds(1);
+}
+END_TEST
+
+START_TEST(one_set_of_stacks_many_threads)
+{
+    enum { N = 60 };
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(N);
+    for (int round = 0; round < 3; round++)
+        for (uint32_t i = 2; i <= N; i++)
+            writes(i, A);
+    struct said s = ask();
+    ck_assert_uint_eq(s.findings, 1);
+    ck_assert_uint_gt(s.shown, 2 * N);
+    ck_assert_uint_eq(s.withheld, 0);
+    ck_assert_uint_le(play->clocks->unordered.n_clashes, UNORDERED_PAIRS_MAX);
+    who(1, 2);
+    put((struct event){ .type = EVENT_FUTEX });
+    ck_assert_uint_eq(ask().withheld, s.shown);
+    shows(0);
+}
+END_TEST
+
+#include "clocks_model.h"
+
+START_TEST(random_histories) { model_run((unsigned)_i, false); }
+END_TEST
+START_TEST(random_histories_with_ends) { model_run((unsigned)_i, true); }
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("clocks");
+    TCase *c = tcase_create("clocks");
+    tcase_add_checked_fixture(c, play_start, play_stop);
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, two_writers_clash);
+    tcase_add_test(c, what_clashes_with_what);
+    tcase_add_test(c, one_thread_never_clashes);
+    tcase_add_test(c, a_new_block_has_no_uses);
+    tcase_add_test(c, mappings_are_left_out);
+    tcase_add_test(c, uses_stay_few);
+    tcase_add_test(c, joined_copies_keep_their_order);
+    tcase_add_test(c, mutex_orders);
+    tcase_add_test(c, release_does_not_order_what_follows);
+    tcase_add_test(c, stamps_that_tie);
+    tcase_add_test(c, order_goes_through_others);
+    tcase_add_test(c, replaced_or_joined);
+    tcase_add_test(c, creation_and_join);
+    tcase_add_test(c, forgotten_objects_order_nothing);
+    tcase_add_test(c, thread_that_nobody_made);
+    tcase_add_test(c, join_of_nobody);
+    tcase_add_test(c, lost_events);
+    tcase_add_test(c, more_threads_than_indexes);
+    tcase_add_test(c, indexes_are_used_again);
+    tcase_add_test(c, a_new_image_starts_anew);
+    tcase_add_test(c, futex_speaks_for_its_process);
+    tcase_add_test(c, handed_unseen);
+    tcase_add_test(c, handed_in_order_tells_nothing);
+    tcase_add_test(c, order_through_a_third);
+    tcase_add_test(c, many_makers_one_taker);
+    tcase_add_test(c, one_set_of_stacks_many_threads);
+    tcase_add_loop_test(c, random_histories, 0, 300);
+    tcase_add_loop_test(c, random_histories_with_ends, 0, 300);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
