@@ -31,6 +31,8 @@ struct reading {
     unsigned pid;
     bool json, no_colour;
     const char *output;
+    struct suppressions *suppressions;  /* NULL: none */
+    int blocks;             /* --gen-suppressions: enum gen_suppressions */
 };
 
 /* Options and words; then call one of the next two. */
