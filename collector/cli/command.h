@@ -35,12 +35,15 @@ enum {
     OPTION_VERIFY_UNWIND, OPTION_ATTACH, OPTION_PROCESS, OPTION_THREAD, OPTION_TYPE, OPTION_CLEAR
 };
 
-extern const struct usage usage_run, usage_report, usage_threads, usage_events, usage_history,
+extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_events, usage_history,
                           usage_export, usage_ps, usage_serve;
 
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_threads(int argc, char **argv);
+int cmd_locks(int argc, char **argv);
+int cmd_copies(int argc, char **argv);
+int cmd_findings(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_export(int argc, char **argv);

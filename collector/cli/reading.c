@@ -154,6 +154,11 @@ json_t *reading_document(struct reading *r, const char *name, reading_make make)
 
 int reading_show(const struct reading *r, json_t *doc, reading_table table)
 {
+    return reading_show_status(r, doc, table, EXIT_FOUND);
+}
+
+int reading_show_status(const struct reading *r, json_t *doc, reading_table table, int status)
+{
     struct table_style style;
     if (!doc)
         return EXIT_NOTHING;
@@ -165,5 +170,5 @@ int reading_show(const struct reading *r, json_t *doc, reading_table table)
         table(stdout, doc, &style);
     }
     json_decref(doc);
-    return message_finish_output(stdout, "standard output", EXIT_FOUND);
+    return message_finish_output(stdout, "standard output", status);
 }

@@ -61,5 +61,7 @@ void reading_ask_stream(const struct reading *r, const char *name, FILE *out);
  * as a table, and returns the exit status. */
 typedef void (*reading_table)(FILE *out, const json_t *doc, const struct table_style *s);
 int reading_show(const struct reading *r, json_t *doc, reading_table table);
+/* The same with a status of its own: EXIT_NOTHING for a document that has nothing to tell. */
+int reading_show_status(const struct reading *r, json_t *doc, reading_table table, int status);
 
 #endif

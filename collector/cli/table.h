@@ -29,6 +29,9 @@ void table_style_init(struct table_style *s, FILE *out, bool colour);
 
 void table_report(FILE *out, const json_t *doc, const struct table_style *s);
 void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
+void table_locks(FILE *out, const json_t *doc, const struct table_style *s);
+void table_copies(FILE *out, const json_t *doc, const struct table_style *s);
+void table_findings(FILE *out, const json_t *doc, const struct table_style *s);
 void table_history(FILE *out, const json_t *doc, const struct table_style *s);
 /* Events come one by one: a head, then each line of `events --json`. */
 void table_events_head(FILE *out, const struct table_style *s);

@@ -56,13 +56,31 @@ const struct usage usage_threads = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
 
+const struct usage usage_locks = {
+    .command = "locks", .synopsis = "[SOURCE]",
+    .summary = "who waits for whom; lock order; contention, wait and hold times",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
+const struct usage usage_copies = {
+    .command = "copies", .synopsis = "[SOURCE]",
+    .summary = "bytes copied by site, flows between blocks",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
+const struct usage usage_findings = {
+    .command = "findings", .synopsis = "[SOURCE]",
+    .summary = "the rules of ownership that were broken, with every stack",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
 const struct usage usage_events = {
     .command = "events", .synopsis = "[SOURCE]",
     .summary = "the ordered events, one a line",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         { 'n', "top", "N", "at most the first N events (0: all)" },
-        { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, thread, ..." },
+        { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, acquire, ..." },
         { OPTION_THREAD, "thread", "ID", "only what this thread did" },
         { OPTION_PROCESS, "process", "ID", "only what this process did" },
         { OPTION_SINCE, "since", "TIME", "only what came after this moment" },
@@ -72,7 +90,7 @@ const struct usage usage_events = {
 
 const struct usage usage_history = {
     .command = "history", .synopsis = "[SOURCE] ID|ADDR",
-    .summary = "the life of a block: every event that touched it",
+    .summary = "the life of a block or lock: every event that touched it",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, END } };
 
@@ -112,7 +130,7 @@ const struct usage usage_serve = {
         END } };
 
 const struct usage *const usages[] = {
-    &usage_run, &usage_report, &usage_threads, &usage_events, &usage_history,
+    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_events, &usage_history,
     &usage_export, &usage_ps, &usage_serve, NULL
 };
 

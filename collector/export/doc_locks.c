@@ -335,7 +335,7 @@ static json_t *deadlocks_json(struct maker *m)
 
 /* ---- the document ---- */
 
-static json_t *totals_json(const struct view *v)
+json_t *doc_locks_totals(const struct view *v)
 {
     uint64_t acquisitions = 0, contended = 0, wait_ns = 0;
     for (size_t i = 0; i < v->n_lock_classes; i++) {
@@ -358,7 +358,7 @@ json_t *doc_locks(const struct view *v, const struct doc_context *c, const struc
     json_t *order = order_json(&m), *deadlocks = deadlocks_json(&m);
     json_t *coverage = doc_coverage(v, c, m.frames);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
-    json_object_set_new(j, "totals", totals_json(v));
+    json_object_set_new(j, "totals", doc_locks_totals(v));
     json_object_set_new(j, "deadlocks", deadlocks);
     json_object_set_new(j, "order", order);
     json_object_set_new(j, "locks", locks);

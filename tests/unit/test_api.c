@@ -181,6 +181,12 @@ START_TEST(documents)
     d = get_json("/v1/threads", 200);
     ck_assert(json_is_array(json_object_get(d, "threads")));
     json_decref(d);
+    static const char *const keys[][2] = { { "/v1/locks?top=2", "locks" }, { "/v1/copies", "flows" }, { "/v1/findings?at=event:2", "findings" } };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        d = get_json(keys[i][0], 200);
+        ck_assert(json_is_array(json_object_get(d, keys[i][1])) && json_object_get(d, "metadata"));
+        json_decref(d);
+    }
     d = get_json("/v1/history?id=b1", 200);
     ck_assert_ptr_nonnull(json_object_get(d, "node"));
     json_decref(d);
