@@ -210,12 +210,16 @@ static void page_findings(const struct page *p)
     const json_t *list = get(p->doc, "findings_top");
     size_t n = json_array_size(list), most = p->style->brief ? 5 : 20;
     uint64_t all = moves_sum(get(p->doc, "findings"));
-    if (!n)
+    uint64_t suppressed = get_number(p->doc, "suppressed");
+    if (!n && !suppressed)
         return;
     char *by_rule = moves_text(get(p->doc, "findings"));
-    char *title = xasprintf("Findings (%s)", by_rule);
+    char *title = suppressed ? xasprintf("Findings (%s%s%s suppressed)", n ? by_rule : "", n ? "; " : "", number_count(suppressed).text)
+                             : xasprintf("Findings (%s)", by_rule);
     line_heading(p->out, p->style, title);
     free(by_rule), free(title);
+    if (!n)
+        return;
     for (size_t i = 0; i < n && i < most; i++)
         page_finding(p, json_array_get(list, i));
     struct line l;

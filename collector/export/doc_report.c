@@ -167,6 +167,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "findings", findings_counts(v));
     json_object_set_new(j, "findings_top", findings);
     json_object_set_new(j, "suppressed", doc_number(kept.n));
+    json_object_set_new(j, "suppressions", suppressed_used(&kept));
     json_object_set_new(j, "locks_top", locks);
     json_object_set_new(j, "locks", doc_locks_totals(v));
     json_object_set_new(j, "copies", doc_copies_totals(v));
