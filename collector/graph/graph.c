@@ -77,6 +77,11 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+void graph_without_locks(struct graph *g)
+{
+    g->without_locks = true;
+}
+
 void graph_observe(struct graph *g, graph_observer fn, void *context)
 {
     g->observe = fn;

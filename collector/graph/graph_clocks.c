@@ -294,6 +294,15 @@ void clocks_lost(struct graph *g, struct process *p, uint64_t ns)
     }
 }
 
+void clocks_handed(struct graph *g, struct process *p, struct thread *t, const struct block *b, uint64_t ns)
+{
+    const struct thread *maker = thread_at(g, b->maker);
+    if (!p->threaded || maker == t || !maker->place || maker->process != p->place || g->without_locks)
+        return;
+    if (clocks_enter(g, t, ns) && !clocks_ordered(p, t, maker, b->born_ns))
+        unordered_handed(g, p, t, maker, b->id);
+}
+
 void clocks_unseen(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
     struct clocks *c = clocks_of(g);

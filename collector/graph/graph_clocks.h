@@ -53,6 +53,8 @@ enum clocks_use { CLOCKS_READ, CLOCKS_WRITE, CLOCKS_MOVE, CLOCKS_DROP };
 /* t uses bytes of a block: noted (BLOCK_USED), and held against the uses before. */
 void clocks_use(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place,
                 enum clocks_use use, uint64_t offset, uint64_t length);
+/* t takes, drops or uses a block: what this tells of how it got the pointer. */
+void clocks_handed(struct graph *g, struct process *p, struct thread *t, const struct block *b, uint64_t ns);
 /* A block with BLOCK_USED ends: after clocks_use with CLOCKS_DROP. */
 void clocks_block_gone(struct graph *g, uint32_t place);
 

@@ -103,6 +103,7 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
     } else if (b->maker && t->place) {
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
+        clocks_handed(g, process_at(g, t->process), t, b, e->ns);
     }
 }
 

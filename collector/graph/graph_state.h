@@ -220,6 +220,7 @@ struct graph {
     uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
 
     struct clocks *clocks;                   /* graph_clocks.c */
+    bool without_locks;      /* they were not recorded: nothing can be called unordered */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];
