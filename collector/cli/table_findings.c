@@ -8,7 +8,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { STACK_COLUMN = 18, FRAMES = 8 };
+enum { STACK_COLUMN = 18, FRAMES = 10 };
 
 /* The word of a stack's key: "held_2" is "held". */
 static bool is_word(const char *key, const char *word)
@@ -47,7 +47,7 @@ static char *lock_line(const json_t *evidence)
 static void one_stack(FILE *out, const json_t *finding, const json_t *evidence, const struct table_style *s)
 {
     const json_t *stack = get(get(finding, "stacks"), get_text(evidence, "stack"));
-    struct shown shown = shown_frames(stack, NULL, FRAMES);
+    struct shown shown = shown_plain(stack, FRAMES);
     char *whole = lock_line(evidence), *label = whole ? NULL : stack_label(evidence);
     struct line l;
     line_begin(&l, out, s);

@@ -127,7 +127,7 @@ static json_t *locks_json(const struct view *v, struct lock_names *names)
     struct doc_rank *order = doc_locks_rank(v);
     for (size_t i = 0; i < v->n_locks && i < LOCKS_IN_REPORT; i++) {
         const struct view_lock *l = &v->locks[order[i].at];
-        if (!l->contended)
+        if (!l->contended || !doc_lock_excludes(l->family))
             break;
         json_t *j = json_pack("{s:o,s:s,s:o}", "id", doc_id('l', l->id), "kind", lock_name(l->family),
                               "where", text_json_string(lock_names_where(names, l->id)));
