@@ -11,6 +11,7 @@
 
 static const struct command commands[] = {
     { &usage_run, cmd_run }, { &usage_report, cmd_report }, { &usage_threads, cmd_threads },
+    { &usage_locks, cmd_locks }, { &usage_copies, cmd_copies }, { &usage_findings, cmd_findings },
     { &usage_events, cmd_events }, { &usage_history, cmd_history }, { &usage_export, cmd_export },
     { &usage_ps, cmd_ps }, { &usage_serve, cmd_serve }
 };
@@ -19,7 +20,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static int help(FILE *out)
 {
     fprintf(out, "usage: ownscope COMMAND [OPTIONS] ...\n\n"
-                 "Who owns the memory of a program that nobody rebuilt.\n\ncommands:\n");
+                 "Who owns the memory and the locks of a program that nobody rebuilt.\n\ncommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].usage->command, commands[i].usage->summary);
     fprintf(out, "\n"

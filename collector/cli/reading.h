@@ -20,6 +20,7 @@
 #include "cli/options.h"
 #include "cli/origin.h"
 #include "cli/table.h"
+#include "cli/verdict.h"
 #include "serve/query.h"
 
 struct reading {
@@ -31,6 +32,7 @@ struct reading {
     unsigned pid;
     bool json, no_colour;
     const char *output;
+    struct verdict verdict;
 };
 
 /* Options and words; then call one of the next two. */
@@ -59,5 +61,7 @@ void reading_ask_stream(const struct reading *r, const char *name, FILE *out);
  * as a table, and returns the exit status. */
 typedef void (*reading_table)(FILE *out, const json_t *doc, const struct table_style *s);
 int reading_show(const struct reading *r, json_t *doc, reading_table table);
+/* The same with a status of its own: EXIT_NOTHING for a document that has nothing to tell. */
+int reading_show_status(const struct reading *r, json_t *doc, reading_table table, int status);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * collector/cli/table_history.c - `ownscope history`: one block's life, and
+ * collector/cli/table_history.c - `ownscope history`: the life of a block or lock, and
  * `ownscope events`: one event a line.
  */
 #include <stdlib.h>
@@ -28,9 +28,37 @@ static const char *family_text(const json_t *object, const char *key)
     return family;
 }
 
+static bool is_lock_event(const json_t *e) { return *get_text(e, "lock_kind"); }
+
+/* `acquire mutex after 1.2 ms`, `release rwlock, shared`, `lock mutex init`. */
+static char *lock_event_text(const json_t *e)
+{
+    const char *type = get_text(e, "type"), *kind = get_text(e, "lock_kind"), *by = get_text(e, "by");
+    const char *shared = json_is_true(get(e, "shared")) ? ", shared" : "";
+    uint64_t wait_ns = get_number(e, "wait_ns");
+    if (!strcmp(type, "lock"))
+        return xasprintf("lock %s %s", kind, by);
+    if (!strcmp(type, "wait-end"))
+        return xasprintf("wait-end %s, %s", kind, strerrorname_np((int)get_number(e, "errno")) ? strerrorname_np((int)get_number(e, "errno")) : "failed");
+    if (wait_ns)
+        return xasprintf("%s %s after %s%s%s%s", type, kind, number_time(wait_ns).text, shared, *by ? ", " : "", by);
+    return xasprintf("%s %s%s%s%s", type, kind, shared, *by ? ", " : "", by);
+}
+
+/* `borrow memcpy writes 24 bytes at 8` */
+static char *copy_text(const json_t *e)
+{
+    return xasprintf("borrow %s %s %s at %llu", get_text(e, "copied_by"), json_is_true(get(e, "mutable")) ? "writes" : "reads",
+                     number_bytes(get_number(e, "size_bytes")).text, (unsigned long long)get_number(e, "offset_bytes"));
+}
+
 /* What happened, in the model's words: `new malloc`, `move t1 -> t2, taken`. */
 static char *event_text(const json_t *e, bool addresses)
 {
+    if (is_lock_event(e))
+        return lock_event_text(e);
+    if (*get_text(e, "copied_by"))
+        return copy_text(e);
     const char *type = get_text(e, "type"), *by = get_text(e, "by"), *family = family_text(e, "family");
     const char *address = addresses || !*get_text(e, "node") ? get_text(e, "address") : "";
     if (!strcmp(type, "move") && *get_text(e, "old_address"))
@@ -99,8 +127,27 @@ void table_event(FILE *out, const json_t *e, const struct table_style *s)
 
 /* ---- history ---- */
 
+static void lock_head(FILE *out, const json_t *node, const struct table_style *s)
+{
+    const json_t *wait = get(node, "wait_ns"), *hold = get(node, "hold_ns");
+    struct line l;
+    line_begin(&l, out, s);
+    line_look(&l, LOOK_HEAD);
+    line_format(&l, "lock %s: %s %s", get_text(node, "id"), get_text(node, "lock_kind"), get_text(node, "where"));
+    line_end(&l);
+    char *text = xasprintf("acquired %s times, %s contended; waited for %s, held for %s", number_count(get_number(node, "acquisitions")).text,
+                           number_count(get_number(node, "contended")).text, number_time(get_number(wait, "total")).text,
+                           number_time(get_number(hold, "total")).text);
+    line_wrapped(out, s, LOOK_PLAIN, 2, 2, text);
+    free(text);
+}
+
 static void node_head(FILE *out, const json_t *node, const struct table_style *s)
 {
+    if (!strcmp(get_text(node, "kind"), "lock")) {
+        lock_head(out, node, s);
+        return;
+    }
     bool dropped = json_is_integer(get(node, "dropped_ns"));
     uint64_t born_ns = get_number(node, "born_ns"), dropped_ns = get_number(node, "dropped_ns");
     struct line l;

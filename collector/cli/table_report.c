@@ -152,6 +152,15 @@ static void page_totals(const struct page *p)
         total(p, "mapped", number_bytes(get_number(t, "mapped_bytes")).text,
               xasprintf("peak %s; %s mapped, %s unmapped", number_bytes(get_number(t, "mapped_peak_bytes")).text,
                         number_count(get_number(t, "maps")).text, number_count(get_number(t, "unmaps")).text));
+    const json_t *locks = get(p->doc, "locks"), *copies = get(p->doc, "copies");
+    if (get_number(copies, "copies"))
+        total(p, "copied", number_bytes(get_number(copies, "bytes")).text, xasprintf("in %s copies", number_count(get_number(copies, "copies")).text));
+    if (get_number(locks, "lock_contended")) {
+        const json_t *most = json_array_get(get(p->doc, "locks_top"), 0);
+        total(p, "lock waits", number_count(get_number(locks, "lock_contended")).text,
+              xasprintf("%s in all; %s for %s %s", number_time(get_number(locks, "lock_wait_ns")).text,
+                        number_time(get_number(get(most, "wait_ns"), "total")).text, get_text(most, "kind"), get_text(most, "where")));
+    }
     if (moves_sum(moves))
         total(p, "moves", number_count(moves_sum(moves)).text, moves_text(moves));
     total(p, "lost events", number_count(get_number(lost, "events")).text, lost_text(lost));
@@ -174,6 +183,53 @@ static void page_verify(const struct page *p)
     if (different || without)
         total(p, "", "", xstrdup("ownscope events --type mark --json says which"));
     free(by), free(not_compared);
+}
+
+/* ---- findings ---- */
+
+static void page_finding(const struct page *p, const json_t *f)
+{
+    uint64_t count = get_number(f, "count");
+    struct shown shown = shown_plain(get(f, "stack"), 1);
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_look(&l, LOOK_WARN);
+    line_format(&l, "  %s", get_text(f, "rule"));
+    line_look(&l, LOOK_PLAIN);
+    if (count > 1)
+        line_format(&l, " %s times", number_count(count).text);
+    if (json_array_size(get(f, "doubt")))
+        line_text(&l, " (in doubt)");
+    line_text(&l, " in ");
+    line_stack(&l, get(f, "stack"), &shown);
+    line_wrapped(p->out, p->style, LOOK_PLAIN, 4, 6, get_text(f, "message"));
+}
+
+static void page_findings(const struct page *p)
+{
+    const json_t *list = get(p->doc, "findings_top");
+    size_t n = json_array_size(list), most = p->style->brief ? 5 : 20;
+    uint64_t all = moves_sum(get(p->doc, "findings"));
+    uint64_t suppressed = get_number(p->doc, "suppressed");
+    if (!n && !suppressed)
+        return;
+    char *by_rule = moves_text(get(p->doc, "findings"));
+    char *title = suppressed ? xasprintf("Findings (%s%s%s suppressed)", n ? by_rule : "", n ? "; " : "", number_count(suppressed).text)
+                             : xasprintf("Findings (%s)", by_rule);
+    line_heading(p->out, p->style, title);
+    free(by_rule), free(title);
+    if (!n)
+        return;
+    for (size_t i = 0; i < n && i < most; i++)
+        page_finding(p, json_array_get(list, i));
+    struct line l;
+    line_begin(&l, p->out, p->style);
+    line_look(&l, LOOK_DIM);
+    if (all > most)
+        line_format(&l, "  and %s more; ownscope findings shows every stack", number_count(all - (n < most ? n : most)).text);
+    else
+        line_text(&l, "  ownscope findings shows every stack");
+    line_end(&l);
 }
 
 /* ---- places that matter ---- */
@@ -376,6 +432,7 @@ void table_report(FILE *out, const json_t *doc, const struct table_style *s)
     page_head(&p);
     page_totals(&p);
     page_verify(&p);
+    page_findings(&p);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         page_section(&p, &sections[i]);
     page_handoffs(&p);

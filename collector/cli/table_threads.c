@@ -1,6 +1,7 @@
 /*
  * collector/cli/table_threads.c - `ownscope threads`: what each thread made,
- * dropped and owns, then who dropped what others made.
+ * dropped and owns, the locks that it holds and waits for, then who dropped what
+ * others made.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,41 @@ void table_handoff(FILE *out, const json_t *h, const struct table_style *s, unsi
     }
 }
 
+/* ---- locks held and waited for ---- */
+
+static void lock_row(FILE *out, const json_t *thread, const char *verb, const json_t *lock, const struct table_style *s)
+{
+    struct shown shown = shown_frames(get(lock, "stack"), NULL, 1);
+    struct line l;
+    line_begin(&l, out, s);
+    line_to(&l, 2);
+    line_left(&l, 6, get_text(thread, "id"));
+    line_left(&l, 11, verb);
+    line_format(&l, "%s %s since %s, at ", get_text(lock, "kind"), get_text(lock, "where"), number_time(get_number(lock, "since_ns")).text);
+    line_stack(&l, get(lock, "stack"), &shown);
+}
+
+static void locks(FILE *out, const json_t *threads, const struct table_style *s)
+{
+    size_t rows = 0, all = 0;
+    for (size_t i = 0; i < json_array_size(threads); i++) {
+        const json_t *thread = json_array_get(threads, i), *held = get(thread, "locks_held"), *waits = get(thread, "waits_for");
+        if (!json_array_size(held) && !json_is_object(waits))
+            continue;
+        if (!all++)
+            line_heading(out, s, "Locks held and waited for");
+        if (rows >= ROWS_MAX)
+            continue;
+        rows++;
+        for (size_t k = 0; k < json_array_size(held) && k < ROWS_MAX; k++)
+            lock_row(out, thread, json_is_true(get(json_array_get(held, k), "shared")) ? "reads" : "holds", json_array_get(held, k), s);
+        if (json_is_object(waits))
+            lock_row(out, thread, "waits for", waits, s);
+    }
+    if (all > rows)
+        more(out, s, all - rows);
+}
+
 /* ---- the matrix: made by x dropped by ---- */
 
 struct cell { const char *from, *to; uint64_t blocks, bytes; double flight_ns; };
@@ -181,6 +217,7 @@ void table_threads(FILE *out, const json_t *doc, const struct table_style *s)
         row(out, s, json_array_get(threads, i), thread_name(doc, json_array_get(threads, i)));
     if (n > ROWS_MAX)
         more(out, s, n - ROWS_MAX);
+    locks(out, threads, s);
     if (!h)
         return;
     matrix(out, handoffs, s);

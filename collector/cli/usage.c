@@ -23,6 +23,10 @@
     OPTIONS_COLOUR
 #define OPTION_TOP \
     { 'n', "top", "N", "at most N rows a table (0: all)" }
+#define OPTION_SILENCED \
+    { OPTION_SUPPRESSIONS, "suppressions", "FILE", "findings not to hear of again" }
+#define OPTION_GENERATED \
+    { OPTION_GEN_SUPPRESSIONS, "gen-suppressions", "no|yes|all", "print what would silence each finding (no)" }
 #define OPTIONS_RECORD \
     { OPTION_STACKS, "stacks", "full|caller|none", "how much of the stack to record (full)" }, \
     { OPTION_LOCKS, "locks", "on|off", "record locks and waits (on)" }, \
@@ -42,13 +46,17 @@ const struct usage usage_run = {
         { OPTION_JSON, "json", "FILE", "write the report as JSON when it ends" },
         OPTIONS_RECORD,
         { OPTION_FOLLOW, "follow", "tree|none|NAME...", "programs that are traced after exec (tree)" },
+        OPTION_SILENCED, OPTION_GENERATED,
+        { OPTION_FAIL_ON, "fail-on", "RULE,...", "exit with an error when these rules were broken" },
+        { OPTION_ERROR_EXITCODE, "error-exitcode", "N", "the exit status of --fail-on (99)" },
+        { 'v', "verbose", NULL, "say which suppressions were used" },
         END } };
 
 const struct usage usage_report = {
     .command = "report", .synopsis = "[SOURCE]",
     .summary = "totals, top sites, hand-offs, loss, coverage",
     .status = EXIT_USAGE,
-    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, OPTION_SILENCED, END } };
 
 const struct usage usage_threads = {
     .command = "threads", .synopsis = "[SOURCE]",
@@ -56,13 +64,34 @@ const struct usage usage_threads = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
 
+const struct usage usage_locks = {
+    .command = "locks", .synopsis = "[SOURCE]",
+    .summary = "who waits for whom; lock order; contention, wait and hold times",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
+const struct usage usage_copies = {
+    .command = "copies", .synopsis = "[SOURCE]",
+    .summary = "bytes copied by site, flows between blocks",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+
+const struct usage usage_findings = {
+    .command = "findings", .synopsis = "[SOURCE]",
+    .summary = "the rules of ownership that were broken, with every stack",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, OPTION_SILENCED, OPTION_GENERATED,
+        { 'v', "verbose", NULL, "say which suppressions were used" },
+        END } };
+
 const struct usage usage_events = {
     .command = "events", .synopsis = "[SOURCE]",
     .summary = "the ordered events, one a line",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         { 'n', "top", "N", "at most the first N events (0: all)" },
-        { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, thread, ..." },
+        { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, acquire, ..." },
         { OPTION_THREAD, "thread", "ID", "only what this thread did" },
         { OPTION_PROCESS, "process", "ID", "only what this process did" },
         { OPTION_SINCE, "since", "TIME", "only what came after this moment" },
@@ -72,7 +101,7 @@ const struct usage usage_events = {
 
 const struct usage usage_history = {
     .command = "history", .synopsis = "[SOURCE] ID|ADDR",
-    .summary = "the life of a block: every event that touched it",
+    .summary = "the life of a block or lock: every event that touched it",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, END } };
 
@@ -112,7 +141,7 @@ const struct usage usage_serve = {
         END } };
 
 const struct usage *const usages[] = {
-    &usage_run, &usage_report, &usage_threads, &usage_events, &usage_history,
+    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_events, &usage_history,
     &usage_export, &usage_ps, &usage_serve, NULL
 };
 

@@ -290,7 +290,7 @@ static void resolve(struct frames *f, struct resolved *r, uint32_t id)
     for (size_t i = 0; i < n; i++) {
         struct frame_place *p = &r->places[i];
         *p = (struct frame_place){
-            .function = found[i].function, .file = found[i].file, .line = found[i].line, .inlined = found[i].inlined,
+            .function = found[i].function, .linkage = found[i].linkage, .file = found[i].file, .line = found[i].line, .inlined = found[i].inlined,
             .module = m && *m->path ? m->path : NULL,
             .offset = frame.flags & CODE_FRAME_EXACT || !frame.offset ? frame.offset : frame.offset - 1,
             .plumbing = plumbing_inner(found[i].function, m ? m->path : NULL), .outer = plumbing_outer(found[i].function) };

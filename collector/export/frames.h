@@ -20,7 +20,8 @@
 #include "symbols/symbols.h"
 
 struct frame_place {
-    const char *function;   /* NULL unknown; so file and module */
+    const char *function;   /* demangled; NULL unknown; so linkage, file and module */
+    const char *linkage;    /* its name in the symbol table */
     const char *file;
     const char *module;     /* path */
     uint64_t offset;        /* link-time address that the place was looked up for: of

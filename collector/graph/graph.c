@@ -11,8 +11,10 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_copies.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_findings.h"
 #include "graph/graph_forks.h"
@@ -30,6 +32,7 @@ struct graph *graph_new(const struct code *code)
     struct graph *g = xcalloc(1, sizeof *g);
     table_key_make();
     g->code = code;
+    drops_table(g);
     g->next_block_id = 1;
     g->threads = xgrow(NULL, &g->threads_capacity, 1, sizeof *g->threads);
     g->threads[0] = xcalloc(1, sizeof **g->threads);
@@ -74,6 +77,11 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+void graph_without_locks(struct graph *g)
+{
+    g->without_locks = true;
+}
+
 void graph_observe(struct graph *g, graph_observer fn, void *context)
 {
     g->observe = fn;
@@ -108,6 +116,7 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_LOST:
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
         lost_note(g, p, e->ns);
+        claims_lost(g, p, e->ns);
         t->wait.lock = 0;
         fact_life(g, FACT_LOST, e, NULL, 0);
         clocks_lost(g, p, e->ns);
@@ -128,8 +137,10 @@ bool graph_apply(struct graph *g, const struct event *e)
 {
     struct process *p = process_find(g, e->process, e->ns);
     struct thread *t = thread_find(g, p, e->thread, e->ns);
-    if (graph_unlikely(p->n_leaving))
+    if (graph_unlikely(p->n_leaving | p->n_suspects)) {
         threads_alive(g, p, e);
+        drops_watch(g, p, e);
+    }
     switch (e->type) {
     case EVENT_NEW:
         if (graph_unlikely(family_maps(e->family)))

@@ -81,6 +81,8 @@ struct code;
 /* `code` is only read for nothing today but kept for later folds; it must outlive the graph. */
 struct graph *graph_new(const struct code *code);
 void graph_free(struct graph *g);
+/* Locks were not recorded: nothing can be called unordered. Before the first event. */
+void graph_without_locks(struct graph *g);
 void graph_observe(struct graph *g, graph_observer fn, void *context);
 
 void graph_fold(struct graph *g, const struct event *e);

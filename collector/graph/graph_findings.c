@@ -31,7 +31,7 @@ static uint64_t mix(uint64_t hash, uint64_t v)
 
 static uint64_t finding_key(const struct view_finding *f, const struct view_evidence *evidence, size_t n)
 {
-    uint64_t key = mix(mix(f->rule + 1, f->family), f->doubt);
+    uint64_t key = mix(mix(f->rule + 1, f->family), f->use);
     for (size_t i = 0; i < n; i++)
         key = mix(mix(key, evidence[i].role), evidence[i].stack);
     return key;
@@ -40,7 +40,7 @@ static uint64_t finding_key(const struct view_finding *f, const struct view_evid
 static bool same_finding(const struct graph *g, const struct view_finding *known, const struct view_finding *f,
                          const struct view_evidence *evidence, size_t n)
 {
-    if (known->rule != f->rule || known->family != f->family || known->doubt != f->doubt || known->n != n)
+    if (known->rule != f->rule || known->family != f->family || known->use != f->use || known->n != n)
         return false;
     for (size_t i = 0; i < n; i++)
         if (g->evidence[known->first + i].role != evidence[i].role ||
@@ -61,30 +61,36 @@ enum use finding_use(const struct event *e)
     }
 }
 
-void finding_note(struct graph *g, const struct event *e, struct view_finding f,
-                  const struct view_evidence *evidence, size_t n)
+/* The row of a finding, or where it may be put (*key). */
+static uint32_t finding_find(const struct graph *g, const struct view_finding *f,
+                             const struct view_evidence *evidence, size_t n, uint64_t *key)
 {
-    if (n > FINDING_EVIDENCE_MAX)
-        n = FINDING_EVIDENCE_MAX;
-    uint64_t key = finding_key(&f, evidence, n);
-    g->findings_by_rule[f.rule]++;
-    for (;; key++) {   /* another finding of the same hash stands there: the next key */
-        uint32_t at = dict_get(&g->finding_of, key);
-        if (!at)
-            break;
-        if (same_finding(g, &g->findings[at - 1], &f, evidence, n)) {
-            g->findings[at - 1].count++;
-            return;
-        }
+    uint32_t row;
+    *key = finding_key(f, evidence, n);
+    for (; (row = dict_get(&g->finding_of, *key)) != 0; ++*key)   /* another one of the same hash: the next key */
+        if (same_finding(g, &g->findings[row - 1], f, evidence, n))
+            return row;
+    return 0;
+}
+
+/* Once more: it is told as it was the first time with the least doubt. */
+static void finding_again(struct graph *g, struct view_finding *known, struct view_finding f,
+                          const struct view_evidence *evidence)
+{
+    f.doubt &= known->count ? known->doubt : f.doubt;
+    if (!known->count || f.doubt != known->doubt) {
+        f.count = known->count;
+        f.first = known->first;
+        f.n = known->n;
+        *known = f;
+        if (f.n)
+            memcpy(&g->evidence[f.first], evidence, f.n * sizeof *evidence);
     }
-    if (g->n_findings >= FINDINGS_MAX)
-        return;
-    f.use = finding_use(e);
-    f.writes |= f.use == USE_COPY && f.address - e->address < (e->size ? e->size : 1);
-    f.event = f.event ? f.event : g->number;
-    f.ns = f.ns ? f.ns : e->ns;
-    f.process = f.process ? f.process : e->process;
-    f.thread = f.thread ? f.thread : e->thread;
+    known->count++;
+}
+
+static uint32_t finding_add(struct graph *g, struct view_finding f, const struct view_evidence *evidence, size_t n)
+{
     f.count = 1;
     f.first = (uint32_t)g->n_evidence;
     f.n = (uint32_t)n;
@@ -94,7 +100,49 @@ void finding_note(struct graph *g, const struct event *e, struct view_finding f,
     g->n_evidence += n;
     g->findings = xgrow(g->findings, &g->findings_capacity, g->n_findings + 1, sizeof *g->findings);
     g->findings[g->n_findings++] = f;
-    dict_set(&g->finding_of, key, (uint32_t)g->n_findings);
+    return (uint32_t)g->n_findings;
+}
+
+uint32_t finding_note(struct graph *g, const struct event *e, struct view_finding f,
+                      const struct view_evidence *evidence, size_t n)
+{
+    uint64_t key;
+    if (n > FINDING_EVIDENCE_MAX)
+        n = FINDING_EVIDENCE_MAX;
+    f.use = finding_use(e);
+    f.writes |= f.use == USE_COPY && f.address - e->address < (e->size ? e->size : 1);
+    f.event = f.event ? f.event : g->number;
+    f.ns = f.ns ? f.ns : e->ns;
+    f.process = f.process ? f.process : e->process;
+    f.thread = f.thread ? f.thread : e->thread;
+    g->findings_by_rule[f.rule]++;
+    uint32_t row = finding_find(g, &f, evidence, n, &key);
+    if (row) {
+        finding_again(g, &g->findings[row - 1], f, evidence);
+    } else if (g->n_findings < FINDINGS_MAX) {
+        row = finding_add(g, f, evidence, n);
+        dict_set(&g->finding_of, key, row);
+    }
+    return row;
+}
+
+void finding_withdraw(struct graph *g, uint32_t row, uint64_t times)
+{
+    struct view_finding *f = &g->findings[row - 1];
+    times = times < f->count ? times : f->count;
+    f->count -= times;
+    g->findings_by_rule[f->rule] -= times;
+}
+
+void finding_doubted(struct graph *g, uint32_t row, const struct process *p, uint8_t doubt)
+{
+    if (g->findings[row - 1].process == p->serial)
+        g->findings[row - 1].doubt |= doubt;
+}
+
+uint8_t finding_doubt(const struct graph *g, const struct process *p, uint64_t since_ns)
+{
+    return lost_ns(g, p) && since_ns <= lost_ns(g, p) ? DOUBT_LOST : 0;
 }
 
 void findings_clear(struct graph *g)
@@ -108,11 +156,15 @@ void view_findings(const struct graph *g, struct view *v)
 {
     v->findings = xcalloc(g->n_findings + 1, sizeof *v->findings);
     v->evidence = xcalloc(g->n_evidence + 1, sizeof *v->evidence);
-    v->n_findings = g->n_findings;
-    v->n_evidence = g->n_evidence;
-    if (g->n_findings)
-        memcpy(v->findings, g->findings, g->n_findings * sizeof *v->findings);
-    if (g->n_evidence)
-        memcpy(v->evidence, g->evidence, g->n_evidence * sizeof *v->evidence);
+    for (size_t i = 0; i < g->n_findings; i++) {
+        struct view_finding f = g->findings[i];
+        if (!f.count)
+            continue;
+        memcpy(&v->evidence[v->n_evidence], &g->evidence[f.first], f.n * sizeof *v->evidence);
+        f.first = (uint32_t)v->n_evidence;
+        v->n_evidence += f.n;
+        v->findings[v->n_findings++] = f;
+    }
     memcpy(v->findings_by_rule, g->findings_by_rule, sizeof v->findings_by_rule);
+    v->drops_withheld = g->drops_withheld;
 }

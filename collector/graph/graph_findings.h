@@ -3,7 +3,8 @@
  *
  * Called by whatever folds a broken rule (heap, copies, clocks, locks). A
  * finding is known by its rule and its set of stacks: the first time is kept
- * whole, repeats are counted. Bounded by FINDINGS_MAX; past it repeats of known
+ * whole (the first with the least doubt), repeats are counted. A doubt that one
+ * time does not have is none. Bounded by FINDINGS_MAX; past it repeats of known
  * ones are still counted, new ones only by rule.
  */
 #ifndef OWNSCOPE_GRAPH_FINDINGS_H
@@ -15,9 +16,17 @@ enum { FINDINGS_MAX = 1 << 16, FINDING_EVIDENCE_MAX = 64 };
 
 /* Notes that the event being applied breaks a rule. What `f` leaves 0 of event,
  * ns, process and thread is filled in from `e`; count, first and n are the
- * table's. `evidence`: n of them, EVIDENCE_USED first where there is one. */
-void finding_note(struct graph *g, const struct event *e, struct view_finding f,
-                  const struct view_evidence *evidence, size_t n);
+ * table's. `evidence`: n of them, EVIDENCE_USED first where there is one.
+ * Returns its row, 0: none (the table is full). */
+uint32_t finding_note(struct graph *g, const struct event *e, struct view_finding f,
+                      const struct view_evidence *evidence, size_t n);
+/* So many of a row's were none; a row without any is not told. */
+void finding_withdraw(struct graph *g, uint32_t row, uint64_t times);
+/* A row that process p made is in doubt, as is known now. */
+void finding_doubted(struct graph *g, uint32_t row, const struct process *p, uint8_t doubt);
+/* DOUBT_LOST if events of the process were lost since then, else 0: for what is
+ * known since `since_ns` (a block's birth, a drop). */
+uint8_t finding_doubt(const struct graph *g, const struct process *p, uint64_t since_ns);
 /* What an event does that breaks a rule. */
 enum use finding_use(const struct event *e);
 /* The evidence that an event is itself. */

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "event/xalloc.h"
-#include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
 #include "graph/graph_pointee.h"
 #include "graph/graph_state.h"
@@ -173,8 +172,8 @@ static bool grave_stands(struct graph *g, struct process *p, const struct grave 
     uint64_t offset;
     if (v->ns <= lost_ns(g, p) || heap_pointee(g, p, address) || modules_at(p, address, &offset))
         return false;
-    uint32_t map = maps_at(g, p, address);
-    return !(map && pool_at(&g->pool, map)->born_ns >= v->ns) && !in_stack(p, address);
+    uint32_t at = ranges_overlap(&p->maps, address, address + 1);   /* one that a fork left is older than the grave */
+    return !(at && pool_at(&g->pool, p->maps.nodes[at].block)->born_ns >= v->ns) && !in_stack(p, address);
 }
 
 static bool graves_look(struct graph *g, struct process *p, uint64_t address, bool start, struct grave *out)
@@ -194,4 +193,10 @@ bool graves_find(struct graph *g, struct process *p, uint64_t address, struct gr
 bool graves_find_start(struct graph *g, struct process *p, uint64_t address, struct grave *out)
 {
     return graves_look(g, p, address, true, out);
+}
+
+bool graves_born_since(struct process *p, uint64_t address, uint64_t ns)
+{
+    const struct grave *v = graves_youngest(&p->graves, address, false);
+    return v && v->born_ns > ns;
 }

@@ -59,4 +59,7 @@ bool graves_find(struct graph *g, struct process *p, uint64_t address, struct gr
 /* The newest dropped block that started at an address, large ones too. */
 bool graves_find_start(struct graph *g, struct process *p, uint64_t address, struct grave *out);
 
+/* A block younger than that held an address, and was dropped. */
+bool graves_born_since(struct process *p, uint64_t address, uint64_t ns);
+
 #endif

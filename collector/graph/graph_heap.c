@@ -3,7 +3,10 @@
  */
 #include "graph/graph_heap.h"
 
+#include "graph/graph_claims.h"
+#include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_handoffs.h"
 #include "graph/graph_locks.h"
@@ -40,6 +43,9 @@ static void heap_unseen(struct graph *g, struct process *p, const struct event *
         locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
     heap_cut(p, slot, b);
+    claims_unseen_dropped(g, p, b);
+    if (b->flags & BLOCK_USED)
+        clocks_block_gone(g, place);
     heap_end(g, p, place, b);
 }
 
@@ -97,6 +103,7 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
     } else if (b->maker && t->place) {
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
+        clocks_handed(g, process_at(g, t->process), t, b, e->ns);
     }
 }
 
@@ -122,9 +129,13 @@ void heap_drop(struct graph *g, struct process *p, struct thread *t, const struc
     if (graph_unlikely(!place)) {
         g->totals.unknown_drops++;
         fact_unknown(g, e);
+        drops_unknown(g, p, t, e);
         return;
     }
-    heap_cut(p, slot, pool_at(&g->pool, place));
+    const struct block *b = pool_at(&g->pool, place);
+    if (graph_unlikely(!drop_plain(g, e, b, e->extra[0])))
+        drops_check(g, p, t, e, place);
+    heap_cut(p, slot, b);
     heap_drop_block(g, p, t, e, place);
 }
 
@@ -133,9 +144,16 @@ static void heap_park(struct graph *g, struct process *p, struct thread *t, cons
 {
     uint32_t place, slot = heap_find(g, p, address, &place);
     t->pending = (struct pending){ .open = true, .address = address, .block = place, .stack = e->stack, .ns = e->ns };
-    if (!place)
+    if (!place) {
+        if (e->type == EVENT_REALLOC_BEGIN)
+            drops_unknown(g, p, t, e);
         return;
+    }
     struct block *b = pool_at(&g->pool, place);
+    if (graph_unlikely(!drop_plain(g, e, b, 0)))
+        drops_check(g, p, t, e, place);
+    else if (graph_unlikely(b->maker != t->place))
+        clocks_use(g, p, t, e, place, CLOCKS_MOVE, 0, b->size);
     custody_receive(g, p, t, e, place, b, true);
     t->pending.size = b->size;
     b->flags |= BLOCK_PARKED;

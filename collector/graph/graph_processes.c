@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_heap.h"
@@ -48,6 +50,8 @@ void process_free(struct process *p)
     dict_clear(&p->pthreads);
     modules_clear(p);
     graves_clear(&p->graves);
+    drops_clear(p);
+    claims_clear(p);
     free(p);
 }
 
@@ -112,6 +116,8 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
     p->starts = NULL;
     modules_clear(p);
     graves_clear(&p->graves);
+    drops_clear(p);
+    claims_clear(p);
     forks_release(p);
     p->live_blocks = p->live_bytes = 0;
     g->ended_blocks -= p->ended_kept;
@@ -208,6 +214,8 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     starts_free(p->starts);
     p->starts = NULL;
     graves_clear(&p->graves);
+    drops_clear(p);
+    claims_clear(p);
     dict_clear(&p->pthreads);
     free(p->leaving);
     p->leaving = NULL;
@@ -338,6 +346,7 @@ void processes_gone(struct graph *g, struct process *p, const struct event *e)
     }
     if (p->ended)
         return;
+    drops_process_gone(g, p, e);
     if (p->execing)   /* into an image that is not traced */
         image_ends(g, p, e);
     process_ends(g, p, e);

@@ -92,7 +92,7 @@ struct process_clocks {
     uint32_t *free;          /* indexes that nobody holds */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
-    bool unseen;             /* a thread calls futex itself */
+    bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */
 };
 struct clocks;
 
@@ -148,6 +148,10 @@ struct process {
     struct starts *starts;   /* NULL until asked for */
     struct graves graves;    /* dropped heap blocks */
     uint64_t lost_ns;        /* when its newest lost events were told; 0: none */
+    struct claim *claims; size_t n_claims, claims_capacity;     /* graph_claims.c */
+    uint64_t unseen_made, unseen_dropped;    /* blocks that nobody saw made, dropped */
+    struct suspect *suspects; size_t n_suspects;                /* graph_drops.c */
+    uint64_t suspect_seen_ns;                /* newest stamp since */
     struct modules *modules; /* NULL: none known */
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
     struct process_clocks clocks;
@@ -212,8 +216,11 @@ struct graph {
     struct view_evidence *evidence; size_t n_evidence, evidence_capacity;
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
+    uint64_t drops_withheld;
+    uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
 
     struct clocks *clocks;                   /* graph_clocks.c */
+    bool without_locks;      /* they were not recorded: nothing can be called unordered */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];

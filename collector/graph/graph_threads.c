@@ -13,6 +13,7 @@
 #include "event/xalloc.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_custody.h"
+#include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_heap.h"
 #include "graph/graph_locks.h"
@@ -136,8 +137,10 @@ void threads_create(struct graph *g, struct process *p, struct thread *t, const 
     borrow_end(g, x, e, e->ns);
     x->arg.id = 0;
     uint32_t place = custody_pointee(g, p, e->address);
-    if (!place)
+    if (!place) {
+        drops_used(g, p, e, e->address, 0);
         return;
+    }
     const struct block *b = pool_at(&g->pool, place);
     x->arg = (struct held_block){ place, b->id };
     x->arg_ns = e->ns;

@@ -199,6 +199,8 @@ int collector_open(struct collector **out, const struct collector_options *o, en
     c->graph = graph_new(c->code);
     *step = COLLECTOR_SESSION;
     r = o->attach ? session_attach(&c->session, o->attach) : session_create(&c->session, &o->session);
+    if (!r && !session_plan(c->session)->locks)
+        graph_without_locks(c->graph);
     if (!r) {
         *step = COLLECTOR_TRACE;
         r = path_begin(c, o);

@@ -165,25 +165,27 @@ static struct mblock *block_by_id(uint64_t id)
     return NULL;
 }
 
+static struct mblock *holding(uint32_t p, uint64_t address, bool map)
+{
+    for (size_t i = 0; i < m.n; i++) {
+        struct mblock *b = &m.blocks[i];
+        if (b->gone || b->parked || b->process != p || b->map != map || address < b->address || address - b->address >= b->size)
+            continue;
+        touch(b);
+        return b;
+    }
+    return NULL;
+}
+
 static struct mblock *pointee(uint32_t p, uint64_t address)
 {
     if (address < 4096)
         return NULL;
-    struct mblock *b = heap_at(p, address);
+    struct mblock *b = holding(p, address, false);
     if (b)
         return b;
-    for (int map = 0; map < 2; map++) {
-        if (map)
-            touch_all(p, true, false);
-        for (size_t i = 0; i < m.n; i++) {
-            b = &m.blocks[i];
-            if (b->gone || b->parked || b->process != p || b->map != map || address < b->address || address - b->address >= b->size)
-                continue;
-            touch(b);
-            return b;
-        }
-    }
-    return NULL;
+    touch_all(p, true, false);
+    return holding(p, address, true);
 }
 
 static void set_owner(struct mblock *b, uint32_t to)
@@ -321,6 +323,13 @@ static void model_new(void)
     new_block(m.e.stack);
 }
 
+/* Nothing starts there; does it lie inside of a block? */
+static void look_inside(void)
+{
+    if (m.e.address >= 4096)
+        holding(m.e.process, m.e.address, false);
+}
+
 static void model_drop(void)
 {
     struct mblock *b = heap_at(m.e.process, m.e.address);
@@ -330,6 +339,7 @@ static void model_drop(void)
     }
     m.totals.unknown_drops++;
     tell((struct told){ .ns = m.ns, .address = m.e.address, .size = m.e.extra[0], .thread = m.e.thread, .process = m.e.process, .stack = m.e.stack, .type = FACT_DROP });
+    look_inside();
 }
 
 static void model_begin(void)
@@ -340,8 +350,10 @@ static void model_begin(void)
     t->pending_address = m.e.address;
     t->pending_stack = m.e.stack;
     t->pending_id = b ? b->id : 0;
-    if (!b)
+    if (!b) {
+        look_inside();
         return;
+    }
     receive(b, true);
     b->parked = true;
 }

@@ -181,6 +181,12 @@ START_TEST(documents)
     d = get_json("/v1/threads", 200);
     ck_assert(json_is_array(json_object_get(d, "threads")));
     json_decref(d);
+    static const char *const keys[][2] = { { "/v1/locks?top=2", "locks" }, { "/v1/copies", "flows" }, { "/v1/findings?at=event:2", "findings" } };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        d = get_json(keys[i][0], 200);
+        ck_assert(json_is_array(json_object_get(d, keys[i][1])) && json_object_get(d, "metadata"));
+        json_decref(d);
+    }
     d = get_json("/v1/history?id=b1", 200);
     ck_assert_ptr_nonnull(json_object_get(d, "node"));
     json_decref(d);
@@ -237,6 +243,7 @@ static const struct { const char *target; int status; } refusals[] = {
     { "/v1/report?at=mark:nowhere", 404 }, { "/v1/report?at=mark:%ff%fe", 404 }, { "/v1/report?%ff=1", 400 },
     { "/v1/export?format=xml", 400 }, { "/v1/export?events=2", 400 }, { "/v1/events?type=nonsense", 400 },
     { "/v1/events?thread=p1", 400 }, { "/v1/events?frames=65", 400 }, { "/v1/report?frames=1", 400 }, { "/v1/events?since=mark:nowhere", 404 }, { "/v1/status?top=1", 400 },
+    { "/v1/findings?suppressions=relative.supp", 400 }, { "/v1/findings?suppressions=/gone.supp", 400 }, { "/v1/locks?suppressions=/etc/passwd", 400 }, { "/v1/findings?blocks=2", 400 },
 };
 
 START_TEST(refused) { json_decref(get_json(refusals[_i].target, refusals[_i].status)); }

@@ -80,6 +80,7 @@ static void happen_memory(void)
     } else if (what < 80) {
         m.e.type = EVENT_DROP;
         m.e.family = WIRE_FREE;
+        m.e.address = rnd(20) ? m.e.address : some_pointer();
         model_drop();
     } else if (what < 92) {
         m.e.type = EVENT_REALLOC_BEGIN;

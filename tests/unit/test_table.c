@@ -6,6 +6,7 @@
 #include "cli/table.h"
 #include "cli/table_line.h"
 #include "doc_scratch.h"
+#include "table_check.h"
 
 static struct symbols *symbols;
 static struct doc_context context;
@@ -19,73 +20,6 @@ static void setup(void)
 static void teardown(void)
 {
     symbols_free(symbols);
-}
-
-typedef void (*table)(FILE *, const json_t *, const struct table_style *);
-
-static char *rendered(table print, const json_t *doc, const struct table_style *s)
-{
-    char *text;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-    print(f, doc, s);
-    fclose(f);
-    return text;
-}
-
-/* Columns of a line, colour left out; fails on bytes that no table may print. */
-static unsigned columns_of(const char *line, size_t n, const struct table_style *s)
-{
-    unsigned columns = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)line[i];
-        if (c == 0x1b && s->colour) {
-            while (i < n && line[i] != 'm')
-                i++;
-            continue;
-        }
-        ck_assert_msg(c >= 0x20 && c != 0x7f, "byte %02x in: %.*s", c, (int)n, line);
-        ck_assert_msg(s->utf8 || c < 0x80, "no ASCII: %.*s", (int)n, line);
-        columns += (c & 0xc0) != 0x80;
-    }
-    return columns;
-}
-
-static void check_rules(const char *text, const struct table_style *s)
-{
-    for (const char *line = text; *line;) {
-        const char *end = strchr(line, '\n');
-        ck_assert_msg(end != NULL, "a line does not end: %s", line);
-        size_t n = (size_t)(end - line);
-        ck_assert_msg(columns_of(line, n, s) <= s->width, "wider than %u: %.*s", s->width, (int)n, line);
-        ck_assert_msg(!n || line[n - 1] != ' ', "blank at the end: '%.*s'", (int)n, line);
-        line = end + 1;
-    }
-    ck_assert_msg(!strstr(text, "nan") && !strstr(text, "inf%") && !strstr(text, "(null)"), "%s", text);
-}
-
-static const struct table_style styles[] = {
-    { .width = 80 }, { .width = 80, .brief = true }, { .width = 132, .utf8 = true }, { .width = 80, .colour = true, .utf8 = true },
-    { .width = 200, .brief = true } };
-
-/* Every style keeps the rules; returns the plain table of 80 columns. */
-static char *checked(table print, const json_t *doc)
-{
-    char *first = NULL;
-    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-        char *text = rendered(print, doc, &styles[i]);
-        check_rules(text, &styles[i]);
-        if (i)
-            free(text);
-        else
-            first = text;
-    }
-    return first;
-}
-
-static void says(const char *text, const char *what)
-{
-    ck_assert_msg(strstr(text, what) != NULL, "'%s' is missing in:\n%s", what, text);
 }
 
 START_TEST(numbers)
