@@ -235,7 +235,7 @@ static bool lock_dug_up(struct graph *g, struct process *p, const struct event *
     if (!graves_find(g, p, lock->address, &grave))
         return false;
     /* Who waited told it when he began to. */
-    if (e->type != EVENT_COND_WOKEN && e->type != EVENT_WAIT_END && !(e->type == EVENT_ACQUIRE && lock_waited(g, t) == place))
+    if (e->type != EVENT_COND_WOKEN && lock_waited(g, t) != place)
         rule_buried(g, e, lock, &grave);
     return true;
 }

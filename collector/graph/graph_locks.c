@@ -161,7 +161,7 @@ static bool locks_wait(struct graph *g, struct process *p, struct thread *t, con
 
 static bool locks_wait_end(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
-    uint32_t place = lock_find(p, e->address);
+    uint32_t place = lock_get(g, p, e, e->address, lock_family(e->family));
     if (!place)
         return true;
     struct lock *lock = lock_at(g->locks, place);
