@@ -217,6 +217,7 @@ struct graph {
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
     uint64_t drops_withheld;
+    struct flows *flows;                     /* graph_flows.c */
     uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
 
     struct clocks *clocks;                   /* graph_clocks.c */
