@@ -240,6 +240,7 @@ void order_taken(struct graph *g, struct process *p, struct thread *t, const str
 void order_lock_ended(struct locks *l, struct lock *lock);
 void order_clear(struct order *o);
 uint64_t order_key(const struct order_edge *edge);
+struct order_edge *order_find(const struct order *o, uint64_t key, bool inner, uint64_t held, uint64_t taken);
 /* An edge has a new witness: does it close a cycle? */
 void cycles_search(struct graph *g, struct process *p, const struct event *e, const struct order_edge *edge, const struct witness *w);
 /* t has just begun to wait: is that a cycle? */
