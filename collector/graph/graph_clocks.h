@@ -9,7 +9,7 @@
  * Cost: a release is a few stores, and so is an acquisition of what the same
  * thread released, or of what is known already; else as many steps as the
  * process has threads. A thread's vector is shared with what it released until
- * it comes behind something new. A sync object takes 24 bytes; vectors (8 bytes
+ * it comes behind something new. A sync object takes 48 bytes; vectors (8 bytes
  * a thread) together at most CLOCK_BYTES_MAX besides those that threads hold:
  * past that the older half of the objects keep a time instead (all until then
  * counts as ordered). Run by the folding thread.

@@ -152,6 +152,8 @@ static void heap_park(struct graph *g, struct process *p, struct thread *t, cons
     struct block *b = pool_at(&g->pool, place);
     if (graph_unlikely(!drop_plain(g, e, b, 0)))
         drops_check(g, p, t, e, place);
+    else if (graph_unlikely(b->maker != t->place))
+        clocks_use(g, p, t, e, place, CLOCKS_MOVE, 0, b->size);
     custody_receive(g, p, t, e, place, b, true);
     t->pending.size = b->size;
     b->flags |= BLOCK_PARKED;

@@ -196,6 +196,7 @@ static uint32_t lock_make(struct graph *g, struct process *p, const struct event
     uint32_t place = lock_take(l);
     if (!place) {
         l->unfollowed++;
+        p->clocks.unseen = true;    /* what it orders nobody sees */
         return 0;
     }
     if (!p->lock_image)

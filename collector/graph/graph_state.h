@@ -92,7 +92,7 @@ struct process_clocks {
     uint32_t *free;          /* indexes that nobody holds */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
-    bool unseen;             /* a thread calls futex itself */
+    bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */
 };
 struct clocks;
 

@@ -214,6 +214,29 @@ START_TEST(stamps_that_tie)
 }
 END_TEST
 
+/* A semaphore's post that is stamped just after the wait that it let go. */
+START_TEST(stamps_out_of_order)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    make(B, 64);
+    threads(3);
+    clock_id semaphore = 0;
+    publish(2, &semaphore);
+    writes(2, A);
+    acquire(3, semaphore);
+    play_ns -= 9500;
+    publish(2, &semaphore);
+    writes(3, A);
+    shows(0);
+    writes(2, B);
+    acquire(3, semaphore);
+    publish(2, &semaphore);     /* long after */
+    writes(3, B);
+    shows(1);
+}
+END_TEST
+
 START_TEST(order_goes_through_others)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
@@ -685,6 +708,7 @@ static Suite *suite(void)
     tcase_add_test(c, mutex_orders);
     tcase_add_test(c, release_does_not_order_what_follows);
     tcase_add_test(c, stamps_that_tie);
+    tcase_add_test(c, stamps_out_of_order);
     tcase_add_test(c, order_goes_through_others);
     tcase_add_test(c, replaced_or_joined);
     tcase_add_test(c, creation_and_join);
