@@ -140,12 +140,13 @@ static void columns_head(FILE *out, const struct table_style *s, const char *las
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_DIM);
-    line_right(&l, 11, "acquired");
+    line_right(&l, 9, "acquired");
     line_right(&l, 10, "contended");
     line_right(&l, 10, "waited");
-    line_right(&l, 10, "longest");
-    if (s->width >= WIDE)
+    if (s->width >= WIDE) {
+        line_right(&l, 10, "longest");
         line_right(&l, 10, "held");
+    }
     line_right(&l, 10, "held p50");
     line_right(&l, 9, "p99");
     if (s->width >= WIDE)
@@ -159,13 +160,14 @@ static void times(struct line *l, const json_t *lock, const struct table_style *
     const json_t *wait = get(lock, "wait_ns"), *hold = get(lock, "hold_ns");
     bool waited = get_number(wait, "count") > 0, has = get_number(hold, "count") > 0;
     line_look(l, LOOK_NUMBER);
-    line_right(l, 11, number_short(get_number(lock, "acquisitions")).text);
+    line_right(l, 9, number_short(get_number(lock, "acquisitions")).text);
     line_look(l, LOOK_PLAIN);
     line_right(l, 10, number_short(get_number(lock, "contended")).text);
     line_right(l, 10, waited ? number_time(get_number(wait, "total")).text : "-");
-    line_right(l, 10, waited ? number_time(get_number(wait, "max")).text : "-");
-    if (s->width >= WIDE)
+    if (s->width >= WIDE) {
+        line_right(l, 10, waited ? number_time(get_number(wait, "max")).text : "-");
         line_right(l, 10, has ? number_time(get_number(hold, "total")).text : "-");
+    }
     line_right(l, 10, has ? number_time(get_number(hold, "p50")).text : "-");
     line_right(l, 9, has ? number_time(get_number(hold, "p99")).text : "-");
     if (s->width >= WIDE)
