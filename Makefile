@@ -50,20 +50,29 @@ $(B)/collector/%.o: collector/%.c
 # ---- the shim: no sanitizer, no libc start files of its own, nothing exported
 # but the table of hooks (preload/hooks.def) ------------------------------------
 PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-frame-pointer \
-                 -fno-optimize-sibling-calls -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector
+                 -fno-optimize-sibling-calls -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector -U_FORTIFY_SOURCE \
+                 -include preload/plain.h
+# What is passed on by a jump leaves no frame behind.
+PRELOAD_hooks_copy := -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
+PRELOAD_hooks_futex := -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libownscope.so -Wl,--version-script=$(B)/exports.map \
 	  -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete $(LDFLAGS) -o $@ $(PRELOAD_O)
 
-$(B)/exports.map: preload/hooks.def
+# Nothing else is visible. Names of two versions stand under theirs (.symver), where the libc has two; the
+# others have none, so that they serve references to any version.
+$(B)/exports.map: preload/hooks.def Makefile
 	@mkdir -p $(@D)
-	$(Q)(echo '{ global:'; sed -n 's/^\(HOOK\|LATER\)(\(.*\))$$/\2;/p' $<; echo 'local: *; };') >$@
+	$(Q)case $$($(CC) -dumpmachine) in \
+	x86_64-*) sed -n 's/^TWICE(.*, \(.*\), \(.*\))$$/\1 { local: *_hook; };\n\2 { local: *_hook_then; };/p' $< | sort -u ;; \
+	*) echo '{ global:'; sed -n 's/^[A-Z]*(\([^,]*\).*)$$/\1;/p' $<; echo 'local: *; };' ;; \
+	esac >$@
 
 $(B)/preload/%.o: preload/%.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(PRELOAD_FLAGS) $(DEPS) $(DEFS) -I. -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(PRELOAD_FLAGS) $(PRELOAD_$(*F)) $(DEPS) $(DEFS) -I. -c -o $@ $<
 
 $(B)/ownscope-preload: scripts/ownscope-preload
 	@mkdir -p $(@D)
@@ -72,7 +81,7 @@ $(B)/ownscope-preload: scripts/ownscope-preload
 # ---- tests --------------------------------------------------------------------
 # Unit tests link what they use of the rooms, and of the shim its unwinder.
 TESTED_A := $(B)/tests/tested.a
-TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c) preload/program_headers.c)
+TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c) preload/program_headers.c preload/plain.c)
 
 unit: $(UNIT)
 $(TESTED_A): $(TESTED_O)

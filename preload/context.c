@@ -27,6 +27,8 @@ enum { PATIENCE = 1000 };
 void process_retire(void)
 {
     store_relaxed(&process.state, PROCESS_INERT);
+    store_relaxed(&process.locks, 0);
+    store_relaxed(&process.copies_min, UINT64_MAX);
     __atomic_store_n(&process.page, (struct process_page *)&process_page_none, __ATOMIC_RELAXED);
 }
 
@@ -107,6 +109,8 @@ static bool context_open(struct context *c, uint32_t serial)
     store_release(&slot->claim, load_relaxed(&slot->claim) + 1); /* publishes the fields above */
     c->ended = false;
     c->starved = false;
+    c->holding = false;
+    c->futex_told = false;
     c->generation = load_relaxed(&process.page->generation);
     return true;
 }
@@ -175,6 +179,7 @@ void context_abandon(struct context *c)
         unwind_forget(c->stack);
         ring_writer_resume(&c->writer, &process.segment);
     }
+    c->holding = false;
     c->guard = 0;
 }
 

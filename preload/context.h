@@ -45,8 +45,11 @@ struct context {
     struct ring_writer writer;
     struct unwind_memory *stack;
     const void *local;          /* the operator of a locally opened C++ library called last (real.c) */
+    struct lock_within *within; /* the wait or once that the thread is in, innermost (lock.h) */
+    bool holding;               /* the record is of a lock just got: it waits for nobody */
+    bool futex_told;            /* WIRE_FUTEX has been recorded */
 };
-_Static_assert(sizeof(struct context) <= 96, "static TLS is scarce: keep the context small");
+_Static_assert(sizeof(struct context) <= 112, "static TLS is scarce: keep the context small");
 
 extern __thread struct context context __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
@@ -61,6 +64,8 @@ struct process {
     uint32_t stacks;            /* enum wire_stacks, from the plan */
     uint32_t slow;              /* no record goes the fast path */
     uint32_t clock;             /* enum wire_clock */
+    atomic_u32 locks;           /* hooks of locks record; 0 also before the start */
+    atomic_u64 copies_min;      /* copies of so many bytes are recorded; 0: before the start; UINT64_MAX: none is */
     uint32_t verify_unwind;     /* every Nth full stack is held against libunwind's (verify.h); 0: none */
     uint32_t serial;            /* of this process */
     uint32_t parent_serial;     /* of the traced parent it was forked from, 0 none */
@@ -94,5 +99,8 @@ void process_retire(void);
 
 /* First hook of the process: names, session, page. */
 void process_start(void);
+/* The same for hooks that begin with the real function: its name is known
+ * afterwards, but in the midst of process_start itself. */
+void process_begin(void);
 
 #endif

@@ -19,6 +19,19 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* Another name of a hook (hooks.def's ALIAS). */
+#define HOOK_ALIAS(alias, name) \
+    __asm__(".globl " #alias "\n.type " #alias ", %function\n.set " #alias ", " #name);
+
+/* A hook of hooks.def's TWICE, and its two names; `version`: none or _then. */
+#ifdef REAL_VERSIONS
+#define HOOKED(name, version) name##_hook##version
+#define HOOKED_TWICE(name, now, then) \
+    __asm__(".symver " #name "_hook, " #name "@@" #now "\n.symver " #name "_hook_then, " #name "@" #then);
+#else
+#define HOOKED(name, version) name
+#endif
+
 /* A hook's own frame (all are compiled with a frame pointer), which holds the
  * state that its caller will go on with. */
 struct hook_frame {
@@ -57,6 +70,13 @@ hook_enter(uintptr_t frame, uintptr_t pc, unsigned state, bool drop)
 
 #define HOOK_ENTER(state, drop) \
     hook_enter(HOOK_FRAME, (uintptr_t)__builtin_return_address(0), (state), (drop))
+
+/* Makes sure that the real names are known; they are after any hook. */
+static inline void names_known(void)
+{
+    if (unlikely(!real.free))
+        process_begin();
+}
 
 static inline void hook_leave(struct context *c)
 {

@@ -70,10 +70,12 @@ EXPORT void *calloc(size_t n, size_t size)
 }
 
 /* A block of the arena moves to the heap; the old one stays where it is. */
+void *malloc_here(size_t size) __attribute__((visibility("hidden")));
+__asm__(".set malloc_here, malloc");
 static void *realloc_from_arena(void *p, size_t size)
 {
     size_t had = arena_size(p);
-    void *q = real.malloc ? malloc(size) : arena_alloc(size, 16);
+    void *q = real.malloc ? malloc_here(size) : arena_alloc(size, 16);
     if (q)
         memcpy(q, p, had < size ? had : size);
     return q;
@@ -177,11 +179,18 @@ ALIGNED(pvalloc, (size_t size), (size), WIRE_PVALLOC, size, 4096)
 
 EXPORT size_t malloc_usable_size(void *p)
 {
+    struct context *c;
+    size_t usable;
     if (unlikely(arena_has(p)))
         return arena_size(p);
     if (unlikely(!real.malloc_usable_size))
-        free(NULL); /* any hook resolves the names */
-    return real.malloc_usable_size ? real.malloc_usable_size(p) : 0;
+        process_begin();
+    usable = real.malloc_usable_size ? real.malloc_usable_size(p) : 0;
+    if (p && load_relaxed(&process.copies_min) != UINT64_MAX && (c = HOOK_ENTER(CONTEXT_REAL, false))) {
+        record_put_bare(c, WIRE_USABLE, (uintptr_t)p, usable); /* what the program may write to now */
+        hook_leave(c);
+    }
+    return usable;
 }
 
 /* C23's: of the libc where it has them, else plain free, as C23 allows. */

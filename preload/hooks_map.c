@@ -6,6 +6,7 @@
  * calls that may hold memory of the program's are recorded: anonymous and
  * file mappings alike, with the family saying which.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <linux/mman.h>
 #include <sys/mman.h>
@@ -16,9 +17,17 @@
 #include "preload/system.h"
 
 /* Before the real names are known: straight to the kernel, errno as libc. */
+static long as_libc(long r)
+{
+    if (r >= 0 || r < -4095)
+        return r;
+    errno = (int)-r;
+    return -1;
+}
+
 static void *map_early(void *at, size_t length, int protection, int flags, int fd, off_t offset)
 {
-    return (void *)syscall(SYS_mmap, at, length, protection, flags, fd, offset);
+    return (void *)as_libc(system_call(SYS_mmap, (long)at, (long)length, protection, flags, fd, offset));
 }
 
 #define MAP(name, offset_type)                                                                    \
@@ -48,7 +57,7 @@ EXPORT int munmap(void *p, size_t length)
     struct context *c = HOOK_ENTER(CONTEXT_REAL, true);
     int r;
     if (unlikely(!c))
-        return real.munmap ? real.munmap(p, length) : (int)syscall(SYS_munmap, p, length);
+        return real.munmap ? real.munmap(p, length) : (int)as_libc(system_call(SYS_munmap, (long)p, (long)length, 0, 0, 0, 0));
     valid = length && !((uintptr_t)p & 4095) && (uintptr_t)p < USER_END && length <= USER_END - (uintptr_t)p;
     if (valid)
         record_drop(c, HOOK_SITE, WIRE_MUNMAP, p, length);
@@ -71,7 +80,7 @@ EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
     c = HOOK_ENTER(CONTEXT_REAL, true);
     if (unlikely(!c))
         return real.mremap ? real.mremap(p, old_length, length, flags, at)
-                           : (void *)syscall(SYS_mremap, p, old_length, length, flags, at);
+                           : (void *)as_libc(system_call(SYS_mremap, (long)p, (long)old_length, (long)length, flags, (long)at, 0));
     moves = old_length && !(flags & MREMAP_DONTUNMAP); /* else the old mapping stays */
     if (moves)
         record_realloc_begin(c, HOOK_SITE, WIRE_MREMAP, p, length);

@@ -11,7 +11,7 @@ EXPORT int dlclose(void *handle)
 {
     int r;
     if (unlikely(!real.dlclose))
-        free(NULL);
+        process_begin();
     r = real.dlclose(handle);
     module_changed();
     unwind_modules_changed(); /* second: what is told under the new rules is told of the new modules */

@@ -16,12 +16,6 @@
 
 extern char **environ;
 
-static inline void names_known(void)
-{
-    if (unlikely(!real.free))
-        free(NULL);
-}
-
 static void fork_begins(const struct hook_frame *site, uintptr_t frame)
 {
     struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);

@@ -29,7 +29,7 @@ EXPORT int prctl(int option, ...)
         a[i] = va_arg(list, unsigned long);
     va_end(list);
     if (unlikely(!real.prctl))
-        free(NULL);
+        process_begin();
     if (likely(!shuts(option, a[0])))
         return real.prctl(option, a[0], a[1], a[2], a[3]);
     guard = context.guard;

@@ -232,13 +232,6 @@ static void joined(const struct hook_frame *site, uintptr_t frame, pthread_t thr
     hook_leave(c);
 }
 
-/* Makes sure that the real names are known; they are after any hook. */
-static inline void names_known(void)
-{
-    if (unlikely(!real.free))
-        free(NULL);
-}
-
 #define JOIN(name, arguments, names)                            \
     EXPORT int name arguments                                   \
     {                                                           \

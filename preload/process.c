@@ -192,6 +192,15 @@ static const char *process_join(void)
     return NULL;
 }
 
+/* Locks and copies look at one word each; their hooks pair with this. */
+static void process_open_hooks(bool inert)
+{
+    const struct wire_plan *plan = inert ? NULL : wire_plan_of(&process.segment);
+    uint64_t least = inert ? UINT64_MAX : plan->copies_min_bytes;
+    store_release(&process.locks, plan ? plan->locks : 0);
+    store_release(&process.copies_min, least ? least : 1);
+}
+
 void process_start(void)
 {
     struct context *c = &context;
@@ -210,9 +219,18 @@ void process_start(void)
         say_why(why);
     c->guard = 0;
     store_release(&process.state, why ? PROCESS_INERT : PROCESS_TRACED); /* publishes real and process */
+    process_open_hooks(why != NULL);
     if (!why)
         context_begin_process();
     errno = saved;
+}
+
+void process_begin(void)
+{
+    if (!process.page || context.guard) /* not relocated yet; or the loader calls, for us */
+        return;
+    while (load_acquire(&process.state) <= PROCESS_STARTING)
+        process_start();
 }
 
 /* The only thread of a forked child, at its first hook there. The parent's
@@ -231,7 +249,7 @@ void process_reborn(void)
  * itself (setuid, chroot, sandboxes): joins, if no hook has done so yet. */
 __attribute__((constructor)) static void process_constructed(void)
 {
-    free(NULL);
+    process_begin();
     verify_load();
 }
 

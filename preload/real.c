@@ -29,6 +29,18 @@ static void *later_at_start(const char *name, bool cxx)
     return cxx || strncmp(name, "_Z", 2) ? dlsym(RTLD_NEXT, name) : NULL;
 }
 
+/* The one that a program asks for by that version; dlsym alone gave the oldest
+ * before glibc 2.36. */
+static void *version_at_start(const char *name, const char *version)
+{
+#ifdef REAL_VERSIONS
+    void *f = dlvsym(RTLD_NEXT, name, version);
+    if (f)
+        return f;
+#endif
+    return dlsym(RTLD_NEXT, name);
+}
+
 /* Known all at once, at the end: what dlsym allocates and frees meanwhile, for
  * the message of a name that is not there too, is the arena's. The next preload's
  * functions may not be called from within dlsym: they may call it themselves. */
@@ -38,9 +50,15 @@ void real_resolve(void)
     bool cxx = dlsym(RTLD_NEXT, "_Znwm") || dlsym(RTLD_NEXT, "_ZdlPv");
 #define HOOK(name) found.name = (__typeof__(found.name))dlsym(RTLD_NEXT, #name);
 #define LATER(name) found.name = (__typeof__(found.name))later_at_start(#name, cxx);
+#define TWICE(name, now, then)                                                     \
+    found.name = (__typeof__(found.name))version_at_start(#name, #now);            \
+    found.name##_then = (__typeof__(found.name))version_at_start(#name, #then);
+#define ALIAS(name)
 #include "preload/hooks.def"
 #undef HOOK
 #undef LATER
+#undef TWICE
+#undef ALIAS
     dlerror();
     real = found;
 }

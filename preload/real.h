@@ -13,9 +13,12 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <threads.h>
@@ -45,12 +48,35 @@ void _ZdaPvmSt11align_val_t(void *, size_t, size_t);
 void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *, size_t, const void *);
 void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *, size_t, const void *);
 
+#define CHECKED(name, type, ...) type name(__VA_ARGS__, size_t room);
+CHECKED(__memcpy_chk, void *, void *, const void *, size_t)
+CHECKED(__memmove_chk, void *, void *, const void *, size_t)
+CHECKED(__mempcpy_chk, void *, void *, const void *, size_t)
+CHECKED(__memset_chk, void *, void *, int, size_t)
+CHECKED(__strcpy_chk, char *, char *, const char *)
+CHECKED(__stpcpy_chk, char *, char *, const char *)
+CHECKED(__strncpy_chk, char *, char *, const char *, size_t)
+CHECKED(__stpncpy_chk, char *, char *, const char *, size_t)
+CHECKED(__strcat_chk, char *, char *, const char *)
+CHECKED(__strncat_chk, char *, char *, const char *, size_t)
+CHECKED(__explicit_bzero_chk, void, void *, size_t)
+#undef CHECKED
+
+/* Where names are exported, and looked up, under two versions. */
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define REAL_VERSIONS 1
+#endif
+
 struct real {
 #define HOOK(name) __typeof__(name) *name;
 #define LATER(name) __typeof__(name) *name;
+#define TWICE(name, now, then) __typeof__(name) *name, *name##_then;
+#define ALIAS(name)
 #include "preload/hooks.def"
 #undef HOOK
 #undef LATER
+#undef TWICE
+#undef ALIAS
 };
 
 extern __attribute__((visibility("hidden"))) struct real real;

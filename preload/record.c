@@ -88,15 +88,24 @@ static void put(struct context *c, const struct hook_frame *frame, unsigned type
     c->guard = guard;
 }
 
+/* Lost, they would look like leaks, or like locks that are held: they may use
+ * the ring's reserve. */
+static inline bool is_release(unsigned kind)
+{
+    const uint64_t releases = 1ull << WIRE_DROP | 1ull << WIRE_RELEASE | 1ull << WIRE_COND_WAIT | 1ull << WIRE_WAIT_END;
+    return releases >> (kind & 63) & 1;
+}
+_Static_assert(WIRE_TYPES <= 64, "is_release");
+
 void record_slow(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size,
                  uint64_t extra)
 {
-    put(c, site, kind & 255, kind >> 8, address, size, &extra, extra != 0, (kind & 255) == WIRE_DROP);
+    put(c, site, kind & 255, kind >> 8, address, size, &extra, extra != 0, is_release(kind));
 }
 
 /* The quick walk could not do the stack. */
 static __attribute__((noinline)) void put_walked(struct context *c, const struct unwind_site *site, unsigned kind,
-                                                 uint64_t address, uint64_t size)
+                                                 uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
 {
     struct unwind_change change;
     if (process.stacks == WIRE_STACKS_CALLER)
@@ -104,20 +113,20 @@ static __attribute__((noinline)) void put_walked(struct context *c, const struct
     else
         unwind_full(c->stack, site, &change);
     announce(c, &change);
-    put_changed(c, &change, kind & 255, kind >> 8, address, size, NULL, 0, (kind & 255) == WIRE_DROP);
+    put_changed(c, &change, kind & 255, kind >> 8, address, size, extra, extras, is_release(kind));
 }
 
 /* The stack's new frames stand where the record is to be. Are their modules
  * announced? If not, announcing writes records there. */
 static __attribute__((noinline)) bool put_fresh(struct context *c, unsigned kind, uint64_t address, uint64_t size,
-                                                uint32_t quick)
+                                                const uint64_t *extra, unsigned extras, uint32_t quick)
 {
     uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     struct unwind_change change = {wire_pop_of(quick), wire_push_of(quick), pushed};
     bool told = true;
     uint32_t i;
 
-    memcpy(pushed, (uint64_t *)c->writer.to + WIRE_HEAD_WORDS, 8 * change.push);
+    memcpy(pushed, (uint64_t *)c->writer.to + WIRE_HEAD_WORDS + extras, 8 * change.push);
     for (i = 0; i < change.push; i++)
         told = told && module_announced(pushed[i]);
     if (told) {
@@ -125,45 +134,76 @@ static __attribute__((noinline)) bool put_fresh(struct context *c, unsigned kind
         return true;
     }
     announce(c, &change);
-    put_changed(c, &change, kind & 255, kind >> 8, address, size, NULL, 0, (kind & 255) == WIRE_DROP);
+    put_changed(c, &change, kind & 255, kind >> 8, address, size, extra, extras, is_release(kind));
     return false;
 }
 
-enum { QUICK_BYTES = sizeof(struct wire_record) + 8 * UNWIND_QUICK_PUSH_MAX };
-
-/* The fast path, top to bottom: room, stack, stamp, three words, commit. */
-__attribute__((hot)) void record_put(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address,
-                                     uint64_t size)
+/* The fast path, top to bottom: room, stack, stamp, words, commit. `extras`: 0 or
+ * 1, known where this is compiled. */
+static inline __attribute__((always_inline)) void put_quick(struct context *c, const struct hook_frame *site, unsigned kind,
+                                                            uint64_t address, uint64_t size, uint64_t extra, const unsigned extras)
 {
     const uintptr_t guard = c->guard;
     uint32_t change = 0;
     uint64_t *word;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    word = ring_writer_reserve(&c->writer, QUICK_BYTES); /* after the guard: from here on the ring is nobody else's */
+    word = ring_writer_reserve(&c->writer, RECORD_QUICK_BYTES + 8 * extras); /* after the guard: from here on the ring is nobody else's */
     if (unlikely(!word || process.slow || size >= WIRE_SIZE_IN_EXTRA)) {
-        record_slow(c, site, kind, address, size, 0);
+        record_slow(c, site, kind, address, size, extra);
         goto out;
     }
     if (process.stacks != WIRE_STACKS_NONE) {
         if (likely(process.stacks == WIRE_STACKS_FULL))
-            change = unwind_quick(c->stack, site->pc, (uintptr_t)(site + 1), site->fp, word + WIRE_HEAD_WORDS);
+            change = unwind_quick(c->stack, site->pc, (uintptr_t)(site + 1), site->fp, word + WIRE_HEAD_WORDS + extras);
         else
-            change = unwind_quick_caller(c->stack, site->pc, word + WIRE_HEAD_WORDS) |
+            change = unwind_quick_caller(c->stack, site->pc, word + WIRE_HEAD_WORDS + extras) |
                      (module_announced(site->pc) ? 0 : UNWIND_FRESH);
         if (unlikely(change & UNWIND_NOT_QUICK)) {
             struct unwind_site again = hook_site(site);
-            put_walked(c, &again, kind, address, size);
+            put_walked(c, &again, kind, address, size, &extra, extras);
             goto out;
         }
-        if (unlikely(change & UNWIND_FRESH) && !put_fresh(c, kind, address, size, change))
+        if (unlikely(change & UNWIND_FRESH) && !put_fresh(c, kind, address, size, &extra, extras, change))
             goto out;
     }
     word[0] = wire_clock_stamp(process.clock);
     word[1] = address;
-    word[2] = size | (uint64_t)kind << 32 | (uint64_t)change << 48;
-    ring_writer_commit(&c->writer, 8 * (WIRE_HEAD_WORDS + wire_push_of(change)));
+    word[2] = size | (uint64_t)kind << 32 | (uint64_t)wire_pack_family(0, extras) << 40 | (uint64_t)change << 48;
+    if (extras)
+        word[3] = extra;
+    ring_writer_commit(&c->writer, 8 * (WIRE_HEAD_WORDS + extras + wire_push_of(change)));
 out:
+    fence_signal();
+    c->guard = guard;
+}
+
+__attribute__((hot)) void record_put(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address,
+                                     uint64_t size)
+{
+    put_quick(c, site, kind, address, size, 0, 0);
+}
+
+void record_put_word(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size,
+                     uint64_t word)
+{
+    put_quick(c, site, kind, address, size, word, 1);
+}
+
+void record_put_bare(struct context *c, unsigned kind, uint64_t address, uint64_t size)
+{
+    const uintptr_t guard = c->guard;
+    uint64_t *word;
+    hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    word = ring_writer_reserve(&c->writer, sizeof(struct wire_record));
+    if (unlikely(!word || size >= WIRE_SIZE_IN_EXTRA)) {
+        put(c, NULL, kind & 255, kind >> 8, address, size, NULL, 0, is_release(kind));
+    } else {
+        word[0] = wire_clock_stamp(process.clock);
+        word[1] = address;
+        word[2] = size | (uint64_t)kind << 32;
+        ring_writer_commit(&c->writer, sizeof(struct wire_record));
+    }
     fence_signal();
     c->guard = guard;
 }
@@ -179,6 +219,13 @@ void record_realloc_end(struct context *c, const struct hook_frame *site, unsign
 {
     uint64_t extra[2] = {(uintptr_t)old, old_length};
     put(c, site, WIRE_REALLOC_END, family, (uintptr_t)p, size, extra, old_length ? 2 : 1, true);
+}
+
+void record_copy_padded(struct context *c, const struct hook_frame *site, unsigned kind, const void *to, size_t written,
+                        const void *from, size_t read)
+{
+    uint64_t extra[2] = {(uintptr_t)from, read};
+    put(c, site, kind & 255, kind >> 8, (uintptr_t)to, written, extra, 2, false);
 }
 
 void record_life(struct context *c, const struct hook_frame *site, unsigned type,

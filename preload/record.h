@@ -9,9 +9,18 @@
 
 #include "preload/hook.h"
 
-/* A New or Drop that needs no extra word. `kind`: enum wire_type | enum
- * wire_family << 8. One function for all hooks: its code is fetched once. */
+/* What the fast path wants of the ring, without extra words. */
+enum { RECORD_QUICK_BYTES = sizeof(struct wire_record) + 8 * UNWIND_QUICK_PUSH_MAX };
+
+/* An event that needs no extra word. `kind`: enum wire_type | enum wire_family
+ * << 8 (of a lock's event enum wire_lock, of a copy enum wire_copy). One function
+ * for all hooks: its code is fetched once. */
 void record_put(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size);
+/* The same with one word: a copy's source, a condition's mutex. */
+void record_put_word(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size,
+                     uint64_t word);
+/* The same without a stack. */
+void record_put_bare(struct context *c, unsigned kind, uint64_t address, uint64_t size);
 /* One that needs a word, or room that is not there. `extra`: 0, or that word. */
 void record_slow(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size,
                  uint64_t extra);
@@ -41,6 +50,10 @@ void record_realloc_begin(struct context *c, const struct hook_frame *site, unsi
 /* p == NULL: it failed, the old block stays. */
 void record_realloc_end(struct context *c, const struct hook_frame *site, unsigned family,
                         const void *p, size_t size, const void *old, size_t old_length);
+
+/* A copy that reads fewer bytes than it writes. */
+void record_copy_padded(struct context *c, const struct hook_frame *site, unsigned kind, const void *to, size_t written,
+                        const void *from, size_t read);
 
 /* Any other event with a stack. */
 void record_life(struct context *c, const struct hook_frame *site, unsigned type,

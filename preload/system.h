@@ -1,7 +1,7 @@
 /*
  * preload/system.h - the few system calls the shim makes, none of them through
- * a function that a hook (ours or another preload's) stands in front of. All
- * return the result or -errno and leave errno alone.
+ * a function that a hook (ours or another preload's) stands in front of: by
+ * the instruction itself. All return the result or -errno and leave errno alone.
  */
 #ifndef PRELOAD_SYSTEM_H
 #define PRELOAD_SYSTEM_H
@@ -13,15 +13,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {
-    int saved = errno;
-    long r = syscall(number, a, b, c, d, e, f);
-    if (r == -1)
-        r = -errno;
-    errno = saved;
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+    long r;
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
     return r;
 }
+#elif defined(__aarch64__)
+static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c,
+                  x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+    return x0;
+}
+#endif
 
 static inline int system_getpid(void) { return (int)system_call(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 static inline int system_gettid(void) { return (int)system_call(SYS_gettid, 0, 0, 0, 0, 0, 0); }

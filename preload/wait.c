@@ -45,43 +45,60 @@ static void resync(struct context *c)
         unwind_forget(c->stack);
 }
 
-void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
+/* `reserve`: the part of the ring that is kept for releases, too. */
+static void *room_find(struct context *c, uint64_t bytes, bool reserve, bool wait)
 {
     const struct wire_segment *s = &process.segment;
     struct wire_slot *slot = c->writer.slot;
     void *room;
     uint64_t began;
 
-    if (unlikely(load_relaxed(&wire_pulse_of(s)->closed))) {
-        process_retire();
-        return NULL;
-    }
     wait_wake_collector();
     resync(c);
-    room = ring_writer_refresh(&c->writer, s, bytes, drop);
-    if (room) {
-        c->starved = false;
-        return room;
-    }
-    if (wire_plan_of(s)->on_full == WIRE_ON_FULL_WAIT) {
+    room = ring_writer_refresh(&c->writer, s, bytes, reserve);
+    if (!room && wait && wire_plan_of(s)->on_full == WIRE_ON_FULL_WAIT) {
         began = wire_clock_stamp(process.clock);
-        while (wait_allowed(began)) {
+        while (!room && wait_allowed(began)) {
             uint32_t seen = load_relaxed(&slot->drain_seq);
             store_relaxed(&slot->waiting, 1);
             fence_full(); /* orders waiting before tail: pairs with ring_reader_release */
-            room = ring_writer_refresh(&c->writer, s, bytes, drop);
+            room = ring_writer_refresh(&c->writer, s, bytes, reserve);
             if (!room)
                 system_futex_wait(&slot->drain_seq, seen, 5000000);
             store_relaxed(&slot->waiting, 0);
-            if (room || (room = ring_writer_refresh(&c->writer, s, bytes, drop))) {
-                c->starved = false;
-                return room;
-            }
-            wait_wake_collector();
+            if (!room)
+                room = ring_writer_refresh(&c->writer, s, bytes, reserve);
+            if (!room)
+                wait_wake_collector();
         }
     }
-    c->starved = true;
-    ring_writer_stop(&c->writer);
-    lost_count(c, drop);
-    return NULL;
+    c->starved = !room;
+    if (!room)
+        ring_writer_stop(&c->writer);
+    return room;
+}
+
+static bool session_over(void)
+{
+    if (likely(!load_relaxed(&wire_pulse_of(&process.segment)->closed)))
+        return false;
+    process_retire();
+    return true;
+}
+
+void wait_before_lock(struct context *c, uint64_t bytes)
+{
+    if (!session_over())
+        room_find(c, bytes, false, true);
+}
+
+void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
+{
+    void *room;
+    if (unlikely(session_over()))
+        return NULL;
+    room = room_find(c, bytes, drop || c->holding, !c->holding);
+    if (unlikely(!room))
+        lost_count(c, drop);
+    return room;
 }

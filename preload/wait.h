@@ -17,6 +17,10 @@ bool wait_collector_alive(void);
 /* Wakes a collector that sleeps. */
 void wait_wake_collector(void);
 
+/* Makes room for `bytes` before a lock is taken, waiting if need be, so that what
+ * is recorded while it is held need not. */
+void wait_before_lock(struct context *c, uint64_t bytes);
+
 /* Place for a record of `bytes` where ring_writer_reserve found none: looks
  * again, waits by the plan, or counts the event as lost and gives NULL. */
 void *wait_for_room(struct context *c, uint64_t bytes, bool drop);

@@ -16,7 +16,7 @@ build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libunwind-dev liburcu-d
        libmicrohttpd-dev python3:python3"
 tests="check g++:g++ mandoc:mandoc procps:pgrep util-linux:unshare python3-jsonschema
        valgrind:valgrind git:git sqlite3:sqlite3 jq:jq redis-server:redis-server
-       redis-tools:redis-cli nginx-light:nginx curl:curl xz-utils:xz perl-base:perl
+       redis-tools:redis-cli nginx-light:nginx memcached:memcached curl:curl xz-utils:xz perl-base:perl
        lua5.4:lua5.4"
 
 case ${1-} in
@@ -94,7 +94,7 @@ if ! apt install --no-install-recommends --no-upgrade $packages; then
 fi
 
 # The tests start their own servers: none of these is to come up at boot.
-for unit in redis-server nginx; do
+for unit in redis-server nginx memcached; do
     case "$packages " in
     *" $unit "* | *" $unit-light "*)
         if command -v deb-systemd-helper >/dev/null 2>&1; then

@@ -1,8 +1,11 @@
-"""expect.py SAID REPORT THREADS EXPORT EVENTS - holds what a victim said of
+"""expect.py SAID FOLDER - holds what a victim said of
 itself (its "expect" lines, see tests/victims/victim.h) against the documents
-that ownscope made of it. Prints what is not so; exit 1 when anything is not."""
+that ownscope made of it (FOLDER/report, threads, export, events, locks, copies,
+findings; empty: not needed). A finding that was not expected is a false one.
+Prints what is not so; exit 1 when anything is not."""
 import json
 import operator
+import os
 import re
 import sys
 
@@ -10,20 +13,26 @@ OPERATORS = {"==": operator.eq, ">=": operator.ge, "<=": operator.le}
 
 
 def load(path):
-    text = open(path, encoding="utf-8").read()
+    text = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
     return json.loads(text) if text.strip() else None
 
 
 def lines(path):
+    if not os.path.exists(path):
+        return []
     return [json.loads(line) for line in open(path, encoding="utf-8") if line.strip()]
 
 
 class Documents:
-    def __init__(self, report, threads, export, events):
-        self.report = load(report)
-        self.threads = load(threads)
-        self.export = load(export) or {"nodes": [], "stacks": [], "edges": []}
-        self.events = lines(events)
+    def __init__(self, folder):
+        self.report = load(f"{folder}/report")
+        self.threads = load(f"{folder}/threads")
+        self.export = load(f"{folder}/export") or {"nodes": [], "stacks": [], "edges": []}
+        self.locks = load(f"{folder}/locks")
+        self.copies = load(f"{folder}/copies")
+        self.findings = load(f"{folder}/findings")["findings"]
+        self.expected = set()  # indexes of findings that a line asked for
+        self.events = lines(f"{folder}/events")
         self.blocks = [n for n in self.export["nodes"] if n["kind"] == "block"]
         self.kind = {n["id"]: n["kind"] for n in self.export["nodes"]}
 
@@ -173,15 +182,92 @@ def check_coverage(d, rest):
         yield "the report says nothing of it"
 
 
+def in_stacks(stacks, functions, wanted):
+    """Is every function named in `wanted` (F,G) in some of the stacks?"""
+    return all(any(has(functions(s), f) for s in stacks) for f in wanted.split(","))
+
+
+def finding_fits(d, f, w):
+    for key, wanted in w.items():
+        if key in ("found", "count"):
+            continue
+        # "held" means held, held_1, held_2…; "in" any of all
+        stacks = [s for name, s in f["stacks"].items()
+                  if key == "in" or name == key or re.fullmatch(key + r"_\d+", name)]
+        if not in_stacks(stacks, d.functions, wanted):
+            return False
+    return True
+
+
+def check_finding(d, rest):
+    rule, _, rest = rest.partition(" ")
+    w = words(rest)
+    found = [i for i, f in enumerate(d.findings) if f["rule"] == rule and finding_fits(d, f, w)]
+    d.expected.update(found)
+    if not compare(w.get("found", "1" if "count" not in w or w["count"] != "0" else "0"))(len(found)):
+        yield f"{len(found)} found"
+    count = sum(d.findings[i]["count"] for i in found)
+    if "count" in w and not compare(w["count"])(count):
+        yield f"{count} times"
+
+
+def unexpected(d):
+    for i, f in enumerate(d.findings):
+        if i not in d.expected:
+            stacks = " ".join(f"{name}: {'<'.join(d.functions(s)[:4])}" for name, s in f["stacks"].items())
+            yield f"{f['rule']} x{f['count']} ({f['message']}) {stacks}"
+
+
+def near(value, wanted):
+    """Within 5%, and what a clock read and a switch to the thread take."""
+    return abs(value - wanted) <= 0.05 * wanted + 200000
+
+
+def check_lock(d, rest):
+    name, _, rest = rest.partition(" ")
+    w = words(rest)
+    found = [l for l in d.locks["locks"] if re.search(rf"\b{name}\b", json.dumps(l["where"]))]
+    if len(found) != 1:
+        yield f"{len(found)} locks of {[l['where'] for l in d.locks['locks']]}"
+        return
+    for key, wanted in w.items():
+        m = re.fullmatch(r"(wait|hold)_(total|max|p50|p99|count)", key)
+        value = found[0][m[1] + "_ns"][m[2]] if m else found[0][key]
+        if m and m[2] != "count":
+            if not near(value, int(wanted)):
+                yield f"{key} is {value}"
+        elif str(value) != wanted and not (wanted[:1] in "<>" and compare(wanted)(value)):
+            yield f"{key} is {value}"
+
+
+def check_counts_bytes(found, w):
+    for key in ("copies", "bytes"):
+        n = sum(f[key] for f in found)
+        if key in w and not compare(w[key])(n):
+            yield f"{n} {key}"
+
+
+def check_copies(d, w):
+    found = [s for s in d.copies["sites"] if has(d.functions(s["stack"]), w["site"])]
+    yield from check_counts_bytes(found, w)
+
+
+def check_flow(d, w):
+    found = [f for f in d.copies["flows"]
+             if has(d.functions(f["from_site"]), w["from"]) and has(d.functions(f["to_site"]), w["to"])]
+    yield from check_counts_bytes(found, w)
+
+
 CHECKS = {"block": check_blocks, "blocks": check_blocks, "clones": check_clones, "move": check_move,
           "borrow": check_borrow, "handoff": check_handoff, "process": check_process,
-          "thread": check_thread, "site": check_site, "lost": check_lost}
-WHOLE = {"report": check_report, "coverage": check_coverage}
+          "thread": check_thread, "site": check_site, "lost": check_lost,
+          "copies": check_copies, "flow": check_flow}
+WHOLE = {"report": check_report, "coverage": check_coverage, "finding": check_finding, "lock": check_lock}
 
 
 def main():
-    said, *documents = sys.argv[1:]
-    d = Documents(*documents)
+    said, folder = sys.argv[1:]
+    d = Documents(folder)
     bad = 0
     said = open(said, encoding="utf-8").readlines()
     if d.report["lost"]["events"] and not any(line.startswith("expect lost ") for line in said):
@@ -196,6 +282,9 @@ def main():
         for problem in problems:
             print(f"{line.strip()}: {problem}")
             bad += 1
+    for problem in unexpected(d):
+        print(f"not expected: {problem}")
+        bad += 1
     return 1 if bad else 0
 
 

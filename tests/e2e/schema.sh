@@ -20,10 +20,14 @@ document() {
     printf '%s\t%s\t%s: %s\n' "doc.$n" "$schema" "$trace" "$*" >>list
 }
 
-for name in moves fork_chain handoff new_forms mmap abort_double_free exec_self detached own_malloc; do
+for name in moves fork_chain handoff new_forms mmap abort_double_free exec_self detached own_malloc \
+    lock_times lock_order deadlock copies use_after_drop unordered_borrow atfork_locks; do
     "$OWNSCOPE" run -q -o "$name.own" -- "$VICTIMS/$name" >/dev/null 2>&1
     document "$name" report report --json "$name.own"
     document "$name" threads threads --json "$name.own"
+    document "$name" locks locks --json "$name.own"
+    document "$name" copies copies --json "$name.own"
+    document "$name" findings findings --json "$name.own"
     document "$name" export export -f json "$name.own"
     document "$name" export export -f json --all --events "$name.own"
     [ "$name" = own_malloc ] || document "$name" event events --json "$name.own"
@@ -31,6 +35,13 @@ done 2>/dev/null
 document moves export export -f json --at peak moves.own
 for block in $("$OWNSCOPE" export -f json --all moves.own | jq -r '.nodes[] | select(.kind == "block") | .id' | head -n 5); do
     document moves history history --json moves.own "$block"
+done
+for lock in $("$OWNSCOPE" locks --json lock_times.own | jq -r '.locks[].id'); do
+    document lock_times history history --json lock_times.own "$lock"
+done
+for half in 40 80 120 160; do
+    document lock_times locks locks --json --at "event:$half" lock_times.own
+    document lock_times threads threads --json --at "event:$half" lock_times.own
 done
 head -c $(($(stat -c %s handoff.own) - 30)) handoff.own >torn.own
 document torn report report --json torn.own

@@ -1,0 +1,225 @@
+/*
+ * preload/hooks_lock.c - mutexes, read-write locks and spin locks of POSIX.
+ *
+ * See lock.h for their shape. A lock is first tried for, which says nothing
+ * that the function called would not say: free and busy are the same to both,
+ * and whatever else comes of the try is left to that function to say. Mutexes
+ * that died with their owner are got by the try as well. Only where libc looks
+ * at its arguments first (the clock, a read-write lock's time) do we too.
+ */
+#include "preload/lock.h"
+
+/* ---- mutexes ---- */
+
+static inline __attribute__((always_inline)) int mutex_took(const struct hook_frame *site, unsigned flag, pthread_mutex_t *m, int r)
+{
+    if (likely(!r))
+        lock_got(site, LOCK_KIND(ACQUIRE, MUTEX) | flag, m, lock_mutex_type(m));
+    else if (r == EOWNERDEAD)
+        lock_got(site, LOCK_KIND(ACQUIRE, MUTEX) | flag, m, lock_mutex_type(m) | WIRE_LOCK_TYPE_OWNER_DIED);
+    else
+        lock_note(site, LOCK_KIND(WAIT_END, MUTEX) | flag, m, (unsigned)r);
+    return r;
+}
+
+#define MUTEX_LOCK(name, arguments, names, valid, flag)                        \
+    EXPORT int name arguments                                                  \
+    {                                                                          \
+        int r;                                                                 \
+        LOCK_OFF(name, names, 0)                                               \
+        if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
+            return real.name names;                                            \
+        r = real.pthread_mutex_trylock(m);                                     \
+        if (unlikely(r && r != EOWNERDEAD)) {                                  \
+            if (r == EBUSY)                                                    \
+                lock_wait(HOOK_SITE, LOCK_KIND(WAIT, MUTEX) | (flag), m);      \
+            r = real.name names;                                               \
+        }                                                                      \
+        return mutex_took(HOOK_SITE, 0, m, r);                                 \
+    }
+
+MUTEX_LOCK(pthread_mutex_lock, (pthread_mutex_t *m), (m), true, 0)
+MUTEX_LOCK(pthread_mutex_timedlock, (pthread_mutex_t *m, const struct timespec *until), (m, until), true, LOCK_FLAG)
+MUTEX_LOCK(pthread_mutex_clocklock, (pthread_mutex_t *m, clockid_t clock, const struct timespec *until), (m, clock, until),
+           lock_clock_valid(clock), LOCK_FLAG)
+
+EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
+{
+    LOCK_OFF(pthread_mutex_trylock, (m), 0)
+    if (unlikely(!lock_room(HOOK_SITE)))
+        return real.pthread_mutex_trylock(m);
+    return mutex_took(HOOK_SITE, LOCK_FLAG, m, real.pthread_mutex_trylock(m));
+}
+
+EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
+{
+    LOCK_OFF(pthread_mutex_unlock, (m), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(RELEASE, MUTEX), m, 0);
+    return real.pthread_mutex_unlock(m);
+}
+
+EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attributes)
+{
+    int r;
+    LOCK_OFF(pthread_mutex_init, (m, attributes), (memset(m, 0, sizeof *m), 0))
+    r = real.pthread_mutex_init(m, attributes);
+    if (!r)
+        lock_note(HOOK_SITE, LOCK_KIND(LOCK_INIT, MUTEX), m, lock_mutex_type(m));
+    return r;
+}
+
+EXPORT int pthread_mutex_destroy(pthread_mutex_t *m)
+{
+    LOCK_OFF(pthread_mutex_destroy, (m), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(LOCK_DESTROY, MUTEX), m, 0);
+    return real.pthread_mutex_destroy(m);
+}
+
+EXPORT int pthread_mutex_consistent(pthread_mutex_t *m)
+{
+    int r;
+    LOCK_OFF(pthread_mutex_consistent, (m), 0)
+    r = real.pthread_mutex_consistent(m);
+    if (!r)
+        lock_note(HOOK_SITE, LOCK_KIND(LOCK_CONSISTENT, MUTEX), m, 0);
+    return r;
+}
+
+/* libc's own names for them, which old programs and libraries call. */
+#define ALSO(name) HOOK_ALIAS(__##name, name)
+ALSO(pthread_mutex_init)
+ALSO(pthread_mutex_destroy)
+ALSO(pthread_mutex_lock)
+ALSO(pthread_mutex_trylock)
+ALSO(pthread_mutex_unlock)
+
+/* ---- read-write locks ---- */
+
+static inline __attribute__((always_inline)) int rwlock_took(const struct hook_frame *site, unsigned family, pthread_rwlock_t *l, int r)
+{
+    if (likely(!r))
+        lock_got(site, WIRE_ACQUIRE | family << 8, l, lock_shared(l->__data.__shared));
+    else
+        lock_note(site, WIRE_WAIT_END | family << 8, l, (unsigned)r);
+    return r;
+}
+
+#define RWLOCK(name, try_name, arguments, names, family, valid, flag)          \
+    EXPORT int name arguments                                                  \
+    {                                                                          \
+        int r;                                                                 \
+        LOCK_OFF(name, names, 0)                                               \
+        if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
+            return real.name names;                                            \
+        r = real.try_name(l);                                                  \
+        if (unlikely(r)) {                                                     \
+            if (r == EBUSY)                                                    \
+                lock_wait(HOOK_SITE, WIRE_WAIT | (family) << 8 | (flag), l);   \
+            r = real.name names;                                               \
+        }                                                                      \
+        return rwlock_took(HOOK_SITE, family, l, r);                           \
+    }
+#define RWLOCKS(kind, family)                                                                                                  \
+    RWLOCK(pthread_rwlock_##kind, pthread_rwlock_try##kind, (pthread_rwlock_t *l), (l), family, true, 0)                       \
+    RWLOCK(pthread_rwlock_timed##kind, pthread_rwlock_try##kind, (pthread_rwlock_t *l, const struct timespec *until),          \
+           (l, until), family, lock_time_valid(until), LOCK_FLAG)                                                              \
+    RWLOCK(pthread_rwlock_clock##kind, pthread_rwlock_try##kind,                                                               \
+           (pthread_rwlock_t *l, clockid_t clock, const struct timespec *until), (l, clock, until), family,                    \
+           lock_clock_valid(clock) && lock_time_valid(until), LOCK_FLAG)                                                       \
+    EXPORT int pthread_rwlock_try##kind(pthread_rwlock_t *l)                                                                   \
+    {                                                                                                                          \
+        LOCK_OFF(pthread_rwlock_try##kind, (l), 0)                                                                             \
+        if (unlikely(!lock_room(HOOK_SITE)))                                                                                   \
+            return real.pthread_rwlock_try##kind(l);                                                                           \
+        return rwlock_took(HOOK_SITE, (family) | WIRE_LOCK_FLAG, l, real.pthread_rwlock_try##kind(l));                         \
+    }
+
+RWLOCKS(rdlock, WIRE_LOCK_RWLOCK_SHARED)
+RWLOCKS(wrlock, WIRE_LOCK_RWLOCK)
+
+EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+    LOCK_OFF(pthread_rwlock_unlock, (l), 0)
+    lock_note(HOOK_SITE, l->__data.__cur_writer ? LOCK_KIND(RELEASE, RWLOCK) : LOCK_KIND(RELEASE, RWLOCK_SHARED), l, 0);
+    return real.pthread_rwlock_unlock(l);
+}
+
+EXPORT int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attributes)
+{
+    int r;
+    LOCK_OFF(pthread_rwlock_init, (l, attributes), (memset(l, 0, sizeof *l), 0))
+    r = real.pthread_rwlock_init(l, attributes);
+    if (!r)
+        lock_note(HOOK_SITE, LOCK_KIND(LOCK_INIT, RWLOCK), l, lock_shared(l->__data.__shared));
+    return r;
+}
+
+EXPORT int pthread_rwlock_destroy(pthread_rwlock_t *l)
+{
+    LOCK_OFF(pthread_rwlock_destroy, (l), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(LOCK_DESTROY, RWLOCK), l, 0);
+    return real.pthread_rwlock_destroy(l);
+}
+
+ALSO(pthread_rwlock_init)
+ALSO(pthread_rwlock_destroy)
+ALSO(pthread_rwlock_rdlock)
+ALSO(pthread_rwlock_tryrdlock)
+ALSO(pthread_rwlock_wrlock)
+ALSO(pthread_rwlock_trywrlock)
+ALSO(pthread_rwlock_unlock)
+
+/* ---- spin locks ---- */
+
+EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
+{
+    int r;
+    LOCK_OFF(pthread_spin_lock, (l), 0)
+    if (unlikely(!lock_room(HOOK_SITE)))
+        return real.pthread_spin_lock(l);
+    r = real.pthread_spin_trylock(l);
+    if (unlikely(r)) {
+        lock_wait(HOOK_SITE, LOCK_KIND(WAIT, SPIN), l);
+        r = real.pthread_spin_lock(l);
+    }
+    lock_got(HOOK_SITE, LOCK_KIND(ACQUIRE, SPIN), l, 0);
+    return r;
+}
+
+EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
+{
+    int r;
+    LOCK_OFF(pthread_spin_trylock, (l), 0)
+    if (unlikely(!lock_room(HOOK_SITE)))
+        return real.pthread_spin_trylock(l);
+    r = real.pthread_spin_trylock(l);
+    if (!r)
+        lock_got(HOOK_SITE, LOCK_KIND(ACQUIRE, SPIN) | LOCK_FLAG, l, 0);
+    else
+        lock_note(HOOK_SITE, LOCK_KIND(WAIT_END, SPIN) | LOCK_FLAG, l, (unsigned)r);
+    return r;
+}
+
+EXPORT int pthread_spin_unlock(pthread_spinlock_t *l)
+{
+    LOCK_OFF(pthread_spin_unlock, (l), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(RELEASE, SPIN), l, 0);
+    return real.pthread_spin_unlock(l);
+}
+
+EXPORT int pthread_spin_init(pthread_spinlock_t *l, int shared)
+{
+    int r;
+    LOCK_OFF(pthread_spin_init, (l, shared), (*l = 0, 0))
+    r = real.pthread_spin_init(l, shared);
+    if (!r)
+        lock_note(HOOK_SITE, LOCK_KIND(LOCK_INIT, SPIN), l, lock_shared(shared == PTHREAD_PROCESS_SHARED));
+    return r;
+}
+
+EXPORT int pthread_spin_destroy(pthread_spinlock_t *l)
+{
+    LOCK_OFF(pthread_spin_destroy, (l), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(LOCK_DESTROY, SPIN), l, 0);
+    return real.pthread_spin_destroy(l);
+}

@@ -1,0 +1,178 @@
+/*
+ * preload/hooks_sem.c - semaphores, barriers, and what is done once.
+ *
+ * A semaphore's wait and post are an acquisition and a release; so are a
+ * barrier's leaving and arriving (the WAIT stands for the arrival), and a once's
+ * return and the end of its routine. sem_wait and its kin act on a pending
+ * cancellation before they look at the semaphore, and so do the hooks.
+ */
+#include "preload/lock.h"
+
+/* ---- semaphores ---- */
+
+static int sem_took(const struct hook_frame *site, unsigned flag, sem_t *s, int r)
+{
+    if (likely(!r))
+        lock_got(site, LOCK_KIND(ACQUIRE, SEM) | flag, s, 0);
+    else
+        lock_note(site, LOCK_KIND(WAIT_END, SEM) | flag, s, (unsigned)errno);
+    return r;
+}
+
+/* Only EAGAIN says that it is not free; errno is then what it was. */
+static bool sem_is_free(sem_t *s, int *r)
+{
+    int saved = errno;
+    pthread_testcancel();
+    *r = real.sem_trywait(s);
+    if (likely(!*r) || errno != EAGAIN)
+        return true;
+    errno = saved;
+    return false;
+}
+
+#define SEM_WAIT(name, arguments, names, valid, flag)                          \
+    LOCK_BLOCKS(name, int, arguments, names)                                   \
+    EXPORT int name arguments                                                  \
+    {                                                                          \
+        struct lock_within w;                                                  \
+        int r;                                                                 \
+        LOCK_OFF(name, names, 0)                                               \
+        if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
+            return real.name names;                                            \
+        if (unlikely(!sem_is_free(s, &r))) {                                   \
+            lock_wait(HOOK_SITE, LOCK_KIND(WAIT, SEM) | (flag), s);            \
+            w.mutex = NULL;                                                    \
+            lock_enter(&w, HOOK_SITE, WIRE_LOCK_SEM, s);                       \
+            r = name##_blocks names;                                           \
+            lock_leave(&w);                                                    \
+        }                                                                      \
+        return sem_took(HOOK_SITE, 0, s, r);                                   \
+    }
+
+SEM_WAIT(sem_wait, (sem_t *s), (s), true, 0)
+SEM_WAIT(sem_timedwait, (sem_t *s, const struct timespec *until), (s, until), lock_time_valid(until), LOCK_FLAG)
+SEM_WAIT(sem_clockwait, (sem_t *s, clockid_t clock, const struct timespec *until), (s, clock, until),
+         lock_clock_valid(clock) && lock_time_valid(until), LOCK_FLAG)
+
+EXPORT int sem_trywait(sem_t *s)
+{
+    LOCK_OFF(sem_trywait, (s), 0)
+    if (unlikely(!lock_room(HOOK_SITE)))
+        return real.sem_trywait(s);
+    return sem_took(HOOK_SITE, LOCK_FLAG, s, real.sem_trywait(s));
+}
+
+EXPORT int sem_post(sem_t *s)
+{
+    LOCK_OFF(sem_post, (s), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(RELEASE, SEM), s, 0);
+    return real.sem_post(s);
+}
+
+EXPORT int sem_init(sem_t *s, int shared, unsigned value)
+{
+    int r;
+    LOCK_OFF(sem_init, (s, shared, value), 0)
+    r = real.sem_init(s, shared, value);
+    if (!r)
+        lock_note_word(HOOK_SITE, LOCK_KIND(LOCK_INIT, SEM), s, lock_shared(shared), value);
+    return r;
+}
+
+EXPORT int sem_destroy(sem_t *s)
+{
+    LOCK_OFF(sem_destroy, (s), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(LOCK_DESTROY, SEM), s, 0);
+    return real.sem_destroy(s);
+}
+
+/* ---- barriers ---- */
+
+EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
+{
+    int r;
+    LOCK_OFF(pthread_barrier_wait, (b), 0)
+    lock_wait(HOOK_SITE, LOCK_KIND(WAIT, BARRIER), b);
+    r = real.pthread_barrier_wait(b);
+    if (!r || r == PTHREAD_BARRIER_SERIAL_THREAD)
+        lock_got(HOOK_SITE, LOCK_KIND(ACQUIRE, BARRIER), b, 0);
+    else
+        lock_note(HOOK_SITE, LOCK_KIND(WAIT_END, BARRIER), b, (unsigned)r);
+    return r;
+}
+
+EXPORT int pthread_barrier_init(pthread_barrier_t *b, const pthread_barrierattr_t *attributes, unsigned threads)
+{
+    int r, shared = PTHREAD_PROCESS_PRIVATE;
+    LOCK_OFF(pthread_barrier_init, (b, attributes, threads), 0)
+    r = real.pthread_barrier_init(b, attributes, threads);
+    if (!r && attributes)
+        pthread_barrierattr_getpshared(attributes, &shared);
+    if (!r)
+        lock_note_word(HOOK_SITE, LOCK_KIND(LOCK_INIT, BARRIER), b, lock_shared(shared == PTHREAD_PROCESS_SHARED), threads);
+    return r;
+}
+
+EXPORT int pthread_barrier_destroy(pthread_barrier_t *b)
+{
+    LOCK_OFF(pthread_barrier_destroy, (b), 0)
+    lock_note(HOOK_SITE, LOCK_KIND(LOCK_DESTROY, BARRIER), b, 0);
+    return real.pthread_barrier_destroy(b);
+}
+
+/* ---- once ---- */
+
+/* The routine in its turn: it may throw, jump away or do other things once. */
+static void once_run(void)
+{
+    struct lock_within *w = context.within;
+    w->routine();
+    lock_note(w->site, LOCK_KIND(RELEASE, ONCE), w->lock, 0);
+}
+
+/* Too early for anything else: the routine, and whoever comes later finds it done. */
+static int once_early(volatile int *control, void (*routine)(void))
+{
+    enum { DONE = 2 };
+    if (!(*control & DONE)) {
+        routine();
+        *control = DONE;
+    }
+    return 0;
+}
+
+#define ONCE_BEGIN(w, control, f)                              \
+    struct lock_within w = {.routine = (f)};                   \
+    lock_enter(&w, HOOK_SITE, WIRE_LOCK_ONCE, (control));
+#define ONCE_END(w, control)                                   \
+    lock_leave(&w);                                            \
+    lock_note(HOOK_SITE, LOCK_KIND(ACQUIRE, ONCE), (control), 0);
+
+EXPORT int pthread_once(pthread_once_t *control, void (*routine)(void))
+{
+    int r;
+    LOCK_OFF(pthread_once, (control, routine), once_early(control, routine))
+    if (unlikely(!lock_room(HOOK_SITE)))
+        return real.pthread_once(control, routine);
+    ONCE_BEGIN(w, control, routine)
+    r = real.pthread_once(control, once_run);
+    ONCE_END(w, control)
+    return r;
+}
+HOOK_ALIAS(__pthread_once, pthread_once)
+
+static void call_once_early(once_flag *flag, void (*routine)(void)) { once_early((volatile int *)flag, routine); }
+
+EXPORT void call_once(once_flag *flag, void (*routine)(void))
+{
+    if (unlikely(!load_acquire(&process.locks)) && !real.call_once)
+        process_begin();
+    if (unlikely(!load_acquire(&process.locks) || !lock_room(HOOK_SITE))) {
+        (real.call_once ? real.call_once : call_once_early)(flag, routine);
+        return;
+    }
+    ONCE_BEGIN(w, flag, routine)
+    real.call_once(flag, once_run);
+    ONCE_END(w, flag)
+}
