@@ -96,6 +96,9 @@ void graph_settle(struct graph *g, uint64_t now_ns);
 /* Counted outside the stream (the segment's counters, a writer's drops). */
 void graph_count_lost(struct graph *g, unsigned reason, uint64_t events);
 
+/* Deadlocks found so far: cheap, to be asked every round. */
+uint64_t graph_deadlocks(const struct graph *g);
+
 uint64_t graph_events(const struct graph *g);       /* folded so far */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
 

@@ -216,7 +216,7 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
 {
     struct block *b = pool_at(&g->pool, q.block);
     uint64_t old_size = b->size, old_address = b->address;
-    b->flags &= ~BLOCK_PARKED;
+    b->flags &= ~(BLOCK_PARKED | BLOCK_USABLE);
     if (old_address != e->address) {
         struct event begin = *e;
         begin.ns = q.ns;
