@@ -179,13 +179,13 @@ static char filler[12345] = { 1 };
 #endif
 __attribute__((noinline)) static void release(char *p) { free(p); __asm__ volatile(""); }
 __attribute__((noinline)) static char *make(size_t n) { char *p = malloc(n); __asm__ volatile("" : "+r"(p)); return p; }
-__attribute__((noinline)) static void spread(char *to, const char *from) { memcpy(to, from, 200); __asm__ volatile(""); }
+__attribute__((noinline)) static void spread(char *to, const char *from) { memcpy(to, from, 8000); __asm__ volatile(""); }
 int main(void)
 {
 #ifdef MORE
     filler[first(3) & 127] = 1;
 #endif
-    char *small = make(100), *large = make(300), *one = make(2000), *two = make(2000);
+    char *small = make(100), *large = make(9000), *one = make(2000), *two = make(2000);
     spread(large, large + 50);
     memset(small, 0, 100);
     release(one);
