@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/deadlock_watch.h"
 #include "cli/message.h"
 #include "cli/record.h"
 #include "event/xalloc.h"
@@ -219,6 +220,7 @@ int cmd_run(int argc, char **argv)
     struct collector_options open = {0};
     struct run run = {0};
     struct api *api = NULL;
+    struct deadlock_watch *watch;
     char **words, *name, *made = NULL, *broken = NULL;
     int n, e;
 
@@ -249,6 +251,7 @@ int cmd_run(int argc, char **argv)
     e = api_start(&api, run.collector, session_socket_path(collector_session(run.collector)));
     if (e)
         message("no questions can be asked while it runs: %s", strerror(-e));
+    watch = deadlock_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
         while (waitpid(run.pid, &run.status, 0) < 0 && errno == EINTR)
@@ -256,6 +259,7 @@ int cmd_run(int argc, char **argv)
         launch_signals_end();
     }
     collector_finish(run.collector);
+    deadlock_watch_stop(watch);
     api_stop(api);
     if (e == -ESTALE)
         message("another collector has taken this session over; the report is its own");
