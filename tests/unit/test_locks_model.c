@@ -17,7 +17,7 @@ static struct {
     uint32_t depth[THREADS + 1];
     bool shared;
     uint64_t since[THREADS + 1];
-    uint64_t acquisitions, holds, held_ns, released_ns;
+    uint64_t acquisitions, holds, held_ns;
 } model[LOCKS];
 static uint64_t model_ns;
 
@@ -41,13 +41,9 @@ static int highest(uint32_t thread)
 
 static void at_ns(uint32_t thread, uint64_t ns) { who(1, thread); by_stack(1 + rnd(20)); at(ns); }
 
-/* Taken, sometimes with a stamp that lies before the release that let it. */
-static void model_take(uint32_t thread, int lock, bool shared)
+static void model_take(uint32_t thread, int lock, bool shared, uint64_t ns)
 {
     bool tried = highest(thread) >= lock || !rnd(4);    /* all others in one order */
-    uint64_t ns = model_ns;
-    if (model[lock].released_ns && !model[lock].depth[thread] && ns - model[lock].released_ns < 100)
-        ns = model[lock].released_ns - rnd(80);
     play_type = is_recursive(lock) ? RECURSIVE : 0;
     at_ns(thread, ns);
     take((is_rw(lock) ? shared ? SHARED : RWLOCK : MUTEX) | (tried ? WIRE_LOCK_FLAG : 0), address(lock));
@@ -65,7 +61,18 @@ static void model_give(uint32_t thread, int lock)
         return;
     model[lock].holds++;
     model[lock].held_ns += model_ns - model[lock].since[thread];
-    model[lock].released_ns = model_ns;
+}
+
+/* Given up, and taken by another at once, whose stamp lies before. */
+static void model_hand_on(uint32_t thread, int lock)
+{
+    uint32_t next = 1 + rnd(THREADS);
+    bool last = model[lock].depth[thread] == 1 && !holders(lock, thread) && next != thread;
+    if (last)
+        model_take(next, lock, false, model_ns - rnd(80));
+    model_give(thread, lock);
+    if (last)
+        model[lock].shared = false;
 }
 
 static void model_step(void)
@@ -73,13 +80,13 @@ static void model_step(void)
     uint32_t thread = 1 + rnd(THREADS);
     int lock = (int)rnd(LOCKS);
     bool shared = is_rw(lock) && rnd(3);
-    model_ns += rnd(8) ? 2000 + rnd(100000) : 80;   /* now and then at once: within the window of repair */
+    model_ns += 2000 + rnd(100000);
     if (model[lock].depth[thread] && rnd(3))
-        model_give(thread, lock);
+        (rnd(2) ? model_give : model_hand_on)(thread, lock);
     else if (model[lock].depth[thread] && (is_recursive(lock) || (is_rw(lock) && model[lock].shared)))
-        model_take(thread, lock, model[lock].shared);
+        model_take(thread, lock, model[lock].shared, model_ns);
     else if (!model[lock].depth[thread] && (!holders(lock, thread) || (shared && model[lock].shared)))
-        model_take(thread, lock, shared);
+        model_take(thread, lock, shared, model_ns);
 }
 
 static void model_check(void)
@@ -169,12 +176,16 @@ END_TEST
 
 START_TEST(more_locks_than_rows)
 {
-    enum { ROWS_MAX = 1 << 14, ENDED = 3 * 4096, LIVE = 20000 };
+    enum { ROWS_MAX = 1 << 14, ENDED = 4 * 4096 + 10, LIVE = 20000 };
     some_threads(2);
     graph_observe(play, NULL, NULL);
     for (uint64_t i = 0; i < ENDED; i++) {
         lock_init(MUTEX, BASE, 0);
-        if (i == 7) {       /* the one that was waited for */
+        for (int used = 0; i != 16000 && used < 2; used++) {
+            take(MUTEX, BASE);
+            give(MUTEX, BASE);
+        }
+        if (i == 16000) {       /* the one that was waited for */
             who(1, 2);
             wait_for(MUTEX, BASE);
             take(MUTEX, BASE);
@@ -192,7 +203,10 @@ START_TEST(more_locks_than_rows)
     ck_assert_uint_eq(v->n_locks, ROWS_MAX);
     ck_assert_uint_eq(v->locks_seen, ENDED + LIVE);
     ck_assert_uint_eq(v->locks_left_out, ENDED + LIVE - ROWS_MAX);
-    ck_assert_uint_eq(v->locks[0].id, 8);
+    size_t waited = 0;
+    for (size_t i = 0; i < v->n_locks; i++)
+        waited += v->locks[i].id == 16001 && v->locks[i].wait.count == 1;
+    ck_assert_uint_eq(waited, 1);
     ck_assert_uint_eq(v->locks[ROWS_MAX - 1].id, ENDED + LIVE);   /* held: kept, though the last */
     ck_assert_uint_eq(v->lock_classes[0].locks, ENDED + 1);        /* without stacks: by address */
     view_free(v);
