@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --locks | --copies | --on-full | --wait-ms | --follow | --verify-unwind) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -55,6 +55,9 @@ _ownscope() {
     --locks) COMPREPLY=($(compgen -W 'on off' -- "$cur")); return ;;
     --copies) COMPREPLY=($(compgen -W '64 256 1K off' -- "$cur")); return ;;
     --on-full) COMPREPLY=($(compgen -W 'wait drop' -- "$cur")); return ;;
+    --gen-suppressions) COMPREPLY=($(compgen -W 'no yes all' -- "$cur")); return ;;
+    --fail-on) COMPREPLY=($(compgen -W 'any double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;
+    --suppressions) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
     --type) COMPREPLY=($(compgen -W 'new drop move borrow acquire release wait wait-end lock thread process mark lost' -- "$cur")); return ;;
     --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/deadlock_watch.h"
 #include "cli/message.h"
 #include "cli/record.h"
 #include "event/xalloc.h"
@@ -176,6 +177,17 @@ static int end_like(int status)
     return 128 + WTERMSIG(status);
 }
 
+/* --fail-on: findings win over the program's end, however that was. Said also
+ * with -q, since the status is not what it seems. */
+static int end_broken(const struct run *r, const struct verdict *verdict, const char *broken)
+{
+    if (WIFSIGNALED(r->status))
+        message("exit status %d for --fail-on: %s (%s itself was ended by signal %d)", verdict->status, broken, r->program, WTERMSIG(r->status));
+    else
+        message("exit status %d for --fail-on: %s (%s itself exited with %d)", verdict->status, broken, r->program, WEXITSTATUS(r->status));
+    return verdict->status;
+}
+
 /* Starts the program; ends ours when that fails. */
 static void start(struct run *r, struct launch_check *check, char **argv, bool named, const char *name)
 {
@@ -208,18 +220,20 @@ int cmd_run(int argc, char **argv)
     struct collector_options open = {0};
     struct run run = {0};
     struct api *api = NULL;
-    char **words, *name, *made = NULL;
+    struct deadlock_watch *watch;
+    char **words, *name, *made = NULL, *broken = NULL;
     int n, e;
 
     launch_signals_save();
     record_options_init(&r);
     options_start(&o, &usage_run, argc, argv);
     for (int key; (key = options_next(&o)) >= 0;)
-        if (!record_option(&r, &o, key) && key == OPTION_JSON)
+        if (!record_option(&r, &o, key) && !verdict_option(&r.verdict, &o, key) && key == OPTION_JSON)
             r.json = o.argument;
     options_words(&o, &words, &n);
     if (!n)
         options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
+    verdict_ready(&r.verdict, &o);
     if (launch_check(words[0], &check))
         refuse(&check, words[0]);
     record_find_shim(&r);
@@ -237,6 +251,7 @@ int cmd_run(int argc, char **argv)
     e = api_start(&api, run.collector, session_socket_path(collector_session(run.collector)));
     if (e)
         message("no questions can be asked while it runs: %s", strerror(-e));
+    watch = deadlock_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
         while (waitpid(run.pid, &run.status, 0) < 0 && errno == EINTR)
@@ -244,11 +259,14 @@ int cmd_run(int argc, char **argv)
         launch_signals_end();
     }
     collector_finish(run.collector);
+    deadlock_watch_stop(watch);
     api_stop(api);
     if (e == -ESTALE)
         message("another collector has taken this session over; the report is its own");
     else
-        record_summary(run.collector, &r);
+        broken = record_summary(run.collector, &r);
     collector_close(run.collector, e != -ESTALE);
-    return end_like(run.status);
+    if (r.verdict.fail_on && e == -ESTALE)
+        message_fail(EXIT_SOURCE, "--fail-on has no answer: what was found since is in the other collector's report");
+    return broken ? end_broken(&run, &r.verdict, broken) : end_like(run.status);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/deadlock_watch.h"
 #include "cli/message.h"
 #include "cli/record.h"
 #include "event/xalloc.h"
@@ -144,14 +145,16 @@ static int serve(struct serve *s, const struct record_options *r)
     if (error)
         message("no questions can be asked while it runs: %s", strerror(-error));
     serve_say(s, r);
+    struct deadlock_watch *watch = deadlock_watch_start(s->collector);
     error = collector_run(s->collector, serve_done, s);
     collector_finish(s->collector);
+    deadlock_watch_stop(watch);
     api_stop(api);
     wake_session = NULL;
     if (error == -ESTALE)
         message("another collector has taken this session over; the report is its own");
     else
-        record_summary(s->collector, r);
+        free(record_summary(s->collector, r));
     return error;
 }
 

@@ -41,8 +41,13 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
     memset(r, 0, sizeof *r);
     options_start(&r->options, u, argc, argv);
     for (int key; (key = options_next(&r->options)) >= 0;)
-        reading_option(r, key);
+        if (!verdict_option(&r->verdict, &r->options, key))
+            reading_option(r, key);
     options_words(&r->options, &r->words, &r->word_count);
+    verdict_ready(&r->verdict, &r->options);
+    r->query.blocks = r->verdict.gen != GEN_NO;
+    for (size_t i = 0; i < r->verdict.files.n_suppressions; i++)
+        query_add_suppressions(&r->query, r->verdict.files.suppressions[i]);
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
     if (r->query.since && strcmp(u->command, "events") != 0)
@@ -146,6 +151,7 @@ json_t *reading_document(struct reading *r, const char *name, reading_make make)
         return reading_ask(r, name);
     struct source s;
     struct doc_options o = query_doc_options(&r->query);
+    o.suppressions = r->verdict.suppressions;
     reading_open(r, &s, QUERY_VIEW);
     json_t *doc = make(s.view, &s.doc, &o);
     source_close(&s);
@@ -167,6 +173,8 @@ int reading_show_status(const struct reading *r, json_t *doc, reading_table tabl
         putchar('\n');
     } else {
         table_style_init(&style, stdout, message_colour(stdout, r->no_colour));
+        style.verbose = r->verdict.verbose;
+        style.ask = verdict_ask(&r->verdict);
         table(stdout, doc, &style);
     }
     json_decref(doc);

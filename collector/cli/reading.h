@@ -20,6 +20,7 @@
 #include "cli/options.h"
 #include "cli/origin.h"
 #include "cli/table.h"
+#include "cli/verdict.h"
 #include "serve/query.h"
 
 struct reading {
@@ -31,6 +32,7 @@ struct reading {
     unsigned pid;
     bool json, no_colour;
     const char *output;
+    struct verdict verdict;
 };
 
 /* Options and words; then call one of the next two. */

@@ -40,6 +40,12 @@ static char *target_make(const struct query *q, const char *name)
     target = target_add(target, "thread", q->thread);
     target = target_add(target, "process", q->process);
     target = target_add(target, "format", q->format);
+    for (size_t i = 0; i < q->n_suppressions; i++) {
+        char *path = realpath(q->suppressions[i], NULL);    /* the collector works elsewhere */
+        target = target_add(target, "suppressions", path ? path : q->suppressions[i]);
+        free(path);
+    }
+    target = target_add(target, "blocks", q->blocks ? "1" : NULL);
     target = target_add(target, "events", q->events ? "1" : NULL);
     return target_add(target, "all", q->all ? "1" : NULL);
 }

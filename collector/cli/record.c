@@ -16,7 +16,7 @@
 
 void record_options_init(struct record_options *r)
 {
-    *r = (struct record_options){.session = {.stacks = WIRE_STACKS_FULL, .on_full = WIRE_ON_FULL_WAIT,
+    *r = (struct record_options){.verdict = {.status = VERDICT_STATUS}, .session = {.stacks = WIRE_STACKS_FULL, .on_full = WIRE_ON_FULL_WAIT,
                                              .wait_ms = 1000, .follow = WIRE_FOLLOW_TREE, .locks = true,
                                              .copies_min_bytes = RECORD_COPIES_MIN_BYTES}};
 }
@@ -149,32 +149,63 @@ static void write_json(const json_t *doc, const char *path)
         message("cannot write the report to %s: %s", path, strerror(errno));
 }
 
-void record_summary(struct collector *c, const struct record_options *r)
+/* The findings one by one, each with what would silence it. */
+static void generate(const struct view *v, const struct doc_context *c, const struct doc_options *o, const struct table_style *style)
 {
+    struct doc_options every = *o;
+    every.sites = UINT32_MAX;
+    every.blocks = true;
+    json_t *doc = doc_findings(v, c, &every);
+    fputc('\n', stderr);
+    table_findings(stderr, doc, style);
+    json_decref(doc);
+}
+
+static char *judge(const struct view *v, struct symbols *s, const struct verdict *verdict)
+{
+    struct suppressed kept;
+    struct frames *f = frames_new(s, v, NULL);
+    char *text = verdict_text(verdict->fail_on, v, suppressed_view(&kept, verdict->suppressions, v, f));
+    suppressed_free(&kept);
+    frames_free(f);
+    return text;
+}
+
+char *record_summary(struct collector *c, const struct record_options *r)
+{
+    const struct verdict *verdict = &r->verdict;
     struct doc_context context = {.meta = collector_meta(c), .trace_path = collector_trace_path(c),
                                   .unwritten_events = collector_trace_dropped(c), .complete = true};
-    struct doc_options options = {0};
+    struct doc_options options = {.suppressions = verdict->suppressions};
     struct table_style style;
     struct view *v;
-    json_t *doc;
+    json_t *doc = NULL;
+    char *broken;
 
     if (collector_trace_error(c))
         message("the trace %s ends early: %s; %llu events are in this report and not in the file", collector_trace_path(c),
                 strerror(-collector_trace_error(c)), (unsigned long long)collector_trace_dropped(c));
-    if (r->quiet && !r->json)
-        return;
+    if (r->quiet && !r->json && !verdict->fail_on && verdict->gen == GEN_NO && !verdict->verbose)
+        return NULL;
     v = collector_last_view(c);
     context.duration_ns = v->at_ns;
     context.symbols = symbols_new();
-    doc = doc_report(v, &context, &options);
-    if (!r->quiet) {
-        table_style_init(&style, stderr, message_colour(stderr, false));
-        style.brief = true;
+    if (!r->quiet || r->json || verdict->verbose)
+        doc = doc_report(v, &context, &options);
+    table_style_init(&style, stderr, message_colour(stderr, false));
+    style.brief = true;
+    style.ask = verdict_ask(verdict);
+    if (!r->quiet)
         table_report(stderr, doc, &style);
-    }
+    if (verdict->gen != GEN_NO)
+        generate(v, &context, &options, &style);
+    if (verdict->verbose)
+        table_suppressions(stderr, doc, &style);
     if (r->json)
         write_json(doc, r->json);
+    broken = judge(v, context.symbols, verdict);
     json_decref(doc);
     symbols_free(context.symbols);
     view_free(v);
+    return broken;
 }

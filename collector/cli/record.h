@@ -6,6 +6,7 @@
 #define OWNSCOPE_RECORD_H
 
 #include "cli/options.h"
+#include "cli/verdict.h"
 #include "serve/collector.h"
 
 struct record_options {
@@ -13,6 +14,7 @@ struct record_options {
     const char *output;       /* -o; NULL: a name is made */
     const char *json;         /* --json FILE */
     bool quiet;
+    struct verdict verdict;
     char preload_path[1024];
 };
 
@@ -30,7 +32,8 @@ void record_find_shim(struct record_options *r);
 /* collector_open, and a message and the end of the program when it fails. */
 struct collector *record_open(const struct collector_options *o);
 
-/* The summary on standard error and the --json file, from the last view. */
-void record_summary(struct collector *c, const struct record_options *r);
+/* The summary on standard error and the --json file, from the last view. What
+ * --fail-on forbids and was found, in words, malloc'ed; NULL: nothing. */
+char *record_summary(struct collector *c, const struct record_options *r);
 
 #endif

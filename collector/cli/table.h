@@ -15,12 +15,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Whether a finding's suppression is wanted. */
+typedef bool (*table_ask)(void);
+
 struct table_style {
     unsigned width;     /* columns; 0: 80 */
     bool whole;         /* no terminal: the last column is not cut at the width */
     bool colour;
     bool utf8;          /* else text is ASCII, others as `?` */
     bool brief;         /* report: the summary that `run` prints at the end */
+    bool verbose;       /* findings: which suppressions were used */
+    table_ask ask;      /* findings: before a suppression; NULL: it is printed unasked */
 };
 
 /* What the terminal behind `out` can show: its width (COLUMNS, else asked; 80
@@ -31,6 +36,8 @@ void table_report(FILE *out, const json_t *doc, const struct table_style *s);
 void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s);
 void table_copies(FILE *out, const json_t *doc, const struct table_style *s);
+/* Which suppressions silenced how much, of a document that lists them. */
+void table_suppressions(FILE *out, const json_t *doc, const struct table_style *s);
 void table_findings(FILE *out, const json_t *doc, const struct table_style *s);
 void table_history(FILE *out, const json_t *doc, const struct table_style *s);
 /* Events come one by one: a head, then each line of `events --json`. */

@@ -8,7 +8,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { STACK_COLUMN = 18, FRAMES = 8 };
+enum { STACK_COLUMN = 18, FRAMES = 10 };
 
 /* The word of a stack's key: "held_2" is "held". */
 static bool is_word(const char *key, const char *word)
@@ -47,7 +47,7 @@ static char *lock_line(const json_t *evidence)
 static void one_stack(FILE *out, const json_t *finding, const json_t *evidence, const struct table_style *s)
 {
     const json_t *stack = get(get(finding, "stacks"), get_text(evidence, "stack"));
-    struct shown shown = shown_frames(stack, NULL, FRAMES);
+    struct shown shown = shown_plain(stack, FRAMES);
     char *whole = lock_line(evidence), *label = whole ? NULL : stack_label(evidence);
     struct line l;
     line_begin(&l, out, s);
@@ -79,6 +79,16 @@ static void doubts(FILE *out, const json_t *finding, const struct table_style *s
     }
 }
 
+/* To be cut out and put into a file: from the first column, nothing cut. */
+static void suppression(FILE *out, const json_t *f, const struct table_style *s)
+{
+    const char *text = get_text(f, "suppression");
+    if (!*text || (s->ask && (fflush(out) || !s->ask())))
+        return;
+    for (; *text; text++)
+        putc((unsigned char)*text < ' ' && *text != '\n' ? '?' : *text, out);
+}
+
 static void finding(FILE *out, const json_t *f, const struct table_style *s)
 {
     uint64_t count = get_number(f, "count");
@@ -105,6 +115,7 @@ static void finding(FILE *out, const json_t *f, const struct table_style *s)
     for (size_t i = 0; i < json_array_size(evidence); i++)
         one_stack(out, f, json_array_get(evidence, i), s);
     doubts(out, f, s);
+    suppression(out, f, s);
 }
 
 /* Only what a finding may be missed for. */
@@ -129,12 +140,39 @@ static void not_covered(FILE *out, const json_t *doc, const struct table_style *
     }
 }
 
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
+/* "; 2 suppressed" */
+static char *suppressed_text(char *text, const json_t *doc)
+{
+    uint64_t n = get_number(doc, "suppressed");
+    char *more = n ? xasprintf("%s; %s suppressed", text, number_count(n).text) : text;
+    if (n)
+        free(text);
+    return more;
+}
+
+void table_suppressions(FILE *out, const json_t *doc, const struct table_style *s)
+{
+    const json_t *list = get(doc, "suppressions");
+    if (json_array_size(list))
+        line_heading(out, s, "Suppressions used");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *used = json_array_get(list, i);
+        uint64_t n = get_number(used, "findings"), times = get_number(used, "count");
+        char *text = xasprintf("%s finding%s, %s time%s: %s (%s:%llu)", number_count(n).text, plural(n), number_count(times).text, plural(times),
+                               get_text(used, "name"), get_text(used, "file"), (unsigned long long)get_number(used, "line"));
+        line_wrapped(out, s, LOOK_PLAIN, 2, 4, text);
+        free(text);
+    }
+}
+
 void table_findings(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *list = get(doc, "findings");
     size_t n = json_array_size(list);
     uint64_t all = get_number(doc, "findings_total");
-    char *text = n ? xasprintf("%s finding%s:", number_count(all).text, all == 1 ? "" : "s") : xstrdup("no findings: no rule was seen broken");
+    char *text = n ? xasprintf("%s finding%s:", number_count(all).text, plural(all)) : xstrdup("no findings: no rule was seen broken");
     const char *rule;
     json_t *count;
     bool first = true;
@@ -144,6 +182,7 @@ void table_findings(FILE *out, const json_t *doc, const struct table_style *s)
         text = more;
         first = false;
     }
+    text = suppressed_text(text, doc);
     line_wrapped(out, s, LOOK_PLAIN, 0, 2, text);
     free(text);
     for (size_t i = 0; i < n; i++)
@@ -153,5 +192,7 @@ void table_findings(FILE *out, const json_t *doc, const struct table_style *s)
         line_heading(out, s, text);
         free(text);
     }
+    if (s->verbose)
+        table_suppressions(out, doc, s);
     not_covered(out, doc, s);
 }

@@ -140,12 +140,13 @@ static void columns_head(FILE *out, const struct table_style *s, const char *las
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_DIM);
-    line_right(&l, 11, "acquired");
+    line_right(&l, 9, "acquired");
     line_right(&l, 10, "contended");
     line_right(&l, 10, "waited");
-    line_right(&l, 10, "longest");
-    if (s->width >= WIDE)
+    if (s->width >= WIDE) {
+        line_right(&l, 10, "longest");
         line_right(&l, 10, "held");
+    }
     line_right(&l, 10, "held p50");
     line_right(&l, 9, "p99");
     if (s->width >= WIDE)
@@ -159,13 +160,14 @@ static void times(struct line *l, const json_t *lock, const struct table_style *
     const json_t *wait = get(lock, "wait_ns"), *hold = get(lock, "hold_ns");
     bool waited = get_number(wait, "count") > 0, has = get_number(hold, "count") > 0;
     line_look(l, LOOK_NUMBER);
-    line_right(l, 11, number_short(get_number(lock, "acquisitions")).text);
+    line_right(l, 9, number_short(get_number(lock, "acquisitions")).text);
     line_look(l, LOOK_PLAIN);
     line_right(l, 10, number_short(get_number(lock, "contended")).text);
     line_right(l, 10, waited ? number_time(get_number(wait, "total")).text : "-");
-    line_right(l, 10, waited ? number_time(get_number(wait, "max")).text : "-");
-    if (s->width >= WIDE)
+    if (s->width >= WIDE) {
+        line_right(l, 10, waited ? number_time(get_number(wait, "max")).text : "-");
         line_right(l, 10, has ? number_time(get_number(hold, "total")).text : "-");
+    }
     line_right(l, 10, has ? number_time(get_number(hold, "p50")).text : "-");
     line_right(l, 9, has ? number_time(get_number(hold, "p99")).text : "-");
     if (s->width >= WIDE)
@@ -173,21 +175,36 @@ static void times(struct line *l, const json_t *lock, const struct table_style *
     line_text(l, "  ");
 }
 
-static void locks(FILE *out, const json_t *doc, const struct table_style *s)
+/* What threads meet at or signal by: waiting there is no contention. */
+static bool is_meeting(const json_t *lock)
+{
+    static const char *const kinds[] = { "cond", "cnd", "barrier", "sem" };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(get_text(lock, "kind"), kinds[i]))
+            return true;
+    return false;
+}
+
+/* The rows of one sort, at most LOCKS_MAX. */
+static void locks(FILE *out, const json_t *doc, const struct table_style *s, bool meetings)
 {
     const json_t *list = get(doc, "locks");
-    size_t n = json_array_size(list);
+    size_t all = 0;
     struct line l;
-    line_heading(out, s, "Locks");
-    columns_head(out, s, "lock");
     line_begin(&l, out, s);
-    for (size_t i = 0; i < n && i < LOCKS_MAX; i++) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *lock = json_array_get(list, i);
+        if (is_meeting(lock) != meetings || all++ >= LOCKS_MAX)
+            continue;
+        if (all == 1) {
+            line_heading(out, s, meetings ? "Conditions, barriers, semaphores" : "Locks");
+            columns_head(out, s, meetings ? "" : "lock");
+        }
         times(&l, lock, s);
         line_format(&l, "%s %s %s", get_text(lock, "id"), get_text(lock, "kind"), get_text(lock, "where"));
         line_end(&l);
     }
-    more(out, s, get_number(doc, "locks_total"), n < LOCKS_MAX ? n : LOCKS_MAX);
+    more(out, s, all, all < LOCKS_MAX ? all : LOCKS_MAX);
 }
 
 /* Where those that were waited for are taken, and what they guard. */
@@ -197,7 +214,7 @@ static void waited_lock(FILE *out, const json_t *lock, const struct table_style 
     char *name = lock_text(lock);
     char *text = xasprintf("%s: waited for %s in all, in %s of %s acquisitions%s", name, number_time(get_number(wait, "total")).text,
                            number_count(get_number(lock, "contended")).text, number_count(get_number(lock, "acquisitions")).text,
-                           json_is_true(get(lock, "sites_of_class")) ? "; taken, with others of its origin, by" : "; taken by");
+                           json_is_true(get(lock, "sites_of_class")) ? "; taken and waited, with others of its origin, by" : "; taken and waited by");
     line_wrapped(out, s, LOOK_PLAIN, 2, 4, text);
     free(name), free(text);
     struct line l;
@@ -206,8 +223,9 @@ static void waited_lock(FILE *out, const json_t *lock, const struct table_style 
         const json_t *site = json_array_get(sites, i);
         struct shown shown = shown_frames(get(site, "stack"), NULL, 2);
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 14, number_count(get_number(site, "acquisitions")).text);
+        line_right(&l, 11, number_short(get_number(site, "acquisitions")).text);
         line_look(&l, LOOK_PLAIN);
+        line_right(&l, 10, get_number(get(site, "wait_ns"), "count") ? number_time(get_number(get(site, "wait_ns"), "total")).text : "-");
         line_text(&l, "  ");
         line_stack(&l, get(site, "stack"), &shown);
     }
@@ -224,7 +242,7 @@ static void waited(FILE *out, const json_t *doc, const struct table_style *s)
     const json_t *list = get(doc, "locks");
     for (size_t i = 0; i < json_array_size(list) && i < WAITED_MAX; i++) {
         const json_t *lock = json_array_get(list, i);
-        if (!get_number(lock, "contended"))
+        if (!get_number(lock, "contended") || is_meeting(lock))
             break;
         if (!i)
             line_heading(out, s, "Waited for longest");
@@ -263,9 +281,9 @@ static void classes(FILE *out, const json_t *doc, const struct table_style *s)
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *t = get(doc, "totals");
-    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
+    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended: threads waited %s for locks", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
                            number_count(get_number(t, "acquisitions")).text, get_number(t, "acquisitions") == 1 ? "" : "s",
-                           number_count(get_number(t, "contended")).text);
+                           number_count(get_number(t, "lock_contended")).text, number_time(get_number(t, "lock_wait_ns")).text);
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
     deadlocks(out, doc, s);
@@ -273,7 +291,8 @@ void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
     held(out, doc, s);
     if (!json_array_size(get(doc, "locks")))
         return;
-    locks(out, doc, s);
+    locks(out, doc, s, false);
     waited(out, doc, s);
+    locks(out, doc, s, true);
     classes(out, doc, s);
 }

@@ -155,10 +155,10 @@ static void page_totals(const struct page *p)
     const json_t *locks = get(p->doc, "locks"), *copies = get(p->doc, "copies");
     if (get_number(copies, "copies"))
         total(p, "copied", number_bytes(get_number(copies, "bytes")).text, xasprintf("in %s copies", number_count(get_number(copies, "copies")).text));
-    if (get_number(locks, "contended")) {
+    if (get_number(locks, "lock_contended")) {
         const json_t *most = json_array_get(get(p->doc, "locks_top"), 0);
-        total(p, "lock waits", number_count(get_number(locks, "contended")).text,
-              xasprintf("%s in all; %s for %s %s", number_time(get_number(locks, "wait_ns")).text,
+        total(p, "lock waits", number_count(get_number(locks, "lock_contended")).text,
+              xasprintf("%s in all; %s for %s %s", number_time(get_number(locks, "lock_wait_ns")).text,
                         number_time(get_number(get(most, "wait_ns"), "total")).text, get_text(most, "kind"), get_text(most, "where")));
     }
     if (moves_sum(moves))
@@ -190,7 +190,7 @@ static void page_verify(const struct page *p)
 static void page_finding(const struct page *p, const json_t *f)
 {
     uint64_t count = get_number(f, "count");
-    struct shown shown = shown_frames(get(f, "stack"), NULL, 1);
+    struct shown shown = shown_plain(get(f, "stack"), 1);
     struct line l;
     line_begin(&l, p->out, p->style);
     line_look(&l, LOOK_WARN);
@@ -210,12 +210,16 @@ static void page_findings(const struct page *p)
     const json_t *list = get(p->doc, "findings_top");
     size_t n = json_array_size(list), most = p->style->brief ? 5 : 20;
     uint64_t all = moves_sum(get(p->doc, "findings"));
-    if (!n)
+    uint64_t suppressed = get_number(p->doc, "suppressed");
+    if (!n && !suppressed)
         return;
     char *by_rule = moves_text(get(p->doc, "findings"));
-    char *title = xasprintf("Findings (%s)", by_rule);
+    char *title = suppressed ? xasprintf("Findings (%s%s%s suppressed)", n ? by_rule : "", n ? "; " : "", number_count(suppressed).text)
+                             : xasprintf("Findings (%s)", by_rule);
     line_heading(p->out, p->style, title);
     free(by_rule), free(title);
+    if (!n)
+        return;
     for (size_t i = 0; i < n && i < most; i++)
         page_finding(p, json_array_get(list, i));
     struct line l;

@@ -167,3 +167,18 @@ struct shown shown_frames(const json_t *stack, const json_t *indexes, size_t mos
     }
     return s;
 }
+
+struct shown shown_plain(const json_t *stack, size_t most)
+{
+    struct shown s = { .count = 0 };
+    size_t n = json_array_size(stack), room = sizeof s.index / sizeof *s.index;
+    for (size_t i = 0; i < n && s.count < most && s.count < room; i++) {
+        const char *function = get_text(json_array_get(stack, i), "function");
+        if (i && plumbing_outer(function))
+            break;
+        s.index[s.count++] = (uint32_t)i;
+        if (plumbing_is_main(function))
+            break;
+    }
+    return s;
+}

@@ -23,6 +23,10 @@
     OPTIONS_COLOUR
 #define OPTION_TOP \
     { 'n', "top", "N", "at most N rows a table (0: all)" }
+#define OPTION_SILENCED \
+    { OPTION_SUPPRESSIONS, "suppressions", "FILE", "findings not to hear of again" }
+#define OPTION_GENERATED \
+    { OPTION_GEN_SUPPRESSIONS, "gen-suppressions", "no|yes|all", "print what would silence each finding (no)" }
 #define OPTIONS_RECORD \
     { OPTION_STACKS, "stacks", "full|caller|none", "how much of the stack to record (full)" }, \
     { OPTION_LOCKS, "locks", "on|off", "record locks and waits (on)" }, \
@@ -42,13 +46,17 @@ const struct usage usage_run = {
         { OPTION_JSON, "json", "FILE", "write the report as JSON when it ends" },
         OPTIONS_RECORD,
         { OPTION_FOLLOW, "follow", "tree|none|NAME...", "programs that are traced after exec (tree)" },
+        OPTION_SILENCED, OPTION_GENERATED,
+        { OPTION_FAIL_ON, "fail-on", "RULE,...", "exit with an error when these rules were broken" },
+        { OPTION_ERROR_EXITCODE, "error-exitcode", "N", "the exit status of --fail-on (99)" },
+        { 'v', "verbose", NULL, "say which suppressions were used" },
         END } };
 
 const struct usage usage_report = {
     .command = "report", .synopsis = "[SOURCE]",
     .summary = "totals, top sites, hand-offs, loss, coverage",
     .status = EXIT_USAGE,
-    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, OPTION_SILENCED, END } };
 
 const struct usage usage_threads = {
     .command = "threads", .synopsis = "[SOURCE]",
@@ -72,7 +80,10 @@ const struct usage usage_findings = {
     .command = "findings", .synopsis = "[SOURCE]",
     .summary = "the rules of ownership that were broken, with every stack",
     .status = EXIT_USAGE,
-    .options = (const struct option_spec[]){ OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, END } };
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, OPTION_SILENCED, OPTION_GENERATED,
+        { 'v', "verbose", NULL, "say which suppressions were used" },
+        END } };
 
 const struct usage usage_events = {
     .command = "events", .synopsis = "[SOURCE]",

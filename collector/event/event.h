@@ -40,7 +40,8 @@ enum event_type {
     EVENT_PROCESS_EXIT,   /* address = code given to exit or _exit */
     EVENT_PROCESS_GONE,   /* made by the collector: extra[0] = 1 exit known, extra[1] = wait status */
     EVENT_MARK,           /* text = name */
-    EVENT_LOST,           /* address = enum wire_lost; size = events; extra[0] = releases among them */
+    EVENT_LOST,           /* address = enum wire_lost; size = events; extra[0] = releases among them; extra[1] = the
+                           * newest of them is no newer, 0: than the event itself */
     EVENT_VERIFY,         /* made by the collector: address = enum wire_verify; size = stacks (processes) */
     /* Locks: address = the lock; family = enum wire_lock, perhaps with WIRE_LOCK_FLAG. */
     EVENT_WAIT,           /* it was not free: the thread is about to block; flag: with a time limit */

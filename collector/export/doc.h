@@ -40,11 +40,14 @@ typedef int (*doc_sink)(void *context, const char *bytes, size_t n);
 int doc_sink_file(void *file, const char *bytes, size_t n);
 
 /* ---- small documents ---- */
+struct suppressions;
 struct doc_options {
     size_t sites;         /* at most so many by each measure, and so many locks, flows, findings; 0: 1000 */
     size_t handoffs;      /* 0: 1000 in `threads`, 100 in `report` */
     size_t top;           /* groups a list in report.top; 0: 5 */
     unsigned top_frames;  /* frames that tell groups apart, at most 64; 0: 3 */
+    const struct suppressions *suppressions; /* findings of `report` and `findings` that are counted only; NULL: none */
+    bool blocks;          /* each finding of `findings` with the suppression that would silence it */
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);

@@ -12,6 +12,7 @@
 #include "export/finding_text.h"
 #include "export/findings.h"
 #include "export/fingerprint.h"
+#include "export/suppressions.h"
 #include "export/text.h"
 
 enum { FINDINGS_DEFAULT = 1000 };
@@ -171,20 +172,36 @@ static json_t *times_json(const struct view *v)
     return j;
 }
 
+/* With the suppression that would silence it, where that is asked for. */
+static json_t *finding_whole(const struct finding_maker *m, const struct view_finding *f, bool block)
+{
+    json_t *j = finding_json(m, f);
+    char *text = block ? suppression_block(m->view, m->frames, f) : NULL;
+    if (block)
+        json_object_set_new(j, "suppression", text_json_string(text));
+    free(text);
+    return j;
+}
+
 json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     size_t most = o && o->sites ? o->sites : FINDINGS_DEFAULT;
-    struct finding_maker m = { .view = v, .frames = frames_new(c->symbols, v, NULL), .names = lock_names_new(v, c->symbols) };
+    struct suppressed kept;
+    struct finding_maker m = { .frames = frames_new(c->symbols, v, NULL), .names = lock_names_new(v, c->symbols) };
     json_t *list = json_array(), *j = json_object();
+    v = m.view = suppressed_view(&kept, o ? o->suppressions : NULL, v, m.frames);
     for (size_t i = 0; i < v->n_findings && i < most; i++)
-        json_array_append_new(list, finding_json(&m, &v->findings[i]));
+        json_array_append_new(list, finding_whole(&m, &v->findings[i], o && o->blocks));
     json_t *coverage = doc_coverage(v, c, m.frames);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
     json_object_set_new(j, "findings", list);
     json_object_set_new(j, "findings_total", doc_number(v->n_findings));
     json_object_set_new(j, "rules", findings_counts(v));
     json_object_set_new(j, "times", times_json(v));
+    json_object_set_new(j, "suppressed", doc_number(kept.n));
+    json_object_set_new(j, "suppressions", suppressed_used(&kept));
     json_decref(coverage);
+    suppressed_free(&kept);
     lock_names_free(m.names);
     frames_free(m.frames);
     return j;

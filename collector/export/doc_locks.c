@@ -214,24 +214,25 @@ static json_t *class_json(struct maker *m, uint32_t at)
 
 /* ---- lists ---- */
 
-/* Those waited for longest first, then those taken most. */
-static struct doc_rank *rank_by(size_t n, const struct view_times *wait, size_t stride, const uint64_t *acquisitions)
+bool doc_lock_excludes(unsigned family)
 {
-    struct doc_rank *order = xcalloc(n + 1, sizeof *order);
-    for (size_t i = 0; i < n; i++) {
-        const struct view_times *w = (const void *)((const char *)wait + i * stride);
-        uint64_t taken = *(const uint64_t *)((const char *)acquisitions + i * stride);
-        order[i] = (struct doc_rank){ w->total_ns ? (1ull << 63) + (w->total_ns >> 1) : taken >> 1, (uint32_t)i };
-    }
-    doc_rank_sort(order, n);
-    return order;
+    return family != WIRE_LOCK_SEM && family != WIRE_LOCK_BARRIER && family != WIRE_LOCK_COND && family != WIRE_LOCK_CND;
+}
+
+/* Locks before what threads meet at, those waited for longest first, then those taken most. */
+static uint64_t rank_key(unsigned family, const struct view_times *wait, uint64_t acquisitions)
+{
+    uint64_t first = doc_lock_excludes(family) ? 1ull << 63 : 0;
+    return first + (wait->total_ns ? (1ull << 62) + (wait->total_ns >> 2) : acquisitions >> 2);
 }
 
 struct doc_rank *doc_locks_rank(const struct view *v)
 {
-    static const struct view_lock none;
-    const struct view_lock *first = v->n_locks ? v->locks : &none;
-    return rank_by(v->n_locks, &first->wait, sizeof *first, &first->acquisitions);
+    struct doc_rank *order = xcalloc(v->n_locks + 1, sizeof *order);
+    for (size_t i = 0; i < v->n_locks; i++)
+        order[i] = (struct doc_rank){ rank_key(v->locks[i].family, &v->locks[i].wait, v->locks[i].acquisitions), (uint32_t)i };
+    doc_rank_sort(order, v->n_locks);
+    return order;
 }
 
 static json_t *locks_json(struct maker *m, size_t most)
@@ -246,10 +247,12 @@ static json_t *locks_json(struct maker *m, size_t most)
 
 static json_t *classes_json(struct maker *m, size_t most)
 {
-    static const struct view_lock_class none;
-    const struct view_lock_class *first = m->v->n_lock_classes ? m->v->lock_classes : &none;
+    const struct view_lock_class *classes = m->v->lock_classes;
     json_t *list = json_array();
-    struct doc_rank *order = rank_by(m->v->n_lock_classes, &first->wait, sizeof *first, &first->acquisitions);
+    struct doc_rank *order = xcalloc(m->v->n_lock_classes + 1, sizeof *order);
+    for (size_t i = 0; i < m->v->n_lock_classes; i++)
+        order[i] = (struct doc_rank){ rank_key(classes[i].family, &classes[i].wait, classes[i].acquisitions), (uint32_t)i };
+    doc_rank_sort(order, m->v->n_lock_classes);
     for (size_t i = 0; i < m->v->n_lock_classes && i < most; i++)
         json_array_append_new(list, class_json(m, order[i].at));
     free(order);
@@ -337,14 +340,19 @@ static json_t *deadlocks_json(struct maker *m)
 
 json_t *doc_locks_totals(const struct view *v)
 {
-    uint64_t acquisitions = 0, contended = 0, wait_ns = 0;
+    uint64_t acquisitions = 0, contended = 0, wait_ns = 0, lock_contended = 0, lock_wait_ns = 0;
     for (size_t i = 0; i < v->n_lock_classes; i++) {
-        acquisitions += v->lock_classes[i].acquisitions;
-        contended += v->lock_classes[i].contended;
-        wait_ns += v->lock_classes[i].wait.total_ns;
+        const struct view_lock_class *c = &v->lock_classes[i];
+        bool excludes = doc_lock_excludes(c->family);
+        acquisitions += c->acquisitions;
+        contended += c->contended;
+        wait_ns += c->wait.total_ns;
+        lock_contended += excludes ? c->contended : 0;
+        lock_wait_ns += excludes ? c->wait.total_ns : 0;
     }
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "locks", doc_number(v->locks_seen), "left_out", doc_number(v->locks_left_out),
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "locks", doc_number(v->locks_seen), "left_out", doc_number(v->locks_left_out),
                      "acquisitions", doc_number(acquisitions), "contended", doc_number(contended), "wait_ns", doc_number(wait_ns),
+                     "lock_contended", doc_number(lock_contended), "lock_wait_ns", doc_number(lock_wait_ns),
                      "held_now", doc_number(v->n_holds), "waiting_now", doc_number(v->n_waits));
 }
 

@@ -38,7 +38,9 @@ void doc_lock_sums(json_t *j, uint64_t acquisitions, uint64_t shared, uint64_t c
                    const struct view_times *hold);
 /* WIRE_LOCK_TYPE_* as words. */
 json_t *doc_lock_type(unsigned type);
-/* The view's locks, those waited for longest first, then those taken most; malloc'ed. */
+/* A lock in the narrow sense; false for what threads meet at or signal by: conditions, barriers, semaphores. */
+bool doc_lock_excludes(unsigned family);
+/* The view's locks in the narrow sense before the others, those waited for longest first, then those taken most; malloc'ed. */
 struct doc_rank *doc_locks_rank(const struct view *v);
 json_t *doc_locks_totals(const struct view *v);
 json_t *doc_copies_totals(const struct view *v);

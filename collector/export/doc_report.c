@@ -9,6 +9,7 @@
 #include "export/doc_parts.h"
 #include "export/findings.h"
 #include "export/lock_names.h"
+#include "export/suppressions.h"
 #include "export/text.h"
 
 enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, LOCKS_IN_REPORT = 5 };
@@ -126,7 +127,7 @@ static json_t *locks_json(const struct view *v, struct lock_names *names)
     struct doc_rank *order = doc_locks_rank(v);
     for (size_t i = 0; i < v->n_locks && i < LOCKS_IN_REPORT; i++) {
         const struct view_lock *l = &v->locks[order[i].at];
-        if (!l->contended)
+        if (!l->contended || !doc_lock_excludes(l->family))
             break;
         json_t *j = json_pack("{s:o,s:s,s:o}", "id", doc_id('l', l->id), "kind", lock_name(l->family),
                               "where", text_json_string(lock_names_where(names, l->id)));
@@ -140,6 +141,8 @@ static json_t *locks_json(const struct view *v, struct lock_names *names)
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     struct frames *f = frames_new(c->symbols, v, NULL);
+    struct suppressed kept;
+    v = suppressed_view(&kept, o ? o->suppressions : NULL, v, f);
     json_t *sites = sites_json(v, f, o && o->sites ? o->sites : SITES_DEFAULT);
     json_t *top = doc_top(v, f, o);
     struct lock_names *names = lock_names_new(v, c->symbols);
@@ -163,10 +166,13 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));
     json_object_set_new(j, "findings", findings_counts(v));
     json_object_set_new(j, "findings_top", findings);
+    json_object_set_new(j, "suppressed", doc_number(kept.n));
+    json_object_set_new(j, "suppressions", suppressed_used(&kept));
     json_object_set_new(j, "locks_top", locks);
     json_object_set_new(j, "locks", doc_locks_totals(v));
     json_object_set_new(j, "copies", doc_copies_totals(v));
     json_object_set_new(j, "coverage", coverage);
+    suppressed_free(&kept);
     lock_names_free(names);
     frames_free(f);
     return j;

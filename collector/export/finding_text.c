@@ -19,8 +19,10 @@ struct sentence {
 
 const char *finding_family_text(unsigned family)
 {
-    static const char *const names[][2] = { { "new", "operator new" }, { "new[]", "operator new[]" },
-                                            { "delete", "operator delete" }, { "delete[]", "operator delete[]" } };
+    static const char *const names[][2] = {
+        { "new", "operator new" }, { "new[]", "operator new[]" }, { "new-aligned", "aligned operator new" },
+        { "new[]-aligned", "aligned operator new[]" }, { "delete", "operator delete" }, { "delete[]", "operator delete[]" },
+        { "delete-aligned", "aligned operator delete" }, { "delete[]-aligned", "aligned operator delete[]" } };
     const char *name = family_name(family);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i][0]))

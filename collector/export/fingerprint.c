@@ -46,7 +46,7 @@ uint64_t fingerprint_stack(struct frames *f, uint32_t view_stack, const char *wo
         const struct frame_place *p = &places[i];
         if (p->outer || p->truncated)
             break;
-        if (p->plumbing)
+        if (p->plumbing && plumbing_cxx(p->function, p->module))
             continue;
         const char *module = p->module ? base_name(p->module) : "", *function = p->function ? p->function : "";
         size_t bytes = name_bytes(function);

@@ -4,7 +4,7 @@
  * and the functions, from the inside out.
  *
  * No addresses, offsets, lines or numbers of threads and blocks. Left out, as
- * they come and go with compilers and libraries: wrappers around allocators,
+ * they come and go with compilers and libraries: the C++ library's insides,
  * what lies outside of main or a thread's routine, what compilers add to names
  * (.constprop.0). The order of the stacks does not matter, so a cycle of locks
  * is the same wherever it is entered.

@@ -76,16 +76,25 @@ static bool is_cxx_library(const char *module)
     return base && (!strncmp(base, "libstdc++.so", 12) || !strncmp(base, "libc++.so", 9));
 }
 
-bool plumbing_inner(const char *function, const char *module)
+bool plumbing_cxx(const char *function, const char *module)
 {
-    static const char *const inside[] = { "malloc", "calloc", "realloc", "memalign", "strdup", "strndup" };
-    static const char *const endings[] = { "alloc", "alloc0", "alloc_n", "allocate", "allocarray" };
     if (!function || !*function)
         return is_cxx_library(module);
     size_t n;
     const char *name = qualified_name(function, &n);
-    if (has_prefix(name, n, "std::") || has_prefix(name, n, "__gnu_cxx::") || has_prefix(name, n, "operator new"))
+    return has_prefix(name, n, "std::") || has_prefix(name, n, "__gnu_cxx::") || has_prefix(name, n, "operator new");
+}
+
+bool plumbing_inner(const char *function, const char *module)
+{
+    static const char *const inside[] = { "malloc", "calloc", "realloc", "memalign", "strdup", "strndup" };
+    static const char *const endings[] = { "alloc", "alloc0", "alloc_n", "allocate", "allocarray" };
+    if (plumbing_cxx(function, module))
         return true;
+    if (!function || !*function)
+        return false;
+    size_t n;
+    const char *name = qualified_name(function, &n);
     char part[128];
     last_part(name, n, part, sizeof part);
     if (strstr(part, "dealloc") || strstr(part, "free"))

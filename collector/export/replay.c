@@ -11,6 +11,8 @@ int replay_run(const struct replay *r)
     int got = 0;
     trace_rewind(r->trace);
     struct graph *g = graph_new(trace_code(r->trace));
+    if (!trace_has_locks(r->trace))
+        graph_without_locks(g);
     graph_observe(g, r->observer, r->context);
     while ((!r->last_event || n < r->last_event) && (got = trace_next(r->trace, &e)) > 0) {
         graph_fold(g, &e);

@@ -144,6 +144,8 @@ static int source_read(struct source *s, const struct source_options *o)
         r.at = &peak;
     }
     r.graph = graph_new(trace_code(s->trace));
+    if (!trace_has_locks(s->trace))
+        graph_without_locks(r.graph);
     int error = read_events(s->trace, &r);
     s->events = r.events;
     s->whole = !r.reached;

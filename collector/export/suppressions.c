@@ -63,9 +63,9 @@ static size_t stacks_take(struct stacks *all, const struct view *v, struct frame
     return n;
 }
 
-uint32_t *suppressions_apply(const struct suppressions *s, const struct view *v, struct frames *f)
+static uint32_t *suppressions_apply(const struct suppressions *s, const struct view *v, struct frames *f)
 {
-    uint32_t *by = xcalloc(v->n_findings + 1, sizeof *by);
+    uint32_t *which = xcalloc(v->n_findings + 1, sizeof *which);
     struct stacks all = { 0 };
     for (size_t i = 0; suppressions_count(s) && i < v->n_findings; i++) {
         const struct view_finding *finding = &v->findings[i];
@@ -73,28 +73,52 @@ uint32_t *suppressions_apply(const struct suppressions *s, const struct view *v,
                                                .made_family = finding->made_family };
         subject.n = stacks_take(&all, v, f, finding);
         subject.stacks = all.list;
-        by[i] = suppressions_match(s, &subject);
+        which[i] = suppressions_match(s, &subject);
     }
     free(all.list);
     free(all.places);
-    return by;
+    return which;
 }
 
-json_t *suppressions_used(const struct suppressions *s, const struct view *v, const uint32_t *by)
+const struct view *suppressed_view(struct suppressed *k, const struct suppressions *s, const struct view *v, struct frames *f)
 {
-    size_t n = suppressions_count(s);
+    *k = (struct suppressed){ .view = *v, .all = v, .by = s, .which = suppressions_apply(s, v, f) };
+    k->view.findings = xcalloc(v->n_findings + 1, sizeof *v->findings);
+    k->view.n_findings = 0;
+    for (size_t i = 0; i < v->n_findings; i++) {
+        const struct view_finding *finding = &v->findings[i];
+        if (!k->which[i]) {
+            k->view.findings[k->view.n_findings++] = *finding;
+            continue;
+        }
+        k->n++;
+        uint64_t *times = &k->view.findings_by_rule[finding->rule];
+        *times -= *times < finding->count ? *times : finding->count;
+    }
+    return &k->view;
+}
+
+void suppressed_free(struct suppressed *k)
+{
+    free(k->view.findings);
+    free(k->which);
+}
+
+json_t *suppressed_used(const struct suppressed *k)
+{
+    size_t n = suppressions_count(k->by);
     struct { uint64_t findings, count; } *used = xcalloc(n + 1, sizeof *used);
     json_t *list = json_array();
-    for (size_t i = 0; i < v->n_findings; i++)
-        if (by[i] && by[i] <= n) {
-            used[by[i] - 1].findings++;
-            used[by[i] - 1].count += v->findings[i].count;
+    for (size_t i = 0; i < k->all->n_findings; i++)
+        if (k->which[i]) {
+            used[k->which[i] - 1].findings++;
+            used[k->which[i] - 1].count += k->all->findings[i].count;
         }
     for (size_t i = 0; i < n; i++) {
         unsigned line;
-        const char *file = suppression_file(s, i, &line);
+        const char *file = suppression_file(k->by, i, &line);
         if (used[i].findings)
-            json_array_append_new(list, json_pack("{s:o,s:o,s:i,s:o,s:o}", "name", text_json_string(suppression_name(s, i)),
+            json_array_append_new(list, json_pack("{s:o,s:o,s:i,s:o,s:o}", "name", text_json_string(suppression_name(k->by, i)),
                                                   "file", text_json_string(file), "line", (int)line,
                                                   "findings", doc_number(used[i].findings), "count", doc_number(used[i].count)));
     }

@@ -51,12 +51,20 @@ struct suppression_subject {
 /* The first suppression that matches, from 1; 0: none. */
 uint32_t suppressions_match(const struct suppressions *s, const struct suppression_subject *f);
 
-/* For each finding of the view the suppression that silences it, from 1; 0:
- * none. The caller's to free. `s` NULL: all 0. */
-uint32_t *suppressions_apply(const struct suppressions *s, const struct view *v, struct frames *f);
-/* What they silenced: [{"name","file","line","findings","count"}], those that
- * were used, as they stand in their files. A new reference. */
-json_t *suppressions_used(const struct suppressions *s, const struct view *v, const uint32_t *by);
+/* A view without the findings that are silenced. */
+struct suppressed {
+    struct view view;       /* as `all`, with fewer findings; its memory is `all`'s but for those */
+    const struct view *all;
+    const struct suppressions *by;
+    uint32_t *which;        /* for each finding of `all` the suppression, from 1; 0: kept */
+    size_t n;               /* findings silenced */
+};
+/* Makes k->view and returns it. `s` NULL: nothing is silenced. */
+const struct view *suppressed_view(struct suppressed *k, const struct suppressions *s, const struct view *v, struct frames *f);
+void suppressed_free(struct suppressed *k);
+/* The suppressions that silenced something, as they stand in their files:
+ * [{"name","file","line","findings","count"}]. A new reference. */
+json_t *suppressed_used(const struct suppressed *k);
 
 /* The block that silences this finding and what differs from it in nothing
  * but addresses: malloc'ed lines; NULL: it has no stack to be known by. */

@@ -77,6 +77,11 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+void graph_without_locks(struct graph *g)
+{
+    g->without_locks = true;
+}
+
 void graph_observe(struct graph *g, graph_observer fn, void *context)
 {
     g->observe = fn;
@@ -88,6 +93,8 @@ void graph_count_lost(struct graph *g, unsigned reason, uint64_t events)
     if (reason < sizeof g->lost / sizeof *g->lost)
         g->lost[reason] += events;
 }
+
+static uint64_t lost_until(const struct event *e) { return e->extra[1] > e->ns ? e->extra[1] : e->ns; }
 
 static void apply_life(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
@@ -110,11 +117,11 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_MARK: fact_life(g, FACT_MARK, e, NULL, 0); break;
     case EVENT_LOST:
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
-        lost_note(g, p, e->ns);
+        lost_note(g, p, lost_until(e));
         claims_lost(g, p, e->ns);
         t->wait.lock = 0;
         fact_life(g, FACT_LOST, e, NULL, 0);
-        clocks_lost(g, p, e->ns);
+        clocks_lost(g, p, lost_until(e));
         break;
     case EVENT_USABLE: copies_usable(g, p, e); break;
     case EVENT_FUTEX: clocks_unseen(g, p, t, e); break;

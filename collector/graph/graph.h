@@ -81,6 +81,8 @@ struct code;
 /* `code` is only read for nothing today but kept for later folds; it must outlive the graph. */
 struct graph *graph_new(const struct code *code);
 void graph_free(struct graph *g);
+/* Locks were not recorded: nothing can be called unordered. Before the first event. */
+void graph_without_locks(struct graph *g);
 void graph_observe(struct graph *g, graph_observer fn, void *context);
 
 void graph_fold(struct graph *g, const struct event *e);
@@ -93,6 +95,9 @@ void graph_settle(struct graph *g, uint64_t now_ns);
 
 /* Counted outside the stream (the segment's counters, a writer's drops). */
 void graph_count_lost(struct graph *g, unsigned reason, uint64_t events);
+
+/* Deadlocks found so far: cheap, to be asked every round. */
+uint64_t graph_deadlocks(const struct graph *g);
 
 uint64_t graph_events(const struct graph *g);       /* folded so far */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */

@@ -14,6 +14,8 @@ struct sync {
     uint64_t ns;             /* of the owner's release */
     uint64_t changed_ns;     /* nothing in it is later */
     struct vector *seen;
+    uint64_t acquired_ns;    /* newest acquisition, … */
+    uint32_t acquirer;       /* … and whose: place of a thread */
     uint32_t owner;          /* place of a thread; of a free one: the next free */
     bool used;
 };

@@ -215,6 +215,15 @@ static bool sync_known(const struct graph *g, const struct sync *s, const struct
            vector_at(t->clock.seen, index) >= s->ns;
 }
 
+/* Stamps of two processors may be out of order by less than REPAIR_WINDOW_NS. Who
+ * holds a lock cannot get it twice, so there the fold itself waits (repair.h); a
+ * semaphore may have been acquired by this very release. */
+static void release_late(struct graph *g, const struct sync *s, const struct thread *t, uint64_t ns)
+{
+    if (s->acquirer && s->acquirer != t->place && s->acquired_ns + REPAIR_WINDOW_NS >= ns)
+        thread_after(g, thread_at(g, s->acquirer), t, t->clock.seen, ns);
+}
+
 void clocks_release(struct graph *g, struct thread *t, uint64_t ns, clock_id *clock, bool join)
 {
     struct clocks *c = clocks_of(g);
@@ -228,6 +237,8 @@ void clocks_release(struct graph *g, struct thread *t, uint64_t ns, clock_id *cl
     ns = t->clock.now_ns;
     t->clock.released_ns = ns;
     s->changed_ns = g->now_ns;
+    if (join)
+        release_late(g, s, t, ns);
     if (graph_likely(s->owner == t->place && s->seen == t->clock.seen))
         s->ns = ns;
     else if (!join || sync_known(g, s, t))
@@ -243,7 +254,9 @@ void clocks_acquire(struct graph *g, struct thread *t, clock_id clock)
     struct clocks *c = g->clocks;
     if (!clock || !c || !t->place)
         return;
-    const struct sync *s = &c->sync[clock];
+    struct sync *s = &c->sync[clock];
+    s->acquirer = t->place;
+    s->acquired_ns = g->now_ns;
     if (s->owner == t->place || !clocks_enter(g, t, g->now_ns))
         return;
     if (s->owner) {
@@ -292,6 +305,15 @@ void clocks_lost(struct graph *g, struct process *p, uint64_t ns)
         c->floor_ns = c->floor_ns > ns ? c->floor_ns : ns;
         c->lost_event = g->number;
     }
+}
+
+void clocks_handed(struct graph *g, struct process *p, struct thread *t, const struct block *b, uint64_t ns)
+{
+    const struct thread *maker = thread_at(g, b->maker);
+    if (!p->threaded || maker == t || !maker->place || maker->process != p->place || g->without_locks)
+        return;
+    if (clocks_enter(g, t, ns) && !clocks_ordered(p, t, maker, b->born_ns))
+        unordered_handed(g, p, t, maker, b->id);
 }
 
 void clocks_unseen(struct graph *g, struct process *p, struct thread *t, const struct event *e)

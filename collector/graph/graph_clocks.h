@@ -9,7 +9,7 @@
  * Cost: a release is a few stores, and so is an acquisition of what the same
  * thread released, or of what is known already; else as many steps as the
  * process has threads. A thread's vector is shared with what it released until
- * it comes behind something new. A sync object takes 24 bytes; vectors (8 bytes
+ * it comes behind something new. A sync object takes 48 bytes; vectors (8 bytes
  * a thread) together at most CLOCK_BYTES_MAX besides those that threads hold:
  * past that the older half of the objects keep a time instead (all until then
  * counts as ordered). Run by the folding thread.
@@ -53,6 +53,8 @@ enum clocks_use { CLOCKS_READ, CLOCKS_WRITE, CLOCKS_MOVE, CLOCKS_DROP };
 /* t uses bytes of a block: noted (BLOCK_USED), and held against the uses before. */
 void clocks_use(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place,
                 enum clocks_use use, uint64_t offset, uint64_t length);
+/* t takes, drops or uses a block: what this tells of how it got the pointer. */
+void clocks_handed(struct graph *g, struct process *p, struct thread *t, const struct block *b, uint64_t ns);
 /* A block with BLOCK_USED ends: after clocks_use with CLOCKS_DROP. */
 void clocks_block_gone(struct graph *g, uint32_t place);
 

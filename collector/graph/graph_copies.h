@@ -1,5 +1,9 @@
 /*
- * collector/graph/graph_copies.h - what flows where: copies between blocks.
+ * collector/graph/graph_copies.h - what flows where: copies between blocks, and
+ * the rules that they break: out of bounds, overlapping, after the drop.
+ *
+ * Only heap blocks have bounds that are known; what lies in a mapping, on a
+ * stack or in a module is counted and no more. Run by the folding thread.
  */
 #ifndef OWNSCOPE_GRAPH_COPIES_H
 #define OWNSCOPE_GRAPH_COPIES_H

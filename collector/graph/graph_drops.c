@@ -113,8 +113,7 @@ static uint32_t drop_again(struct graph *g, struct process *p, enum claim_kind k
     return claim_note(g, p, e, kind, v->ns, f, evidence, 3);
 }
 
-/* b was dropped unseen: a younger block lies in it, or lay there. */
-static bool block_stale(struct process *p, const struct block *b, uint64_t address)
+bool block_stale(struct process *p, const struct block *b, uint64_t address)
 {
     uint64_t start;
     return starts_between(p->starts, b->address + 1, b->address + b->size, &start) ||

@@ -24,6 +24,8 @@ void drops_table(struct graph *g);
 
 /* A live block is about to be dropped by t, or given up by a realloc. */
 void drops_check(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place);
+/* b was dropped unseen, as far as an address in it tells: a younger block lies in it, or lay there. */
+bool block_stale(struct process *p, const struct block *b, uint64_t address);
 /* A drop, or the beginning of a realloc, of an address at which no block starts. */
 void drops_unknown(struct graph *g, struct process *p, struct thread *t, const struct event *e);
 

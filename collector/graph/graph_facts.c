@@ -157,6 +157,20 @@ void fact_lock_tell(struct graph *g, enum fact_type type, const struct event *e,
     g->observe(g->observe_context, &f);
 }
 
+void fact_copied(struct graph *g, const struct event *e, const struct block *b, uint64_t offset, uint64_t bytes, bool written)
+{
+    g->by_fact[FACT_BORROW]++;
+    if (!g->observe)
+        return;
+    struct fact f = fact_of(g, FACT_BORROW, e, "copied");
+    fact_put_block(&f, b);
+    f.to_thread = e->thread;
+    f.offset = offset;
+    f.size = bytes;
+    f.is_mutable = written;
+    g->observe(g->observe_context, &f);
+}
+
 void fact_life(struct graph *g, enum fact_type type, const struct event *e, const char *by, uint32_t to_serial)
 {
     g->by_fact[type]++;

@@ -49,6 +49,8 @@ static inline void fact_lock(struct graph *g, enum fact_type type, const struct 
 {
     fact_custody(g, type, e, lock, by, 0, false);
 }
+/* Bytes of a block are read or written by a copy of the event. */
+void fact_copied(struct graph *g, const struct event *e, const struct block *b, uint64_t offset, uint64_t bytes, bool written);
 /* Life of threads and processes, marks, losses: address, size and text of the event. */
 void fact_life(struct graph *g, enum fact_type type, const struct event *e, const char *by, uint32_t to_serial);
 

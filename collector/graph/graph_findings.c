@@ -31,7 +31,7 @@ static uint64_t mix(uint64_t hash, uint64_t v)
 
 static uint64_t finding_key(const struct view_finding *f, const struct view_evidence *evidence, size_t n)
 {
-    uint64_t key = mix(mix(f->rule + 1, f->family), f->use);
+    uint64_t key = mix(mix(mix(f->rule + 1, f->family), f->use), f->writes);
     for (size_t i = 0; i < n; i++)
         key = mix(mix(key, evidence[i].role), evidence[i].stack);
     return key;
@@ -40,7 +40,8 @@ static uint64_t finding_key(const struct view_finding *f, const struct view_evid
 static bool same_finding(const struct graph *g, const struct view_finding *known, const struct view_finding *f,
                          const struct view_evidence *evidence, size_t n)
 {
-    if (known->rule != f->rule || known->family != f->family || known->use != f->use || known->n != n)
+    if (known->rule != f->rule || known->family != f->family || known->use != f->use ||
+        known->writes != f->writes || known->n != n)
         return false;
     for (size_t i = 0; i < n; i++)
         if (g->evidence[known->first + i].role != evidence[i].role ||

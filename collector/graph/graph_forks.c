@@ -184,7 +184,7 @@ bool forks_clone(const struct process *p, uint32_t i, struct block *clone, uint6
     *clone = h->frozen->blocks[i];
     *cloned_from = clone->id;
     clone->id = frozen_clone_id(h->frozen, clone->id);
-    clone->flags = (clone->flags & BLOCK_MAP) | BLOCK_CLONE;
+    clone->flags = (clone->flags & (BLOCK_MAP | BLOCK_USABLE)) | BLOCK_CLONE;
     clone->born_ns = h->frozen->fork_ns;
     clone->maker = h->maker;
     return true;

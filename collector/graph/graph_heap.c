@@ -103,6 +103,7 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
     } else if (b->maker && t->place) {
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
+        clocks_handed(g, process_at(g, t->process), t, b, e->ns);
     }
 }
 
@@ -151,6 +152,8 @@ static void heap_park(struct graph *g, struct process *p, struct thread *t, cons
     struct block *b = pool_at(&g->pool, place);
     if (graph_unlikely(!drop_plain(g, e, b, 0)))
         drops_check(g, p, t, e, place);
+    else if (graph_unlikely(b->maker != t->place))
+        clocks_use(g, p, t, e, place, CLOCKS_MOVE, 0, b->size);
     custody_receive(g, p, t, e, place, b, true);
     t->pending.size = b->size;
     b->flags |= BLOCK_PARKED;
@@ -213,7 +216,7 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
 {
     struct block *b = pool_at(&g->pool, q.block);
     uint64_t old_size = b->size, old_address = b->address;
-    b->flags &= ~BLOCK_PARKED;
+    b->flags &= ~(BLOCK_PARKED | BLOCK_USABLE);
     if (old_address != e->address) {
         struct event begin = *e;
         begin.ns = q.ns;

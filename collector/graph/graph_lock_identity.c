@@ -196,6 +196,7 @@ static uint32_t lock_make(struct graph *g, struct process *p, const struct event
     uint32_t place = lock_take(l);
     if (!place) {
         l->unfollowed++;
+        p->clocks.unseen = true;    /* what it orders nobody sees */
         return 0;
     }
     if (!p->lock_image)
@@ -217,14 +218,44 @@ static uint32_t lock_make(struct graph *g, struct process *p, const struct event
     return place;
 }
 
+/* A lock that is new to us, in no block that lives: was it in one? */
+static void lock_bury(struct graph *g, struct process *p, struct lock *lock)
+{
+    struct grave grave;
+    if (lock->where.kind == VIEW_WHERE_ADDRESS && graves_find(g, p, lock->address, &grave))
+        lock->flags |= LOCK_BURIED;
+}
+
+/* A use of a lock in a dropped block. False: somebody was given that memory since. */
+static bool lock_dug_up(struct graph *g, struct process *p, const struct event *e, uint32_t place)
+{
+    struct lock *lock = lock_at(g->locks, place);
+    const struct thread *t = thread_at(g, dict_get(&g->thread_of, e->thread));
+    struct grave grave;
+    if (!graves_find(g, p, lock->address, &grave))
+        return false;
+    /* Who waited told it when he began to. */
+    if (e->type != EVENT_COND_WOKEN && e->type != EVENT_WAIT_END && !(e->type == EVENT_ACQUIRE && lock_waited(g, t) == place))
+        rule_buried(g, e, lock, &grave);
+    return true;
+}
+
 uint32_t lock_get(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family)
 {
     uint32_t place = lock_find(p, address);
-    if (graph_likely(place && lock_at(g->locks, place)->family == family))
+    if (graph_likely(place && lock_at(g->locks, place)->family == family && !(lock_at(g->locks, place)->flags & LOCK_BURIED)))
+        return place;
+    if (place && lock_at(g->locks, place)->family == family && lock_dug_up(g, p, e, place))
         return place;
     if (place)   /* something else was made there, unseen */
         lock_end(g, e, place, "gone");
-    return lock_make(g, p, e, address, family);
+    place = lock_make(g, p, e, address, family);
+    if (place) {
+        lock_bury(g, p, lock_at(g->locks, place));
+        if (lock_at(g->locks, place)->flags & LOCK_BURIED)
+            lock_dug_up(g, p, e, place);
+    }
+    return place;
 }
 
 uint32_t lock_init(struct graph *g, struct process *p, const struct event *e)

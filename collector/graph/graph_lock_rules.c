@@ -121,3 +121,22 @@ void rule_exited(struct graph *g, const struct event *e, const struct thread *t,
     lock->flags |= LOCK_NAMED;
     finding_note(g, &end, finding_of(g, RULE_EXITED_HOLDING, &end, lock), evidence, n);
 }
+
+void rule_buried(struct graph *g, const struct event *e, struct lock *lock, const struct grave *grave)
+{
+    struct view_evidence evidence[] = {
+        finding_here(e, EVIDENCE_USED),
+        { .role = EVIDENCE_MADE, .stack = g->site_stacks[grave->site], .thread = thread_at(g, grave->maker)->serial,
+          .ns = grave->born_ns },
+        { .role = EVIDENCE_DROPPED, .stack = grave->stack, .thread = grave->thread, .ns = grave->ns },
+    };
+    struct view_finding f = finding_of(g, RULE_USE_AFTER_DROP, e, lock);
+    evidence[0].lock = lock->id;
+    f.block = grave->id;
+    f.block_address = grave->address;
+    f.block_size = grave->size;
+    f.made_family = grave->made_family;
+    f.offset = (int64_t)(lock->address - grave->address);
+    lock->flags |= LOCK_NAMED;
+    finding_note(g, e, f, evidence, sizeof evidence / sizeof *evidence);
+}

@@ -41,7 +41,8 @@ enum {
 
 enum lock_flag {
     LOCK_UNSEEN = 1,     /* somebody gave it up unseen once: nothing certain is said of it any more */
-    LOCK_NAMED = 2       /* a finding or cycle names it: its row is kept */
+    LOCK_NAMED = 2,      /* a finding or cycle names it: its row is kept */
+    LOCK_BURIED = 4      /* it lies in a dropped block */
 };
 
 struct lock {
@@ -96,6 +97,7 @@ struct other { uint64_t lock; uint32_t class; bool shared; };
 /* One time that `taken` was waited for or got under `held`. */
 struct witness {
     uint64_t held, taken, ns;       /* ids */
+    uint32_t held_place, taken_place;
     uint32_t thread;                /* place */
     uint32_t stack_held, stack_taken;
     bool held_shared, taken_shared;
@@ -105,24 +107,28 @@ struct witness {
     struct other others[OTHERS_MAX];
 };
 
+/* From a class to another; `inner`: from a lock to another of its class, both
+ * the same in all witnesses. n 0: the place is free. */
 struct order_edge {
     uint32_t image, from, to;       /* classes */
-    uint32_t taken_place;           /* of an inner edge: where `taken` lives */
-    uint32_t next;                  /* of the same class; inner: of the same held lock */
-    uint64_t count;
+    uint32_t next;                  /* of the same `from`; inner: of the same held lock; free: of the free ones */
+    uint64_t count, first_ns;
+    bool inner;
     uint8_t n;
     struct witness w[WITNESSES_MAX];
 };
 
+struct cycle_edge { struct view_order_edge row; uint64_t key; bool inner; };
+
 struct order {
     struct order_edge *edges;  size_t n_edges, edges_capacity;     /* place 0 unused */
-    struct order_edge *inner;  size_t n_inner, inner_capacity;
+    struct order_edge *inner;  size_t n_inner, inner_capacity;     /* place 0 unused */
     uint32_t inner_free;
     uint64_t inner_swept;           /* locks that had ended at the last sweep of inner edges */
-    struct dict edge_of, inner_of, first_of;    /* image, classes; ids; image, class */
-    struct view_order_edge *cycle_edges; size_t n_cycle_edges, cycle_edges_capacity;
+    struct dict edge_of, inner_of, first_of;    /* image and classes; ids; image and class -> place */
+    struct cycle_edge *cycle_edges; size_t n_cycle_edges, cycle_edges_capacity;
     struct view_cycle *cycles; size_t n_cycles, cycles_capacity;
-    struct dict cycle_of, class_cycle_of;       /* hash of classes and stacks, of classes -> row + 1 */
+    struct dict cycle_of, class_cycle_of;       /* hash of classes and stacks; of classes -> row + 1 */
 };
 
 enum { LOCK_CHUNK_BITS = 8, LOCK_CHUNK = 1 << LOCK_CHUNK_BITS };
@@ -143,6 +149,7 @@ struct locks {
     struct dict guard_of;
     struct order order;
     uint64_t deadlocks;
+    uint32_t visit;                 /* number of the newest search for a deadlock */
 };
 
 static inline struct lock *lock_at(const struct locks *l, uint32_t place)
@@ -209,16 +216,20 @@ void rule_stranger(struct graph *g, struct process *p, const struct event *e, st
 void rule_destroyed(struct graph *g, const struct event *e, struct lock *lock);
 void rule_dropped(struct graph *g, const struct event *e, struct lock *lock);
 void rule_exited(struct graph *g, const struct event *e, const struct thread *t, const struct hold *h);
+void rule_buried(struct graph *g, const struct event *e, struct lock *lock, const struct grave *grave);
 /* Evidence of a finding: who has a lock, where it was initialised, where its block was made. */
 struct view_evidence evidence_held(const struct graph *g, const struct hold *h);
 size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct view_evidence *to);
 
-/* ---- graph_lock_order.c, graph_deadlock.c ----------------------------------------- */
+/* ---- graph_lock_order.c, graph_lock_cycles.c, graph_deadlock.c ---------------------- */
 
 /* t waits for a lock, or got it by a call that may block, while it has others. */
 void order_taken(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place, bool shared);
 void order_lock_ended(struct locks *l, struct lock *lock);
 void order_clear(struct order *o);
+uint64_t order_key(const struct order_edge *edge);
+/* An edge has a new witness: does it close a cycle? */
+void cycles_search(struct graph *g, struct process *p, const struct event *e, const struct order_edge *edge, const struct witness *w);
 /* t has just begun to wait: is that a cycle? */
 void deadlock_waits(struct graph *g, struct thread *t, const struct event *e);
 
@@ -226,6 +237,6 @@ void deadlock_waits(struct graph *g, struct thread *t, const struct event *e);
 
 struct view_lock view_lock_of(const struct graph *g, const struct lock *lock, uint64_t ended_ns);
 void view_lock_order(const struct graph *g, struct view *v);
-void view_deadlocks(const struct graph *g, struct view *v);
+void view_deadlocks(struct graph *g, struct view *v);
 
 #endif

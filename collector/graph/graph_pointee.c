@@ -27,9 +27,10 @@ struct starts *pointee_index(struct graph *g, struct process *p)
     return graph_likely(p->starts != NULL) ? p->starts : index_make(g, p);
 }
 
-static inline bool block_holds(const struct block *b, uint64_t address)
+static inline bool block_holds(const struct graph *g, uint32_t place, uint64_t address)
 {
-    return address == b->address || address - b->address < b->size;
+    const struct block *b = pool_at(&g->pool, place);
+    return address == b->address || address - b->address < block_bytes(g, place, b);
 }
 
 uint32_t heap_pointee(struct graph *g, struct process *p, uint64_t address)
@@ -41,7 +42,7 @@ uint32_t heap_pointee(struct graph *g, struct process *p, uint64_t address)
     struct starts *s = pointee_index(g, p);
     if (starts_below(s, address, &start)) {
         table_probe(&p->heap, &g->pool, start, &place);
-        if (place && block_holds(pool_at(&g->pool, place), address))
+        if (place && block_holds(g, place, address))
             return place;
     }
     if (graph_unlikely(starts_loose(s))) {

@@ -49,6 +49,7 @@ enum { POOL_CHUNK_BITS = 12, POOL_CHUNK = 1 << POOL_CHUNK_BITS };
 struct note {
     uint64_t owned_since_ns;
     uint64_t cloned_from;
+    uint64_t usable;    /* with BLOCK_USABLE: bytes from its start that are the program's; 0: not known */
     uint32_t owner;     /* place in the graph's threads, 0: the process */
     uint8_t owned_by;   /* enum owned_by of graph_state.h */
 };

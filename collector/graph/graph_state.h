@@ -74,7 +74,7 @@ struct pending {
 struct held_block { uint32_t block; uint64_t id; };
 
 /* What a thread waits for now: a lock by place and id; place 0: nothing. */
-struct waiting { uint64_t id, since_ns; uint32_t lock, stack; bool timed, shared, told; };
+struct waiting { uint64_t id, since_ns; uint32_t lock, stack, visit; bool timed, shared, told; };
 /* What a thread is known to come behind: graph_clocks.c. */
 struct vector;
 struct thread_clock {
@@ -92,7 +92,7 @@ struct process_clocks {
     uint32_t *free;          /* indexes that nobody holds */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
-    bool unseen;             /* a thread calls futex itself */
+    bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */
 };
 struct clocks;
 
@@ -217,9 +217,11 @@ struct graph {
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
     uint64_t drops_withheld;
+    struct flows *flows;                     /* graph_flows.c */
     uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
 
     struct clocks *clocks;                   /* graph_clocks.c */
+    bool without_locks;      /* they were not recorded: nothing can be called unordered */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];

@@ -123,7 +123,8 @@ void unordered_note(struct graph *g, const struct event *e, const struct past_us
 
 enum { MADE, TAKEN };
 
-static void handed_count(struct unordered *u, uint32_t thread, int side, uint64_t id)
+/* True: that many different ones are known. */
+static bool handed_count(struct unordered *u, uint32_t thread, int side, uint64_t id)
 {
     uint32_t at = dict_get(&u->handed_of, thread);
     if (!at) {
@@ -135,29 +136,48 @@ static void handed_count(struct unordered *u, uint32_t thread, int side, uint64_
     struct handed *h = &u->handed[at - 1];
     for (int i = 0; i < h->n[side]; i++)
         if (h->blocks[side][i] == id)
-            return;
+            return h->n[side] == HANDED_MIN;
     if (h->n[side] < HANDED_MIN)
         h->blocks[side][h->n[side]++] = id;
+    return h->n[side] == HANDED_MIN;
 }
 
-void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct block *b)
+/* NULL: there are too many. */
+static struct handed_pair *pair_find(struct unordered *u, struct process *p, uint32_t maker, uint32_t user)
 {
-    const struct thread *maker = thread_at(g, b->maker);
-    if (!maker->place || maker == t || maker->process != p->place || clocks_ordered(p, t, maker, b->born_ns))
-        return;
-    struct unordered *u = &clocks_of(g)->unordered;
-    uint64_t key = (uint64_t)maker->place << 32 | t->place;
-    handed_count(u, maker->place, MADE, b->id);
-    handed_count(u, t->place, TAKEN, b->id);
-    if (dict_get(&u->pair_of, key))
-        return;
-    if (u->n_pairs == HANDED_PAIRS_MAX) {
+    uint64_t key = (uint64_t)maker << 32 | user;
+    uint32_t at = key == u->newest_key ? u->newest_pair : dict_get(&u->pair_of, key);
+    if (!at && u->n_pairs == HANDED_PAIRS_MAX) {
         p->clocks.unseen = true;
-        return;
+        return NULL;
     }
-    u->pairs = xgrow(u->pairs, &u->pairs_capacity, u->n_pairs + 1, sizeof *u->pairs);
-    u->pairs[u->n_pairs++] = (struct handed_pair){ maker->place, t->place };
-    dict_set(&u->pair_of, key, (uint32_t)u->n_pairs);
+    if (!at) {
+        u->pairs = xgrow(u->pairs, &u->pairs_capacity, u->n_pairs + 1, sizeof *u->pairs);
+        u->pairs[u->n_pairs++] = (struct handed_pair){ .maker = maker, .user = user };
+        at = (uint32_t)u->n_pairs;
+        dict_set(&u->pair_of, key, at);
+    }
+    u->newest_key = key;
+    u->newest_pair = at;
+    return &u->pairs[at - 1];
+}
+
+void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct thread *maker, uint64_t id)
+{
+    struct unordered *u = &clocks_of(g)->unordered;
+    struct handed_pair *pair = pair_find(u, p, maker->place, t->place);
+    if (!pair || pair->enough)
+        return;
+    pair->handed = true;
+    bool made = handed_count(u, maker->place, MADE, id), taken = handed_count(u, t->place, TAKEN, id);
+    pair->enough = made || taken;
+}
+
+void unordered_dropped(struct graph *g, struct process *p, const struct thread *t, const struct thread *other)
+{
+    struct handed_pair *pair = pair_find(&g->clocks->unordered, p, other->place, t->place);
+    if (pair && ++pair->drops >= DROPPED_MIN)
+        pair->enough = true;
 }
 
 static bool handed_enough(const struct unordered *u, uint32_t thread, int side)
@@ -180,7 +200,8 @@ static uint32_t *groups_make(const struct graph *g, const struct unordered *u)
     for (uint32_t i = 0; i < g->n_threads; i++)
         groups[i] = i;
     for (size_t i = 0; i < u->n_pairs; i++)
-        if (handed_enough(u, u->pairs[i].maker, MADE) || handed_enough(u, u->pairs[i].user, TAKEN))
+        if (u->pairs[i].enough || (u->pairs[i].handed && (handed_enough(u, u->pairs[i].maker, MADE) ||
+                                                          handed_enough(u, u->pairs[i].user, TAKEN))))
             groups[group_of(groups, u->pairs[i].maker)] = group_of(groups, u->pairs[i].user);
     return groups;
 }

@@ -11,7 +11,10 @@
  *    or two blocks may be a mistake of the program's; HANDED_MIN different
  *    ones, made by one thread or come to one thread, are its design: maker and
  *    user are united, and so are all united with either (order passes
- *    through third threads).
+ *    through third threads). A block that its owner moved by realloc is
+ *    handed on anew.
+ *  - threads of which one drops what the other changed last, DROPPED_MIN times:
+ *    they count the owners of blocks.
  * Such evidence may come later than what it takes back. So all that looks
  * unordered is kept, and a view leaves out (counts as withheld) what lies
  * between united threads. Run by the folding thread.
@@ -23,6 +26,7 @@
 
 enum {
     HANDED_MIN = 3,
+    DROPPED_MIN = 3,
     HANDED_PAIRS_MAX = 1 << 16,     /* past it, threads count as united with all of their process */
     UNORDERED_MAX = 1 << 14,        /* sets of stacks */
     UNORDERED_PAIRS_MAX = 32        /* of threads, a set of stacks */
@@ -46,7 +50,7 @@ struct clash_set {
 
 /* Blocks that a thread made and others used, or that it used and others made. */
 struct handed { uint64_t blocks[2][HANDED_MIN]; uint8_t n[2]; };
-struct handed_pair { uint32_t maker, user; };
+struct handed_pair { uint32_t maker, user, drops; bool handed, enough; };
 
 struct unordered {
     struct clash_set *sets; size_t n_sets, sets_capacity;
@@ -55,14 +59,16 @@ struct unordered {
     uint64_t left_out;              /* times past UNORDERED_MAX */
     struct dict handed_of;          /* place of a thread -> in `handed` + 1 */
     struct handed *handed; size_t n_handed, handed_capacity;
-    struct dict pair_of;
+    struct dict pair_of; uint64_t newest_key; uint32_t newest_pair;
     struct handed_pair *pairs; size_t n_pairs, pairs_capacity;
 };
 
 /* `now`, by the event, clashes with `before`. */
 void unordered_note(struct graph *g, const struct event *e, const struct past_use *now, const struct past_use *before);
-/* t uses a block: evidence, if nothing orders it behind its making. */
-void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct block *b);
+/* t uses a block (or a place of it: told by id) that maker gave it by unseen means. */
+void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct thread *maker, uint64_t id);
+/* t drops what `other` changed last. */
+void unordered_dropped(struct graph *g, struct process *p, const struct thread *t, const struct thread *other);
 void unordered_clear(struct unordered *u);
 
 #endif

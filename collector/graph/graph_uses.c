@@ -11,26 +11,26 @@
 
 void uses_clear(struct uses *u)
 {
-    free(u->first_of);
+    free(u->of);
     free(u->uses);
     *u = (struct uses){ 0 };
 }
 
 /* ---- the table ------------------------------------------------------------------ */
 
-static uint32_t *first_of(struct uses *u, uint32_t place)
+static struct block_uses *uses_of(struct uses *u, uint32_t place)
 {
     if (graph_unlikely(place >= u->capacity)) {
         size_t old = u->capacity;
-        u->first_of = xgrow(u->first_of, &u->capacity, (size_t)place + 1, sizeof *u->first_of);
-        memset(u->first_of + old, 0, (u->capacity - old) * sizeof *u->first_of);
+        u->of = xgrow(u->of, &u->capacity, (size_t)place + 1, sizeof *u->of);
+        memset(u->of + old, 0, (u->capacity - old) * sizeof *u->of);
     }
-    return &u->first_of[place];
+    return &u->of[place];
 }
 
 static void use_unlink(struct uses *u, uint32_t at)
 {
-    uint32_t *link = &u->first_of[u->uses[at].block];
+    uint32_t *link = &u->of[u->uses[at].block].newest;
     while (*link != at)
         link = &u->uses[*link].next;
     *link = u->uses[at].next;
@@ -77,9 +77,6 @@ static void use_forget_oldest(struct uses *u, uint32_t first)
 
 static inline bool changes(unsigned use) { return use != CLOCKS_READ; }
 
-/* A copy, or two of them, one of which changes what the other meant. A drop
- * clashes with what changed the block alone: readers who share a block count
- * themselves (by atomics), and the last one drops it. */
 static inline bool clash(const struct past_use *before, const struct past_use *now)
 {
     if (now->use == CLOCKS_DROP ? !changes(before->use) : !changes(before->use) && !changes(now->use))
@@ -100,21 +97,42 @@ static inline bool goes_on(const struct thread *t, const struct past_use *before
            before->ns > t->clock.released_ns && before->offset <= now->end && now->offset <= before->end;
 }
 
+static inline uint32_t user_bit(const struct thread *t) { return 1u << t->place % 32; }
+
+/* Nothing orders `now` behind `before`. */
+static void use_unordered(struct graph *g, struct process *p, const struct thread *t, const struct event *e,
+                          const struct past_use *now, const struct past_use *before)
+{
+    const struct block *b = pool_at(&g->pool, now->block);
+    const struct thread *other = thread_at(g, before->thread);
+    if (before->use == CLOCKS_MOVE)     /* where it is now was told it by unseen means */
+        unordered_handed(g, p, t, other, b->id ^ before->ns << 20);
+    if (!clash(before, now))
+        return;
+    bool shared = now->use == CLOCKS_DROP && b->maker != t->place && g->clocks->uses.of[now->block].users & user_bit(t);
+    if (shared || (now->use == CLOCKS_DROP && p->exit_seen))
+        g->clocks->unordered.left_out++;
+    else
+        unordered_note(g, e, now, before);
+    if (now->use == CLOCKS_DROP)
+        unordered_dropped(g, p, t, other);
+}
+
 /* Holds `now` against the uses before; those that it makes needless go, those
  * that it goes on from become part of *kept. Returns how many are left. */
-static unsigned use_check(struct graph *g, const struct process *p, const struct thread *t, const struct event *e,
+static unsigned use_check(struct graph *g, struct process *p, const struct thread *t, const struct event *e,
                           const struct past_use *now, struct past_use *kept)
 {
     struct uses *u = &g->clocks->uses;
-    uint32_t *link = &u->first_of[now->block];
+    uint32_t *link = &u->of[now->block].newest;
     unsigned n = 0;
     while (*link) {
         uint32_t at = *link;
         struct past_use *before = &u->uses[at];
         bool mine = before->thread == now->thread;
         bool ordered = mine || clocks_ordered(p, t, thread_at(g, before->thread), before->ns);
-        if (graph_unlikely(!ordered && clash(before, now)))
-            unordered_note(g, e, now, before);
+        if (graph_unlikely(!ordered))
+            use_unordered(g, p, t, e, now, before);
         bool joins = mine && goes_on(t, before, kept);
         if (joins) {
             kept->offset = before->offset < kept->offset ? before->offset : kept->offset;
@@ -131,30 +149,22 @@ static unsigned use_check(struct graph *g, const struct process *p, const struct
     return n;
 }
 
-static bool used_by(const struct uses *u, uint32_t first, uint32_t thread)
-{
-    for (uint32_t at = first; at; at = u->uses[at].next)
-        if (u->uses[at].thread == thread)
-            return true;
-    return false;
-}
-
 void clocks_use(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place,
                 enum clocks_use use, uint64_t offset, uint64_t length)
 {
     struct block *b = pool_at(&g->pool, place);
-    if (!p->threaded || (b->flags & BLOCK_MAP) || !clocks_enter(g, t, e->ns))
+    if (!p->threaded || (b->flags & BLOCK_MAP) || g->without_locks || !clocks_enter(g, t, e->ns))
         return;
     struct uses *u = &clocks_of(g)->uses;
-    uint32_t *first = first_of(u, place);
+    struct block_uses *of = uses_of(u, place);
     if (!(b->flags & BLOCK_USED)) {
         clocks_block_gone(g, place);    /* what lived at this place ended in some other way */
         b->flags |= BLOCK_USED;
     }
     if (t->clock.now_ns <= t->clock.released_ns)    /* stamps tie: it came after the release all the same */
         t->clock.now_ns = t->clock.released_ns + 1;
-    if (!used_by(u, *first, t->place))
-        unordered_handed(g, p, t, b);
+    if (!(of->users & user_bit(t)))
+        clocks_handed(g, p, t, b, e->ns);
     struct past_use now = { .ns = t->clock.now_ns, .offset = offset, .end = offset + length, .thread = t->place,
                        .stack = e->stack, .block = place, .use = (uint8_t)use, .family = e->family };
     if (use == CLOCKS_MOVE || use == CLOCKS_DROP) {
@@ -168,9 +178,10 @@ void clocks_use(struct graph *g, struct process *p, struct thread *t, const stru
     if (use == CLOCKS_DROP)
         return;
     uint32_t at = use_take(u);
-    kept.next = *first;
+    kept.next = of->newest;
     u->uses[at] = kept;
-    *first = at;
+    of->newest = at;
+    of->users |= user_bit(t);
     if (n >= USES_A_BLOCK)
         use_forget_oldest(u, at);
 }
@@ -180,9 +191,10 @@ void clocks_block_gone(struct graph *g, uint32_t place)
     struct uses *u = &clocks_of(g)->uses;
     if (place >= u->capacity)
         return;
-    while (u->first_of[place]) {
-        uint32_t at = u->first_of[place];
-        u->first_of[place] = u->uses[at].next;
+    while (u->of[place].newest) {
+        uint32_t at = u->of[place].newest;
+        u->of[place].newest = u->uses[at].next;
         use_give(u, at);
     }
+    u->of[place].users = 0;
 }

@@ -7,8 +7,13 @@
  * comes before all. A block keeps at most USES_A_BLOCK; a use goes when a later
  * one that is ordered behind it covers it (whoever clashes with the one then
  * clashes with the other), the oldest of a full block, and the oldest of all
- * past USES_MAX. 48 bytes a use, 4 bytes a place of the pool. Run by the
- * folding thread.
+ * past USES_MAX. 48 bytes a use, 8 bytes a place of the pool.
+ *
+ * What clashes: two uses of common bytes, one of which changes them. A drop
+ * clashes with what changed the block, not with who read it; nor does it when
+ * its thread used the block before, in order, and did not make it: then it was
+ * one of several owners, who count themselves by atomics (shared_ptr, Arc), and
+ * the last one drops. Run by the folding thread.
  */
 #ifndef OWNSCOPE_GRAPH_USES_H
 #define OWNSCOPE_GRAPH_USES_H
@@ -28,8 +33,14 @@ struct past_use {
     uint8_t family;
 };
 
+/* Of a place in the pool. */
+struct block_uses {
+    uint32_t newest;            /* use; 0: none */
+    uint32_t users;             /* a bit for each thread that used it: its place modulo 32 */
+};
+
 struct uses {
-    uint32_t *first_of; size_t capacity;    /* place of a block -> its newest use */
+    struct block_uses *of; size_t capacity;
     struct past_use *uses; size_t uses_capacity; /* place 0 unused */
     uint32_t next, free, hand;
 };

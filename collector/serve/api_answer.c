@@ -110,15 +110,14 @@ static struct doc_context live_context(struct collector *c, const struct view *v
                                  .duration_ns = collector_now_ns(c), .unwritten_events = collector_trace_dropped(c) };
 }
 
-static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
+static void answer_made(struct collector *c, const struct query *q, struct api_answer *a, make_document make, const struct doc_options *o)
 {
-    struct doc_options o = query_doc_options(q);
     json_t *doc;
     if (q->at) {
         struct source s;
         if (trace_of(c, q, QUERY_VIEW, &s, a))
             return;
-        doc = make(s.view, &s.doc, &o);
+        doc = make(s.view, &s.doc, o);
         source_close(&s);
     } else {
         struct view *v = collector_view_get(c, 0);
@@ -131,11 +130,24 @@ static void answer_view(struct collector *c, const struct query *q, struct api_a
         if (!live_symbols)
             live_symbols = symbols_new();
         context.symbols = live_symbols;
-        doc = make(v, &context, &o);
+        doc = make(v, &context, o);
         pthread_mutex_unlock(&symbols_lock);
         collector_view_put(c, v);
     }
     answer_tree(a, doc);
+}
+
+static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
+{
+    struct doc_options o = query_doc_options(q);
+    struct suppressions *s;
+    if (query_suppressions(q, &s, &a->error)) {
+        a->status = 400;
+        return;
+    }
+    o.suppressions = s;
+    answer_made(c, q, a, make, &o);
+    suppressions_free(s);
 }
 
 static void answer_report(struct collector *c, const struct query *q, struct api_answer *a)
@@ -239,11 +251,11 @@ static void answer_export(struct collector *c, const struct query *q, struct api
 
 const struct api_route api_routes[] = {
     { "/v1/status", 0, answer_status },
-    { "/v1/report", API_TOP | API_AT, answer_report },
+    { "/v1/report", API_TOP | API_AT | API_SUPPRESSIONS, answer_report },
     { "/v1/threads", API_TOP | API_AT, answer_threads },
     { "/v1/locks", API_TOP | API_AT, answer_locks },
     { "/v1/copies", API_TOP | API_AT, answer_copies },
-    { "/v1/findings", API_TOP | API_AT, answer_findings },
+    { "/v1/findings", API_TOP | API_AT | API_SUPPRESSIONS | API_BLOCKS, answer_findings },
     { "/v1/history", API_ID | API_AT, answer_history },
     { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },

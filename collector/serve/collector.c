@@ -44,6 +44,7 @@ struct collector {
     unsigned view_flags;
     int flush_result;
     bool ending;
+    uint64_t deadlocks; /* found so far; written by the ingest thread under the lock */
     struct box *box;    /* published: rcu_dereference */
     struct box *boxes;  /* all that live, under the lock */
 };
@@ -199,6 +200,8 @@ int collector_open(struct collector **out, const struct collector_options *o, en
     c->graph = graph_new(c->code);
     *step = COLLECTOR_SESSION;
     r = o->attach ? session_attach(&c->session, o->attach) : session_create(&c->session, &o->session);
+    if (!r && !session_plan(c->session)->locks)
+        graph_without_locks(c->graph);
     if (!r) {
         *step = COLLECTOR_TRACE;
         r = path_begin(c, o);
@@ -311,6 +314,31 @@ void collector_view_put(struct collector *c, struct view *v)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* ---- deadlocks ---- */
+
+bool collector_deadlock_wait(struct collector *c, uint64_t *seen)
+{
+    pthread_mutex_lock(&c->lock);
+    while (c->deadlocks <= *seen && !c->ending)
+        pthread_cond_wait(&c->answer, &c->lock);
+    *seen = c->deadlocks;
+    bool goes_on = !c->ending;
+    pthread_mutex_unlock(&c->lock);
+    return goes_on;
+}
+
+/* Between two rounds: wakes who waits for one. */
+static void deadlocks_tell(struct collector *c)
+{
+    uint64_t found = graph_deadlocks(c->graph);
+    if (found == c->deadlocks)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->deadlocks = found;
+    pthread_cond_broadcast(&c->answer);
+    pthread_mutex_unlock(&c->lock);
+}
+
 /* ---- flushing ---- */
 
 int collector_trace_flush(struct collector *c)
@@ -383,6 +411,7 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         if (n < 0)
             return (int)n;
         requests_serve(c);
+        deadlocks_tell(c);
         now_ns = session_now_ns(c->session);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
             c->flushed_ns = now_ns;

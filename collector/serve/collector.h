@@ -68,6 +68,9 @@ uint64_t collector_trace_bytes(const struct collector *c);
  * thread has published it. NULL: the collector is ending. */
 struct view *collector_view_get(struct collector *c, unsigned flags);
 void collector_view_put(struct collector *c, struct view *v);
+/* Blocks until more deadlocks than *seen have been found, ever; sets *seen.
+ * False: the collector is ending. */
+bool collector_deadlock_wait(struct collector *c, uint64_t *seen);
 /* Returns when everything folded so far is in the file: 0 or -errno. */
 int collector_trace_flush(struct collector *c);
 

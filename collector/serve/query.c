@@ -46,10 +46,31 @@ int query_check(const struct query *q, char **error)
     return *error ? -EINVAL : 0;
 }
 
+int query_add_suppressions(struct query *q, const char *path)
+{
+    if (q->n_suppressions == QUERY_SUPPRESSIONS_MAX)
+        return -E2BIG;
+    q->suppressions[q->n_suppressions++] = path;
+    return 0;
+}
+
+int query_suppressions(const struct query *q, struct suppressions **s, char **error)
+{
+    int failed = 0;
+    *s = q->n_suppressions ? suppressions_new() : NULL;
+    for (size_t i = 0; !failed && i < q->n_suppressions; i++)
+        failed = suppressions_read(*s, q->suppressions[i], error);
+    if (failed) {
+        suppressions_free(*s);
+        *s = NULL;
+    }
+    return failed;
+}
+
 struct doc_options query_doc_options(const struct query *q)
 {
     size_t n = !q->top_given ? 0 : q->top ? q->top : UINT32_MAX;
-    return (struct doc_options){ .sites = n, .handoffs = n, .top = n };
+    return (struct doc_options){ .sites = n, .handoffs = n, .top = n, .blocks = q->blocks };
 }
 
 /* ---- opening -------------------------------------------------------------- */

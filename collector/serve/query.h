@@ -9,6 +9,9 @@
 #define OWNSCOPE_QUERY_H
 
 #include "export/source.h"
+#include "export/suppressions.h"
+
+enum { QUERY_SUPPRESSIONS_MAX = 64 };
 
 struct query {
     const char *id;         /* b12, 12, l3, 0x7f… */
@@ -20,10 +23,17 @@ struct query {
     uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
+    const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
+    size_t n_suppressions;
+    bool blocks;            /* findings with the suppressions that would silence them */
 };
 
 /* 0, or -EINVAL and *error, one malloc'ed line. */
 int query_check(const struct query *q, char **error);
+/* Adds a file to q->suppressions. 0 or -E2BIG. */
+int query_add_suppressions(struct query *q, const char *path);
+/* Reads q->suppressions; NULL: there are none. 0, or -errno and *error, one malloc'ed line. */
+int query_suppressions(const struct query *q, struct suppressions **s, char **error);
 /* Rows of a report, of threads, locks… */
 struct doc_options query_doc_options(const struct query *q);
 

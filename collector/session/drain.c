@@ -89,6 +89,9 @@ static void look(struct session *s, uint64_t watermark)
         if (s->lanes[i]->live)
             lane_look(s, s->lanes[i]);
     s->latest = session_stamp(s);
+    for (i = 0; i < s->made; i++)   /* told before what came after them is handed over */
+        if (s->lanes[i]->live && s->lanes[i]->process)
+            lane_losses(s, s->lanes[i]);
     order_clear(&s->order);
     for (i = 0; i < s->made; i++) {
         struct lane *l = s->lanes[i];

@@ -181,10 +181,12 @@ void lane_moved(struct session *s, struct lane *l)
 
 /* ---- losses ---- */
 
+/* Told where it stands in the order: before all that came after it. */
 void lane_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops)
 {
     struct event e = {.type = EVENT_LOST, .address = reason, .size = events, .extra = {drops}};
-    e.ns = clock_event_ns(&s->clock, s->latest);
+    e.extra[1] = clock_event_ns(&s->clock, s->latest);
+    e.ns = s->last_stamp ? clock_event_ns(&s->clock, s->last_stamp) : e.extra[1];
     if (l->process) {
         e.thread = l->thread;
         e.process = l->process->id;

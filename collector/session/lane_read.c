@@ -197,7 +197,8 @@ static void deliver_rare(struct session *s, struct lane *l)
 static inline void deliver(struct session *s, struct lane *l, uint64_t stamp)
 {
     struct event *e;
-    if (unlikely(!l->image))
+    bool first = !l->image;
+    if (unlikely(first))
         resolve_image(s, l);
     if (unlikely(stamp < s->last_stamp))
         s->counts.late++;
@@ -214,6 +215,8 @@ static inline void deliver(struct session *s, struct lane *l, uint64_t stamp)
     }
     ring_reader_next(&l->reader, &l->item);
     l->has_item = false;
+    if (unlikely(first))
+        lane_losses(s, l);
     if (l->reader.tail - l->published >= SESSION_PUBLISH_BYTES)
         lane_publish(s, l);
 }

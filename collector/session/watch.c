@@ -59,7 +59,6 @@ static void watch_lane(struct session *s, struct lane *l, bool all, uint64_t pas
     if (all) {
         l->quiet_ns = head == l->watched_head ? l->quiet_ns + passed_ns : 0;
         l->watched_head = head;
-        lane_losses(s, l);
     }
     if (l->process && l->process->foreign)
         watch_foreign(l);

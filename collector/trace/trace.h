@@ -97,6 +97,8 @@ void trace_close(struct trace *t);
 const char *trace_error_text(const struct trace *t);
 
 const struct trace_meta *trace_meta(const struct trace *t);
+/* The run recorded locks. */
+bool trace_has_locks(const struct trace *t);
 const struct trace_end *trace_end(const struct trace *t);
 /* Events in the file's whole chunks. */
 uint64_t trace_events(const struct trace *t);

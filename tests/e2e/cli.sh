@@ -32,6 +32,9 @@ verdict "ps --json is a document" $? "$(first_line "$T/r.out")"
 sleep 0.02
 "$OWNSCOPE" run -q -o new.own -- "$VICTIMS/moves" >/dev/null
 touch -d '1 hour ago' old.own
+"$OWNSCOPE" run -q -o locks.own -- "$VICTIMS/lock_times" >/dev/null
+"$OWNSCOPE" run -q -o broken.own -- "$VICTIMS/double_drop" >/dev/null
+touch -d '2 hours ago' locks.own broken.own
 
 # ---- sources and statuses ---------------------------------------------------
 for command in report threads "events -n 5" export; do
@@ -50,6 +53,23 @@ cp r.out first.out
 status "history, id first" 0 "$OWNSCOPE" history b1 old.own
 cmp -s first.out r.out
 verdict "either order is the same" $?
+status "locks of a program that has some" 0 "$OWNSCOPE" locks locks.own
+grep -q 'mutex lock_times:busy' r.out
+verdict "locks names a static one" $? "$(head -n 5 r.out)"
+status "findings of a broken program" 0 "$OWNSCOPE" findings broken.own
+grep -q '^double-drop' r.out && grep -q 'dropped in t1' r.out
+verdict "findings says the rule and the stacks" $? "$(head -n 5 r.out)"
+for command in locks copies findings; do
+    status "$command of a program that has none" 1 "$OWNSCOPE" $command old.own
+    "$OWNSCOPE" $command --json old.own 2>json.why | "$PYTHON" -c 'import json, sys; json.load(sys.stdin)' 2>>json.why
+    verdict "$command --json is a document all the same" $? "$(first_line json.why)"
+done
+lock=$("$OWNSCOPE" locks --json -n 1 locks.own | jq -r '.locks[0].id')
+status "history of a lock" 0 "$OWNSCOPE" history "$lock" locks.own
+grep -q '^lock .*: mutex lock_times:busy' r.out && grep -q ' acquire mutex' r.out
+verdict "it tells who took it" $? "$(head -n 3 r.out)"
+status "history of a lock that is none" 1 "$OWNSCOPE" history l999999 locks.own
+status "events of locks" 0 "$OWNSCOPE" events --type acquire,release,wait locks.own
 status "history of nobody" 1 "$OWNSCOPE" history b99999999
 status "history of no word" 2 "$OWNSCOPE" history
 status "history of nonsense" 2 "$OWNSCOPE" history new.own nonsense

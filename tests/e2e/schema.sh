@@ -36,6 +36,13 @@ document moves export export -f json --at peak moves.own
 for block in $("$OWNSCOPE" export -f json --all moves.own | jq -r '.nodes[] | select(.kind == "block") | .id' | head -n 5); do
     document moves history history --json moves.own "$block"
 done
+for lock in $("$OWNSCOPE" locks --json lock_times.own | jq -r '.locks[].id'); do
+    document lock_times history history --json lock_times.own "$lock"
+done
+for half in 40 80 120 160; do
+    document lock_times locks locks --json --at "event:$half" lock_times.own
+    document lock_times threads threads --json --at "event:$half" lock_times.own
+done
 head -c $(($(stat -c %s handoff.own) - 30)) handoff.own >torn.own
 document torn report report --json torn.own
 "$OWNSCOPE" run -q --json doc.run -o run.own -- "$VICTIMS/moves" >/dev/null

@@ -86,7 +86,7 @@ static inline unsigned model_kept(uint64_t address)
     uint32_t place = custody_pointee(play, process_at(play, 1), address);
     unsigned n = 0;
     if (place < u->capacity)
-        for (uint32_t at = u->first_of[place]; at; at = u->uses[at].next)
+        for (uint32_t at = u->of[place].newest; at; at = u->uses[at].next)
             n++;
     return n;
 }

@@ -49,7 +49,21 @@ static inline void some_threads(uint32_t n)
     play_type = 0;
 }
 
-static inline struct view *view_now(void) { return graph_view_make(play, NULL, 0); }
+/* Stacks 1 to 31 of one frame, whose offset says which it is. */
+static struct code *play_code;
+static inline struct view *view_now(void)
+{
+    for (uint32_t i = play_code ? 32 : 1; i < 32; i++) {
+        if (!play_code)
+            play_code = code_new();
+        ck_assert_uint_eq(code_stack_id(play_code, 0, code_frame_id(play_code, 0, i, 0)), i);
+    }
+    return graph_view_make(play, play_code, 0);
+}
+static inline unsigned stack_of(const struct view *v, uint32_t stack)
+{
+    return stack ? (unsigned)v->frames[v->stacks[stack - 1].frame - 1].offset : 0;
+}
 
 /* What the view says of findings, one a line: rule, thread, lock, count, evidence by role and stack; then none of it. */
 static char found_text[1 << 14];
@@ -68,7 +82,7 @@ static inline const char *findings(void)
             n += (size_t)snprintf(found_text + n, sizeof found_text - n, " %s", evidence_names[e->role]);
             if (e->lock)
                 n += (size_t)snprintf(found_text + n, sizeof found_text - n, " l%lu", (unsigned long)e->lock);
-            n += (size_t)snprintf(found_text + n, sizeof found_text - n, " t%u %u", e->thread, e->stack);
+            n += (size_t)snprintf(found_text + n, sizeof found_text - n, " t%u %u", e->thread, stack_of(v, e->stack));
         }
         n += (size_t)snprintf(found_text + n, sizeof found_text - n, "\n");
     }

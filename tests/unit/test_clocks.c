@@ -214,6 +214,29 @@ START_TEST(stamps_that_tie)
 }
 END_TEST
 
+/* A semaphore's post that is stamped just after the wait that it let go. */
+START_TEST(stamps_out_of_order)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    make(B, 64);
+    threads(3);
+    clock_id semaphore = 0;
+    publish(2, &semaphore);
+    writes(2, A);
+    acquire(3, semaphore);
+    play_ns -= 9500;
+    publish(2, &semaphore);
+    writes(3, A);
+    shows(0);
+    writes(2, B);
+    acquire(3, semaphore);
+    publish(2, &semaphore);     /* long after */
+    writes(3, B);
+    shows(1);
+}
+END_TEST
+
 START_TEST(order_goes_through_others)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
@@ -536,6 +559,111 @@ START_TEST(many_makers_one_taker)
 }
 END_TEST
 
+/* Each move of a block hands it on anew: a vector that threads grow in turn. */
+START_TEST(moves_unseen)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    for (int i = 0; i < 3; i++) {
+        use(2, A, CLOCKS_MOVE, 0, 64);
+        ck_assert_uint_eq(ask().shown > 0, i > 0);
+        use(3, A, CLOCKS_MOVE, 0, 64);
+    }
+    shows(0);
+}
+END_TEST
+
+START_TEST(plain_drops_tell_it_too)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(D, 64);
+    threads(3);
+    writes(2, D);
+    writes(3, D);
+    for (uint64_t i = 0; i < 3; i++) {
+        shows(1);
+        who(1, 2);
+        make(A + 0x100 * i, 64);
+        who(1, 3);
+        drop(A + 0x100 * i);
+    }
+    shows(0);
+    withholds(1);
+}
+END_TEST
+
+/* ---- drops -------------------------------------------------------------------------- */
+
+/* Several own it, and the last one drops it. */
+START_TEST(drop_by_the_last_owner)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    make(B, 64);
+    make(C, 64);
+    threads(3);
+    clock_id lock = 0;
+    for (uint64_t block = A; block <= B; block += B - A) {
+        writes(3, block);
+        release(3, &lock);
+        acquire(2, lock);
+        writes(2, block);
+    }
+    use(3, A, CLOCKS_DROP, 0, 0);
+    shows(0);
+    withholds(1);
+    use(1, B, CLOCKS_DROP, 0, 0);       /* made it, and lent it */
+    shows(1);                           /* it clashes with 2, which came after 3 */
+}
+END_TEST
+
+/* Once more: a pair of threads that does it time and again counts owners. */
+START_TEST(drops_time_and_again)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    for (uint64_t i = 0; i < 6; i++)
+        make(A + 0x100 * i, 64);
+    threads(5);
+    for (uint64_t i = 0; i < 3; i++) {
+        writes((uint32_t)(2 + i), A + 0x100 * i);
+        use(5, A + 0x100 * i, CLOCKS_DROP, 0, 0);
+    }
+    shows(3);                           /* three threads lent one block each */
+    for (uint64_t i = 3; i < 6; i++) {
+        shows(i < 5 ? i : 2);
+        writes(2, A + 0x100 * i);
+        use(5, A + 0x100 * i, CLOCKS_DROP, 0, 0);
+    }
+}
+END_TEST
+
+START_TEST(drops_at_exit)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(2);
+    writes(2, A);
+    process_exit(0);
+    use(1, A, CLOCKS_DROP, 0, 0);
+    shows(0);
+    withholds(1);
+}
+END_TEST
+
+START_TEST(without_locks_nothing_is_said)
+{
+    graph_without_locks(play);
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(3);
+    writes(2, A);
+    writes(3, A);
+    shows(0);
+    withholds(0);
+}
+END_TEST
+
 START_TEST(one_set_of_stacks_many_threads)
 {
     enum { N = 60 };
@@ -580,6 +708,7 @@ static Suite *suite(void)
     tcase_add_test(c, mutex_orders);
     tcase_add_test(c, release_does_not_order_what_follows);
     tcase_add_test(c, stamps_that_tie);
+    tcase_add_test(c, stamps_out_of_order);
     tcase_add_test(c, order_goes_through_others);
     tcase_add_test(c, replaced_or_joined);
     tcase_add_test(c, creation_and_join);
@@ -595,6 +724,12 @@ static Suite *suite(void)
     tcase_add_test(c, handed_in_order_tells_nothing);
     tcase_add_test(c, order_through_a_third);
     tcase_add_test(c, many_makers_one_taker);
+    tcase_add_test(c, moves_unseen);
+    tcase_add_test(c, plain_drops_tell_it_too);
+    tcase_add_test(c, drop_by_the_last_owner);
+    tcase_add_test(c, drops_time_and_again);
+    tcase_add_test(c, drops_at_exit);
+    tcase_add_test(c, without_locks_nothing_is_said);
     tcase_add_test(c, one_set_of_stacks_many_threads);
     tcase_add_loop_test(c, random_histories, 0, 300);
     tcase_add_loop_test(c, random_histories_with_ends, 0, 300);

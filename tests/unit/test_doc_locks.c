@@ -72,6 +72,14 @@ START_TEST(locks_of_view)
     ck_assert_int_eq(number(json_object_get(j, "totals"), "left_out"), 3);
     ck_assert_int_eq(number(json_object_get(j, "totals"), "acquisitions"), 104);
     json_decref(j);
+    scratch_locks[2].family = scratch_classes[2].family = WIRE_LOCK_COND;   /* waiting there is no contention */
+    j = doc_locks(&v, &context, NULL);
+    scratch_locks[2].family = scratch_classes[2].family = WIRE_LOCK_SPIN;
+    ck_assert_str_eq(text(json_array_get(json_object_get(j, "locks"), 0), "id"), "l4");
+    ck_assert_int_eq(number(json_object_get(j, "totals"), "contended"), 3);
+    ck_assert_int_eq(number(json_object_get(j, "totals"), "lock_contended"), 2);
+    ck_assert_int_eq(number(json_object_get(j, "totals"), "lock_wait_ns"), 500);
+    json_decref(j);
     struct doc_options o = { .sites = 1 };
     j = doc_locks(&v, &context, &o);
     ck_assert_uint_eq(members(j, "locks"), 1);

@@ -98,6 +98,28 @@ START_TEST(test_losses)
 }
 END_TEST
 
+/* A loss is told before what its thread did after it, so that nobody builds on what is missing. */
+START_TEST(test_loss_in_order)
+{
+    struct fake_writer w = {0};
+    ck_assert_int_eq(fake_claim(&w, &shared, fake_process(&shared)), 0);
+    fake_birth(&w, 0, WIRE_BORN_EXEC);
+    fake_new(&w, 0x1000, 1);
+    drain_until(&by_type[EVENT_NEW], 1, 2000);
+    for (unsigned round = 0; round < 20; round++) {
+        uint64_t lost = by_type[EVENT_LOST];
+        count_up(&w.ring.slot->lost[WIRE_LOST_RING_FULL], 3);
+        uint64_t before = session_now_ns(session);
+        fake_drop(&w, 0x1000);
+        drain_until(&by_type[EVENT_DROP], round + 1, 2000);
+        ck_assert_uint_eq(by_type[EVENT_LOST], lost + 1);
+        ck_assert_uint_eq(kept[seen - 2].type, EVENT_LOST);
+        ck_assert_uint_ge(kept[seen - 2].extra[1], before);
+        ck_assert_uint_le(kept[seen - 2].ns, kept[seen - 1].ns);
+    }
+}
+END_TEST
+
 /* An exec'd image goes on as its process; a forked child is a new one. */
 START_TEST(test_images)
 {
@@ -265,6 +287,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_life);
     tcase_add_test(t, test_losses);
+    tcase_add_test(t, test_loss_in_order);
     tcase_add_test(t, test_images);
     tcase_add_test(t, test_list);
     tcase_add_test(t, test_directory);

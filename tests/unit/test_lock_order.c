@@ -1,0 +1,568 @@
+/*
+ * tests/unit/test_lock_order.c - locks taken in both orders, threads that wait
+ * for each other, and what is neither.
+ */
+#include "lock_play.h"
+
+enum { MODULE = 0x600000, A = 0x601000, B = 0x602000, C = 0x603000, G = 0x604000, HEAP = 0x8000 };
+
+static void started(uint32_t threads)
+{
+    some_threads(threads);
+    module_at(MODULE, 0x10000, 1);
+    hush();
+}
+
+/* A thread takes one, then the other, and gives them up. */
+static void both(uint32_t thread, unsigned first_family, uint64_t first, unsigned second_family, uint64_t second)
+{
+    who(1, thread);
+    by_stack(10 + thread);
+    take(first_family, first);
+    by_stack(20 + thread);
+    take(second_family, second);
+    give(second_family, second);
+    give(first_family, first);
+}
+static void two(uint32_t thread, uint64_t first, uint64_t second) { both(thread, MUTEX, first, MUTEX, second); }
+static void under(uint32_t thread, unsigned guard_family, uint64_t guard, uint64_t first, uint64_t second)
+{
+    who(1, thread);
+    take(guard_family, guard);
+    two(thread, first, second);
+    give(guard_family, guard);
+}
+
+static size_t cycles(void)
+{
+    struct view *v = view_now();
+    size_t n = v->n_cycles;
+    view_free(v);
+    return n;
+}
+
+/* ---- order ------------------------------------------------------------------- */
+
+START_TEST(both_orders)
+{
+    started(2);
+    two(1, A, B);
+    two(1, A, B);
+    found("");
+    two(2, B, A);
+    two(2, B, A);
+    const char *text = findings();
+    ck_assert(!strcmp(text, "lock-order t2 l1 b0 x1: held l1 t1 11 taken l2 t1 21 held l2 t2 12 taken l1 t2 22\n") ||
+              !strcmp(text, "lock-order t2 l2 b0 x1: held l2 t2 12 taken l1 t2 22 held l1 t1 11 taken l2 t1 21\n"));
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->n_cycles, 1);
+    ck_assert_uint_eq(v->n_order_edges, 2);
+    ck_assert(!v->cycles[0].by_class);
+    ck_assert_uint_eq(v->cycles[0].n, 2);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(v->order_edges[i].count, 2);
+        ck_assert_uint_eq(v->order_edges[i].taken, v->order_edges[!i].held);
+        ck_assert_uint_ne(v->order_edges[i].thread, v->order_edges[!i].thread);
+        ck_assert_uint_eq(stack_of(v, v->order_edges[i].stack_held), 10 + v->order_edges[i].thread);
+        ck_assert_uint_eq(stack_of(v, v->order_edges[i].stack_taken), 20 + v->order_edges[i].thread);
+    }
+    ck_assert(v->locks[0].named && v->locks[1].named);
+    view_free(v);
+    finish();
+}
+END_TEST
+
+START_TEST(one_thread_has_no_order)
+{
+    started(1);
+    two(1, A, B);
+    two(1, B, A);
+    found("");
+    ck_assert_uint_eq(cycles(), 0);
+}
+END_TEST
+
+START_TEST(one_order)
+{
+    started(3);
+    two(1, A, B);
+    two(2, B, C);
+    two(3, A, C);
+    found("");
+}
+END_TEST
+
+START_TEST(ring_of_three)
+{
+    started(3);
+    two(1, A, B);
+    two(2, B, C);
+    found("");
+    two(3, C, A);
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->n_findings, 1);
+    ck_assert_uint_eq(v->findings[0].n, 6);
+    ck_assert_uint_eq(v->cycles[0].n, 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(v->order_edges[i].taken, v->order_edges[(i + 1) % 3].held);
+    view_free(v);
+}
+END_TEST
+
+START_TEST(the_wait_is_enough)
+{
+    started(2);
+    two(1, A, B);
+    who(1, 2);
+    take(MUTEX, B);
+    who(1, 1);
+    take(MUTEX, A);
+    who(1, 2);
+    wait_for(MUTEX, A);
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+START_TEST(guarded)
+{
+    started(2);
+    under(1, MUTEX, G, A, B);
+    under(2, MUTEX, G, B, A);
+    found("");
+    two(1, A, B);            /* one without is no cycle yet: the other has it */
+    ck_assert_uint_eq(cycles(), 1);
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+START_TEST(guarded_once)
+{
+    started(2);
+    under(1, MUTEX, G, A, B);
+    two(2, B, A);
+    ck_assert_uint_eq(cycles(), 1);    /* the other had no guard */
+}
+END_TEST
+
+START_TEST(guard_of_readers)
+{
+    started(2);
+    under(1, SHARED, G, A, B);
+    under(2, SHARED, G, B, A);
+    ck_assert_uint_eq(cycles(), 1);    /* both may be inside */
+}
+END_TEST
+
+START_TEST(guard_of_reader_and_writer)
+{
+    started(2);
+    under(1, SHARED, G, A, B);
+    under(2, RWLOCK, G, B, A);
+    found("");
+}
+END_TEST
+
+START_TEST(unguarded_at_last)
+{
+    started(3);
+    for (uint32_t i = 0; i < 6; i++)
+        under(1, MUTEX, G + 64 * i, A, B);
+    under(2, MUTEX, G, B, A);
+    for (uint32_t i = 0; i < 6; i++)
+        under(2, MUTEX, G, B, A);
+    ck_assert_uint_eq(cycles(), 1);    /* G and another guard nothing */
+}
+END_TEST
+
+START_TEST(tried)
+{
+    started(2);
+    two(1, A, B);
+    both(2, MUTEX, B, MUTEX | WIRE_LOCK_FLAG, A);
+    found("");
+    both(2, MUTEX | WIRE_LOCK_FLAG, B, MUTEX, A);    /* held by trylock, taken by a call that blocks */
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+START_TEST(readers_alone)
+{
+    started(2);
+    both(1, SHARED, A, SHARED, B);
+    both(2, SHARED, B, SHARED, A);
+    found("");
+    both(1, SHARED, A, RWLOCK, C);
+    both(2, SHARED, C, RWLOCK, A);
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+START_TEST(recursion_is_no_order)
+{
+    started(2);
+    play_type = RECURSIVE;
+    who(1, 1);
+    take(MUTEX, A);
+    take(MUTEX, B);
+    take(MUTEX, A);
+    found("");
+    give(MUTEX, A);
+    give(MUTEX, B);
+    give(MUTEX, A);
+    two(2, A, B);
+    found("");
+}
+END_TEST
+
+START_TEST(condition_takes_again)
+{
+    started(2);
+    two(2, A, B);
+    who(1, 1);
+    take(MUTEX, A);
+    give(MUTEX, A);
+    take(MUTEX, A);
+    take(MUTEX, B);
+    cond_wait(C, A);
+    found("");
+    cond_woken(C, A, 0);    /* has B, takes A */
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+/* ---- one class ------------------------------------------------------------------- */
+
+static uint64_t node(int i) { return HEAP + 0x100 * (uint64_t)i; }
+static void nodes(int n)
+{
+    who(1, 1);
+    by_stack(3);
+    for (int i = 0; i < n; i++)
+        make(node(i), 64);
+}
+
+START_TEST(one_class_in_order_of_address)
+{
+    started(2);
+    nodes(6);
+    for (int i = 0; i < 5; i++) {
+        two(1, node(i), node(i + 1));
+        two(2, node(0), node(i + 1));
+    }
+    found("");
+    two(2, node(4), node(1));     /* 1 … 4 in three steps */
+    ck_assert_uint_eq(cycles(), 1);
+    finish();
+}
+END_TEST
+
+START_TEST(one_class_in_both_orders)
+{
+    started(2);
+    nodes(4);
+    two(1, node(0), node(1));
+    two(2, node(1), node(0));
+    ck_assert_uint_eq(cycles(), 1);
+    two(1, node(2), node(3));
+    two(2, node(3), node(2));
+    ck_assert_uint_eq(cycles(), 1);    /* the same code with others */
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->findings[0].doubt, 0);
+    view_free(v);
+}
+END_TEST
+
+START_TEST(ended_locks_close_nothing)
+{
+    started(2);
+    for (int i = 0; i < 4; i++) {
+        nodes(2);
+        two(1 + i % 2, node(i % 2), node(1 - i % 2));
+        who(1, 1);
+        drop(node(0));
+        drop(node(1));
+    }
+    found("");
+    finish();
+}
+END_TEST
+
+START_TEST(many_that_come_and_go)
+{
+    started(2);
+    for (int round = 0; round < 40; round++) {
+        nodes(100);
+        for (int i = 0; i < 99; i++) {
+            who(1, 1);
+            take(MUTEX, node(i));
+            for (int j = i + 1; j < 100; j += 5) {
+                take(MUTEX, node(j));
+                give(MUTEX, node(j));
+            }
+            give(MUTEX, node(i));
+        }
+        hush();
+        for (int i = 0; i < 100; i++)
+            drop(node(i));
+        hush();
+    }
+    ck_assert_uint_eq(cycles(), 0);
+    nodes(2);
+    two(1, node(0), node(1));
+    two(2, node(1), node(0));
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+/* ---- by class ---------------------------------------------------------------------- */
+
+START_TEST(by_class)
+{
+    started(2);
+    nodes(2);
+    two(1, node(0), node(0) + 40);
+    two(2, node(1) + 40, node(1));
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->n_findings, 1);
+    ck_assert_uint_eq(v->findings[0].doubt, DOUBT_BY_CLASS);
+    ck_assert(v->cycles[0].by_class);
+    view_free(v);
+    two(2, node(0) + 40, node(0));     /* and now the very locks */
+    v = view_now();
+    ck_assert_uint_eq(v->n_findings, 2);
+    ck_assert_uint_eq(v->findings[1].doubt, 0);
+    ck_assert_uint_eq(v->n_cycles, 1);
+    ck_assert(!v->cycles[0].by_class);
+    view_free(v);
+}
+END_TEST
+
+START_TEST(by_class_with_a_guard_of_each_object)
+{
+    started(2);
+    nodes(2);
+    under(1, MUTEX, node(0) + 48, node(0), node(0) + 40);
+    under(2, MUTEX, node(1) + 48, node(1) + 40, node(1));
+    found("");
+}
+END_TEST
+
+START_TEST(addresses_are_no_class)
+{
+    started(2);
+    for (int i = 0; i < 2; i++) {      /* on a stack, each for one call */
+        lock_init(MUTEX, 0x7fff0000, 0);
+        by_stack(9);
+        lock_init(MUTEX, 0x7fff0040, 0);
+        two(1 + (uint32_t)i, 0x7fff0000 + 0x40 * (uint64_t)i, 0x7fff0040 - 0x40 * (uint64_t)i);
+        lock_destroy(MUTEX, 0x7fff0000);
+        lock_destroy(MUTEX, 0x7fff0040);
+        by_stack(0);
+    }
+    found("");
+}
+END_TEST
+
+START_TEST(processes_apart)
+{
+    started(2);
+    two(1, A, B);
+    who(2, 3);
+    process_start(101, 1, WIRE_BORN_FORK);
+    thread_create(0, 4);
+    who(2, 4);
+    thread_start(P1, 104);
+    take(MUTEX, B);
+    take(MUTEX, A);
+    found("");
+}
+END_TEST
+
+START_TEST(lost_before)
+{
+    started(2);
+    two(1, A, B);
+    lost();
+    two(2, B, A);
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->findings[0].doubt, DOUBT_LOST);
+    view_free(v);
+    who(1, 1);
+    take(MUTEX, A);
+    lost();                            /* perhaps its release */
+    take(MUTEX, C);
+    give(MUTEX, C);
+    two(2, C, A);
+    ck_assert_uint_eq(cycles(), 1);
+}
+END_TEST
+
+/* ---- deadlock ----------------------------------------------------------------------- */
+
+static void hold(uint32_t thread, unsigned family, uint64_t lock)
+{
+    who(1, thread);
+    by_stack(10 + thread);
+    take(family, lock);
+}
+static void blocks(uint32_t thread, unsigned family, uint64_t lock)
+{
+    who(1, thread);
+    by_stack(20 + thread);
+    wait_for(family, lock);
+}
+
+static size_t deadlocks(void)
+{
+    struct view *v = view_now();
+    size_t n = v->n_deadlocks;
+    view_free(v);
+    return n;
+}
+
+START_TEST(deadlock)
+{
+    started(3);
+    hold(1, MUTEX, A);
+    hold(2, MUTEX, B);
+    blocks(1, MUTEX, B);
+    blocks(3, MUTEX, B);               /* beside it */
+    ck_assert_uint_eq(graph_deadlocks(play), 0);
+    blocks(2, MUTEX, A);
+    ck_assert_uint_eq(graph_deadlocks(play), 1);
+    ck_assert_ptr_nonnull(strstr(findings(),
+        "deadlock t2 l1 b0 x1: held l2 t2 12 waited l1 t2 22 held l1 t1 11 waited l2 t1 21\n"));
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->n_deadlocks, 1);
+    ck_assert_uint_eq(v->deadlocks[0].n, 2);
+    for (int i = 0; i < 2; i++)
+        ck_assert_uint_eq(v->deadlock_edges[i].taken, v->deadlock_edges[!i].held);
+    view_free(v);
+    who(1, 0);
+    process_gone(true, 9);
+    ck_assert_uint_eq(deadlocks(), 0);
+    ck_assert_uint_eq(graph_deadlocks(play), 1);
+    finish();
+}
+END_TEST
+
+START_TEST(deadlock_of_three_with_readers)
+{
+    started(4);
+    hold(1, SHARED, A);
+    hold(4, SHARED, A);
+    hold(2, MUTEX, B);
+    hold(3, SPIN, C);
+    blocks(1, MUTEX, B);
+    blocks(2, SPIN, C);
+    ck_assert_uint_eq(graph_deadlocks(play), 0);
+    blocks(3, RWLOCK, A);
+    ck_assert_uint_eq(graph_deadlocks(play), 1);
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->deadlocks[0].n, 3);
+    view_free(v);
+}
+END_TEST
+
+START_TEST(no_deadlock)
+{
+    started(3);
+    hold(1, MUTEX, A);
+    hold(2, MUTEX, B);
+    blocks(1, MUTEX | WIRE_LOCK_FLAG, B);   /* gives up after a while */
+    blocks(2, MUTEX, A);
+    ck_assert_uint_eq(graph_deadlocks(play), 0);
+    who(1, 1);
+    wait_end(MUTEX, B, ETIMEDOUT);
+    give(MUTEX, A);
+    who(1, 2);
+    take(MUTEX, A);
+    give(MUTEX, A);
+    hold(1, SHARED, C);
+    hold(3, SHARED, C);
+    blocks(1, MUTEX, B);
+    blocks(3, SHARED, C);                   /* behind a writer, not behind t1 */
+    ck_assert_uint_eq(graph_deadlocks(play), 0);
+    ck_assert_uint_eq(deadlocks(), 0);
+}
+END_TEST
+
+START_TEST(deadlock_that_a_signal_ends)
+{
+    started(2);
+    hold(1, MUTEX, A);
+    hold(2, MUTEX, B);
+    blocks(1, MUTEX, B);
+    blocks(2, MUTEX, A);
+    ck_assert_uint_eq(deadlocks(), 1);
+    wait_end(MUTEX, A, EINTR);
+    ck_assert_uint_eq(deadlocks(), 0);
+}
+END_TEST
+
+START_TEST(deadlock_after_a_loss)
+{
+    started(2);
+    hold(1, MUTEX, A);
+    lost();
+    hold(2, MUTEX, B);
+    blocks(1, MUTEX, B);
+    blocks(2, MUTEX, A);
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->n_findings, 1);
+    ck_assert_uint_eq(v->findings[0].rule, RULE_DEADLOCK);
+    ck_assert_uint_eq(v->findings[0].doubt, DOUBT_LOST);
+    view_free(v);
+}
+END_TEST
+
+/* ---- guards of blocks ------------------------------------------------------------------ */
+
+START_TEST(guards)
+{
+    started(1);
+    nodes(3);
+    take(MUTEX, A);
+    for (int i = 0; i < 3; i++)
+        drop(node(i));
+    give(MUTEX, A);
+    nodes(1);
+    drop(node(0));
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->n_guards, 1);
+    ck_assert_uint_eq(v->guards[0].lock, 1);
+    ck_assert_uint_eq(stack_of(v, v->guards[0].site_stack), 3);
+    ck_assert_uint_eq(v->guards[0].touches, 3);
+    ck_assert_uint_eq(v->guards[0].blocks, 3);
+    view_free(v);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("lock order");
+    const TTest *const tests[] = {
+        both_orders, one_thread_has_no_order, one_order, ring_of_three, the_wait_is_enough, guarded, guarded_once,
+        guard_of_readers, guard_of_reader_and_writer, unguarded_at_last, tried, readers_alone, recursion_is_no_order,
+        condition_takes_again, one_class_in_order_of_address, one_class_in_both_orders, ended_locks_close_nothing,
+        many_that_come_and_go, by_class, by_class_with_a_guard_of_each_object, addresses_are_no_class, processes_apart,
+        lost_before, deadlock, deadlock_of_three_with_readers, no_deadlock, deadlock_that_a_signal_ends,
+        deadlock_after_a_loss, guards,
+    };
+    TCase *c = tcase_create("order");
+    tcase_add_checked_fixture(c, play_start, play_stop);
+    tcase_set_timeout(c, 60);
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        tcase_add_test(c, tests[i]);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
