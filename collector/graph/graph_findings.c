@@ -168,4 +168,5 @@ void view_findings(const struct graph *g, struct view *v)
     }
     memcpy(v->findings_by_rule, g->findings_by_rule, sizeof v->findings_by_rule);
     v->drops_withheld = g->drops_withheld;
+    v->bounds_withheld = g->bounds_withheld;
 }
