@@ -19,7 +19,7 @@ START_TEST(locks_table)
     struct view v = scratch_lock_view();
     json_t *doc = doc_locks(&v, &context, NULL);
     char *t = checked(table_locks, doc);
-    says(t, "7 locks, 104 acquisitions, 3 contended: threads waited 9.5 us for locks\n");
+    says(t, "7 locks, 104 acquisitions, 3 contended; threads waited 9.5 us for locks; waiting\n  now: 2\n");
     says(t, "\nDeadlock in p1: 2 threads wait for each other\n"
             "  t1 (main) holds mutex b7+0x10 and waits for spin app+0x4010, for 190 ns now\n"
             "      taken at    0x2000 (app)\n");
@@ -82,11 +82,11 @@ START_TEST(findings_table)
     json_t *doc = doc_findings(&v, &context, NULL);
     char *t = checked(table_findings, doc);
     says(t, "2 findings: 1 out-of-bounds, 1 deadlock\n\nout-of-bounds, 12 times, first at 10 ns, b7, p1  [");
-    says(t, "  memcpy wrote 24 bytes from offset 8 of a 16-byte block: 16 past its end\n    used in t2    0x2000 (app)\n");
-    says(t, "    made in t1    0x2000 (app)\n");
+    says(t, "  memcpy wrote 24 bytes from offset 8 of a 16-byte block: 16 past its end\n    used in t2      0x2000 (app)\n");
+    says(t, "    made in t1      0x2000 (app)\n");
     says(t, "\ndeadlock at 810 ns, l4 (b7+0x10), p1  [");
-    says(t, "    t1 held b7+0x10, taken at\n                  0x2000 (app)\n");
-    says(t, "    t2 waited for b7+0x10 at\n                  0x1000 (app)\n");
+    says(t, "    t1 held b7+0x10, taken at\n                    0x2000 (app)\n");
+    says(t, "    t2 waited for b7+0x10 at\n                    0x1000 (app)\n");
     says(t, "Not covered\n  7 events were lost");
     says(t, "2 threads call futex themselves: locks built on futexes");
     free(t);
