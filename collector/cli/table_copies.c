@@ -4,10 +4,11 @@
  */
 #include <stdlib.h>
 
+#include "cli/table_group.h"
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { SITES_MAX = 20, FLOWS_MAX = 10, FRAMES = 3, FLOW_COLUMN = 24 };
+enum { SITES_MAX = 15, FLOWS_MAX = 10, FRAMES = 3, FLOW_COLUMN = 24 };
 
 static void totals(FILE *out, const json_t *doc, const struct table_style *s)
 {
@@ -43,10 +44,16 @@ static void more(FILE *out, const struct table_style *s, uint64_t all, size_t sh
     line_end(&l);
 }
 
+static void copied(const json_t *site, uint64_t value[2])
+{
+    value[0] = get_number(site, "bytes");
+    value[1] = get_number(site, "copies");
+}
+
 static void sites(FILE *out, const json_t *doc, const struct table_style *s)
 {
-    const json_t *list = get(doc, "sites");
-    size_t n = json_array_size(list);
+    size_t n;
+    struct site_group *groups = site_groups(get(doc, "sites"), FRAMES, copied, &n);
     uint64_t whole = get_number(get(doc, "totals"), "bytes");
     struct line l;
     line_heading(out, s, "Most copied");
@@ -55,17 +62,18 @@ static void sites(FILE *out, const json_t *doc, const struct table_style *s)
     line_text(&l, "       bytes   share      copies  by");
     line_end(&l);
     for (size_t i = 0; i < n && i < SITES_MAX; i++) {
-        const json_t *site = json_array_get(list, i);
+        const struct site_group *g = &groups[i];
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 12, number_bytes(get_number(site, "bytes")).text);
+        line_right(&l, 12, number_bytes(g->value[0]).text);
         line_look(&l, LOOK_PLAIN);
-        line_right(&l, 8, number_share(get_number(site, "bytes"), whole).text);
-        line_right(&l, 12, number_count(get_number(site, "copies")).text);
+        line_right(&l, 8, number_share(g->value[0], whole).text);
+        line_right(&l, 12, number_count(g->value[1]).text);
         line_text(&l, "  ");
-        struct shown shown = shown_frames(get(site, "stack"), NULL, FRAMES);
-        line_stack(&l, get(site, "stack"), &shown);
+        struct shown shown = shown_frames(get(g->site, "stack"), NULL, FRAMES);
+        line_stack(&l, get(g->site, "stack"), &shown);
     }
-    more(out, s, get_number(doc, "sites_total"), n < SITES_MAX ? n : SITES_MAX);
+    more(out, s, n, n < SITES_MAX ? n : SITES_MAX);
+    free(groups);
 }
 
 static void flow_end(FILE *out, const struct table_style *s, const char *label, const json_t *site)

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/table_group.h"
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { WIDE = 110, LOCKS_MAX = 20, WAITED_MAX = 5, SITES_MAX = 3, CLASSES_MAX = 10, CYCLES_MAX = 10, HELD_MAX = 20, FRAMES = 4,
+enum { WIDE = 110, LOCKS_MAX = 20, MEETINGS_MAX = 5, WAITED_MAX = 5, SITES_MAX = 4, SITE_FRAMES = 2, CLASSES_MAX = 10, CYCLES_MAX = 10, HELD_MAX = 20, FRAMES = 4,
        GUARDS_MAX = 3, STACK_COLUMN = 18 };
 
 static void stack_line(FILE *out, const struct table_style *s, const char *label, const json_t *stack)
@@ -78,6 +79,7 @@ static void order(FILE *out, const json_t *doc, const struct table_style *s)
         const json_t *one = json_array_get(list, i), *cycle = get(one, "cycle");
         line_heading(out, s, json_is_true(get(one, "by_class"))
             ? "Lock order: locks of these origins were taken in an order that closes a circle"
+            : json_array_size(get(doc, "deadlocks")) ? "Lock order: taken in an order that closes a circle"
             : "Lock order: taken in an order that closes a circle, a deadlock yet to happen");
         for (size_t k = 0; k < json_array_size(cycle); k++) {
             const json_t *e = json_array_get(cycle, k);
@@ -185,16 +187,16 @@ static bool is_meeting(const json_t *lock)
     return false;
 }
 
-/* The rows of one sort, at most LOCKS_MAX. */
+/* The first rows of one sort. */
 static void locks(FILE *out, const json_t *doc, const struct table_style *s, bool meetings)
 {
     const json_t *list = get(doc, "locks");
-    size_t all = 0;
+    size_t all = 0, most = meetings ? MEETINGS_MAX : LOCKS_MAX;
     struct line l;
     line_begin(&l, out, s);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *lock = json_array_get(list, i);
-        if (is_meeting(lock) != meetings || all++ >= LOCKS_MAX)
+        if (is_meeting(lock) != meetings || all++ >= most)
             continue;
         if (all == 1) {
             line_heading(out, s, meetings ? "Conditions, barriers, semaphores" : "Locks");
@@ -204,13 +206,19 @@ static void locks(FILE *out, const json_t *doc, const struct table_style *s, boo
         line_format(&l, "%s %s %s", get_text(lock, "id"), get_text(lock, "kind"), get_text(lock, "where"));
         line_end(&l);
     }
-    more(out, s, all, all < LOCKS_MAX ? all : LOCKS_MAX);
+    more(out, s, all, all < most ? all : most);
+}
+
+static void site_times(const json_t *site, uint64_t value[2])
+{
+    value[0] = get_number(site, "acquisitions");
+    value[1] = get_number(get(site, "wait_ns"), "total");
 }
 
 /* Where those that were waited for are taken, and what they guard. */
 static void waited_lock(FILE *out, const json_t *lock, const struct table_style *s)
 {
-    const json_t *wait = get(lock, "wait_ns"), *sites = get(lock, "sites"), *guards = get(lock, "guards");
+    const json_t *wait = get(lock, "wait_ns"), *guards = get(lock, "guards");
     char *name = lock_text(lock);
     char *text = xasprintf("%s: waited for %s in all, in %s of %s acquisitions%s", name, number_time(get_number(wait, "total")).text,
                            number_count(get_number(lock, "contended")).text, number_count(get_number(lock, "acquisitions")).text,
@@ -219,16 +227,19 @@ static void waited_lock(FILE *out, const json_t *lock, const struct table_style 
     free(name), free(text);
     struct line l;
     line_begin(&l, out, s);
-    for (size_t i = 0; i < json_array_size(sites) && i < SITES_MAX; i++) {
-        const json_t *site = json_array_get(sites, i);
-        struct shown shown = shown_frames(get(site, "stack"), NULL, 2);
+    size_t n;
+    struct site_group *groups = site_groups(get(lock, "sites"), SITE_FRAMES, site_times, &n);
+    for (size_t i = 0; i < n && i < SITES_MAX; i++) {
+        const json_t *stack = get(groups[i].site, "stack");
+        struct shown shown = shown_frames(stack, NULL, SITE_FRAMES);
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 11, number_short(get_number(site, "acquisitions")).text);
+        line_right(&l, 11, number_short(groups[i].value[0]).text);
         line_look(&l, LOOK_PLAIN);
-        line_right(&l, 10, get_number(get(site, "wait_ns"), "count") ? number_time(get_number(get(site, "wait_ns"), "total")).text : "-");
+        line_right(&l, 10, groups[i].value[1] ? number_time(groups[i].value[1]).text : "-");
         line_text(&l, "  ");
-        line_stack(&l, get(site, "stack"), &shown);
+        line_stack(&l, stack, &shown);
     }
+    free(groups);
     for (size_t i = 0; i < json_array_size(guards) && i < GUARDS_MAX; i++) {
         const json_t *guard = json_array_get(guards, i);
         struct shown shown = shown_frames(get(guard, "stack"), NULL, 2);
@@ -281,9 +292,12 @@ static void classes(FILE *out, const json_t *doc, const struct table_style *s)
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *t = get(doc, "totals");
-    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended: threads waited %s for locks", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
+    uint64_t wait_ns = get_number(t, "lock_wait_ns"), waiting = get_number(t, "waiting_now");
+    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended%s%s%s%s%s", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
                            number_count(get_number(t, "acquisitions")).text, get_number(t, "acquisitions") == 1 ? "" : "s",
-                           number_count(get_number(t, "lock_contended")).text, number_time(get_number(t, "lock_wait_ns")).text);
+                           number_count(get_number(t, "lock_contended")).text, wait_ns ? "; threads waited " : "",
+                           wait_ns ? number_time(wait_ns).text : "", wait_ns ? " for locks" : "", waiting ? "; waiting now: " : "",
+                           waiting ? number_count(waiting).text : "");
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
     deadlocks(out, doc, s);

@@ -155,7 +155,7 @@ static void page_totals(const struct page *p)
     const json_t *locks = get(p->doc, "locks"), *copies = get(p->doc, "copies");
     if (get_number(copies, "copies"))
         total(p, "copied", number_bytes(get_number(copies, "bytes")).text, xasprintf("in %s copies", number_count(get_number(copies, "copies")).text));
-    if (get_number(locks, "lock_contended")) {
+    if (get_number(locks, "lock_wait_ns") >= 1000000) {   /* less is no contention to speak of */
         const json_t *most = json_array_get(get(p->doc, "locks_top"), 0);
         total(p, "lock waits", number_count(get_number(locks, "lock_contended")).text,
               xasprintf("%s in all; %s for %s %s", number_time(get_number(locks, "lock_wait_ns")).text,

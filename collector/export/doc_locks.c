@@ -15,7 +15,7 @@
 #include "export/lock_names.h"
 #include "export/text.h"
 
-enum { LOCKS_DEFAULT = 1000, CLASSES_DEFAULT = 1000, CYCLES_MAX = 1000, SITES_OF_LOCK = 10, SITES_OF_MANY = 3, SITES_OF_CLASS = 50 };
+enum { LOCKS_DEFAULT = 1000, CLASSES_DEFAULT = 1000, CYCLES_MAX = 1000, SITES_OF_LOCK = 100, SITES_OF_MANY = 3, SITES_MAX = 20000 };
 
 /* Indexes of a table, those of one key together, the largest weight first. */
 struct grouped_row { uint64_t key, weight; uint32_t at; };
@@ -27,6 +27,7 @@ struct maker {
     struct frames *frames;
     struct lock_names *names;
     struct grouped sites, holds, waits, guards;
+    size_t sites_left;      /* of SITES_MAX rows in all */
 };
 
 static int grouped_compare(const void *a, const void *b)
@@ -70,7 +71,8 @@ static size_t grouped_first(const struct grouped *g, uint64_t key)
 static void maker_begin(struct maker *m, const struct view *v, struct symbols *symbols)
 {
     size_t rows;
-    *m = (struct maker){ .v = v, .symbols = symbols, .frames = frames_new(symbols, v, NULL), .names = lock_names_new(v, symbols) };
+    *m = (struct maker){ .v = v, .symbols = symbols, .frames = frames_new(symbols, v, NULL), .names = lock_names_new(v, symbols),
+                         .sites_left = SITES_MAX };
     rows = v->n_lock_sites;
     GROUP(m, sites, v->lock_sites[i].class, v->lock_sites[i].acquisitions);
     rows = v->n_holds;
@@ -135,7 +137,7 @@ static json_t *class_id(const struct maker *m, uint32_t class)
 static json_t *sites_json(struct maker *m, uint32_t class, size_t most)
 {
     json_t *list = json_array();
-    for (size_t i = grouped_first(&m->sites, class); class && i < m->sites.n && m->sites.rows[i].key == class && most--; i++) {
+    for (size_t i = grouped_first(&m->sites, class); class && i < m->sites.n && m->sites.rows[i].key == class && most && m->sites_left; i++, most--, m->sites_left--) {
         const struct view_lock_site *s = &m->v->lock_sites[m->sites.rows[i].at];
         json_t *j = json_pack("{s:o,s:o}", "stack", stack_json(m, s->stack), "first_lock", doc_id('l', s->first_lock));
         doc_lock_sums(j, s->acquisitions, s->shared_acquisitions, s->contended, &s->wait, &s->hold);
@@ -208,7 +210,7 @@ static json_t *class_json(struct maker *m, uint32_t at)
     json_object_set_new(j, "locks", doc_number(c->locks));
     json_object_set_new(j, "init_stack", stack_or_null(m, c->init_stack));
     doc_lock_sums(j, c->acquisitions, c->shared_acquisitions, c->contended, &c->wait, &c->hold);
-    json_object_set_new(j, "sites", sites_json(m, at + 1u, SITES_OF_CLASS));
+    json_object_set_new(j, "sites", sites_json(m, at + 1u, SITES_OF_LOCK));
     return j;
 }
 

@@ -48,6 +48,7 @@ void process_free(struct process *p)
     ranges_clear(&p->maps);
     starts_free(p->starts);
     dict_clear(&p->pthreads);
+    dict_clear(&p->lock_of);
     modules_clear(p);
     graves_clear(&p->graves);
     drops_clear(p);

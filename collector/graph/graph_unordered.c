@@ -30,20 +30,24 @@ static uint64_t mix(uint64_t hash, uint64_t v)
     return hash ^ hash >> 29;
 }
 
+static uint32_t lesser(uint32_t x, uint32_t y) { return x < y ? x : y; }
+static uint32_t greater(uint32_t x, uint32_t y) { return x < y ? y : x; }
+
+/* The same stacks, whichever of the two uses came first. */
 static bool set_is(const struct unordered *u, const struct clash_set *set, const struct clash *c)
 {
-    const struct clash *first = &u->clashes[set->first];
-    return first->finding.family == c->finding.family && first->finding.process == c->finding.process &&
-           first->finding.writes == c->finding.writes &&
-           first->evidence[0].stack == c->evidence[0].stack && first->evidence[1].stack == c->evidence[1].stack &&
-           first->evidence[2].stack == c->evidence[2].stack;
+    const struct view_evidence *x = u->clashes[set->first].evidence, *y = c->evidence;
+    return u->clashes[set->first].finding.process == c->finding.process && x[2].stack == y[2].stack &&
+           lesser(x[0].stack, x[1].stack) == lesser(y[0].stack, y[1].stack) &&
+           greater(x[0].stack, x[1].stack) == greater(y[0].stack, y[1].stack);
 }
 
 /* The set of a clash, made if it is new; NULL: there are too many. */
 static struct clash_set *set_find(struct unordered *u, const struct clash *c)
 {
-    uint64_t key = mix(mix(mix(c->finding.process, c->finding.family * 2u + c->finding.writes), c->evidence[0].stack),
-                       (uint64_t)c->evidence[1].stack << 32 | c->evidence[2].stack);
+    uint32_t used = c->evidence[0].stack, other = c->evidence[1].stack;
+    uint64_t key = mix(mix(c->finding.process, (uint64_t)lesser(used, other) << 32 | greater(used, other)),
+                       c->evidence[2].stack);
     for (;; key++) {   /* another set of the same hash stands there: the next key */
         uint32_t at = dict_get(&u->set_of, key);
         if (!at)
@@ -76,7 +80,8 @@ static void set_count(struct graph *g, struct unordered *u, struct clash_set *se
     uint32_t at = set->first;
     for (uint32_t n = 0; n < set->pairs; n++, at = u->clashes[at].next) {
         struct clash *known = &u->clashes[at];
-        if (known->used != c->used || known->other != c->other)
+        if (lesser(known->used, known->other) != lesser(c->used, c->other) ||
+            greater(known->used, known->other) != greater(c->used, c->other))
             continue;
         const struct process *p = process_at(g, thread_at(g, c->used)->process);
         if (known->last_event <= p->clocks.lost_event) {     /* it rested on events before a loss: this does not */

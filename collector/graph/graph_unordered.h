@@ -34,7 +34,7 @@ enum {
 
 struct past_use;
 
-/* Two threads clash at one set of stacks. */
+/* Two threads clash at one set of stacks; used and other as it was the first time. */
 struct clash {
     uint32_t used, other;           /* threads: places */
     uint32_t next;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "trace/trace_spot.h"
 #include "trace/trace_tables.h"
 
 void trace_decode_reset(struct trace_decoder *d)
@@ -225,21 +226,12 @@ static void decode_text(struct trace_decoder *d, struct event *e)
     e->text_bytes = e->text ? (uint16_t)bytes : 0;
 }
 
-int trace_decode_event(struct trace_decoder *d, struct event *e, const struct code *code)
+/* Address and extra numbers of a type that came before EVENT_WAIT. */
+static inline void decode_numbers(struct trace_decoder *d, struct model_lane *lane, struct event *e, unsigned fields)
 {
     struct trace_columns *s = &d->columns;
     struct trace_model *m = &d->model;
-    *e = (struct event){ 0 };
-    decode_thread(d, e);
-    struct model_lane *lane = model_lane(m, e->thread);
-    uint64_t step = decode_step(d, lane, e);
-    unsigned fields = model_kind_fields((uint32_t)(step >> 32));
-    decode_time(d, e, step);
-    uint64_t extra0_predicted = 0;
-    if (fields & FIELD_SIZE)
-        decode_size(d, e);
-    if (e->type == EVENT_REALLOC_END)
-        extra0_predicted = lane->begin;
+    uint64_t extra0_predicted = e->type == EVENT_REALLOC_END ? lane->begin : 0;
     if (fields & FIELD_ADDRESS) {
         if (model_is_gain(e->type)) {
             decode_gain(d, lane, e);
@@ -257,6 +249,39 @@ int trace_decode_event(struct trace_decoder *d, struct event *e, const struct co
     }
     if (fields & FIELD_EXTRA1)
         e->extra[1] = cursor_varint(s, EVENTS_EXTRA1);
+}
+
+static void decode_spots(struct trace_decoder *d, struct event *e, uint64_t step, unsigned fields)
+{
+    struct trace_columns *s = &d->columns;
+    struct trace_model *m = &d->model;
+    if (fields & FIELD_ADDRESS)
+        spot_decode(m, s, e, step, false);
+    if (fields & FIELD_EXTRA0)
+        spot_decode(m, s, e, step, true);
+    if (fields & FIELD_EXTRA1) {
+        uint64_t *predicted = spot_extra1(m, e, step), extra1 = cursor_varint(s, EVENTS_EXTRA1);
+        e->extra[1] = extra1 ? extra1 : *predicted;
+        *predicted = e->extra[1];
+    }
+    spot_learn(m, e);
+}
+
+int trace_decode_event(struct trace_decoder *d, struct event *e, const struct code *code)
+{
+    struct trace_columns *s = &d->columns;
+    *e = (struct event){ 0 };
+    decode_thread(d, e);
+    struct model_lane *lane = model_lane(&d->model, e->thread);
+    uint64_t step = decode_step(d, lane, e);
+    unsigned fields = model_kind_fields((uint32_t)(step >> 32));
+    decode_time(d, e, step);
+    if (fields & FIELD_SIZE)
+        decode_size(d, e);
+    if (model_has_spots(e->type))
+        decode_spots(d, e, step, fields);
+    else
+        decode_numbers(d, lane, e, fields);
     if (fields & FIELD_TEXT)
         decode_text(d, e);
     d->left--;

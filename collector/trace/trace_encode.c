@@ -14,12 +14,10 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
-
-#define FINDER_GIVE 0x80000000u
+#include "trace/trace_spot.h"
 
 enum {
     KIND_CODES = 1 << 19,       /* of model_kind: 6 bits of type, 5 of fields, 8 of family */
-    FINDER_BITS = 17,
     VARINT_MAX = 10
 };
 
@@ -34,7 +32,7 @@ struct trace_encoder {
     bool fine_seen;             /* not all were 0 */
     unsigned kind_count;
     uint32_t kinds[TRACE_KINDS_MAX];
-    uint32_t finder[1 << FINDER_BITS];  /* address hash -> its last gain, or FINDER_GIVE and give */
+    uint32_t finder[1 << MODEL_FINDER_BITS];  /* address hash -> its last gain, or MODEL_FINDER_GIVE and give */
     struct trace_model model;
     uint8_t kind_number[KIND_CODES];    /* 0: not in this chunk; else 1 + number */
 };
@@ -46,7 +44,8 @@ static const uint8_t event_bytes_max[EVENTS_COLUMNS] = {
     [EVENTS_GIVE] = VARINT_MAX, [EVENTS_ADDRESS] = VARINT_MAX, [EVENTS_SIZE] = VARINT_MAX,
     [EVENTS_EXTRA0] = VARINT_MAX, [EVENTS_EXTRA1] = VARINT_MAX, [EVENTS_TEXT_BYTES] = 3,
     [EVENTS_TIME_FINE] = 1, [EVENTS_TIME_BITS] = 4, [EVENTS_TIME_FAR] = VARINT_MAX,
-    [EVENTS_TIME ... EVENTS_COLUMNS - 1] = 1,
+    [EVENTS_TIME ... EVENTS_TIME_END - 1] = 1, [EVENTS_SPOT] = 1, [EVENTS_SPOT_SECOND] = 1,
+    [EVENTS_SPOT_AGE] = 2 * 3, [EVENTS_SPOT_SLOT] = 2 * 2, [EVENTS_SPOT_FAR] = 2 * VARINT_MAX,
 };
 
 static void clear(struct trace_encoder *n)
@@ -233,8 +232,8 @@ static inline void encode_size(struct trace_encoder *n, const struct event *e)
 /* The give that gave up this address last, 0 when it is not kept. */
 static inline uint32_t find_give(const struct trace_encoder *n, uint32_t found, uint64_t address)
 {
-    uint32_t number = found & ~FINDER_GIVE;
-    if (!(found & FINDER_GIVE) || !model_kept(number, n->model.gives) || model_given(&n->model, number) != address)
+    uint32_t number = found & ~MODEL_FINDER_GIVE;
+    if (!(found & MODEL_FINDER_GIVE) || !model_kept(number, n->model.gives) || model_given(&n->model, number) != address)
         return 0;
     return number;
 }
@@ -261,7 +260,7 @@ static void encode_gain(struct trace_encoder *n, struct model_lane *lane, const 
 {
     struct trace_model *m = &n->model;
     struct model_class *class = &m->classes[model_class(e->thread, e->size)];
-    uint32_t *found = &n->finder[model_hash(e->address, FINDER_BITS)];
+    uint32_t *found = &n->finder[model_hash(e->address, MODEL_FINDER_BITS)];
     uint32_t give = 0;
     unsigned place;
     if (e->type == EVENT_REALLOC_END && e->address == lane->begin) {
@@ -279,16 +278,16 @@ static void encode_gain(struct trace_encoder *n, struct model_lane *lane, const 
     }
     column_byte(&n->columns[EVENTS_PLACE], (uint8_t)place);
     model_gain_learn(m, lane, class, place, give, e);
-    *found = m->gains & ~FINDER_GIVE;
+    *found = m->gains & ~MODEL_FINDER_GIVE;
 }
 
 /* The block given, NULL when its gain is not kept. */
 static const struct model_block *encode_give(struct trace_encoder *n, struct model_lane *lane, const struct event *e)
 {
     struct trace_model *m = &n->model;
-    uint32_t *found = &n->finder[model_hash(e->address, FINDER_BITS)], gain = *found;
+    uint32_t *found = &n->finder[model_hash(e->address, MODEL_FINDER_BITS)], gain = *found;
     const struct model_block *block = &m->gained[gain % MODEL_KEPT];
-    if (gain & FINDER_GIVE || !model_kept(gain, m->gains) || block->address != e->address) {
+    if (gain & MODEL_FINDER_GIVE || !model_kept(gain, m->gains) || block->address != e->address) {
         block = NULL;
         column_byte(&n->columns[EVENTS_AGE], AGE_NOWHERE);
         column_varint(&n->columns[EVENTS_GIVE], turn(e->address - m->give));
@@ -302,7 +301,7 @@ static const struct model_block *encode_give(struct trace_encoder *n, struct mod
         m->dropped = gain;
     }
     model_give_learn(m, lane, e, block);
-    *found = m->gives | FINDER_GIVE;
+    *found = m->gives | MODEL_FINDER_GIVE;
     return block;
 }
 
@@ -318,16 +317,12 @@ static inline unsigned fields_of(const struct event *e)
            (e->extra[1] ? FIELD_EXTRA1 : 0) | (e->text_bytes ? FIELD_TEXT : 0);
 }
 
-static inline void encode_event(struct trace_encoder *n, const struct event *e)
+/* Address and extra numbers of a type that came before EVENT_WAIT. */
+static inline void encode_numbers(struct trace_encoder *n, struct model_lane *lane, const struct event *e,
+                                  unsigned fields)
 {
     struct trace_model *m = &n->model;
-    struct model_lane *lane = model_lane(m, e->thread);
-    unsigned fields = fields_of(e);
     uint64_t extra0_predicted = e->type == EVENT_REALLOC_END ? lane->begin : 0;
-    encode_thread(n, e);
-    encode_time(n, e->ns, encode_step(n, lane, e, fields));
-    if (fields & FIELD_SIZE)
-        encode_size(n, e);
     if (fields & FIELD_ADDRESS) {
         if (model_is_gain(e->type)) {
             encode_gain(n, lane, e);
@@ -343,6 +338,36 @@ static inline void encode_event(struct trace_encoder *n, const struct event *e)
         column_varint(&n->columns[EVENTS_EXTRA0], e->extra[0] == extra0_predicted ? 0 : e->extra[0]);
     if (fields & FIELD_EXTRA1)
         column_varint(&n->columns[EVENTS_EXTRA1], e->extra[1]);
+}
+
+static void encode_spots(struct trace_encoder *n, const struct event *e, uint64_t step, unsigned fields)
+{
+    struct trace_model *m = &n->model;
+    if (fields & FIELD_ADDRESS)
+        spot_encode(m, n->columns, n->finder, e, step, false);
+    if (fields & FIELD_EXTRA0)
+        spot_encode(m, n->columns, n->finder, e, step, true);
+    if (fields & FIELD_EXTRA1) {
+        uint64_t *predicted = spot_extra1(m, e, step);
+        column_varint(&n->columns[EVENTS_EXTRA1], e->extra[1] == *predicted ? 0 : e->extra[1]);
+        *predicted = e->extra[1];
+    }
+    spot_learn(m, e);
+}
+
+static inline void encode_event(struct trace_encoder *n, const struct event *e)
+{
+    struct model_lane *lane = model_lane(&n->model, e->thread);
+    unsigned fields = fields_of(e);
+    encode_thread(n, e);
+    uint64_t step = encode_step(n, lane, e, fields);
+    encode_time(n, e->ns, step);
+    if (fields & FIELD_SIZE)
+        encode_size(n, e);
+    if (__builtin_expect(model_has_spots(e->type), 0))
+        encode_spots(n, e, step, fields);
+    else
+        encode_numbers(n, lane, e, fields);
     if (fields & FIELD_TEXT)
         encode_text(n, e);
     n->count++;
@@ -352,14 +377,14 @@ static inline void encode_event(struct trace_encoder *n, const struct event *e)
  * then what that names. */
 static inline void expect_finder(const struct trace_encoder *n, const struct event *e)
 {
-    __builtin_prefetch(&n->finder[model_hash(e->address, FINDER_BITS)], 1);
+    __builtin_prefetch(&n->finder[model_hash(e->address, MODEL_FINDER_BITS)], 1);
 }
 
 static inline void expect_block(const struct trace_encoder *n, const struct event *e)
 {
     const struct trace_model *m = &n->model;
-    uint32_t number = n->finder[model_hash(e->address, FINDER_BITS)];
-    if (number & FINDER_GIVE) {
+    uint32_t number = n->finder[model_hash(e->address, MODEL_FINDER_BITS)];
+    if (number & MODEL_FINDER_GIVE) {
         __builtin_prefetch(&m->given[number % MODEL_KEPT]);
         __builtin_prefetch(&m->classes[model_class(e->thread, e->size)], 1);
     } else {

@@ -86,7 +86,7 @@ enum {
     TRACE_RAW_MAX = 16 << 20,           /* uncompressed bytes of a chunk */
     TRACE_PAYLOAD_MAX = TRACE_RAW_MAX + 4096,
     TRACE_STRING_MAX = 2 << 20,         /* a string of META; longer ones are cut */
-    TRACE_COLUMNS = 32,                 /* ids run from 1 to 31 */
+    TRACE_COLUMNS = 40,                 /* ids run from 1 to 39 */
     TRACE_KINDS_MAX = 250,              /* kinds of event in a chunk */
     TRACE_GROUP_EVENTS = 1 << 20        /* events after which the models start afresh */
 };
@@ -131,14 +131,20 @@ enum {
     EVENTS_ADDRESS,     /* zigzag: other addresses */
     EVENTS_SIZE,        /* varint: 0 as predicted */
     EVENTS_EXTRA0,      /* varint: 0 as predicted */
-    EVENTS_EXTRA1,      /* varint */
+    EVENTS_EXTRA1,      /* varint; from type 23 on: 0 as predicted */
     EVENTS_TEXT_BYTES,  /* varint */
     EVENTS_TEXT,
     EVENTS_TIME_FINE,   /* 2 bits an event: nanoseconds in the tick; left out when all are 0 */
     EVENTS_TIME_BITS,   /* what the tokens leave over, lowest bit first */
     EVENTS_TIME_FAR,    /* zigzag of the difference, for escapes */
     EVENTS_TIME,        /* and the columns behind it: byte an event, token; a column a class of durations */
-    EVENTS_COLUMNS = EVENTS_TIME + TRACE_TIME_CLASSES
+    EVENTS_TIME_END = EVENTS_TIME + TRACE_TIME_CLASSES,
+    EVENTS_SPOT = EVENTS_TIME_END,  /* byte an address from type 23 on: 0 told as the last time, else 1 + way */
+    EVENTS_SPOT_SECOND, /* the same for extra0 */
+    EVENTS_SPOT_AGE,    /* varint: 1 + gains since that one */
+    EVENTS_SPOT_SLOT,   /* varint: hash of an address seen before */
+    EVENTS_SPOT_FAR,    /* turned difference to the last time */
+    EVENTS_COLUMNS
 };
 
 /* Fields of an event that are not zero: part of its kind. */

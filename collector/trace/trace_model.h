@@ -19,7 +19,8 @@
  * youngest gains, and next to the gain that was given up last (who frees many,
  * frees them in the order of making).
  *
- * A gain: NEW, REALLOC_END. A give: DROP, REALLOC_BEGIN.
+ * A gain: NEW, REALLOC_END. A give: DROP, REALLOC_BEGIN. What locks and copies
+ * are near is told in trace_spot.h.
  */
 #ifndef OWNSCOPE_TRACE_MODEL_H
 #define OWNSCOPE_TRACE_MODEL_H
@@ -38,8 +39,14 @@ enum {
     MODEL_PACE_BITS = 12,
     MODEL_CLASS_BITS = 11,
     MODEL_FREED = 13,
+    MODEL_SPOT_BITS = 12,
+    MODEL_SLOT_BITS = 12,
+    MODEL_HELD = 6,
+    MODEL_FINDER_BITS = 17,     /* the encoder's own */
     MODEL_KEPT = 32768      /* gains, and gives */
 };
+
+#define MODEL_FINDER_GIVE 0x80000000u
 
 /* Where a gain's address comes from. */
 enum {
@@ -62,6 +69,10 @@ struct model_lane {
     uint64_t begin;         /* address of the last REALLOC_BEGIN */
     uint32_t begin_class;   /* its class at that time */
     uint32_t begin_give;    /* its number */
+    uint32_t gain;          /* number of the last one */
+    uint64_t copy, copy_end;    /* destination of the last copy, and what is behind it */
+    uint64_t waiting;       /* lock or condition of the last event that was not a gain, give, copy, acquire or release */
+    uint64_t held[MODEL_HELD];  /* locks acquired and not released, the last first */
 };
 
 struct model_block {
@@ -73,6 +84,17 @@ struct model_class {
     uint64_t next;          /* where the block after the last gained one would begin */
     uint32_t first;         /* of the list, in freed */
     uint32_t freed[MODEL_FREED];    /* a ring: numbers of gives, the last first; 0: none */
+};
+
+/* An address of one step in one thread: trace_spot.h. */
+struct model_spot {
+    uint64_t at, stride;    /* the last one, and its distance from the one before */
+    uint64_t behind;        /* the byte behind it */
+    uint64_t from_gain;     /* its distance from the thread's last gain at that time */
+    uint64_t from_copy;     /* from the thread's last copy's destination */
+    uint64_t inside;        /* its place in a block, when it last lay in the thread's last gain */
+    uint64_t extra1;        /* the event's */
+    uint64_t how;           /* the way that told it */
 };
 
 struct trace_model {
@@ -92,9 +114,11 @@ struct trace_model {
     struct model_class classes[1 << MODEL_CLASS_BITS];
     struct model_block gained[MODEL_KEPT];  /* gain n at n % MODEL_KEPT */
     uint64_t given[MODEL_KEPT];             /* address of give n likewise */
+    struct model_spot spots[1 << MODEL_SPOT_BITS];
+    uint64_t slots[1 << MODEL_SLOT_BITS];   /* addresses by their hash */
 };
 
-_Static_assert(sizeof(struct model_class) == 64, "a cache line");
+_Static_assert(sizeof(struct model_class) == 64 && sizeof(struct model_spot) == 64, "cache lines");
 _Static_assert(EVENT_TYPES <= 64, "a type has six bits in a kind");
 _Static_assert(1 << TRACE_TICK_BITS == EVENT_TICK_NS, "what the collector leaves away costs nothing");
 
@@ -106,6 +130,8 @@ static inline uint32_t model_hash(uint64_t v, unsigned bits)
 }
 
 static inline bool model_is_gain(unsigned type) { return type == EVENT_NEW || type == EVENT_REALLOC_END; }
+/* Locks and copies, and all types that came with them: their addresses are trace_spot.h's. */
+static inline bool model_has_spots(unsigned type) { return type >= EVENT_WAIT; }
 static inline bool model_is_give(unsigned type) { return type == EVENT_DROP || type == EVENT_REALLOC_BEGIN; }
 
 static inline struct model_lane *model_lane(struct trace_model *m, uint32_t thread)
@@ -208,7 +234,7 @@ static inline void model_freed_push(struct model_class *class, uint32_t number)
 }
 
 /* After a gain's address is known, from `place`; `taken`: the give that named it, or 0. */
-static inline void model_gain_learn(struct trace_model *m, const struct model_lane *lane, struct model_class *class,
+static inline void model_gain_learn(struct trace_model *m, struct model_lane *lane, struct model_class *class,
                                     unsigned place, uint32_t taken, const struct event *e)
 {
     if (place == PLACE_BEGIN) {
@@ -219,7 +245,7 @@ static inline void model_gain_learn(struct trace_model *m, const struct model_la
     }
     if (taken)
         m->taken = taken;
-    m->gains++;
+    lane->gain = ++m->gains;
     m->gained[m->gains % MODEL_KEPT] = (struct model_block){ e->address, e->size };
     class->next = m->top = e->address + model_span(e->size);
 }

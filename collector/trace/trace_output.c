@@ -49,7 +49,7 @@ static void job_write(struct trace_output *o, struct output_job *job)
         chunk_begin(&o->builder);
         for (unsigned id = 1; id < TRACE_COLUMNS; id++)
             chunk_column(&o->builder, id, job->columns[id].data, job->columns[id].bytes,
-                         events && id >= EVENTS_TIME_FINE ? CHUNK_NOISE : CHUNK_PATTERNS);
+                         events && id >= EVENTS_TIME_FINE && id < EVENTS_TIME_END ? CHUNK_NOISE : CHUNK_PATTERNS);
         chunk_finish(&o->builder, frame);
     }
     if (output_error(o) || output_append(o, o->builder.out.data, o->builder.out.bytes)) {

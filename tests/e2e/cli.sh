@@ -34,7 +34,8 @@ sleep 0.02
 touch -d '1 hour ago' old.own
 "$OWNSCOPE" run -q -o locks.own -- "$VICTIMS/lock_times" >/dev/null
 "$OWNSCOPE" run -q -o broken.own -- "$VICTIMS/double_drop" >/dev/null
-touch -d '2 hours ago' locks.own broken.own
+"$OWNSCOPE" run -q --locks off --copies off -o quiet.own -- "$VICTIMS/realloc" >/dev/null
+touch -d '2 hours ago' locks.own broken.own quiet.own
 
 # ---- sources and statuses ---------------------------------------------------
 for command in report threads "events -n 5" export; do
@@ -60,8 +61,8 @@ status "findings of a broken program" 0 "$OWNSCOPE" findings broken.own
 grep -q '^double-drop' r.out && grep -q 'dropped in t1' r.out
 verdict "findings says the rule and the stacks" $? "$(head -n 5 r.out)"
 for command in locks copies findings; do
-    status "$command of a program that has none" 1 "$OWNSCOPE" $command old.own
-    "$OWNSCOPE" $command --json old.own 2>json.why | "$PYTHON" -c 'import json, sys; json.load(sys.stdin)' 2>>json.why
+    status "$command of a program that has none" 1 "$OWNSCOPE" $command quiet.own
+    "$OWNSCOPE" $command --json quiet.own 2>json.why | "$PYTHON" -c 'import json, sys; json.load(sys.stdin)' 2>>json.why
     verdict "$command --json is a document all the same" $? "$(first_line json.why)"
 done
 lock=$("$OWNSCOPE" locks --json -n 1 locks.own | jq -r '.locks[0].id')

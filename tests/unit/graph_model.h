@@ -40,6 +40,7 @@ static struct {
     struct mprocess p[PROCESSES];
     struct mfork fork;
     uint64_t next_id, running, ns, peak_sites[SITES + 1];
+    uint64_t copies, copy_bytes, copy_bytes_to_blocks;
     struct view_totals totals;
     struct view_site sites[SITES + 1];
     struct event e;
@@ -340,6 +341,26 @@ static void model_drop(void)
     m.totals.unknown_drops++;
     tell((struct told){ .ns = m.ns, .address = m.e.address, .size = m.e.extra[0], .thread = m.e.thread, .process = m.e.process, .stack = m.e.stack, .type = FACT_DROP });
     look_inside();
+}
+
+static void borrow_copied(const struct mblock *b, uint64_t address, uint64_t bytes)
+{
+    if (!b)
+        return;
+    uint64_t room = b->size - (address - b->address);
+    tell((struct told){ .ns = m.ns, .block = b->id, .address = b->address, .size = bytes < room ? bytes : room, .thread = m.e.thread,
+                        .process = m.e.process, .to = m.e.thread, .stack = m.e.stack, .type = FACT_BORROW, .by = "copied" });
+}
+
+static void model_copy(void)
+{
+    struct mblock *from = m.e.extra[0] >= 4096 ? holding(m.e.process, m.e.extra[0], false) : NULL;
+    struct mblock *to = m.e.address >= 4096 ? holding(m.e.process, m.e.address, false) : NULL;
+    borrow_copied(from, m.e.extra[0], m.e.extra[1] ? m.e.extra[1] : m.e.size);
+    borrow_copied(to, m.e.address, m.e.size);
+    m.copies++;
+    m.copy_bytes += m.e.size;
+    m.copy_bytes_to_blocks += to ? m.e.size : 0;
 }
 
 static void model_begin(void)

@@ -1,7 +1,7 @@
 /*
- * tests/unit/test_graph_model.c - a million random events folded by the graph
- * and by a naive model (graph_model.h): every fact, sum, site, thread and
- * block must be equal.
+ * tests/unit/test_graph_model.c - a million random events (memory, threads,
+ * processes, copies, drops of anything) folded by the graph and by a naive
+ * model (graph_model.h): every fact, sum, site, thread and block must be equal.
  *
  * Stamps are 2 us apart: inversions have their own tests.
  */
@@ -64,10 +64,17 @@ static bool leaving(uint32_t p)
 static void happen_memory(void)
 {
     struct mthread *t = &m.t[m.e.thread];
-    uint32_t what = rnd(100);
+    uint32_t what = rnd(108);
     m.e.size = 1 + rnd(64);
     m.e.address = some_address();
-    if (t->pending) {
+    if (what >= 100) {
+        m.e.type = EVENT_COPY;
+        m.e.family = (uint8_t)(1 + rnd(WIRE_COPIES - 1));
+        m.e.address = some_pointer();
+        m.e.extra[0] = rnd(4) ? some_pointer() : 0;
+        m.e.extra[1] = m.e.extra[0] && !rnd(4) ? 1 + rnd((uint32_t)m.e.size) : 0;
+        model_copy();
+    } else if (t->pending) {
         m.e.type = EVENT_REALLOC_END;
         m.e.family = WIRE_REALLOC;
         m.e.extra[0] = t->pending_address;
@@ -212,6 +219,13 @@ static bool happen(void)
 static void compare_sums(const struct view *v)
 {
     must(!memcmp(&v->totals, &m.totals, sizeof m.totals));
+    must(v->copies == m.copies && v->copy_bytes == m.copy_bytes && v->copy_bytes_to_blocks == m.copy_bytes_to_blocks);
+    uint64_t flows = 0, sites_copies = 0;
+    for (size_t i = 0; i < v->n_flows; i++)
+        flows += v->flows[i].copies;
+    for (size_t i = 0; i < v->n_copy_sites; i++)
+        sites_copies += v->copy_sites[i].copies;
+    must(flows == m.copies && sites_copies == m.copies);
     size_t sites = 0;
     for (size_t i = 0; i < v->n_sites; i++) {
         const struct view_site *a = &v->sites[i];

@@ -162,6 +162,50 @@ static inline void make_orderly_events(struct make *k, size_t count, size_t held
     free(at);
 }
 
+/* Threads that take locks, wait for conditions, make blocks and copy into them: much as the models
+ * of spots expect it, and one time in `wild` not. */
+static inline void make_lock_events(struct make *k, size_t count, unsigned wild)
+{
+    uint64_t ns = 0, top = 0x555500000000, block = top, behind = top;
+    uint32_t stacks[16];
+    for (unsigned i = 0; i < 16; i++)
+        stacks[i] = make_stack(k);
+    while (k->count < count) {
+        uint32_t thread = 1 + (uint32_t)(make_random(k) >> 20) % 4;
+        uint64_t lock = 0x7f0000001000 + make_random(k) % 3 * 40, condition = lock + 0x100;
+        struct event e = { .ns = ns += make_random(k) % 300, .thread = thread, .process = 1, .family = WIRE_LOCK_MUTEX };
+        unsigned step = (unsigned)(make_random(k) % 6), from = (unsigned)k->count;
+        e.address = lock;
+        for (unsigned i = 0; step == 0 && i < 3; i++) {     /* contended, then given up */
+            static const uint8_t types[] = { EVENT_WAIT, EVENT_ACQUIRE, EVENT_RELEASE };
+            e.type = types[i], e.stack = stacks[i / 2];
+            make_add(k, e);
+        }
+        for (unsigned i = 0; step == 1 && i < 2; i++) {
+            e.type = i ? EVENT_COND_WOKEN : EVENT_COND_WAIT, e.family = WIRE_LOCK_COND, e.stack = stacks[2];
+            e.address = condition, e.extra[0] = lock, e.size = i * 110;
+            make_add(k, e);
+        }
+        if (step == 2) {
+            e.type = EVENT_NEW, e.family = WIRE_MALLOC, e.stack = stacks[3], e.size = 64 + make_random(k) % 4 * 32;
+            e.address = block = top, behind = block, top += e.size + 16;
+            make_add(k, e);
+            e.type = EVENT_LOCK_INIT, e.family = WIRE_LOCK_SEM, e.address = block + 24, e.size = 0, e.extra[0] = 5;
+            make_add(k, e);
+        } else if (step >= 3) {
+            e.type = EVENT_COPY, e.family = WIRE_COPY_MEMCPY, e.stack = stacks[step + 1], e.size = 8 * step;
+            e.address = step == 3 ? behind : block + 8 * step;
+            e.extra[0] = step == 5 ? 0 : behind - 4096, e.extra[1] = step == 4 ? 3 : 0;
+            behind = e.address + e.size;
+            make_add(k, e);
+        }
+        for (size_t i = from; wild && i < k->count; i++)
+            if (make_random(k) % wild == 0)
+                *(uint64_t *[]){ &k->events[i].address, &k->events[i].extra[0], &k->events[i].extra[1], &k->events[i].size }
+                    [make_random(k) % 4] = make_number(k);
+    }
+}
+
 static inline struct trace_meta make_meta(void)
 {
     return (struct trace_meta){ .command = (char *)"'a program' --with arguments", .host = (char *)"here",
