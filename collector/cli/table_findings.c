@@ -8,7 +8,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { STACK_COLUMN = 18, FRAMES = 10 };
+enum { STACK_COLUMN = 20, FRAMES = 10 };
 
 /* The word of a stack's key: "held_2" is "held". */
 static bool is_word(const char *key, const char *word)

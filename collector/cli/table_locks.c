@@ -79,6 +79,7 @@ static void order(FILE *out, const json_t *doc, const struct table_style *s)
         const json_t *one = json_array_get(list, i), *cycle = get(one, "cycle");
         line_heading(out, s, json_is_true(get(one, "by_class"))
             ? "Lock order: locks of these origins were taken in an order that closes a circle"
+            : json_array_size(get(doc, "deadlocks")) ? "Lock order: taken in an order that closes a circle"
             : "Lock order: taken in an order that closes a circle, a deadlock yet to happen");
         for (size_t k = 0; k < json_array_size(cycle); k++) {
             const json_t *e = json_array_get(cycle, k);
@@ -121,7 +122,7 @@ static void held(FILE *out, const json_t *doc, const struct table_style *s)
         if (!has && !json_array_size(groups[0]) && !json_array_size(groups[1]))
             continue;
         if (!all++)
-            line_heading(out, s, json_is_true(get(metadata, "at_end")) && !json_is_true(get(metadata, "live")) ? "Held at the end" : "Held now");
+            line_heading(out, s, json_is_true(get(metadata, "at_end")) && !json_is_true(get(metadata, "live")) ? "Held and waited for at the end" : "Held and waited for now");
         if (shown >= HELD_MAX)
             continue;
         shown++;
@@ -291,9 +292,12 @@ static void classes(FILE *out, const json_t *doc, const struct table_style *s)
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *t = get(doc, "totals");
-    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended: threads waited %s for locks", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
+    uint64_t wait_ns = get_number(t, "lock_wait_ns"), waiting = get_number(t, "waiting_now");
+    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended%s%s%s%s%s", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
                            number_count(get_number(t, "acquisitions")).text, get_number(t, "acquisitions") == 1 ? "" : "s",
-                           number_count(get_number(t, "lock_contended")).text, number_time(get_number(t, "lock_wait_ns")).text);
+                           number_count(get_number(t, "lock_contended")).text, wait_ns ? "; threads waited " : "",
+                           wait_ns ? number_time(wait_ns).text : "", wait_ns ? " for locks" : "", waiting ? "; waiting now: " : "",
+                           waiting ? number_count(waiting).text : "");
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
     deadlocks(out, doc, s);

@@ -23,7 +23,7 @@ int verdict_rules_parse(uint32_t *rules, const char *text, char **error)
         while (!every && rule < RULES && strcmp(word, rule_names[rule]) != 0)
             rule++;
         if (rule == RULES)
-            *error = xasprintf("has no rule '%s'; ownscope-findings(1) lists them, any means all", word);
+            *error = xasprintf("has no rule '%s'; ownscope-model(7) lists them, any means all", word);
         else if (!every && rule == RULE_LEAK)
             *error = xasprintf("cannot tell leaks: this version does not look for them");
         else

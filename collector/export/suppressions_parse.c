@@ -175,7 +175,7 @@ static int kind_read(struct parser *p, char *line, struct suppression *by)
         }
         free(tools);
         if (known < 0)
-            return fail(p, p->number, "ownscope has no rule '%s'; its rules are in ownscope-findings(1), or * for all", kind);
+            return fail(p, p->number, "ownscope has no rule '%s'; they are in ownscope-model(7), or * for all", kind);
         found = known ? found : 0;
     }
     return found;

@@ -190,7 +190,7 @@ options() {
     holds "--copies off: none" off.json 'd["totals"]["copies"] == 0 or d["totals"]'
     "$OWNSCOPE" report --json off.own >off-report.json
     holds "--copies off: the coverage says so" off-report.json '"cop" in json.dumps(d["coverage"]) or d["coverage"]'
-    for least in 1:213 3:213 4:113 12000:113 12001:13 20000:12 20001:0; do
+    for least in 1:214 3:214 4:114 12000:114 12001:14 20000:12 20001:0; do
         "$OWNSCOPE" run -q --copies "${least%:*}" -o copies.own -- "$VICTIMS/copies" >/dev/null 2>why
         "$OWNSCOPE" copies --json copies.own >copies.json 2>why
         # main's own, and those of our victim only: libc copies within itself

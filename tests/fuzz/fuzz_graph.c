@@ -37,6 +37,30 @@ static void check(bool holds)
         abort();
 }
 
+/* Nothing in two hands, and the sums of what locks count. */
+static void view_of_locks(const struct view *v)
+{
+    uint64_t classes = 0, sites = 0;
+    for (size_t i = 1; i < v->n_holds; i++) {
+        const struct view_hold *a = &v->holds[i - 1], *b = &v->holds[i];
+        check(a->lock <= b->lock);
+        check(a->lock != b->lock || (a->shared && b->shared && a->thread != b->thread));
+    }
+    for (size_t i = 0; i < v->n_lock_classes; i++)
+        classes += v->lock_classes[i].acquisitions;
+    for (size_t i = 0; i < v->n_lock_sites; i++)
+        sites += v->lock_sites[i].acquisitions;
+    check(classes == sites);
+    for (size_t i = 0; i < v->n_locks; i++) {
+        check(v->locks[i].hold.p50_ns <= v->locks[i].hold.p99_ns && v->locks[i].hold.p99_ns <= v->locks[i].hold.max_ns);
+        check(v->locks[i].class <= v->n_lock_classes);
+    }
+    for (size_t i = 0; i < v->n_cycles; i++)
+        check(v->cycles[i].n > 1 && v->cycles[i].first + v->cycles[i].n <= v->n_order_edges);
+    for (size_t i = 0; i < v->n_deadlocks; i++)
+        check(v->deadlocks[i].n && v->deadlocks[i].first + v->deadlocks[i].n <= v->n_deadlock_edges);
+}
+
 static void view(struct graph *g, unsigned flags)
 {
     uint64_t live_blocks = 0, live_bytes = 0, peak = 0, heap = 0;
@@ -54,6 +78,7 @@ static void view(struct graph *g, unsigned flags)
     for (size_t i = 0; i < v->n_blocks; i++)
         heap += !v->blocks[i].cloned_from && !family_is_map(v->blocks[i].family);
     check(!(flags & VIEW_BLOCKS) || heap == v->totals.live_blocks);
+    view_of_locks(v);
     view_free(v);
 }
 
@@ -73,9 +98,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         graph_observe(g, observe, &facts);
     while (in.left) {
         uint64_t head = take(&in, 3);
-        struct event e = { .type = head & 31, .family = head >> 5 & 31, .thread = head >> 10 & 7, .process = head >> 13 & 3,
-                           .stack = head >> 15 & 3 };
-        ns += (head >> 17 & 31) * 100;
+        struct event e = { .type = head & 63, .family = head >> 6 & 31, .thread = head >> 11 & 7, .process = head >> 14 & 3,
+                           .stack = head >> 16 & 3 };
+        ns += (head >> 18 & 15) * 200;
         e.ns = head >> 22 & 1 ? number(&in, 6) : ns;
         if (head >> 23 & 1) {
             e.thread = (uint32_t)number(&in, 0);
@@ -85,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         e.address = number(&in, e.type <= EVENT_REALLOC_END && family_is_map(e.family) ? 12 : 3);
         e.size = number(&in, 0);
         e.extra[0] = number(&in, 3);
-        e.extra[1] = e.type == EVENT_REALLOC_END || e.type == EVENT_PROCESS_GONE ? number(&in, 8) : 0;
+        e.extra[1] = e.type == EVENT_REALLOC_END || e.type == EVENT_PROCESS_GONE || e.type >= EVENT_COPY ? number(&in, 8) : 0;
         if (e.type >= EVENT_THREAD_START && e.type <= EVENT_THREAD_GONE)
             e.extra[0] >>= 3;
         if ((e.type == EVENT_MARK || e.type == EVENT_PROCESS_START || e.type == EVENT_THREAD_NAME) && in.left) {
@@ -93,9 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             e.text_bytes = in.left < 40 ? (uint16_t)in.left : 40;
         }
         graph_fold(g, &e);
-        if (e.type == 30)
+        if (e.type == 62)
             graph_settle(g, e.ns);
-        if (e.type == 31)
+        if (e.type == 63)
             view(g, e.family & 1);
     }
     graph_settle(g, UINT64_MAX);

@@ -11,7 +11,7 @@ NOINLINE static void drop_again(char *p) { free(p); keep(NULL); }
 
 int main(void)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < victim_times(2); i++) {
         char *p = make(701 + 100 * i); /* a size that is never asked for again */
         drop_first(p);
         drop_again(p);

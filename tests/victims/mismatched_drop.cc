@@ -16,7 +16,7 @@ NOINLINE static void plain_aligned() { ::operator delete(keep(::operator new(541
 
 int main()
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < victim_times(3); i++)
         malloc_delete();
     new_free();
     array_delete();

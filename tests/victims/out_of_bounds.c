@@ -17,8 +17,8 @@ int main(void)
     char *p = make();
     keep(malloc(SIZE)); /* what lies behind it */
     memset(text, 'x', SIZE + 1);
-    write_past_end(p);
-    write_past_end(p);
+    for (int i = 0; i < victim_times(2); i++)
+        write_past_end(p);
     read_past_end(p);
     read_before_start(p);
     string_past_end(p);

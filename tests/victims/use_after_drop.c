@@ -21,12 +21,11 @@ int main(void)
     setvbuf(stdout, NULL, _IONBF, 0);
     char *p = make(LARGE);
     drop(p);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < victim_times(5); i++)
         copy_to(p);
     copy_from(p);
     struct object *o = make(sizeof *o);
     pthread_mutex_init(&o->lock, NULL);
-    pthread_mutex_destroy(&o->lock);
     drop(o);
     lock_inside(o);
     unlock_inside(o);

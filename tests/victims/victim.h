@@ -59,6 +59,9 @@
 /* A value the compiler can assume nothing about. */
 static inline void *keep(void *p) { __asm__ volatile("" : "+r"(p) : : "memory"); return p; }
 
+/* As often, by a loop that stays one: each turn has the stack of the others. */
+static inline int victim_times(int n) { __asm__ volatile("" : "+r"(n)); return n; }
+
 #define CHECK(condition) \
     do { \
         if (!(condition)) { \
