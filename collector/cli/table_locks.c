@@ -122,7 +122,7 @@ static void held(FILE *out, const json_t *doc, const struct table_style *s)
         if (!has && !json_array_size(groups[0]) && !json_array_size(groups[1]))
             continue;
         if (!all++)
-            line_heading(out, s, json_is_true(get(metadata, "at_end")) && !json_is_true(get(metadata, "live")) ? "Held at the end" : "Held now");
+            line_heading(out, s, json_is_true(get(metadata, "at_end")) && !json_is_true(get(metadata, "live")) ? "Held and waited for at the end" : "Held and waited for now");
         if (shown >= HELD_MAX)
             continue;
         shown++;
