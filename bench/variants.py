@@ -59,7 +59,7 @@ class Ownscope(Variant):
         out = subprocess.run([OWNSCOPE, "report", "--json", self.trace], capture_output=True, check=True).stdout
         d = json.loads(out)
         e = d["events"]
-        return r._replace(events=e["new"] + e["drop"] + e["move"], lost=d["lost"]["events"], trace_bytes=self.take("t.own"))
+        return r._replace(events=e["recorded"], lost=d["lost"]["events"], trace_bytes=self.take("t.own"))
 
 
 class HeaptrackLibrary(Variant):

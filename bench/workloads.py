@@ -27,8 +27,10 @@ def micros():
         micro("live", "live", 1500000),
         micro("threads", "threads", 1000000),
         micro("handoff", "handoff", 700000),
-        micro("mutex", "mutex", 3000000, operations=3000000, peers=False),
-        micro("copy", "copy", 3000000, operations=3000000, peers=False),
+        micro("mutex", "mutex", 3000000, 10, operations=3000000),
+        micro("copy", "copy", 3000000, 10, operations=3000000, peers=False),
+        micro("short copy", "short", 20000000, operations=20000000, peers=False),
+        micro("short string", "string", 20000000, operations=20000000, peers=False),
     ]
 
 

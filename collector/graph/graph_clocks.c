@@ -330,7 +330,7 @@ void clocks_clear(struct graph *g)
     struct clocks *c = g->clocks;
     if (!c)
         return;
-    for (size_t i = 1; i < g->n_processes; i++)
+    for (size_t i = 0; i < g->n_processes; i++)
         clocks_image_ended(g, g->processes[i]);
     for (size_t i = 1; i < c->n_sync; i++)
         vector_give(&c->vectors, c->sync[i].seen);

@@ -262,10 +262,9 @@ void view_lock_order(const struct graph *g, struct view *v)
     v->n_cycles = o->n_cycles;
     for (size_t i = 0; i < o->n_cycle_edges; i++) {
         const struct cycle_edge *c = &o->cycle_edges[i];
-        uint32_t at = dict_get(c->inner ? &o->inner_of : &o->edge_of, c->key);
-        const struct order_edge *edge = c->inner ? &o->inner[at] : &o->edges[at];
+        const struct order_edge *edge = order_find(o, c->key, c->inner, c->row.held, c->row.taken);
         v->order_edges[i] = c->row;
-        if (at && (!c->inner || (edge->w[0].held == c->row.held && edge->w[0].taken == c->row.taken)))
+        if (edge)
             v->order_edges[i].count = edge->count;
     }
     if (o->n_cycles)

@@ -96,17 +96,22 @@ static uint32_t class_get(struct graph *g, const struct process *p, const struct
     return (uint32_t)l->n_classes++;
 }
 
-uint32_t lock_site(struct locks *l, struct lock *lock, uint32_t stack)
+static uint32_t site_make(struct locks *l, const struct lock *lock, uint32_t stack)
 {
-    if (graph_likely(lock->last_site && lock->last_stack == stack))
-        return lock->last_site;
+    l->sites = xgrow(l->sites, &l->sites_capacity, l->n_sites + 1, sizeof *l->sites);
+    l->sites[l->n_sites] = (struct lock_site){ .class = lock->class, .stack = stack, .first_lock = lock->id };
+    return (uint32_t)l->n_sites++;
+}
+
+uint32_t lock_site_find(struct locks *l, struct lock *lock, uint32_t stack)
+{
     uint64_t key = (uint64_t)lock->class << 32 | stack;
-    uint32_t at = dict_get(&l->site_of, key);
-    if (!at && l->n_sites < LOCK_SITES_MAX) {
-        l->sites = xgrow(l->sites, &l->sites_capacity, l->n_sites + 1, sizeof *l->sites);
-        at = (uint32_t)l->n_sites++;
-        l->sites[at] = (struct lock_site){ .class = lock->class, .stack = stack, .first_lock = lock->id };
+    uint32_t at = dict_get(&l->site_of, key), *rest = &l->classes[lock->class].rest;
+    if (!at && l->site_of.used < LOCK_SITES_MAX) {
+        at = site_make(l, lock, stack);
         dict_set(&l->site_of, key, at);
+    } else if (!at) {
+        at = *rest = *rest ? *rest : site_make(l, lock, 0);
     }
     lock->last_stack = stack;
     lock->last_site = at;
@@ -235,16 +240,13 @@ static bool lock_dug_up(struct graph *g, struct process *p, const struct event *
     if (!graves_find(g, p, lock->address, &grave))
         return false;
     /* Who waited told it when he began to. */
-    if (e->type != EVENT_COND_WOKEN && e->type != EVENT_WAIT_END && !(e->type == EVENT_ACQUIRE && lock_waited(g, t) == place))
+    if (e->type != EVENT_COND_WOKEN && lock_waited(g, t) != place)
         rule_buried(g, e, lock, &grave);
     return true;
 }
 
-uint32_t lock_get(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family)
+uint32_t lock_get_slow(struct graph *g, struct process *p, const struct event *e, uint32_t place, uint64_t address, unsigned family)
 {
-    uint32_t place = lock_find(p, address);
-    if (graph_likely(place && lock_at(g->locks, place)->family == family && !(lock_at(g->locks, place)->flags & LOCK_BURIED)))
-        return place;
     if (place && lock_at(g->locks, place)->family == family && lock_dug_up(g, p, e, place))
         return place;
     if (place)   /* something else was made there, unseen */

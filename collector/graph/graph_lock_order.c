@@ -22,6 +22,15 @@ uint64_t order_key(const struct order_edge *edge)
     return (uint64_t)edge->image << 36 | (uint64_t)edge->from << 18 | edge->to;
 }
 
+struct order_edge *order_find(const struct order *o, uint64_t key, bool inner, uint64_t held, uint64_t taken)
+{
+    uint32_t at = dict_get(inner ? &o->inner_of : &o->edge_of, key);
+    if (!at || !inner)
+        return at ? &o->edges[at] : NULL;
+    struct order_edge *edge = &o->inner[at];   /* the key has half of each id */
+    return edge->w[0].held == held && edge->w[0].taken == taken ? edge : NULL;
+}
+
 /* ---- edges ---------------------------------------------------------------------- */
 
 static struct order_edge *edge_make(struct order *o, const struct order_edge *like, uint64_t key)
@@ -174,9 +183,8 @@ static struct order_edge *edge_get(struct locks *l, uint32_t image, const struct
     like.inner = like.from == like.to;
     like.w[0] = *w;
     uint64_t key = order_key(&like);
-    uint32_t at = dict_get(like.inner ? &o->inner_of : &o->edge_of, key);
-    struct order_edge *edge = like.inner ? &o->inner[at] : &o->edges[at];
-    if (at && (!like.inner || (edge->w[0].held == w->held && edge->w[0].taken == w->taken)))
+    struct order_edge *edge = order_find(o, key, like.inner, w->held, w->taken);
+    if (edge)
         return edge;
     *made = true;
     return like.inner ? inner_make(l, &like, key, held) : edge_make(o, &like, key);

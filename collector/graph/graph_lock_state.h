@@ -24,13 +24,13 @@
 #include "graph/graph_state.h"
 
 /* Bounds on what a stream can make the graph keep. A lock past LOCKS_LIVE_MAX
- * is not followed at all; what is past another is folded into less: times
- * into the lock's own rows, edges and guards into nothing. */
+ * is not followed at all; classes past theirs are one, stacks past theirs are
+ * one of each class, edges, guards and cycles past theirs are not kept. */
 enum {
     LOCKS_LIVE_MAX = 1 << 18,
     LOCKS_ENDED_MAX = 4096,      /* rows of locks that ended: the most waited for */
     LOCK_CLASSES_MAX = 1 << 16,
-    LOCK_SITES_MAX = 1 << 17,
+    LOCK_SITES_MAX = 1 << 17,    /* and one more for each class */
     LOCK_HOLDS_MAX = 1 << 18,
     LOCK_GUARDS_MAX = 1 << 16,
     LOCK_EDGES_MAX = 1 << 16,    /* between classes; as many again inside of them */
@@ -79,10 +79,11 @@ struct lock_class {
     uint32_t init_stack, init_place;/* of its first lock; its innermost frame */
     uint32_t image;                 /* only by address */
     struct view_where where;        /* of its first lock */
-    uint64_t locks, acquisitions, shared_acquisitions, contended;
-    struct times wait, hold;
+    uint64_t locks;
+    uint32_t rest;                  /* its site for all stacks past the bound; 0: none yet */
 };
 
+/* Acquisitions of a class by one stack: what a class counts is the sum of its sites. */
 struct lock_site {
     uint32_t class, stack;
     uint64_t first_lock, acquisitions, shared_acquisitions, contended;
@@ -142,7 +143,7 @@ struct locks {
     struct hold *holds;             size_t holds_capacity;
     uint32_t next_hold, free_hold;  /* free: list through next_of_thread */
     struct lock_class *classes;     size_t n_classes, classes_capacity;   /* place 0: past the bound */
-    struct lock_site *sites;        size_t n_sites, sites_capacity;       /* place 0: past the bound */
+    struct lock_site *sites;        size_t n_sites, sites_capacity;       /* place 0 unused */
     struct dict class_of, site_of, near_block;   /* near_block: place of a block -> first of its locks */
     struct view_lock *ended;        size_t n_kept, ended_capacity;
     struct guard *guards;           size_t n_guards, guards_capacity;
@@ -191,11 +192,22 @@ struct locks *locks_of(struct graph *g);
 /* The live lock at an address, 0: none is known. */
 static inline uint32_t lock_find(const struct process *p, uint64_t address) { return dict_get(&p->lock_of, address); }
 /* The same, made when it is new or of another kind; 0: there are too many. */
-uint32_t lock_get(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family);
+uint32_t lock_get_slow(struct graph *g, struct process *p, const struct event *e, uint32_t place, uint64_t address, unsigned family);
+static inline uint32_t lock_get(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family)
+{
+    uint32_t place = lock_find(p, address);
+    if (graph_likely(place && lock_at(g->locks, place)->family == family && !(lock_at(g->locks, place)->flags & LOCK_BURIED)))
+        return place;
+    return lock_get_slow(g, p, e, place, address, family);
+}
 uint32_t lock_init(struct graph *g, struct process *p, const struct event *e);
 /* Its life ends. */
 void lock_end(struct graph *g, const struct event *e, uint32_t place, const char *by);
-uint32_t lock_site(struct locks *l, struct lock *lock, uint32_t stack);
+uint32_t lock_site_find(struct locks *l, struct lock *lock, uint32_t stack);
+static inline uint32_t lock_site(struct locks *l, struct lock *lock, uint32_t stack)
+{
+    return graph_likely(lock->last_site && lock->last_stack == stack) ? lock->last_site : lock_site_find(l, lock, stack);
+}
 
 /* ---- graph_locks.c: custody ------------------------------------------------------ */
 
@@ -228,6 +240,7 @@ void order_taken(struct graph *g, struct process *p, struct thread *t, const str
 void order_lock_ended(struct locks *l, struct lock *lock);
 void order_clear(struct order *o);
 uint64_t order_key(const struct order_edge *edge);
+struct order_edge *order_find(const struct order *o, uint64_t key, bool inner, uint64_t held, uint64_t taken);
 /* An edge has a new witness: does it close a cycle? */
 void cycles_search(struct graph *g, struct process *p, const struct event *e, const struct order_edge *edge, const struct witness *w);
 /* t has just begun to wait: is that a cycle? */

@@ -29,7 +29,7 @@ static void times_grow(struct times *t)
     t->mask = slots - 1;
 }
 
-void times_count(struct times *t, unsigned bucket, uint64_t samples)
+static void times_count(struct times *t, unsigned bucket, uint64_t samples)
 {
     if (!t->slots || 4 * (t->used + 1) > 3 * (t->mask + 1))
         times_grow(t);
@@ -39,6 +39,32 @@ void times_count(struct times *t, unsigned bucket, uint64_t samples)
         t->used++;
     }
     *slot += samples << TIMES_BUCKET_BITS;
+}
+
+void times_add_slow(struct times *t, unsigned bucket)
+{
+    if (!t->slots && (!t->count || bucket == times_bucket(t->max_ns)))
+        return;
+    if (!t->slots)
+        times_count(t, times_bucket(t->max_ns), t->count);
+    times_count(t, bucket, 1);
+}
+
+void times_merge(struct times *t, const struct times *other)
+{
+    if (!other->count)
+        return;
+    if (t->count && !t->slots)
+        times_count(t, times_bucket(t->max_ns), t->count);
+    if (!other->slots)
+        times_count(t, times_bucket(other->max_ns), other->count);
+    for (uint32_t i = 0; other->slots && i <= other->mask; i++)
+        if (other->slots[i])
+            times_count(t, (unsigned)(other->slots[i] & BUCKET_MASK) - 1, other->slots[i] >> TIMES_BUCKET_BITS);
+    t->count += other->count;
+    t->total_ns += other->total_ns;
+    if (other->max_ns > t->max_ns)
+        t->max_ns = other->max_ns;
 }
 
 static int compare_slots(const void *a, const void *b)

@@ -12,6 +12,7 @@
 #ifndef OWNSCOPE_GRAPH_LOCK_TIMES_H
 #define OWNSCOPE_GRAPH_LOCK_TIMES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "graph/view.h"
@@ -33,26 +34,23 @@ static inline unsigned times_bucket(uint64_t ns)
     return ((octave + 1) << TIMES_SUB_BITS) + (unsigned)(ns >> octave & ((1u << TIMES_SUB_BITS) - 1));
 }
 
-void times_count(struct times *t, unsigned bucket, uint64_t samples);
-
-static inline void times_add(struct times *t, uint64_t ns)
+/* A first sample, one of another bucket than the first, one whose bucket is not at home. */
+void times_add_slow(struct times *t, unsigned bucket);
+/* `bucket`: times_bucket(ns), for who adds one time to many. */
+static inline void times_add(struct times *t, uint64_t ns, unsigned bucket)
 {
-    unsigned bucket = times_bucket(ns);
-    uint64_t max = t->max_ns;
-    if (t->slots) {
-        uint64_t *slot = &t->slots[bucket & t->mask];
-        if (__builtin_expect((*slot & ((1u << TIMES_BUCKET_BITS) - 1)) == bucket + 1, 1))
-            *slot += 1u << TIMES_BUCKET_BITS;
-        else
-            times_count(t, bucket, 1);
-    } else if (t->count && bucket != times_bucket(max)) {
-        times_count(t, times_bucket(max), t->count);
-        times_count(t, bucket, 1);
-    }
+    uint64_t *slot = t->slots ? &t->slots[bucket & t->mask] : NULL;
+    if (__builtin_expect(slot && (*slot & ((1u << TIMES_BUCKET_BITS) - 1)) == bucket + 1, 1))
+        *slot += 1u << TIMES_BUCKET_BITS;
+    else
+        times_add_slow(t, bucket);
     t->count++;
     t->total_ns += ns;
-    t->max_ns = ns > max ? ns : max;
+    if (__builtin_expect(ns > t->max_ns, 0))
+        t->max_ns = ns;
 }
+/* Adds all of another. */
+void times_merge(struct times *t, const struct times *other);
 
 /* The value that `part` of `whole` samples do not pass. */
 uint64_t times_percentile(const struct times *t, uint64_t part, uint64_t whole);

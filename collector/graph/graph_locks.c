@@ -13,7 +13,7 @@
 
 /* ---- holds ----------------------------------------------------------------------- */
 
-static uint32_t hold_take(struct locks *l)
+static inline uint32_t hold_take(struct locks *l)
 {
     uint32_t place = l->free_hold;
     if (place) {
@@ -44,7 +44,7 @@ struct hold *hold_of(const struct graph *g, const struct lock *lock, const struc
     return NULL;
 }
 
-static void hold_begin(struct graph *g, struct thread *t, const struct event *e,
+static inline void hold_begin(struct graph *g, struct thread *t, const struct event *e,
                        uint32_t lock_place, uint32_t site, bool shared)
 {
     struct locks *l = g->locks;
@@ -73,9 +73,9 @@ void hold_end(struct graph *g, uint32_t place, uint64_t ns)
     struct lock *lock = lock_at(l, h->lock);
     struct thread *t = thread_at(g, h->thread);
     uint64_t held_ns = ns > h->since_ns ? ns - h->since_ns : 0;
-    times_add(&lock->hold, held_ns);
-    times_add(&l->classes[lock->class].hold, held_ns);
-    times_add(&l->sites[h->site].hold, held_ns);
+    unsigned bucket = times_bucket(held_ns);
+    times_add(&lock->hold, held_ns, bucket);
+    times_add(&l->sites[h->site].hold, held_ns, bucket);
     if (h->next_of_thread)
         l->holds[h->next_of_thread].prev_of_thread = h->prev_of_thread;
     *(h->prev_of_thread ? &l->holds[h->prev_of_thread].next_of_thread : &t->holds) = h->next_of_thread;
@@ -90,40 +90,41 @@ void hold_end(struct graph *g, uint32_t place, uint64_t ns)
 
 /* ---- waits --------------------------------------------------------------------------- */
 
-/* What the thread waits for is this lock: no more, and since when? UINT64_MAX: it did not. */
-static uint64_t wait_take(struct graph *g, struct thread *t, const struct event *e, uint32_t place)
+static uint64_t wait_take_slow(struct graph *g, struct thread *t, const struct event *e, uint32_t place)
 {
-    if (graph_likely(!t->wait.lock))
-        return UINT64_MAX;
     if (lock_waited(g, t) != place)
         return UINT64_MAX;
     t->wait.lock = 0;
     return e->ns > t->wait.since_ns ? e->ns - t->wait.since_ns : 0;
 }
 
-static void count_wait(struct locks *l, struct lock *lock, uint32_t site, uint64_t wait_ns)
+/* What the thread waits for is this lock: no more, and since when? UINT64_MAX: it did not. */
+static inline uint64_t wait_take(struct graph *g, struct thread *t, const struct event *e, uint32_t place)
 {
-    times_add(&lock->wait, wait_ns);
-    times_add(&l->classes[lock->class].wait, wait_ns);
-    times_add(&l->sites[site].wait, wait_ns);
+    return graph_likely(!t->wait.lock) ? UINT64_MAX : wait_take_slow(g, t, e, place);
 }
 
-/* It was got, by whoever: what lock, class and site count of it. wait_ns
- * UINT64_MAX: it was free. Returns the site. */
-static uint32_t count_acquired(struct locks *l, struct lock *lock, uint32_t stack, uint64_t wait_ns, bool shared)
+static void count_wait(struct locks *l, struct lock *lock, uint32_t site, uint64_t wait_ns)
+{
+    unsigned bucket = times_bucket(wait_ns);
+    times_add(&lock->wait, wait_ns, bucket);
+    times_add(&l->sites[site].wait, wait_ns, bucket);
+}
+
+/* It was got, by whoever: what lock and site count of it. wait_ns UINT64_MAX:
+ * it was free. Returns the site. */
+static inline uint32_t count_acquired(struct locks *l, struct lock *lock, uint32_t stack, uint64_t wait_ns, bool shared)
 {
     uint32_t site = lock_site(l, lock, stack);
-    struct lock_class *c = &l->classes[lock->class];
     struct lock_site *s = &l->sites[site];
     lock->acquisitions++;
-    c->acquisitions++;
     s->acquisitions++;
-    lock->shared_acquisitions += shared;
-    c->shared_acquisitions += shared;
-    s->shared_acquisitions += shared;
+    if (shared) {
+        lock->shared_acquisitions++;
+        s->shared_acquisitions++;
+    }
     if (graph_unlikely(wait_ns != UINT64_MAX)) {
         lock->contended++;
-        c->contended++;
         s->contended++;
         count_wait(l, lock, site, wait_ns);
     }
@@ -161,7 +162,7 @@ static bool locks_wait(struct graph *g, struct process *p, struct thread *t, con
 
 static bool locks_wait_end(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
-    uint32_t place = lock_find(p, e->address);
+    uint32_t place = lock_get(g, p, e, e->address, lock_family(e->family));
     if (!place)
         return true;
     struct lock *lock = lock_at(g->locks, place);
@@ -187,7 +188,7 @@ static bool taken_by_living(const struct graph *g, const struct lock *lock, cons
     return false;
 }
 
-static bool in_the_way(const struct graph *g, const struct lock *lock, bool shared)
+static inline bool in_the_way(const struct graph *g, const struct lock *lock, bool shared)
 {
     return lock->n_holds && !(shared && g->locks->holds[lock->holds].shared);
 }
@@ -230,7 +231,7 @@ static bool locks_take(struct graph *g, struct process *p, struct thread *t, con
     return true;
 }
 
-static bool must_wait(const struct graph *g, const struct process *p, const struct thread *t, uint32_t place, bool shared)
+static inline bool must_wait(const struct graph *g, const struct process *p, const struct thread *t, uint32_t place, bool shared)
 {
     const struct lock *lock = lock_at(g->locks, place);
     return in_the_way(g, lock, shared) && may_wait(g, p, t) && taken_by_living(g, lock, t);
@@ -239,16 +240,14 @@ static bool must_wait(const struct graph *g, const struct process *p, const stru
 static bool locks_acquire(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
     unsigned family = lock_family(e->family);
-    bool shared = is_shared(e), tried = e->family & WIRE_LOCK_FLAG;
-    uint32_t place = lock_find(p, e->address);
-    if (place && lock_at(g->locks, place)->family == family && must_wait(g, p, t, place, shared) &&
-        !(e->size & WIRE_LOCK_TYPE_OWNER_DIED))
-        return false;
-    place = lock_get(g, p, e, e->address, family);
+    bool shared = is_shared(e);
+    uint32_t place = lock_get(g, p, e, e->address, family);   /* one that is made here nobody has: nothing waits */
     if (!place)
         return true;
     struct lock *lock = lock_at(g->locks, place);
-    const char *by = e->size & WIRE_LOCK_TYPE_OWNER_DIED ? "owner-died" : tried ? "try" : NULL;
+    if (must_wait(g, p, t, place, shared) && !(e->size & WIRE_LOCK_TYPE_OWNER_DIED))
+        return false;
+    const char *by = e->size & WIRE_LOCK_TYPE_OWNER_DIED ? "owner-died" : e->family & WIRE_LOCK_FLAG ? "try" : NULL;
     lock->type |= (uint8_t)(e->size & (WIRE_LOCK_TYPE_OWNER_DIED - 1));
     if (lock_has_holder(family))
         return locks_take(g, p, t, e, place, shared, by);
@@ -424,10 +423,6 @@ void locks_clear(struct graph *g)
     for (uint32_t place = 1; place < l->next; place++) {
         times_clear(&lock_at(l, place)->wait);
         times_clear(&lock_at(l, place)->hold);
-    }
-    for (size_t i = 0; i < l->n_classes; i++) {
-        times_clear(&l->classes[i].wait);
-        times_clear(&l->classes[i].hold);
     }
     for (size_t i = 0; i < l->n_sites; i++) {
         times_clear(&l->sites[i].wait);

@@ -135,6 +135,7 @@ struct process {
     uint64_t started_ns, ended_ns;
     bool started, ended;
     bool threaded;           /* more than one thread was seen */
+    bool usable_untold;      /* what is usable of its blocks is not told any more */
     bool execing;            /* an exec that has not failed, and no new image has spoken */
     bool exit_known, exit_seen;
     int wait_status, exit_code;
@@ -217,6 +218,7 @@ struct graph {
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
     uint64_t drops_withheld;
+    uint64_t bounds_withheld; /* copies past a block's end in processes with usable_untold */
     struct flows *flows;                     /* graph_flows.c */
     uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
 

@@ -84,14 +84,33 @@ static void view_lock_rows(const struct graph *g, struct view *v)
 
 static void view_classes(const struct locks *l, struct view *v)
 {
+    struct { struct times wait, hold; } *times = xcalloc(l->n_classes, sizeof *times);
     v->lock_classes = xcalloc(l->n_classes, sizeof *v->lock_classes);
+    v->n_lock_classes = l->n_classes - 1;
+    for (size_t i = 1; i < l->n_sites; i++) {
+        const struct lock_site *s = &l->sites[i];
+        if (!s->class)
+            continue;
+        struct view_lock_class *to = &v->lock_classes[s->class - 1];
+        to->acquisitions += s->acquisitions;
+        to->shared_acquisitions += s->shared_acquisitions;
+        to->contended += s->contended;
+        times_merge(&times[s->class].wait, &s->wait);
+        times_merge(&times[s->class].hold, &s->hold);
+    }
     for (size_t i = 1; i < l->n_classes; i++) {
         const struct lock_class *c = &l->classes[i];
-        v->lock_classes[v->n_lock_classes++] = (struct view_lock_class){
-            .family = c->family, .init_stack = c->by == CLASS_BY_INIT ? c->init_stack : 0, .where = c->where,
-            .locks = c->locks, .acquisitions = c->acquisitions, .shared_acquisitions = c->shared_acquisitions,
-            .contended = c->contended, .wait = times_view(&c->wait), .hold = times_view(&c->hold) };
+        struct view_lock_class *to = &v->lock_classes[i - 1];
+        to->family = c->family;
+        to->init_stack = c->by == CLASS_BY_INIT ? c->init_stack : 0;
+        to->where = c->where;
+        to->locks = c->locks;
+        to->wait = times_view(&times[i].wait);
+        to->hold = times_view(&times[i].hold);
+        times_clear(&times[i].wait);
+        times_clear(&times[i].hold);
     }
+    free(times);
 }
 
 static void view_lock_sites(const struct locks *l, struct view *v)

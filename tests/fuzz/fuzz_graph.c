@@ -58,6 +58,30 @@ static void check_heap(const struct view *v, unsigned flags)
     check(!(flags & VIEW_BLOCKS) || heap == v->totals.live_blocks);
 }
 
+/* Nothing in two hands, and the sums of what locks count. */
+static void check_locks(const struct view *v)
+{
+    uint64_t classes = 0, sites = 0;
+    for (size_t i = 1; i < v->n_holds; i++) {
+        const struct view_hold *a = &v->holds[i - 1], *b = &v->holds[i];
+        check(a->lock <= b->lock);
+        check(a->lock != b->lock || (a->shared && b->shared && a->thread != b->thread));
+    }
+    for (size_t i = 0; i < v->n_lock_classes; i++)
+        classes += v->lock_classes[i].acquisitions;
+    for (size_t i = 0; i < v->n_lock_sites; i++)
+        sites += v->lock_sites[i].acquisitions;
+    check(classes == sites);
+    for (size_t i = 0; i < v->n_locks; i++) {
+        check(v->locks[i].hold.p50_ns <= v->locks[i].hold.p99_ns && v->locks[i].hold.p99_ns <= v->locks[i].hold.max_ns);
+        check(v->locks[i].class <= v->n_lock_classes);
+    }
+    for (size_t i = 0; i < v->n_cycles; i++)
+        check(v->cycles[i].n > 1 && v->cycles[i].first + v->cycles[i].n <= v->n_order_edges);
+    for (size_t i = 0; i < v->n_deadlocks; i++)
+        check(v->deadlocks[i].n && v->deadlocks[i].first + v->deadlocks[i].n <= v->n_deadlock_edges);
+}
+
 static void check_edges(const struct view_cycle *cycles, size_t n, size_t edges)
 {
     for (size_t i = 0; i < n; i++)
@@ -86,6 +110,7 @@ static void view(struct graph *g, const struct code *code, unsigned flags)
 {
     struct view *v = graph_view_make(g, code, flags);
     check_heap(v, flags);
+    check_locks(v);
     check_names(v, code != NULL);
     view_free(v);
 }

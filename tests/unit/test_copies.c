@@ -169,6 +169,24 @@ START_TEST(what_is_usable_is_the_programs)
 }
 END_TEST
 
+/* A program that asks for every block is believed to know its bounds, its children too. */
+START_TEST(usable_bytes_that_are_not_told)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(0x1000000, 100);
+    put((struct event){ .type = EVENT_USABLE });
+    copy(0x1000000, 0x7fff0000, 104);
+    process_fork(); process_forked(200);
+    who(2, 2); process_start(200, 1, WIRE_BORN_FORK);
+    copy(0x1000000, 0x7fff0000, 104);
+    ck_assert_uint_eq(play->n_findings, 0);
+    process_start(200, 1, WIRE_BORN_EXEC);
+    make(0x1000000, 100); copy(0x1000000, 0x7fff0000, 104);
+    ck_assert_uint_eq(play->n_findings, 1);
+    finish();
+}
+END_TEST
+
 /* Where a dropped block reached farther than the live one there, usable bytes are no use after a drop. */
 START_TEST(usable_bytes_over_an_old_block)
 {
@@ -343,6 +361,7 @@ int main(void)
     tcase_add_test(c, short_of_the_start);
     tcase_add_test(c, short_of_the_start_but_in_a_mapping);
     tcase_add_test(c, what_is_usable_is_the_programs);
+    tcase_add_test(c, usable_bytes_that_are_not_told);
     tcase_add_test(c, usable_bytes_over_an_old_block);
     tcase_add_test(c, usable_bytes_of_a_forked_childs_copy);
     tcase_add_test(c, a_forked_child_touches_what_it_copies);

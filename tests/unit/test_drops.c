@@ -278,21 +278,6 @@ START_TEST(after_a_loss)
 }
 END_TEST
 
-/* The loss is told after it happened. */
-START_TEST(shortly_before_a_loss_is_told)
-{
-    by_stack(1); make(0x1000000, 32); drop(0x1000000); drop(0x1000000);
-    at(3000000000); by_stack(2); make(0x1000100, 32); drop(0x1000100); drop(0x1000100);
-    lose();
-    found_is("double-drop b1 used:1@30/t1 made:1@10/t1 dropped:1@20/t1\n"
-             "double-drop b2 doubt1 used:2@3000020/t1 made:2@3000000/t1 dropped:2@3000010/t1\n");
-    make(0x1000100, 32); drop(0x1000100); drop(0x1000100);       /* once more, and now for certain */
-    found_is("double-drop b1 used:1@30/t1 made:1@10/t1 dropped:1@20/t1\n"
-             "double-drop b3 x2 used:2@3000060/t1 made:2@3000040/t1 dropped:2@3000050/t1\n");
-    finish();
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("drops");
@@ -318,7 +303,6 @@ int main(void)
     tcase_add_test(c, reallocated_after_its_drop);
     tcase_add_test(c, passed_to_a_thread_after_its_drop);
     tcase_add_test(c, after_a_loss);
-    tcase_add_test(c, shortly_before_a_loss_is_told);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

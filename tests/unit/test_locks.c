@@ -345,7 +345,7 @@ START_TEST(percentiles_within_three_percent)
     for (int i = 0; i < SAMPLES; i++) {
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         all[i] = x >> (x % 40 + 4);
-        times_add(&t, all[i]);
+        times_add(&t, all[i], times_bucket(all[i]));
     }
     qsort(all, SAMPLES, sizeof *all, compare_ns);
     for (uint64_t part = 1; part <= 99; part++) {
@@ -363,11 +363,11 @@ START_TEST(times_of_few)
     struct times t = { 0 };
     ck_assert_uint_eq(times_view(&t).p99_ns, 0);
     for (int i = 0; i < 3; i++)
-        times_add(&t, 1000);
+        times_add(&t, 1000, times_bucket(1000));
     ck_assert_ptr_null(t.slots);         /* one bucket costs nothing */
     ck_assert_uint_eq(times_view(&t).p50_ns, 1000);
-    times_add(&t, UINT64_MAX);
-    times_add(&t, 0);
+    times_add(&t, UINT64_MAX, times_bucket(UINT64_MAX));
+    times_add(&t, 0, times_bucket(0));
     ck_assert_uint_eq(t.used, 3);
     ck_assert_uint_eq(t.max_ns, UINT64_MAX);
     ck_assert_uint_le(times_view(&t).p50_ns, 1015);
