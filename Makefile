@@ -35,7 +35,7 @@ VICTIMS     := $(patsubst tests/victims/%.c,$(B)/tests/victims/%,$(wildcard test
                $(patsubst tests/victims/%.cc,$(B)/tests/victims/%,$(wildcard tests/victims/*.cc))
 
 all: $(B)/ownscope $(B)/libownscope.so $(B)/ownscope-preload
-.PHONY: all check check-unit check-e2e demo setup setup-check torture sanitize fuzz bench bench-instructions install uninstall clean victims unit
+.PHONY: all check check-unit check-e2e demo setup setup-check torture sanitize fuzz bench bench-programs bench-instructions install uninstall clean victims unit
 
 # ---- the collector: one program ---------------------------------------------
 $(B)/ownscope: $(COLLECTOR_O)
@@ -120,7 +120,7 @@ $(B)/tests/victims/%: tests/victims/%.cc
 	$(Q)$(CXX) $(VICTIM_FLAGS) -std=c++17 $(DEPS) -o $@ $< -lpthread -ldl
 
 # Unit tests, then everything from outside on real programs.
-check: setup-check all
+check: setup-check all bench-programs
 	$(MAKE) check-unit
 	$(MAKE) check-e2e
 
@@ -160,7 +160,18 @@ demo: setup
 	$(MAKE) all
 	@scripts/demo.sh
 
-# About ten minutes. Peers are measured where they are installed (heaptrack, lttng-tools).
+# What bench/ measures with. `make check` compiles them too, so that they keep up.
+BENCH_PROGRAMS := $(patsubst %.c,build/%,$(wildcard bench/*.c))
+build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
+build/bench/rcu: BENCH_FLAGS := -falign-loops=64
+build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
+bench-programs: $(BENCH_PROGRAMS)
+build/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) -O2 $(WARN) $(DEPS) -I. $(BENCH_FLAGS) -o $@ $< $(BENCH_LIBS) -lpthread
+
+# About twelve minutes. Peers are measured where they are installed (heaptrack, lttng-tools).
 # BENCH="--only sqlite3 --no-write" and the like.
 ROUNDS ?= 5
 bench: setup-check all

@@ -4,7 +4,7 @@ import os, shutil, statistics, subprocess, time
 
 import measure, variants
 from measure import CPU, MICRO, OWNSCOPE, RCU
-from workloads import Workload
+from workloads import HEAP, Workload
 
 
 def startup(tmp, times, peers):
@@ -32,7 +32,7 @@ class Reported(variants.Ownscope):
     """As `full`, but with the summary that `ownscope run` prints at the end."""
 
     def command(self, w):
-        return [OWNSCOPE, "run", "-o", self.trace, "--", CPU, self.note] + w.command
+        return [OWNSCOPE, "run", "-o", self.trace] + variants.MEMORY_ALONE + ["--", CPU, self.note] + w.command
 
 
 def ten_million(tmp, times):
@@ -41,9 +41,9 @@ def ten_million(tmp, times):
     python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
     script = "import json\nfor i in range(3):\n d=json.load(open(%r)); json.dumps(d)\n" % js
     programs = [
-        Workload("micro random 32", [MICRO, "random", "5000000", "32"], {}, None, None, False, False),
-        Workload("micro live", [MICRO, "live", "5000000"], {}, None, None, False, False),
-        Workload("python3 json", [python, "-c", script], {"PYTHONMALLOC": "malloc"}, None, None, True, False),
+        Workload("micro random 32", [MICRO, "random", "5000000", "32"], {}, None, None, False, HEAP, False),
+        Workload("micro live", [MICRO, "live", "5000000"], {}, None, None, False, HEAP, False),
+        Workload("python3 json", [python, "-c", script], {"PYTHONMALLOC": "malloc"}, None, None, True, HEAP, False),
     ]
     v = Reported("report", tmp, "full")
     got = {w.name: [] for w in programs}

@@ -27,8 +27,13 @@ CASES = {
     "live none": ("none", ["live"], 1),
     "map none": ("none", ["map"], 2),
     "map full": ("full", ["map"], 2),
-    "mutex full": ("full", ["mutex"], 0),
-    "copy full": ("full", ["copy"], 0),
+    "mutex off": (None, ["mutex", "10"], 0),
+    "mutex none": ("none", ["mutex", "10"], 2),
+    "mutex full": ("full", ["mutex", "10"], 2),
+    "copy none": ("none", ["copy", "10"], 5 / 7),
+    "copy full": ("full", ["copy", "10"], 5 / 7),
+    "short full": ("full", ["short"], 0),
+    "string full": ("full", ["string"], 0),
 }
 
 
@@ -50,7 +55,7 @@ def recorded(trace):
     d = json.loads(subprocess.run([OWNSCOPE, "report", "--json", trace], capture_output=True, check=True).stdout)
     if d["lost"]["events"]:
         raise RuntimeError("%d events were lost" % d["lost"]["events"])
-    return d["events"]["new"] + d["events"]["drop"] + d["events"]["move"]
+    return d["events"]["recorded"]
 
 
 def traced(name, turns, tmp):

@@ -5,13 +5,17 @@ alone, and LTTng is not measured."""
 import glob, os, re, shutil, subprocess, time
 
 from measure import descendants
+from workloads import HEAP, LOCKS
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def library():
-    for path in ("/usr/lib/*/liblttng-ust-libc-wrapper.so*", "/usr/lib*/liblttng-ust-libc-wrapper.so*"):
-        for found in sorted(glob.glob(path)):
+WRAPPERS = {HEAP: ("libc", "lttng_ust_libc:*"), LOCKS: ("pthread", "lttng_ust_pthread:*")}   # with their events
+
+
+def library(about=HEAP):
+    for where in ("/usr/lib/*/", "/usr/lib*/"):
+        for found in sorted(glob.glob(where + "liblttng-ust-%s-wrapper.so*" % WRAPPERS[about][0])):
             return found
     return None
 
@@ -44,10 +48,10 @@ class Daemon:
             raise RuntimeError("lttng %s: %s" % (" ".join(words), done.stdout.strip()[-300:]))
         return done.stdout
 
-    def record(self):
-        """A new session that takes every event of the libc wrapper, in LTTng's default buffers."""
+    def record(self, about):
+        """A new session that takes every event of the wrapper, in LTTng's default buffers."""
         self.lttng("create", "bench", "--output=" + self.out)
-        self.lttng("enable-event", "-u", "lttng_ust_libc:*")
+        self.lttng("enable-event", "-u", WRAPPERS[about][1])
         self.lttng("start")
 
     def stop(self):

@@ -9,8 +9,10 @@
  *   threads  two threads, each its own pairs
  *   handoff  one thread makes, another drops
  *   map      mmap and munmap of a page
- *   mutex    pthread_mutex_lock and _unlock, uncontended
- *   copy     memcpy of 64 to 4,096 bytes
+ *   mutex    pthread_mutex_lock and _unlock, uncontended, at the end of DEPTH frames
+ *   copy     memcpy of 64 to 4,096 bytes, the same
+ *   short    memcpy of 48 bytes
+ *   string   strcpy of 11 bytes
  *
  * DEPTH counts the frames of the stack from malloc's caller to _start. Built
  * with -fno-builtin, so that every call is one.
@@ -131,7 +133,7 @@ static void maps(void)
     }
 }
 
-static void mutexes(void)
+static __attribute__((noinline)) void mutexes(void)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     for (unsigned long i = 0; i < count; i++) {
@@ -141,11 +143,29 @@ static void mutexes(void)
     }
 }
 
-static void copies(void)
+static __attribute__((noinline)) void copies(void)
 {
     static char from[4096], to[4096];
     for (unsigned long i = 0; i < count; i++) {
         memcpy(to, from, 64u << (i % 7));
+        touch(to);
+    }
+}
+
+static void shorts(void)
+{
+    static char from[48], to[48];
+    for (unsigned long i = 0; i < count; i++) {
+        memcpy(to, from, sizeof to);
+        touch(to);
+    }
+}
+
+static void strings(void)
+{
+    static char to[48];
+    for (unsigned long i = 0; i < count; i++) {
+        strcpy(to, "ten little");
         touch(to);
     }
 }
@@ -167,12 +187,25 @@ static void one_site(void) { pairs(NULL); }
 static void same(void) { deep(depth - FRAMES_SAME, 0); }
 static void vary(void) { deep(depth - FRAMES_VARY, 1); }
 
+/* `loop` at the same depth. */
+static __attribute__((noinline)) void below(int frames, void (*loop)(void))
+{
+    if (frames > 0)
+        below(frames - 1, loop);
+    else
+        loop();
+    __asm__ volatile("");
+}
+static void deep_mutexes(void) { below(depth - FRAMES_SAME, mutexes); }
+static void deep_copies(void) { below(depth - FRAMES_SAME, copies); }
+
 static const struct {
     const char *name;
     void (*run)(void);
 } loops[] = {
     { "pair", one_site }, { "deep", same }, { "random", vary }, { "live", live }, { "threads", threads },
-    { "handoff", handoff }, { "map", maps }, { "mutex", mutexes }, { "copy", copies },
+    { "handoff", handoff }, { "map", maps }, { "mutex", deep_mutexes }, { "copy", deep_copies },
+    { "short", shorts }, { "string", strings },
 };
 
 int main(int argc, char **argv)

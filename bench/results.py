@@ -29,12 +29,13 @@ def rows(workload, got):
             continue
         own, every, size = median(runs, "own"), median(runs, "every"), median(runs, "trace_bytes")
         lost = [r.lost for r in runs if r.lost is not None]
+        own_events = median(runs, "events") if variant == "everything" else events     # a peer's bytes: by our count
         made.append(Row(workload.name, variant, workload.real, own, min(r.own for r in runs), max(r.own for r in runs),
                         own / max(native, 1e-9), every / max(every_native, 1e-9),
                         each(own, native), each(every, every_native),
                         median(runs, "peak_kib") / 1024, median(runs, "collector_kib") / 1024, median(runs, "lag"),
                         median(runs, "events"), max(lost) if lost else None,
-                        size / events if size is not None and events and not workload.operations else None,
+                        size / own_events if size is not None and own_events and not workload.operations else None,
                         median(runs, "rate") / rate if rate else None))
     return made
 
@@ -69,7 +70,7 @@ class Figures:
         return 1000 * (statistics.median(self.startup["ownscope run true"]) - statistics.median(self.startup["true"]))
 
     def lost(self):
-        values = [r.lost for r in self.rows.values() if r.lost is not None and r.variant in ("none", "caller", "full")]
+        values = [r.lost for r in self.rows.values() if r.lost is not None and r.variant in ("none", "caller", "full", "everything")]
         return sum(values) if values else None
 
 
@@ -98,6 +99,12 @@ def targets(f):
     add_all("stacks none", f.reals("none", "own_ns"), 15, " ns an event")
     pair = f.get("micro pair", "none", "own_ns")
     add("a malloc-free pair, no stacks", 2 * pair if pair is not None else None, 70, " ns")
+    for stacks, target in (("none", 75), ("full", 110)):
+        add("an uncontended lock and unlock, stacks " + stacks, f.get("micro mutex", stacks, "own_ns"), target, " ns")
+    for name in ("short copy", "short string"):
+        add("a copy below the threshold: " + name, f.get("micro " + name, "full", "own_ns"), 3, " ns")
+    for name, what in (("redis single", "as it comes"), ("redis", "16 requests a packet")):
+        add("redis-benchmark %s, everything recorded, requests a second" % what, f.get(name, "everything", "rate"), 0.8, " of native", most=False)
     add("depth 32, same path, over no stacks", f.over_none("micro deep 32"), 16, " ns an event")
     add("depth 32, top three vary, over no stacks", f.over_none("micro random 32"), 50, " ns an event")
     add_all_rates(add, f.rate)

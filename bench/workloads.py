@@ -8,13 +8,17 @@ import inputs, redis
 from measure import MICRO
 
 # operations: what a figure of ns is divided by where nothing of the work is
-# traced (None: the events of the full run). drive: how it is run, where
-# starting it and waiting is not enough. peers: measured under the peers too.
-Workload = namedtuple("Workload", "name command env operations drive real peers")
+# allocated (None: the events of the full run). drive: how it is run, where
+# starting it and waiting is not enough. about: what it does much of; of the
+# heap's workloads memory alone is recorded, as their peers do; of requests only
+# the rate matters, bare and with everything recorded. peers: measured under the
+# peers too.
+HEAP, LOCKS, COPIES, REQUESTS = "heap", "locks", "copies", "requests"
+Workload = namedtuple("Workload", "name command env operations drive real about peers")
 
 
-def micro(name, *words, operations=None, peers=True):
-    return Workload("micro " + name, [MICRO] + [str(w) for w in words], {}, operations, None, False, peers)
+def micro(name, *words, operations=None, about=HEAP, peers=True):
+    return Workload("micro " + name, [MICRO] + [str(w) for w in words], {}, operations, None, False, about, peers)
 
 
 def micros():
@@ -27,8 +31,10 @@ def micros():
         micro("live", "live", 1500000),
         micro("threads", "threads", 1000000),
         micro("handoff", "handoff", 700000),
-        micro("mutex", "mutex", 3000000, operations=3000000, peers=False),
-        micro("copy", "copy", 3000000, operations=3000000, peers=False),
+        micro("mutex", "mutex", 2000000, 10, operations=2000000, about=LOCKS),
+        micro("copy", "copy", 3000000, 10, operations=3000000, about=COPIES, peers=False),
+        micro("short copy", "short", 20000000, operations=20000000, about=COPIES, peers=False),
+        micro("short string", "string", 20000000, operations=20000000, about=COPIES, peers=False),
     ]
 
 
@@ -53,10 +59,11 @@ def reals(tmp):
         ("clang", ["clang", "-fsyntax-only", inputs.cc_source(tmp, "clang.cc", ("random", "regex", "thread"))], {}, None),
         ("redis", redis.server(tmp), {}, redis.drive),
     ]
+    served = Workload("redis single", redis.server(tmp), {}, redis.SINGLE_REQUESTS, redis.drive_single, False, REQUESTS, False)
     unit = inputs.cc_unit(tmp)
     if unit:
         made.insert(3, ("cc1plus", [program("g++", "cc1plus"), "-quiet", "-fpreprocessed", unit, "-o", "/dev/null"], {}, None))
-    return [Workload(name, command, env, None, drive, True, True) for name, command, env, drive in made]
+    return [Workload(name, command, env, None, drive, True, HEAP, True) for name, command, env, drive in made] + [served]
 
 
 def usable(w, tmp):

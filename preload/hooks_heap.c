@@ -177,6 +177,16 @@ ALIGNED(memalign, (size_t alignment, size_t size), (alignment, size), WIRE_MEMAL
 ALIGNED(valloc, (size_t size), (size), WIRE_VALLOC, size, 4096)
 ALIGNED(pvalloc, (size_t size), (size), WIRE_PVALLOC, size, 4096)
 
+/* What the program may write to, of a copy's bounds. Programs that keep books of
+ * their memory ask for every block: it is said once that they do, and no more. */
+enum { USABLE_TOLD_MAX = 4096 };
+static atomic_u32 usable_told;
+
+static inline bool usable_tells(void)
+{
+    return load_relaxed(&usable_told) <= USABLE_TOLD_MAX && load_relaxed(&process.copies_min) != UINT64_MAX;
+}
+
 EXPORT size_t malloc_usable_size(void *p)
 {
     struct context *c;
@@ -186,8 +196,10 @@ EXPORT size_t malloc_usable_size(void *p)
     if (unlikely(!real.malloc_usable_size))
         process_begin();
     usable = real.malloc_usable_size ? real.malloc_usable_size(p) : 0;
-    if (p && load_relaxed(&process.copies_min) != UINT64_MAX && (c = HOOK_ENTER(CONTEXT_REAL, false))) {
-        record_put_bare(c, WIRE_USABLE, (uintptr_t)p, usable); /* what the program may write to now */
+    if (unlikely(p && usable_tells()) && (c = HOOK_ENTER(CONTEXT_REAL, false))) {
+        bool last = usable_told == USABLE_TOLD_MAX;
+        store_relaxed(&usable_told, load_relaxed(&usable_told) + 1);
+        record_put_bare(c, WIRE_USABLE, last ? 0 : (uintptr_t)p, last ? 0 : usable);
         hook_leave(c);
     }
     return usable;

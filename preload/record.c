@@ -105,7 +105,7 @@ void record_slow(struct context *c, const struct hook_frame *site, unsigned kind
 
 /* The quick walk could not do the stack. */
 static __attribute__((noinline)) void put_walked(struct context *c, const struct unwind_site *site, unsigned kind,
-                                                 uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
+                                                 uint64_t address, uint64_t size, uint64_t extra, unsigned extras)
 {
     struct unwind_change change;
     if (process.stacks == WIRE_STACKS_CALLER)
@@ -113,13 +113,13 @@ static __attribute__((noinline)) void put_walked(struct context *c, const struct
     else
         unwind_full(c->stack, site, &change);
     announce(c, &change);
-    put_changed(c, &change, kind & 255, kind >> 8, address, size, extra, extras, is_release(kind));
+    put_changed(c, &change, kind & 255, kind >> 8, address, size, &extra, extras, is_release(kind));
 }
 
 /* The stack's new frames stand where the record is to be. Are their modules
  * announced? If not, announcing writes records there. */
 static __attribute__((noinline)) bool put_fresh(struct context *c, unsigned kind, uint64_t address, uint64_t size,
-                                                const uint64_t *extra, unsigned extras, uint32_t quick)
+                                                uint64_t extra, unsigned extras, uint32_t quick)
 {
     uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     struct unwind_change change = {wire_pop_of(quick), wire_push_of(quick), pushed};
@@ -134,7 +134,7 @@ static __attribute__((noinline)) bool put_fresh(struct context *c, unsigned kind
         return true;
     }
     announce(c, &change);
-    put_changed(c, &change, kind & 255, kind >> 8, address, size, extra, extras, is_release(kind));
+    put_changed(c, &change, kind & 255, kind >> 8, address, size, &extra, extras, is_release(kind));
     return false;
 }
 
@@ -161,10 +161,10 @@ static inline __attribute__((always_inline)) void put_quick(struct context *c, c
                      (module_announced(site->pc) ? 0 : UNWIND_FRESH);
         if (unlikely(change & UNWIND_NOT_QUICK)) {
             struct unwind_site again = hook_site(site);
-            put_walked(c, &again, kind, address, size, &extra, extras);
+            put_walked(c, &again, kind, address, size, extra, extras);
             goto out;
         }
-        if (unlikely(change & UNWIND_FRESH) && !put_fresh(c, kind, address, size, &extra, extras, change))
+        if (unlikely(change & UNWIND_FRESH) && !put_fresh(c, kind, address, size, extra, extras, change))
             goto out;
     }
     word[0] = wire_clock_stamp(process.clock);

@@ -62,7 +62,7 @@ enum wire_type {
     WIRE_LOCK_CONSISTENT,/* a robust mutex was made consistent */
     WIRE_FUTEX,          /* the thread's first futex call of its own: locks that nobody sees; address = futex */
     WIRE_COPY,           /* before: address = destination, size = bytes written, family = enum wire_copy; extra: [source, [bytes read, where fewer]] */
-    WIRE_USABLE,         /* malloc_usable_size was asked: address, size = what it said */
+    WIRE_USABLE,         /* malloc_usable_size was asked: address, size = what it said; address 0: from now on it is not told */
     WIRE_TYPES
 };
 

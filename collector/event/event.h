@@ -57,7 +57,8 @@ enum event_type {
     EVENT_FUTEX,          /* the thread's first futex call of its own */
     EVENT_COPY,           /* before: address = destination; size = bytes written; family = enum wire_copy, perhaps with
                            * WIRE_COPY_CHECKED; extra[0] = source, 0: none (memset); extra[1] = bytes read, 0: as written */
-    EVENT_USABLE,         /* malloc_usable_size was asked: address, size = what it said */
+    EVENT_USABLE,         /* malloc_usable_size was asked: address, size = what it said; address 0: the process asks so
+                           * often that it is told no more */
     EVENT_MODULE,         /* made by the collector: a module of the process lies at address, size bytes;
                            * extra[0] = load bias, extra[1] = its id in code.h */
     EVENT_TYPES

@@ -328,16 +328,33 @@ static json_t *finding_stack(void *context, uint32_t stack)
     return stack ? json_integer(stack_number(context, stack)) : json_null();
 }
 
-/* Made before `stacks` is written, as it has stacks of its own; text for behind it. */
-static char *findings_text(struct export *x)
+/* Bytes that are written later. */
+struct kept { char *text; size_t bytes, capacity; };
+
+static int kept_sink(const char *bytes, size_t n, void *context)
+{
+    struct kept *k = context;
+    k->text = xgrow(k->text, &k->capacity, k->bytes + n, 1);
+    memcpy(k->text + k->bytes, bytes, n);
+    k->bytes += n;
+    return 0;
+}
+
+/* Made before `stacks` is written, as they have stacks of their own; written behind it. */
+static struct kept findings_text(struct export *x)
 {
     struct finding_maker m = { .view = x->view, .frames = x->frames, .names = x->names, .stack = finding_stack, .context = x };
-    json_t *list = json_array();
-    for (size_t i = 0; i < x->view->n_findings; i++)
-        json_array_append_new(list, finding_json(&m, &x->view->findings[i]));
-    char *text = json_dumps(list, JSON_COMPACT);
-    json_decref(list);
-    return text;
+    struct kept k = { 0 };
+    kept_sink("[", 1, &k);
+    for (size_t i = 0; i < x->view->n_findings; i++) {
+        json_t *j = finding_json(&m, &x->view->findings[i]);
+        if (i)
+            kept_sink(",", 1, &k);
+        json_dump_callback(j, kept_sink, &k, JSON_COMPACT);
+        json_decref(j);
+    }
+    kept_sink("]", 1, &k);
+    return k;
 }
 
 static void metadata(struct export *x, const struct doc_context *c)
@@ -373,11 +390,11 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
     error = error ? error : later;
     later = events(x, t, o);
     error = error ? error : later;
-    char *findings = findings_text(x);
+    struct kept findings = findings_text(x);
     stacks(x);
     JW_KEY(x->w, "findings");
-    jw_raw(x->w, findings ? findings : "[]", findings ? strlen(findings) : 2);
-    free(findings);
+    jw_raw(x->w, findings.text, findings.bytes);
+    free(findings.text);
     jw_end(x->w);
     int written = jw_finish(x->w);
     lock_names_free(x->names);

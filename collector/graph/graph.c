@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
-#include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_copies.h"
 #include "graph/graph_drops.h"
@@ -118,7 +117,6 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_LOST:
         graph_count_lost(g, e->address < 8 ? (unsigned)e->address : 8, e->size);
         lost_note(g, p, lost_until(e));
-        claims_lost(g, p, e->ns);
         t->wait.lock = 0;
         fact_life(g, FACT_LOST, e, NULL, 0);
         clocks_lost(g, p, lost_until(e));

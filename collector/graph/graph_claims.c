@@ -7,10 +7,10 @@
 
 #include "event/xalloc.h"
 
-enum { CLAIMS_MAX = 256, LOSS_REACH_NS = 1000000000 };
+enum { CLAIMS_MAX = 256 };
 
 /* Findings of one row: how many of them are this process's claims. */
-struct claim { uint32_t row, times; uint64_t newest_ns; bool dropped; };
+struct claim { uint32_t row, times; bool dropped; };
 
 struct view_evidence evidence_made(const struct graph *g, const struct block *b)
 {
@@ -33,7 +33,7 @@ static struct claim *claim_of(struct process *p, uint32_t row)
     return NULL;
 }
 
-static void claim_list(struct process *p, uint32_t row, uint64_t ns, bool dropped)
+static void claim_list(struct process *p, uint32_t row, bool dropped)
 {
     struct claim *c = claim_of(p, row);
     if (!c) {
@@ -44,7 +44,6 @@ static void claim_list(struct process *p, uint32_t row, uint64_t ns, bool droppe
         *c = (struct claim){ .row = row, .dropped = dropped };
     }
     c->times++;
-    c->newest_ns = ns > c->newest_ns ? ns : c->newest_ns;
 }
 
 uint32_t claim_note(struct graph *g, struct process *p, const struct event *e, enum claim_kind kind, uint64_t since_ns,
@@ -58,7 +57,7 @@ uint32_t claim_note(struct graph *g, struct process *p, const struct event *e, e
         f.doubt |= finding_doubt(g, p, since_ns);
     uint32_t row = finding_note(g, e, f, evidence, n);
     if (row && kind != CLAIM_EVENT)
-        claim_list(p, row, e->ns, kind == CLAIM_DROPPED);
+        claim_list(p, row, kind == CLAIM_DROPPED);
     return row;
 }
 
@@ -96,15 +95,6 @@ void claims_unseen_dropped(struct graph *g, struct process *p, const struct bloc
 {
     if (b->born_ns > lost_ns(g, p) && !p->unseen_dropped++)   /* else the drop was lost, which is another matter */
         claims_withdraw(g, p, false);
-}
-
-void claims_lost(struct graph *g, struct process *p, uint64_t ns)
-{
-    for (size_t i = 0; i < p->n_claims; i++) {
-        const struct claim *c = &p->claims[i];
-        if (c->times && c->newest_ns + LOSS_REACH_NS > ns)
-            finding_doubted(g, c->row, p, DOUBT_LOST);
-    }
 }
 
 void claims_clear(struct process *p)

@@ -6,11 +6,11 @@
  * a drop of an address that nothing traced had does no harm; or drop some of
  * its blocks past us, which is known when their address is given out again.
  * What was claimed until then of dropped memory (of live blocks) is taken back,
- * and from then on withheld. Events that were lost make what rests on older ones doubtful: the
- * loss is told after it happened, so claims shortly before are marked too.
+ * and from then on withheld.
  *
- * What stands after a loss: what rests on the event alone (overlap), and on
- * blocks that were made (graves: dropped) after it.
+ * Events that were lost make what rests on older ones doubtful; a loss is told
+ * before what came after it. What stands: what rests on the event alone
+ * (overlap), and on blocks that were made (graves: dropped) after the loss.
  *
  * Run by the folding thread.
  */
@@ -34,8 +34,6 @@ void claim_withdraw(struct graph *g, struct process *p, uint32_t row);
 /* The process has blocks that nobody saw made; a block of it was dropped and nobody saw it. */
 void claims_unseen_made(struct graph *g, struct process *p);
 void claims_unseen_dropped(struct graph *g, struct process *p, const struct block *b);
-/* Events of the process were lost, as is told now. */
-void claims_lost(struct graph *g, struct process *p, uint64_t ns);
 void claims_clear(struct process *p);
 
 /* Evidence: where a block was made; where a dropped one was made and dropped (two). */

@@ -30,6 +30,10 @@ static uint64_t range_end(uint64_t address, uint64_t bytes) { return address + b
 void copies_usable(struct graph *g, struct process *p, const struct event *e)
 {
     uint32_t place;
+    if (!e->address) {
+        p->usable_untold = true;
+        return;
+    }
     heap_find(g, p, e->address, &place);
     if (!place || pool_at(&g->pool, place)->size >= e->size)
         return;
@@ -62,7 +66,9 @@ static void note_of_block(struct graph *g, struct process *p, const struct event
 /* It begins in b and ends behind it. */
 static void past_the_end(struct graph *g, struct process *p, const struct event *e, const struct end *x, const struct block *b)
 {
-    if (block_stale(p, b, x->address))
+    if (p->usable_untold)
+        g->bounds_withheld++;
+    else if (block_stale(p, b, x->address))
         g->drops_withheld++;
     else
         note_of_block(g, p, e, x, b);

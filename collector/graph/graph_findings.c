@@ -135,12 +135,6 @@ void finding_withdraw(struct graph *g, uint32_t row, uint64_t times)
     g->findings_by_rule[f->rule] -= times;
 }
 
-void finding_doubted(struct graph *g, uint32_t row, const struct process *p, uint8_t doubt)
-{
-    if (g->findings[row - 1].process == p->serial)
-        g->findings[row - 1].doubt |= doubt;
-}
-
 uint8_t finding_doubt(const struct graph *g, const struct process *p, uint64_t since_ns)
 {
     return lost_ns(g, p) && since_ns <= lost_ns(g, p) ? DOUBT_LOST : 0;
@@ -168,4 +162,5 @@ void view_findings(const struct graph *g, struct view *v)
     }
     memcpy(v->findings_by_rule, g->findings_by_rule, sizeof v->findings_by_rule);
     v->drops_withheld = g->drops_withheld;
+    v->bounds_withheld = g->bounds_withheld;
 }

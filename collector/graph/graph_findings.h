@@ -22,8 +22,6 @@ uint32_t finding_note(struct graph *g, const struct event *e, struct view_findin
                       const struct view_evidence *evidence, size_t n);
 /* So many of a row's were none; a row without any is not told. */
 void finding_withdraw(struct graph *g, uint32_t row, uint64_t times);
-/* A row that process p made is in doubt, as is known now. */
-void finding_doubted(struct graph *g, uint32_t row, const struct process *p, uint8_t doubt);
 /* DOUBT_LOST if events of the process were lost since then, else 0: for what is
  * known since `since_ns` (a block's birth, a drop). */
 uint8_t finding_doubt(const struct graph *g, const struct process *p, uint64_t since_ns);

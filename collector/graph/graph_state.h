@@ -90,6 +90,7 @@ struct process_clocks {
     uint32_t *holders;       /* place of a thread, 0: nobody */
     uint32_t n, n_free, capacity;
     uint32_t *free;          /* indexes that nobody holds */
+    struct vector *published; /* what is ordered before all that any thread does from now on */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
     bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */
@@ -135,6 +136,7 @@ struct process {
     uint64_t started_ns, ended_ns;
     bool started, ended;
     bool threaded;           /* more than one thread was seen */
+    bool usable_untold;      /* what is usable of its blocks is not told any more */
     bool execing;            /* an exec that has not failed, and no new image has spoken */
     bool exit_known, exit_seen;
     int wait_status, exit_code;
@@ -217,6 +219,7 @@ struct graph {
     struct dict finding_of;                  /* hash of rule and stacks -> row + 1 */
     uint64_t findings_by_rule[RULES];
     uint64_t drops_withheld;
+    uint64_t bounds_withheld; /* copies past a block's end in processes with usable_untold */
     struct flows *flows;                     /* graph_flows.c */
     uint32_t releases[32];                   /* by family made: a bit for each family that may release it */
 

@@ -136,6 +136,16 @@ START_TEST(short_of_the_start)
 }
 END_TEST
 
+/* A block at an odd address is found by its start alone: what seems to lie in no block may lie in it. */
+START_TEST(short_of_the_start_but_perhaps_in_a_block)
+{
+    make(0x1000004, 0xfc); make(0x1000100, 100);
+    copy(0x10000f0, 0x7fff0000, 17);
+    found_is("");
+    finish();
+}
+END_TEST
+
 /* In memory that the program got by itself, or a module's, blocks of an allocator may lie anywhere. */
 START_TEST(short_of_the_start_but_in_a_mapping)
 {
@@ -165,6 +175,24 @@ START_TEST(what_is_usable_is_the_programs)
     drop(0x1000000); make(0x1000000, 100);
     by_stack(5); copy(0x1000000, 0x7fff0000, 101);
     ck_assert_uint_eq(play->n_findings, 3);
+    finish();
+}
+END_TEST
+
+/* A program that asks for every block is believed to know its bounds, its children too. */
+START_TEST(usable_bytes_that_are_not_told)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(0x1000000, 100);
+    put((struct event){ .type = EVENT_USABLE });
+    copy(0x1000000, 0x7fff0000, 104);
+    process_fork(); process_forked(200);
+    who(2, 2); process_start(200, 1, WIRE_BORN_FORK);
+    copy(0x1000000, 0x7fff0000, 104);
+    ck_assert_uint_eq(play->n_findings, 0);
+    process_start(200, 1, WIRE_BORN_EXEC);
+    make(0x1000000, 100); copy(0x1000000, 0x7fff0000, 104);
+    ck_assert_uint_eq(play->n_findings, 1);
     finish();
 }
 END_TEST
@@ -341,8 +369,10 @@ int main(void)
     tcase_add_test(c, block_flows_are_bounded);
     tcase_add_test(c, past_the_end);
     tcase_add_test(c, short_of_the_start);
+    tcase_add_test(c, short_of_the_start_but_perhaps_in_a_block);
     tcase_add_test(c, short_of_the_start_but_in_a_mapping);
     tcase_add_test(c, what_is_usable_is_the_programs);
+    tcase_add_test(c, usable_bytes_that_are_not_told);
     tcase_add_test(c, usable_bytes_over_an_old_block);
     tcase_add_test(c, usable_bytes_of_a_forked_childs_copy);
     tcase_add_test(c, a_forked_child_touches_what_it_copies);

@@ -94,17 +94,6 @@ START_TEST(taken_back)
 }
 END_TEST
 
-START_TEST(doubted_afterwards)
-{
-    struct process p = { .serial = 1 }, q = { .serial = 2 };
-    uint32_t row = note(RULE_DOUBLE_DROP, 1, 2, 0);
-    finding_doubted(play, row, &q, DOUBT_LOST);
-    found_is("double-drop b101 used:1@1/t1 made:2@0/t1\n");
-    finding_doubted(play, row, &p, DOUBT_LOST);
-    found_is("double-drop b101 doubt1 used:1@1/t1 made:2@0/t1\n");
-}
-END_TEST
-
 START_TEST(doubt_since_a_loss)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
@@ -143,7 +132,6 @@ int main(void)
     tcase_add_test(c, uses_of_another_kind_are_others);
     tcase_add_test(c, the_least_doubt);
     tcase_add_test(c, taken_back);
-    tcase_add_test(c, doubted_afterwards);
     tcase_add_test(c, doubt_since_a_loss);
     tcase_add_test(c, bounded);
     suite_add_tcase(s, c);

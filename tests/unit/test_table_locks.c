@@ -2,6 +2,7 @@
  * tests/unit/test_table_locks.c - tables of locks, copies and findings, and what
  * the report, threads, events and histories say of them.
  */
+#include "cli/deadlock_watch.h"
 #include "doc_scratch_locks.h"
 #include "table_check.h"
 
@@ -25,7 +26,7 @@ START_TEST(locks_table)
             "      taken at    0x2000 (app)\n");
     says(t, "\nLock order: locks of these origins were taken in an order that closes a circle\n"
             "  t1 took app+0x4010 while it held b7+0x10, 7 times\n");
-    says(t, "\nHeld at the end\n");
+    says(t, "\nHeld and waited for at the end\n");
     says(t, "  t1 holds mutex b7+0x10 for 300 ns, at 0x2000 (app)\n");
     says(t, "  t3 reads rwlock 0x7ffe10 for 390 ns, at ");
     says(t, "  t2 waits for mutex b7+0x10 for 200 ns, at ");
@@ -37,6 +38,8 @@ START_TEST(locks_table)
     says(t, "    guards 2 blocks made at 0x2000 (app)");
     says(t, "\nLocks of one origin\n");
     says(t, "  2 mutex\n     set up at 0x2000 (app)\n");
+    says(t, "\nNot covered\n  7 events were lost");
+    says(t, "  3 locks are not listed");
     ck_assert(!strstr(t, "Conditions"));
     scratch_locks[1].family = WIRE_LOCK_BARRIER;
     json_t *meeting = doc_locks(&v, &context, NULL);
@@ -54,6 +57,23 @@ START_TEST(locks_table)
     ck_assert(!strstr(t, "Deadlock") && !strstr(t, "Lock order"));
     free(t);
     json_decref(doc);
+}
+END_TEST
+
+START_TEST(deadlock_in_a_line)
+{
+    struct view v = scratch_lock_view();
+    json_t *doc = doc_locks(&v, &context, NULL);
+    char *t = deadlock_text(json_array_get(json_object_get(doc, "deadlocks"), 0));
+    ck_assert_str_eq(t, "t1 (main) holds mutex b7+0x10, taken in 0x2000 (app), and waits for spin app+0x4010 in 0x2000 (app); "
+                        "t2 (w\xef\xbf\xbd\x01\"x) holds spin app+0x4010, taken in 0x1000 (app), and waits for mutex b7+0x10 in 0x1000 (app)");
+    free(t);
+    json_decref(doc);
+    json_t *many = json_pack("{s:[{},{},{},{},{},{}]}", "threads");
+    t = deadlock_text(many);
+    says(t, "; and 2 threads more");
+    free(t);
+    json_decref(many);
 }
 END_TEST
 
@@ -191,6 +211,7 @@ int main(void)
     TCase *tc = tcase_create("table_locks");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, locks_table);
+    tcase_add_test(tc, deadlock_in_a_line);
     tcase_add_test(tc, copies_table);
     tcase_add_test(tc, findings_table);
     tcase_add_test(tc, report_and_threads);
