@@ -119,26 +119,7 @@ static void finding(FILE *out, const json_t *f, const struct table_style *s)
 }
 
 /* Only what a finding may be missed for. */
-static void not_covered(FILE *out, const json_t *doc, const struct table_style *s)
-{
-    static const char *const kinds[] = { "lost", "locks", "order", "drops", "process", "file", "nothing" };
-    const json_t *list = get(get(doc, "metadata"), "coverage");
-    bool any = false;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
-        bool wanted = false;
-        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-            wanted |= !strcmp(get_text(item, "kind"), kinds[k]);
-        if (!wanted)
-            continue;
-        if (!any)
-            line_heading(out, s, "Not covered");
-        any = true;
-        char *text = xasprintf("%s: %s", get_text(item, "what"), get_text(item, "why"));
-        line_wrapped(out, s, LOOK_PLAIN, 2, 4, text);
-        free(text);
-    }
-}
+static const char *const missed_for[] = { "lost", "locks", "order", "drops", "process", "file", "nothing", NULL };
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
@@ -194,5 +175,5 @@ void table_findings(FILE *out, const json_t *doc, const struct table_style *s)
     }
     if (s->verbose)
         table_suppressions(out, doc, s);
-    not_covered(out, doc, s);
+    table_not_covered(out, doc, s, missed_for);
 }

@@ -70,6 +70,9 @@ struct shown shown_plain(const json_t *stack, size_t most);
  * others below it, after `by`. */
 void line_stack(struct line *l, const json_t *stack, const struct shown *shown);
 
+/* Coverage of these kinds (ended by NULL), under a heading of its own; nothing where there is none. */
+void table_not_covered(FILE *out, const json_t *doc, const struct table_style *s, const char *const *kinds);
+
 /* One hand-off with `frames` frames of both stacks. */
 void table_handoff(FILE *out, const json_t *handoff, const struct table_style *s, unsigned frames);
 

@@ -289,6 +289,8 @@ static void classes(FILE *out, const json_t *doc, const struct table_style *s)
     more(out, s, all, rows);
 }
 
+static const char *const missed_for[] = { "lost", "locks", NULL };
+
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *t = get(doc, "totals");
@@ -303,10 +305,9 @@ void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
     deadlocks(out, doc, s);
     order(out, doc, s);
     held(out, doc, s);
-    if (!json_array_size(get(doc, "locks")))
-        return;
     locks(out, doc, s, false);
     waited(out, doc, s);
     locks(out, doc, s, true);
     classes(out, doc, s);
+    table_not_covered(out, doc, s, missed_for);
 }

@@ -224,8 +224,9 @@ bool doc_lock_excludes(unsigned family)
 /* Locks before what threads meet at, those waited for longest first, then those taken most. */
 static uint64_t rank_key(unsigned family, const struct view_times *wait, uint64_t acquisitions)
 {
-    uint64_t first = doc_lock_excludes(family) ? 1ull << 63 : 0;
-    return first + (wait->total_ns ? (1ull << 62) + (wait->total_ns >> 2) : acquisitions >> 2);
+    const uint64_t most = (1ull << 62) - 1;
+    uint64_t first = doc_lock_excludes(family) ? 1ull << 63 : 0, weight = wait->total_ns ? wait->total_ns : acquisitions;
+    return first + (wait->total_ns ? 1ull << 62 : 0) + (weight < most ? weight : most);
 }
 
 struct doc_rank *doc_locks_rank(const struct view *v)

@@ -82,7 +82,8 @@ bool plumbing_cxx(const char *function, const char *module)
         return is_cxx_library(module);
     size_t n;
     const char *name = qualified_name(function, &n);
-    return has_prefix(name, n, "std::") || has_prefix(name, n, "__gnu_cxx::") || has_prefix(name, n, "operator new");
+    return has_prefix(name, n, "std::") || has_prefix(name, n, "__gnu_cxx::") || has_prefix(name, n, "operator new") ||
+           has_prefix(name, n, "__gthread_") || has_prefix(name, n, "__glibcxx_");
 }
 
 bool plumbing_inner(const char *function, const char *module)

@@ -201,7 +201,8 @@ bool starts_below(struct starts *s, uint64_t address, uint64_t *start)
     return true;
 }
 
-static bool small_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
+/* The lowest small start in [from, to), which has few zones. */
+static bool zones_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
 {
     for (uint64_t at = from; at < to;) {
         const struct region *r = starts_region(s, at);
@@ -216,6 +217,26 @@ static bool small_between(struct starts *s, uint64_t from, uint64_t to, uint64_t
         at = next;
     }
     return false;
+}
+
+/* The same of any range: of one with more zones than there are, those that there are. */
+static bool small_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
+{
+    bool found = false;
+    if (to <= from || (to - from) >> STARTS_ZONE_BITS <= s->n_zones)
+        return zones_between(s, from, to, start);
+    for (uint32_t i = 0; i < s->zone_of.capacity; i++) {
+        uint64_t key = s->zone_of.entries[i].key, low = key << STARTS_ZONE_BITS, lowest;
+        uint64_t high = low + ((1ull << STARTS_ZONE_BITS) - 1);     /* its last byte: no start of a granule */
+        low = low < from ? from : low;
+        high = high < to ? high : to;
+        if (s->zone_of.entries[i].value && low < high && zones_between(s, low, high, &lowest) &&
+            (!found || lowest < *start)) {
+            *start = lowest;
+            found = true;
+        }
+    }
+    return found;
 }
 
 bool starts_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *start)

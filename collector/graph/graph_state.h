@@ -90,6 +90,7 @@ struct process_clocks {
     uint32_t *holders;       /* place of a thread, 0: nobody */
     uint32_t n, n_free, capacity;
     uint32_t *free;          /* indexes that nobody holds */
+    struct vector *published; /* what is ordered before all that any thread does from now on */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
     bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */

@@ -205,9 +205,8 @@ static inline unsigned kind_number(struct trace_encoder *n, uint32_t kind)
 }
 
 static inline uint64_t encode_step(struct trace_encoder *n, struct model_lane *lane, const struct event *e,
-                                   unsigned fields)
+                                   uint32_t kind)
 {
-    uint32_t kind = model_kind(e->type, fields, e->family);
     uint64_t step = model_step(kind, e->stack);
     uint64_t *step1 = model_step1(&n->model, lane), *step2 = model_step2(&n->model, lane);
     if (*step2 == step) {
@@ -340,9 +339,16 @@ static inline void encode_numbers(struct trace_encoder *n, struct model_lane *la
         column_varint(&n->columns[EVENTS_EXTRA1], e->extra[1]);
 }
 
-static void encode_spots(struct trace_encoder *n, const struct event *e, uint64_t step, unsigned fields)
+/* A lock, a copy or another type from EVENT_WAIT on. */
+static __attribute__((noinline)) void encode_spots(struct trace_encoder *n, const struct event *e)
 {
     struct trace_model *m = &n->model;
+    unsigned fields = fields_of(e);
+    encode_thread(n, e);
+    uint64_t step = encode_step(n, model_lane(m, e->thread), e, model_kind(e->type, fields, e->family));
+    encode_time(n, e->ns, step);
+    if (fields & FIELD_SIZE)
+        encode_size(n, e);
     if (fields & FIELD_ADDRESS)
         spot_encode(m, n->columns, n->finder, e, step, false);
     if (fields & FIELD_EXTRA0)
@@ -353,21 +359,22 @@ static void encode_spots(struct trace_encoder *n, const struct event *e, uint64_
         *predicted = e->extra[1];
     }
     spot_learn(m, e);
+    if (fields & FIELD_TEXT)
+        encode_text(n, e);
+    n->count++;
 }
 
+/* The others: their numbers are below 32, so their kind is plain. */
 static inline void encode_event(struct trace_encoder *n, const struct event *e)
 {
     struct model_lane *lane = model_lane(&n->model, e->thread);
     unsigned fields = fields_of(e);
     encode_thread(n, e);
-    uint64_t step = encode_step(n, lane, e, fields);
+    uint64_t step = encode_step(n, lane, e, e->type | fields << 5 | (uint32_t)e->family << 10);
     encode_time(n, e->ns, step);
     if (fields & FIELD_SIZE)
         encode_size(n, e);
-    if (__builtin_expect(model_has_spots(e->type), 0))
-        encode_spots(n, e, step, fields);
-    else
-        encode_numbers(n, lane, e, fields);
+    encode_numbers(n, lane, e, fields);
     if (fields & FIELD_TEXT)
         encode_text(n, e);
     n->count++;
@@ -403,7 +410,10 @@ size_t trace_encode_events(struct trace_encoder *n, const struct event *events, 
             expect_finder(n, &events[done + FAR]);
         if (done + NEAR < count)
             expect_block(n, &events[done + NEAR]);
-        encode_event(n, &events[done++]);
+        if (__builtin_expect(model_has_spots(events[done].type), 0))
+            encode_spots(n, &events[done++]);
+        else
+            encode_event(n, &events[done++]);
     }
     return done;
 }

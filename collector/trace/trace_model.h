@@ -69,10 +69,9 @@ struct model_lane {
     uint64_t begin;         /* address of the last REALLOC_BEGIN */
     uint32_t begin_class;   /* its class at that time */
     uint32_t begin_give;    /* its number */
-    uint32_t gain;          /* number of the last one */
     uint64_t copy, copy_end;    /* destination of the last copy, and what is behind it */
-    uint64_t waiting;       /* lock or condition of the last event that was not a gain, give, copy, acquire or release */
-    uint64_t held[MODEL_HELD];  /* locks acquired and not released, the last first */
+    uint64_t waiting;       /* the last address from EVENT_WAIT on, of another type than ACQUIRE, RELEASE and COPY */
+    uint64_t line;          /* 0: to a cache line */
 };
 
 struct model_block {
@@ -90,9 +89,9 @@ struct model_class {
 struct model_spot {
     uint64_t at, stride;    /* the last one, and its distance from the one before */
     uint64_t behind;        /* the byte behind it */
-    uint64_t from_gain;     /* its distance from the thread's last gain at that time */
+    uint64_t from_gain;     /* its distance from the last gain at that time */
     uint64_t from_copy;     /* from the thread's last copy's destination */
-    uint64_t inside;        /* its place in a block, when it last lay in the thread's last gain */
+    uint64_t inside;        /* its place in a block, when it last lay in the last gain */
     uint64_t extra1;        /* the event's */
     uint64_t how;           /* the way that told it */
 };
@@ -107,6 +106,7 @@ struct trace_model {
     uint32_t dropped;       /* the gain that was given last */
     uint32_t taken;         /* the give that was gained last */
     struct model_lane lanes[MODEL_LANES];
+    uint64_t held[MODEL_LANES][MODEL_HELD]; /* locks a lane acquired and did not release, the last first */
     uint64_t step1[1 << MODEL_STEP1_BITS];
     uint64_t step2[1 << MODEL_STEP2_BITS];
     uint64_t sizes[1 << MODEL_SIZE_BITS];
@@ -118,7 +118,7 @@ struct trace_model {
     uint64_t slots[1 << MODEL_SLOT_BITS];   /* addresses by their hash */
 };
 
-_Static_assert(sizeof(struct model_class) == 64 && sizeof(struct model_spot) == 64, "cache lines");
+_Static_assert(sizeof(struct model_lane) == 64 && sizeof(struct model_class) == 64 && sizeof(struct model_spot) == 64, "cache lines");
 _Static_assert(EVENT_TYPES <= 64, "a type has six bits in a kind");
 _Static_assert(1 << TRACE_TICK_BITS == EVENT_TICK_NS, "what the collector leaves away costs nothing");
 
@@ -234,7 +234,7 @@ static inline void model_freed_push(struct model_class *class, uint32_t number)
 }
 
 /* After a gain's address is known, from `place`; `taken`: the give that named it, or 0. */
-static inline void model_gain_learn(struct trace_model *m, struct model_lane *lane, struct model_class *class,
+static inline void model_gain_learn(struct trace_model *m, const struct model_lane *lane, struct model_class *class,
                                     unsigned place, uint32_t taken, const struct event *e)
 {
     if (place == PLACE_BEGIN) {
@@ -245,7 +245,7 @@ static inline void model_gain_learn(struct trace_model *m, struct model_lane *la
     }
     if (taken)
         m->taken = taken;
-    lane->gain = ++m->gains;
+    m->gains++;
     m->gained[m->gains % MODEL_KEPT] = (struct model_block){ e->address, e->size };
     class->next = m->top = e->address + model_span(e->size);
 }

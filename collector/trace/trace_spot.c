@@ -9,11 +9,10 @@ static struct model_spot *spot_of(struct trace_model *m, uint32_t thread, uint64
     return &m->spots[model_hash((step << 1 | second) ^ (uint64_t)thread << 48, MODEL_SPOT_BITS)];
 }
 
-static uint64_t lock_guess(const struct model_lane *lane, const struct event *e, bool second)
+static uint64_t lock_guess(const struct trace_model *m, const struct event *e, bool second)
 {
-    if (second || e->type == EVENT_RELEASE)
-        return lane->held[0];
-    return lane->waiting;
+    uint32_t lane = e->thread % MODEL_LANES;
+    return second || e->type == EVENT_RELEASE ? m->held[lane][0] : m->lanes[lane].waiting;
 }
 
 /* What way `how` says, 0 for nothing. */
@@ -25,10 +24,10 @@ static uint64_t spot_guess(const struct trace_model *m, const struct model_spot 
     case SPOT_SAME: return spot->at;
     case SPOT_STRIDE: return spot->at + spot->stride;
     case SPOT_BEHIND: return spot->behind;
-    case SPOT_GAIN: return m->gained[lane->gain % MODEL_KEPT].address + spot->from_gain;
+    case SPOT_GAIN: return m->gained[m->gains % MODEL_KEPT].address + spot->from_gain;
     case SPOT_COPY: return lane->copy + spot->from_copy;
     case SPOT_COPY_END: return lane->copy_end;
-    case SPOT_LOCK: return lock_guess(lane, e, second);
+    case SPOT_LOCK: return lock_guess(m, e, second);
     default: return 0;
     }
 }
@@ -37,7 +36,7 @@ static void spot_remember(struct trace_model *m, struct model_spot *spot, const 
                           unsigned how)
 {
     const struct model_lane *lane = &m->lanes[e->thread % MODEL_LANES];
-    const struct model_block *gain = &m->gained[lane->gain % MODEL_KEPT];
+    const struct model_block *gain = &m->gained[m->gains % MODEL_KEPT];
     spot->stride = at - spot->at;
     spot->at = at;
     spot->behind = at + e->size;
@@ -163,19 +162,19 @@ void spot_decode(struct trace_model *m, struct trace_columns *s, struct event *e
 
 /* ---- both ---- */
 
-static void held_push(struct model_lane *lane, uint64_t lock)
+static void held_push(uint64_t held[MODEL_HELD], uint64_t lock)
 {
-    memmove(lane->held + 1, lane->held, sizeof lane->held - sizeof *lane->held);
-    lane->held[0] = lock;
+    memmove(held + 1, held, (MODEL_HELD - 1) * sizeof *held);
+    held[0] = lock;
 }
 
-static void held_take(struct model_lane *lane, uint64_t lock)
+static void held_take(uint64_t held[MODEL_HELD], uint64_t lock)
 {
     unsigned i = 0;
-    while (i < MODEL_HELD && lane->held[i] != lock)
+    while (i < MODEL_HELD && held[i] != lock)
         i++;
     for (; i < MODEL_HELD; i++)
-        lane->held[i] = i + 1 < MODEL_HELD ? lane->held[i + 1] : 0;
+        held[i] = i + 1 < MODEL_HELD ? held[i + 1] : 0;
 }
 
 void spot_learn(struct trace_model *m, const struct event *e)
@@ -187,10 +186,10 @@ void spot_learn(struct trace_model *m, const struct event *e)
         lane->copy_end = e->address + e->size;
         break;
     case EVENT_ACQUIRE:
-        held_push(lane, e->address);
+        held_push(m->held[e->thread % MODEL_LANES], e->address);
         break;
     case EVENT_RELEASE:
-        held_take(lane, e->address);
+        held_take(m->held[e->thread % MODEL_LANES], e->address);
         break;
     default:
         lane->waiting = e->address;

@@ -21,12 +21,12 @@ enum {
     SPOT_SAME,          /* as the last time */
     SPOT_STRIDE,        /* as far from there as that was from the time before */
     SPOT_BEHIND,        /* behind the bytes of the last time */
-    SPOT_GAIN,          /* as far from the thread's last gain as the last time */
+    SPOT_GAIN,          /* as far from the last gain as the last time */
     SPOT_COPY,          /* as far from the thread's last copy's destination */
     SPOT_COPY_END,      /* behind what that copy wrote */
     SPOT_LOCK,          /* the lock that the thread waits for, or had last */
     SPOT_GUESSES,
-    SPOT_INSIDE = SPOT_GUESSES, /* a gain, by its age; as far inside as this spot last lay in the thread's last gain */
+    SPOT_INSIDE = SPOT_GUESSES, /* a gain, by its age; as far inside as this spot last lay in the last gain */
     SPOT_START,         /* a gain, by its age */
     SPOT_SLOT,          /* an address seen before, by its hash */
     SPOT_FAR,           /* a turned difference to the last time */

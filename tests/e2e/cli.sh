@@ -81,6 +81,19 @@ status "a mark that never came" 1 "$OWNSCOPE" report --at mark:nowhere
 status "since, where it is not" 2 "$OWNSCOPE" report --since 1ms
 status "a word too many" 2 "$OWNSCOPE" ps extra
 
+# ---- fingerprints outlive a build ------------------------------------------------
+for victim in double_drop out_of_bounds lock_order; do
+    for flags in "-O0 -g" "-O2" "-O2 -g -fcf-protection=none"; do
+        mkdir -p build
+        # shellcheck disable=SC2086
+        gcc -D_GNU_SOURCE $flags -I"$ROOT" -o "build/$victim" "$ROOT/tests/victims/$victim.c" -lpthread 2>build.err
+        "$OWNSCOPE" run -q -o build.own -- "build/$victim" >/dev/null 2>>build.err
+        "$OWNSCOPE" findings --json build.own | jq -r '.findings[] | "\(.rule) \(.fingerprint)"' | sort -u >"prints$flags"
+    done
+    [ -s "prints-O2" ] && cmp -s "prints-O0 -g" "prints-O2" && cmp -s "prints-O2" "prints-O2 -g -fcf-protection=none"
+    verdict "$victim: fingerprints are the same in every build" $? "$(cat build.err "prints-O0 -g" prints-O2 | tr '\n' ' ')"
+done
+
 # ---- documents -----------------------------------------------------------------
 for command in report threads export "history b1"; do
     # shellcheck disable=SC2086

@@ -28,6 +28,16 @@ one() {
     verdict "program $name" $? "$events allocations on record, $lost events lost"
 }
 
+# What the shim exports it must not call: it would enter its own hooks.
+calls_itself() {
+    local own
+    own=$(comm -12 <(nm -D --defined-only "$SHIM" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u) \
+        <(readelf -Wr "$SHIM" | awk '/JUMP_SLO|GLOB_DAT|R_X86_64_64/ { sub(/@.*/, "", $5); print $5 }' | sort -u))
+    [ "$(nm -D --defined-only "$SHIM" | wc -l)" -gt 100 ] && [ -z "$own" ]
+    verdict "the shim calls nothing that it exports" $? "$own"
+}
+[ $# -gt 0 ] || calls_itself
+
 # shellcheck disable=SC2046,SC2119 # names are words
 [ $# -gt 0 ] || set -- $(programs)
 for name; do one "$name"; done

@@ -1,13 +1,16 @@
 /*
  * tests/fuzz/fuzz_graph.c - any events in any order with any numbers.
  *
- * Each event takes 8 bytes of input and more where a number is to be wild;
- * most numbers are small, so that events meet each other's blocks, threads and
- * processes. Views are made on the way, and the sums of view.h are checked.
+ * Each event takes 10 bytes of input and more where a number is to be wild;
+ * most numbers are small, so that events meet each other's blocks, locks,
+ * threads and processes: locks lie in blocks, in modules and in nothing, are
+ * released by strangers, waited for by nobody, and copies run past everything.
+ * Views are made on the way, and what view.h promises is checked.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/code.h"
 #include "graph/graph.h"
 #include "graph/view.h"
 
@@ -37,8 +40,26 @@ static void check(bool holds)
         abort();
 }
 
+static void check_heap(const struct view *v, unsigned flags)
+{
+    uint64_t live_blocks = 0, live_bytes = 0, peak = 0, heap = 0;
+    for (size_t i = 0; i < v->n_sites; i++) {
+        live_blocks += v->sites[i].live_blocks;
+        live_bytes += v->sites[i].live_bytes;
+        peak += v->sites[i].peak_bytes;
+    }
+    check(live_blocks == v->totals.live_blocks);
+    check(live_bytes == v->totals.live_bytes);
+    check(peak == v->totals.peak_bytes);
+    check(v->totals.allocations <=   /* frees has drops of clones as well */
+          v->totals.frees + v->totals.unseen_drops + v->totals.live_blocks + v->totals.exec_blocks);
+    for (size_t i = 0; i < v->n_blocks; i++)
+        heap += !v->blocks[i].cloned_from && !family_is_map(v->blocks[i].family);
+    check(!(flags & VIEW_BLOCKS) || heap == v->totals.live_blocks);
+}
+
 /* Nothing in two hands, and the sums of what locks count. */
-static void view_of_locks(const struct view *v)
+static void check_locks(const struct view *v)
 {
     uint64_t classes = 0, sites = 0;
     for (size_t i = 1; i < v->n_holds; i++) {
@@ -61,24 +82,36 @@ static void view_of_locks(const struct view *v)
         check(v->deadlocks[i].n && v->deadlocks[i].first + v->deadlocks[i].n <= v->n_deadlock_edges);
 }
 
-static void view(struct graph *g, unsigned flags)
+static void check_edges(const struct view_cycle *cycles, size_t n, size_t edges)
 {
-    uint64_t live_blocks = 0, live_bytes = 0, peak = 0, heap = 0;
-    struct view *v = graph_view_make(g, NULL, flags);
-    for (size_t i = 0; i < v->n_sites; i++) {
-        live_blocks += v->sites[i].live_blocks;
-        live_bytes += v->sites[i].live_bytes;
-        peak += v->sites[i].peak_bytes;
+    for (size_t i = 0; i < n; i++)
+        check(cycles[i].n && cycles[i].first <= edges && cycles[i].n <= edges - cycles[i].first);
+}
+
+/* What names a row, an edge or a stack names one that is there. */
+static void check_names(const struct view *v, bool with_code)
+{
+    for (size_t i = 0; i < v->n_locks; i++)
+        check(v->locks[i].id && v->locks[i].class <= v->n_lock_classes);
+    for (size_t i = 0; i < v->n_lock_sites; i++)
+        check(v->lock_sites[i].class <= v->n_lock_classes);
+    check_edges(v->cycles, v->n_cycles, v->n_order_edges);
+    check_edges(v->deadlocks, v->n_deadlocks, v->n_deadlock_edges);
+    for (size_t i = 0; i < v->n_findings; i++) {
+        const struct view_finding *f = &v->findings[i];
+        check(f->rule < RULES && f->count && f->first <= v->n_evidence && f->n <= v->n_evidence - f->first);
+        check(v->findings_by_rule[f->rule] >= f->count);
     }
-    check(live_blocks == v->totals.live_blocks);
-    check(live_bytes == v->totals.live_bytes);
-    check(peak == v->totals.peak_bytes);
-    check(v->totals.allocations <=   /* frees has drops of clones as well */
-          v->totals.frees + v->totals.unseen_drops + v->totals.live_blocks + v->totals.exec_blocks);
-    for (size_t i = 0; i < v->n_blocks; i++)
-        heap += !v->blocks[i].cloned_from && !family_is_map(v->blocks[i].family);
-    check(!(flags & VIEW_BLOCKS) || heap == v->totals.live_blocks);
-    view_of_locks(v);
+    for (size_t i = 0; i < v->n_evidence && with_code; i++)
+        check(v->evidence[i].role < EVIDENCES && v->evidence[i].stack <= v->n_stacks);
+}
+
+static void view(struct graph *g, const struct code *code, unsigned flags)
+{
+    struct view *v = graph_view_make(g, code, flags);
+    check_heap(v, flags);
+    check_locks(v);
+    check_names(v, code != NULL);
     view_free(v);
 }
 
@@ -88,43 +121,69 @@ static void observe(void *context, const struct fact *f)
     *facts += f->text ? (uint8_t)f->text[f->text_bytes - 1] : 1;
 }
 
+enum { MODULES = 3, STACKS = 12, TYPE_SETTLE = EVENT_TYPES, TYPE_VIEW, TYPES };
+
+static struct code *code_make(void)
+{
+    struct code *c = code_new();
+    for (uint32_t i = 1; i <= MODULES; i++)
+        code_module_id(c, "/lib/x", i + 3, NULL, 0);
+    for (uint32_t i = 1; i <= STACKS; i++)
+        code_stack_id(c, i / 3, code_frame_id(c, i % (MODULES + 1), i * 8, 0));
+    return c;
+}
+
+/* The event of a head of 4 bytes: type, family, thread, process, stack, time, wild. */
+static struct event event_of(struct input *in, uint64_t *ns)
+{
+    uint64_t head = take(in, 4);
+    struct event e = { .type = (uint8_t)(head % 64 % TYPES), .family = head >> 6 & 31, .thread = head >> 11 & 7,
+                       .process = head >> 14 & 3, .stack = head >> 16 & 7 };
+    *ns += (head >> 19 & 31) * 100;
+    e.ns = head >> 24 & 1 ? number(in, 6) : *ns;
+    if (head >> 25 & 1) {
+        e.thread = (uint32_t)number(in, 0);
+        e.process = (uint32_t)number(in, 0);
+        e.stack = (uint32_t)number(in, 0);
+        e.family = (uint8_t)number(in, 0);
+    }
+    e.address = number(in, e.type <= EVENT_REALLOC_END && family_is_map(e.family) ? 12 : 3);
+    e.size = number(in, 0);
+    e.extra[0] = number(in, e.type >= EVENT_THREAD_START && e.type <= EVENT_THREAD_GONE ? 0 : 3);
+    if (e.type == EVENT_REALLOC_END || e.type == EVENT_PROCESS_GONE || e.type >= EVENT_WAIT)
+        e.extra[1] = number(in, e.type >= EVENT_WAIT ? 0 : 8);
+    if ((e.type == EVENT_MARK || e.type == EVENT_PROCESS_START || e.type == EVENT_THREAD_NAME) && in->left) {
+        e.text = (const char *)in->at;
+        e.text_bytes = in->left < 40 ? (uint16_t)in->left : 40;
+    }
+    return e;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct input in = { data, bytes };
-    uint64_t ns = 0, facts = 0;
-    struct graph *g = graph_new(NULL);
-    if (take(&in, 1) & 1)
+    uint64_t ns = 0, facts = 0, how = take(&in, 1);
+    struct code *code = how & 2 ? code_make() : NULL;
+    struct graph *g = graph_new(code);
+    if (how & 1)
         graph_observe(g, observe, &facts);
     while (in.left) {
-        uint64_t head = take(&in, 3);
-        struct event e = { .type = head & 63, .family = head >> 6 & 31, .thread = head >> 11 & 7, .process = head >> 14 & 3,
-                           .stack = head >> 16 & 3 };
-        ns += (head >> 18 & 15) * 200;
-        e.ns = head >> 22 & 1 ? number(&in, 6) : ns;
-        if (head >> 23 & 1) {
-            e.thread = (uint32_t)number(&in, 0);
-            e.process = (uint32_t)number(&in, 0);
-            e.stack = (uint32_t)number(&in, 0);
-        }
-        e.address = number(&in, e.type <= EVENT_REALLOC_END && family_is_map(e.family) ? 12 : 3);
-        e.size = number(&in, 0);
-        e.extra[0] = number(&in, 3);
-        e.extra[1] = e.type == EVENT_REALLOC_END || e.type == EVENT_PROCESS_GONE || e.type >= EVENT_COPY ? number(&in, 8) : 0;
-        if (e.type >= EVENT_THREAD_START && e.type <= EVENT_THREAD_GONE)
-            e.extra[0] >>= 3;
-        if ((e.type == EVENT_MARK || e.type == EVENT_PROCESS_START || e.type == EVENT_THREAD_NAME) && in.left) {
-            e.text = (const char *)in.at;
-            e.text_bytes = in.left < 40 ? (uint16_t)in.left : 40;
-        }
-        graph_fold(g, &e);
-        if (e.type == 62)
+        struct event e = event_of(&in, &ns);
+        if (code)   /* as whoever hands events over has checked */
+            e.stack %= STACKS + 1;
+        if (code && e.type == EVENT_MODULE)
+            e.extra[1] %= MODULES + 1;
+        if (e.type == TYPE_SETTLE)
             graph_settle(g, e.ns);
-        if (e.type == 63)
-            view(g, e.family & 1);
+        else if (e.type == TYPE_VIEW)
+            view(g, code, e.family & 1);
+        else
+            graph_fold(g, &e);
     }
     graph_settle(g, UINT64_MAX);
-    view(g, VIEW_BLOCKS);
+    view(g, code, VIEW_BLOCKS);
     graph_free(g);
+    code_free(code);
     return 0;
 }

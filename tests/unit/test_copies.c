@@ -136,6 +136,16 @@ START_TEST(short_of_the_start)
 }
 END_TEST
 
+/* A block at an odd address is found by its start alone: what seems to lie in no block may lie in it. */
+START_TEST(short_of_the_start_but_perhaps_in_a_block)
+{
+    make(0x1000004, 0xfc); make(0x1000100, 100);
+    copy(0x10000f0, 0x7fff0000, 17);
+    found_is("");
+    finish();
+}
+END_TEST
+
 /* In memory that the program got by itself, or a module's, blocks of an allocator may lie anywhere. */
 START_TEST(short_of_the_start_but_in_a_mapping)
 {
@@ -376,6 +386,7 @@ int main(void)
     tcase_add_test(c, block_flows_are_bounded);
     tcase_add_test(c, past_the_end);
     tcase_add_test(c, short_of_the_start);
+    tcase_add_test(c, short_of_the_start_but_perhaps_in_a_block);
     tcase_add_test(c, short_of_the_start_but_in_a_mapping);
     tcase_add_test(c, what_is_usable_is_the_programs);
     tcase_add_test(c, usable_bytes_that_are_not_told);

@@ -40,6 +40,7 @@ START_TEST(locks_of_view)
     ck_assert_str_eq(text(json_array_get(list, 0), "id"), "l9");    /* waited for longest */
     ck_assert_str_eq(text(json_array_get(list, 1), "id"), "l4");
     ck_assert_str_eq(text(json_array_get(list, 2), "id"), "l2");    /* taken most */
+    ck_assert_str_eq(text(json_array_get(list, 3), "id"), "l5");
     const json_t *l = by_id(list, "l4");
     has_keys(l, "id kind where acquisitions contended wait_ns hold_ns sites address block block_stack offset class type process holder sharers waiters init_stack guards");
     ck_assert_str_eq(text(l, "where"), "b7+0x10");

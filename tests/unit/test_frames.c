@@ -199,7 +199,7 @@ END_TEST
 START_TEST(plumbing_by_name)
 {
     static const char *const yes[] = { "xmalloc", "PyObject_Malloc", "sqlite3MemMalloc", "g_malloc0", "my_calloc", "xrealloc", "strdup",
-        "operator new(unsigned long)", "std::vector<int, std::allocator<int> >::push_back(int const&)",
+        "operator new(unsigned long)", "__gthread_mutex_lock(pthread_mutex_t*)", "std::__glibcxx_rwlock_rdlock(pthread_rwlock_t*)", "std::vector<int, std::allocator<int> >::push_back(int const&)",
         "void std::__cxx11::basic_string<char>::_M_construct<char*>(char*, char*)", "__gnu_cxx::new_allocator<Foo>::allocate(unsigned long, void const*)",
         "pool::Arena<int>::alloc(unsigned long)", "PyType_GenericAlloc", "mallocWithAlarm" };
     static const char *const no[] = { "main", "work", "subtype_dealloc", "malloc_free_all", "load(std::string const&)", "Foo::parse(int)",

@@ -124,6 +124,10 @@ START_TEST(where_nothing_ever_lay)
     ck_assert(starts_touched(s, base + 0x1000000));
     ck_assert(!starts_below(s, base + 0x1000000, &start));
     ck_assert(!starts_touched(s, UINT64_MAX));
+    starts_add(s, base, 16);            /* and a large block behind it, in the same region */
+    starts_add(s, base + 0x1000, STARTS_LARGE);
+    ck_assert(starts_below(s, base + 0x2000, &start) && start == base + 0x1000);
+    ck_assert(starts_below(s, base + 8, &start) && start == base);
     starts_free(s);
 }
 END_TEST
@@ -164,6 +168,26 @@ START_TEST(anywhere)
 }
 END_TEST
 
+/* Ranges as long as memory: as quick, and as right, as short ones. */
+START_TEST(between_all_there_is)
+{
+    struct starts *s = starts_new();
+    static const uint64_t at[] = { 0x55550000, base, base + (1ull << 30), base + (5ull << 40) };
+    uint64_t start = 0;
+    for (int i = 3; i >= 0; i--)
+        starts_add(s, at[i], 64);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert(starts_between(s, 0, UINT64_MAX, &start) && start == at[0]);
+        ck_assert(starts_between(s, at[0] + 1, UINT64_MAX - 7, &start) && start == at[1]);
+        ck_assert(starts_between(s, at[1] + 8, 1ull << 63, &start) && start == at[2]);
+        ck_assert(starts_between(s, at[2] + 8, at[3] + 1, &start) && start == at[3]);
+        ck_assert(!starts_between(s, at[2] + 8, at[3], &start));
+        ck_assert(!starts_between(s, at[3] + 8, UINT64_MAX, &start));
+    }
+    starts_free(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("starts");
@@ -173,6 +197,7 @@ int main(void)
     tcase_add_test(c, where_nothing_ever_lay);
     tcase_add_test(c, odd_places_make_it_loose);
     tcase_add_test(c, anywhere);
+    tcase_add_test(c, between_all_there_is);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -38,6 +38,8 @@ START_TEST(locks_table)
     says(t, "    guards 2 blocks made at 0x2000 (app)");
     says(t, "\nLocks of one origin\n");
     says(t, "  2 mutex\n     set up at 0x2000 (app)\n");
+    says(t, "\nNot covered\n  7 events were lost");
+    says(t, "  3 locks are not listed");
     ck_assert(!strstr(t, "Conditions"));
     scratch_locks[1].family = WIRE_LOCK_BARRIER;
     json_t *meeting = doc_locks(&v, &context, NULL);
