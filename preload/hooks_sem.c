@@ -3,7 +3,7 @@
  *
  * A semaphore's wait and post are an acquisition and a release; so are a
  * barrier's leaving and arriving (the WAIT stands for the arrival), and a once's
- * return and the end of its routine. sem_wait and its kin act on a pending
+ * return and the end of its routine (a C++ static variable's making too). sem_wait and its kin act on a pending
  * cancellation before they look at the semaphore, and so do the hooks.
  */
 #include "preload/lock.h"
@@ -175,4 +175,15 @@ EXPORT void call_once(once_flag *flag, void (*routine)(void))
     ONCE_BEGIN(w, flag, routine)
     real.call_once(flag, once_run);
     ONCE_END(w, flag)
+}
+
+/* A C++ function's static variable is made. Who comes later sees that without a
+ * call: to all of them this is a once's routine that is done. */
+EXPORT void __cxa_guard_release(uint64_t *guard)
+{
+    __typeof__(__cxa_guard_release) *f = REAL_LATER(__cxa_guard_release);
+    if (likely(load_acquire(&process.locks)) && likely(lock_room(HOOK_SITE)))
+        lock_note(HOOK_SITE, LOCK_KIND(RELEASE, ONCE), guard, 0);
+    if (likely(f != NULL))
+        f(guard);
 }

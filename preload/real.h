@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <threads.h>
+#include <stdint.h>
 #include <unistd.h>
 
 /* Declared nowhere in this libc's headers, or only for C++. */
@@ -36,6 +37,7 @@ void *_ZnamSt11align_val_t(size_t, size_t);
 void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t, size_t, const void *);
 void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t, size_t, const void *);
 void _ZdlPv(void *);
+void __cxa_guard_release(uint64_t *);
 void _ZdaPv(void *);
 void _ZdlPvm(void *, size_t);
 void _ZdaPvm(void *, size_t);

@@ -95,6 +95,9 @@ void clocks_image_ended(struct graph *g, struct process *p)
             vector_give(&clocks_of(g)->vectors, t->clock.seen);
         t->clock = (struct thread_clock){ .now_ns = t->clock.now_ns };
     }
+    if (p->clocks.published)
+        vector_give(&clocks_of(g)->vectors, p->clocks.published);
+    p->clocks.published = NULL;
     free(p->clocks.holders);
     free(p->clocks.free);
     p->clocks.holders = p->clocks.free = NULL;
@@ -265,6 +268,15 @@ void clocks_acquire(struct graph *g, struct thread *t, clock_id clock)
     }
     vector_raise(&c->vectors, &t->clock.seen, s->seen);
     vector_set_floor(&c->vectors, &t->clock.seen, s->ns);
+}
+
+void clocks_publish(struct graph *g, struct process *p, const struct thread *t)
+{
+    struct clocks *c = clocks_of(g);
+    if (!t->clock.index || t->process != p->place)
+        return;
+    vector_raise(&c->vectors, &p->clocks.published, t->clock.seen);
+    vector_set(&c->vectors, &p->clocks.published, t->clock.index - 1, t->clock.released_ns);
 }
 
 /* ---- threads -------------------------------------------------------------------- */

@@ -35,6 +35,9 @@ void clocks_release(struct graph *g, struct thread *t, uint64_t ns, clock_id *cl
 /* t comes behind everything published there. */
 void clocks_acquire(struct graph *g, struct thread *t, clock_id clock);
 void clocks_forget(struct graph *g, clock_id *clock);
+/* All threads come behind t's newest release: something was made once, and who
+ * finds it made need not call anything (C++ statics, double-checked onces). */
+void clocks_publish(struct graph *g, struct process *p, const struct thread *t);
 
 /* Threads: the creator before its child, … */
 void clocks_created(struct graph *g, struct thread *creator, struct thread *child, uint64_t ns);
@@ -65,10 +68,13 @@ void view_clocks(const struct graph *g, struct view *v);
 /* What another thread x of t's process did at ns is known to come before what t does now. */
 static inline bool clocks_ordered(const struct process *p, const struct thread *t, const struct thread *x, uint64_t ns)
 {
-    const struct vector *seen = t->clock.seen;
-    if (ns <= p->clocks.floor_ns || ns <= vector_floor(seen))
+    const struct vector *seen = t->clock.seen, *published = p->clocks.published;
+    if (ns <= p->clocks.floor_ns || ns <= vector_floor(seen) || ns <= vector_floor(published))
         return true;
-    uint64_t known = x->clock.index ? vector_at(seen, x->clock.index - 1) : 0;
+    if (!x->clock.index)
+        return false;
+    uint64_t known = vector_at(seen, x->clock.index - 1), made = vector_at(published, x->clock.index - 1);
+    known = known > made ? known : made;
     return known >= ns && known >= x->clock.since_ns;
 }
 

@@ -302,6 +302,8 @@ static bool locks_release(struct graph *g, struct process *p, struct thread *t, 
         return true;
     }
     clocks_release(g, t, e->ns, &lock->clock, true);
+    if (family == WIRE_LOCK_ONCE)
+        clocks_publish(g, p, t);
     fact_custody(g, FACT_RELEASE, e, lock, NULL, 0, false);
     return true;
 }

@@ -90,6 +90,7 @@ struct process_clocks {
     uint32_t *holders;       /* place of a thread, 0: nobody */
     uint32_t n, n_free, capacity;
     uint32_t *free;          /* indexes that nobody holds */
+    struct vector *published; /* what is ordered before all that any thread does from now on */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
     bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */
@@ -135,6 +136,7 @@ struct process {
     uint64_t started_ns, ended_ns;
     bool started, ended;
     bool threaded;           /* more than one thread was seen */
+    bool usable_asked;       /* it has asked for what is usable of blocks */
     bool usable_untold;      /* what is usable of its blocks is not told any more */
     bool execing;            /* an exec that has not failed, and no new image has spoken */
     bool exit_known, exit_seen;

@@ -131,23 +131,19 @@ START_TEST(vectors_grow)
     process_start(100, 0, WIRE_BORN_EXEC);
     make(A, 64);
     threads(20);
-    clock_id x = 0, y = 0, z = 0;
+    clock_id own = 0, x = 0, y = 0, z = 0;
     for (uint32_t i = 2; i <= 20; i++)
-        release(i, &x);
-    acquire(3, x);
-    clocks_forget(play, &x);
+        release(i, &own);
     writes(20, A);
     release(20, &x);
     acquire(2, x);
     release(2, &y);
-    acquire(4, z);
-    acquire(4, y);
-    writes(4, A);
-    shows(0);
     acquire(3, y);
-    release(4, &z);
-    acquire(3, z);
     writes(3, A);
+    shows(0);
+    release(3, &z);
+    acquire(4, z);
+    writes(4, A);
     shows(0);
 }
 END_TEST
@@ -199,6 +195,28 @@ START_TEST(creation_and_join)
     writes(1, A);
     shows(0);
     reads(2, A);
+    shows(1);
+}
+END_TEST
+
+/* A static variable is made: the other finds it made, and calls nothing. */
+START_TEST(published_to_all)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    make(B, 64);
+    threads(4);
+    clock_id once = 0, lock = 0;
+    writes(4, A);
+    release(4, &lock);
+    acquire(2, lock);
+    writes(2, B);
+    publish(2, &once);
+    clocks_publish(play, process_at(play, 1), thread_of(2));
+    writes(3, A);
+    writes(3, B);
+    shows(0);
+    writes(2, B);           /* after it */
     shows(1);
 }
 END_TEST
@@ -367,7 +385,7 @@ START_TEST(whose_index)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
     make(B, 64);
-    threads(5);
+    threads(6);
     clock_id x = 0, y = 0, z = 0;
     who(1, 3);
     make(A, 64);
@@ -385,9 +403,9 @@ START_TEST(whose_index)
     ck_assert_uint_eq(thread_of(3)->clock.index, index);
     writes(4, A);               /* it is behind 2, not behind 3, who made it */
     ck_assert_uint_eq(play->clocks->unordered.n_pairs, 1);
-    acquire(1, z);              /* it is behind 3 now, and 5's write is 2's */
-    clocks_acquire(play, thread_of(1), y);
-    writes(1, B);
+    acquire(6, z);              /* it is behind 3 now: that does not make it be behind 2 */
+    acquire(6, y);
+    writes(6, B);
     shows(0);
 }
 END_TEST
@@ -438,6 +456,7 @@ static Suite *suite(void)
     tcase_add_test(c, vectors_grow);
     tcase_add_test(c, vectors_stay_few);
     tcase_add_test(c, creation_and_join);
+    tcase_add_test(c, published_to_all);
     tcase_add_test(c, forgotten_objects_order_nothing);
     tcase_add_test(c, thread_that_nobody_made);
     tcase_add_test(c, join_of_nobody);
