@@ -208,6 +208,23 @@ START_TEST(usable_bytes_over_an_old_block)
 }
 END_TEST
 
+/* The same where nobody tells them any more: as much as an allocator rounds up. */
+START_TEST(untold_bytes_over_an_old_block)
+{
+    make(0x1000000, 20000); drop(0x1000000); make(0x1000000, 16390);
+    make(0x2000000 + 700000, 500); drop(0x2000000 + 700000);
+    make(0x2000000 + 800000, 500); drop(0x2000000 + 800000);
+    make(0x2000000, 600000);
+    put((struct event){ .type = EVENT_USABLE });
+    copy(0x1000000 + 17043, 0x7fff0000, 1500);
+    copy(0x2000000 + 700000, 0x7fff0000, 300);
+    found_is("");
+    copy(0x2000000 + 800000, 0x7fff0000, 300);
+    ck_assert_uint_eq(play->n_findings, 1);
+    finish();
+}
+END_TEST
+
 START_TEST(usable_bytes_of_a_forked_childs_copy)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
@@ -374,6 +391,7 @@ int main(void)
     tcase_add_test(c, what_is_usable_is_the_programs);
     tcase_add_test(c, usable_bytes_that_are_not_told);
     tcase_add_test(c, usable_bytes_over_an_old_block);
+    tcase_add_test(c, untold_bytes_over_an_old_block);
     tcase_add_test(c, usable_bytes_of_a_forked_childs_copy);
     tcase_add_test(c, a_forked_child_touches_what_it_copies);
     tcase_add_test(c, overlapping);
