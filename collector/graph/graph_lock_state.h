@@ -33,7 +33,7 @@ enum {
     LOCK_SITES_MAX = 1 << 17,    /* and one more for each class */
     LOCK_HOLDS_MAX = 1 << 18,
     LOCK_GUARDS_MAX = 1 << 16,
-    LOCK_EDGES_MAX = 1 << 16,    /* between classes; as many again inside of them */
+    LOCK_EDGES_MAX = 1 << 15,    /* between classes; as many again inside of them */
     LOCK_CYCLES_MAX = 1 << 10,
     WITNESSES_MAX = 4, OTHERS_MAX = 8,
     CYCLE_LOCKS_MAX = 12
