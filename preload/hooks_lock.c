@@ -1,11 +1,12 @@
 /*
  * preload/hooks_lock.c - mutexes, read-write locks and spin locks of POSIX.
  *
- * See lock.h for their shape. A lock is first tried for, which says nothing
- * that the function called would not say: free and busy are the same to both,
- * and whatever else comes of the try is left to that function to say. Mutexes
- * that died with their owner are got by the try as well. Only where libc looks
- * at its arguments first (the clock, a read-write lock's time) do we too.
+ * See lock.h for their shape. A lock is first tried for: free and busy are the
+ * same to the try and to the function called, and whatever else comes of it is
+ * left to that function to say. Where libc looks at its arguments first (the
+ * clock, a read-write lock's time) so do we. Robust mutexes and those with
+ * priorities of their own are only looked at: glibc's try leaves one that is
+ * lost for good locked.
  */
 #include "preload/lock.h"
 
@@ -22,6 +23,21 @@ static inline __attribute__((always_inline)) int mutex_took(const struct hook_fr
     return r;
 }
 
+static bool mutex_is_held(const pthread_mutex_t *m)
+{
+    enum { OWNER = 0x3fffffff, CEILING = 0xfff80000u };
+    unsigned word = (unsigned)__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED);
+    return (m->__data.__kind & MUTEX_PROTECT ? word & ~CEILING : word & OWNER) != 0;
+}
+
+/* 0: it is got. EBUSY: somebody has it. -1: it seems free. */
+static inline __attribute__((always_inline)) int mutex_try(pthread_mutex_t *m)
+{
+    if (unlikely(m->__data.__kind & (MUTEX_ROBUST | MUTEX_INHERIT | MUTEX_PROTECT)))
+        return mutex_is_held(m) ? EBUSY : -1;
+    return real.pthread_mutex_trylock(m);
+}
+
 #define MUTEX_LOCK(name, arguments, names, valid, flag)                        \
     EXPORT int name arguments                                                  \
     {                                                                          \
@@ -29,8 +45,8 @@ static inline __attribute__((always_inline)) int mutex_took(const struct hook_fr
         LOCK_OFF(name, names, 0)                                               \
         if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
             return real.name names;                                            \
-        r = real.pthread_mutex_trylock(m);                                     \
-        if (unlikely(r && r != EOWNERDEAD)) {                                  \
+        r = mutex_try(m);                                                      \
+        if (unlikely(r)) {                                                     \
             if (r == EBUSY)                                                    \
                 lock_wait(HOOK_SITE, LOCK_KIND(WAIT, MUTEX) | (flag), m);      \
             r = real.name names;                                               \
@@ -60,11 +76,14 @@ EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 
 EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attributes)
 {
-    int r;
+    int r, shared = PTHREAD_PROCESS_PRIVATE;
     LOCK_OFF(pthread_mutex_init, (m, attributes), (memset(m, 0, sizeof *m), 0))
     r = real.pthread_mutex_init(m, attributes);
+    if (!r && attributes)
+        pthread_mutexattr_getpshared(attributes, &shared);
     if (!r)
-        lock_note(HOOK_SITE, LOCK_KIND(LOCK_INIT, MUTEX), m, lock_mutex_type(m));
+        lock_note(HOOK_SITE, LOCK_KIND(LOCK_INIT, MUTEX), m,
+                  lock_mutex_type(m) | lock_shared(shared == PTHREAD_PROCESS_SHARED));
     return r;
 }
 

@@ -98,16 +98,19 @@ bool lock_cond_wait(struct lock_within *w, const struct hook_frame *site, unsign
                     const volatile void *mutex);
 void lock_cond_woken(struct lock_within *w, unsigned result);
 
-/* A mutex's WIRE_LOCK_TYPE_* bits, as glibc keeps them. */
+/* A mutex's kind, as glibc keeps it: a type, and bits. */
+enum { MUTEX_RECURSIVE = 1, MUTEX_ERRORCHECK = 2, MUTEX_TYPES = 3, MUTEX_ROBUST = 16, MUTEX_INHERIT = 32, MUTEX_PROTECT = 64,
+       MUTEX_SHARED = 128 };
+
+/* Its WIRE_LOCK_TYPE_* bits. A robust one has MUTEX_SHARED always: its attributes know. */
 static inline unsigned lock_mutex_type(const pthread_mutex_t *m)
 {
-    enum { RECURSIVE = 1, ERRORCHECK = 2, KINDS = 3, ROBUST = 16, SHARED = 128 };
     unsigned kind = (unsigned)m->__data.__kind;
-    if (likely(!(kind & (KINDS | ROBUST | SHARED))))
+    if (likely(!(kind & (MUTEX_TYPES | MUTEX_ROBUST | MUTEX_SHARED))))
         return 0;
-    return ((kind & KINDS) == RECURSIVE ? WIRE_LOCK_TYPE_RECURSIVE : 0) |
-           ((kind & KINDS) == ERRORCHECK ? WIRE_LOCK_TYPE_ERRORCHECK : 0) |
-           (kind & ROBUST ? WIRE_LOCK_TYPE_ROBUST : 0) | (kind & SHARED ? WIRE_LOCK_TYPE_SHARED : 0);
+    return ((kind & MUTEX_TYPES) == MUTEX_RECURSIVE ? WIRE_LOCK_TYPE_RECURSIVE : 0) |
+           ((kind & MUTEX_TYPES) == MUTEX_ERRORCHECK ? WIRE_LOCK_TYPE_ERRORCHECK : 0) |
+           (kind & MUTEX_ROBUST ? WIRE_LOCK_TYPE_ROBUST : kind & MUTEX_SHARED ? WIRE_LOCK_TYPE_SHARED : 0);
 }
 
 static inline unsigned lock_shared(int shared) { return shared ? WIRE_LOCK_TYPE_SHARED : 0; }

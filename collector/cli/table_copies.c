@@ -53,7 +53,7 @@ static void copied(const json_t *site, uint64_t value[2])
 static void sites(FILE *out, const json_t *doc, const struct table_style *s)
 {
     size_t n;
-    struct site_group *groups = site_groups(get(doc, "sites"), FRAMES, copied, &n);
+    struct site_group *groups = site_groups(get(doc, "sites"), (const char *const[]){ "stack", NULL }, FRAMES, copied, &n);
     uint64_t whole = get_number(get(doc, "totals"), "bytes");
     struct line l;
     line_heading(out, s, "Most copied");
@@ -96,25 +96,28 @@ static void flow_end(FILE *out, const struct table_style *s, const char *label, 
 
 static void flows(FILE *out, const json_t *doc, const struct table_style *s)
 {
-    const json_t *list = get(doc, "flows");
-    size_t n = json_array_size(list);
+    size_t n;
+    struct site_group *groups = site_groups(get(doc, "flows"), (const char *const[]){ "from_site", "to_site", NULL }, FRAMES, copied, &n);
     struct line l;
-    if (!n)
+    if (!n) {
+        free(groups);
         return;
+    }
     line_heading(out, s, "Flows (from blocks made in one place to blocks made in another)");
     line_begin(&l, out, s);
     for (size_t i = 0; i < n && i < FLOWS_MAX; i++) {
-        const json_t *flow = json_array_get(list, i);
-        uint64_t copies = get_number(flow, "copies");
+        const json_t *flow = groups[i].site;
+        uint64_t copies = groups[i].value[1];
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 12, number_bytes(get_number(flow, "bytes")).text);
+        line_right(&l, 12, number_bytes(groups[i].value[0]).text);
         line_look(&l, LOOK_PLAIN);
         line_format(&l, " in %s cop%s", number_count(copies).text, copies == 1 ? "y" : "ies");
         line_end(&l);
         flow_end(out, s, "made at", get(flow, "from_site"));
         flow_end(out, s, "into", get(flow, "to_site"));
     }
-    more(out, s, get_number(doc, "flows_total"), n < FLOWS_MAX ? n : FLOWS_MAX);
+    more(out, s, n, n < FLOWS_MAX ? n : FLOWS_MAX);
+    free(groups);
 }
 
 void table_copies(FILE *out, const json_t *doc, const struct table_style *s)

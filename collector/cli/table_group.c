@@ -9,10 +9,10 @@
 
 #include "event/xalloc.h"
 
-static uint64_t shown_hash(const json_t *stack, size_t frames)
+static uint64_t shown_hash(const json_t *stack, size_t frames, uint64_t hash)
 {
     struct shown shown = shown_frames(stack, NULL, frames);
-    uint64_t hash = shown.count;
+    hash = hash * 31 + shown.count + json_is_array(stack);
     for (size_t i = 0; i < shown.count; i++) {
         char *text = frame_text(json_array_get(stack, shown.index[i]), UINT16_MAX, true);
         hash = XXH3_64bits_withSeed(text, strlen(text), hash);
@@ -27,7 +27,7 @@ static int by_value(const void *a, const void *b)
     return x->value[0] < y->value[0] ? 1 : x->value[0] > y->value[0] ? -1 : 0;
 }
 
-struct site_group *site_groups(const json_t *sites, size_t frames, site_values values, size_t *n)
+struct site_group *site_groups(const json_t *sites, const char *const *stacks, size_t frames, site_values values, size_t *n)
 {
     size_t all = json_array_size(sites), slots = 64;
     struct site_group *groups = xcalloc(all + 1, sizeof *groups);
@@ -37,7 +37,9 @@ struct site_group *site_groups(const json_t *sites, size_t frames, site_values v
     *n = 0;
     for (size_t i = 0; i < all; i++) {
         const json_t *site = json_array_get(sites, i);
-        uint64_t hash = shown_hash(get(site, "stack"), frames), value[2] = { 0, 0 };
+        uint64_t hash = 0, value[2] = { 0, 0 };
+        for (size_t k = 0; stacks[k]; k++)
+            hash = shown_hash(get(site, stacks[k]), frames, hash);
         size_t at = hash & (slots - 1);
         while (index[at] && groups[index[at] - 1].hash != hash)
             at = (at + 1) & (slots - 1);

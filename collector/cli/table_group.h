@@ -17,7 +17,8 @@ struct site_group {
 
 /* What one site adds. */
 typedef void (*site_values)(const json_t *site, uint64_t value[2]);
-/* Groups of a list of objects with a `stack`, by `frames` frames of it; malloc'ed, *n of them. */
-struct site_group *site_groups(const json_t *sites, size_t frames, site_values values, size_t *n);
+/* Groups of a list of objects, by `frames` frames of each of their stacks (keys, ended by NULL);
+ * malloc'ed, *n of them. */
+struct site_group *site_groups(const json_t *sites, const char *const *stacks, size_t frames, site_values values, size_t *n);
 
 #endif

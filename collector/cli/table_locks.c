@@ -228,7 +228,7 @@ static void waited_lock(FILE *out, const json_t *lock, const struct table_style 
     struct line l;
     line_begin(&l, out, s);
     size_t n;
-    struct site_group *groups = site_groups(get(lock, "sites"), SITE_FRAMES, site_times, &n);
+    struct site_group *groups = site_groups(get(lock, "sites"), (const char *const[]){ "stack", NULL }, SITE_FRAMES, site_times, &n);
     for (size_t i = 0; i < n && i < SITES_MAX; i++) {
         const json_t *stack = get(groups[i].site, "stack");
         struct shown shown = shown_frames(stack, NULL, SITE_FRAMES);

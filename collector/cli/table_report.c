@@ -220,13 +220,16 @@ static void page_findings(const struct page *p)
     free(by_rule), free(title);
     if (!n)
         return;
-    for (size_t i = 0; i < n && i < most; i++)
+    uint64_t told = 0;
+    for (size_t i = 0; i < n && i < most; i++) {
         page_finding(p, json_array_get(list, i));
+        told += get_number(json_array_get(list, i), "findings");
+    }
     struct line l;
     line_begin(&l, p->out, p->style);
     line_look(&l, LOOK_DIM);
-    if (all > most)
-        line_format(&l, "  and %s more; ownscope findings shows every stack", number_count(all - (n < most ? n : most)).text);
+    if (all > told)
+        line_format(&l, "  and %s more; ownscope findings shows every stack", number_count(all - told).text);
     else
         line_text(&l, "  ownscope findings shows every stack");
     line_end(&l);

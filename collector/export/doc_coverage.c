@@ -181,13 +181,13 @@ static void locks_and_order(json_t *list, const struct view *v, struct frames *f
             "there are more than are kept apart; their classes have their sums", NULL);
     if (v->unordered_withheld)
         add(list, "order", counted(v->unordered_withheld, "borrow without a seen order was not reported", "borrows without a seen order were not reported"),
-            "their threads synchronise by means that nobody sees (futexes of their own)", NULL);
+            "their threads synchronise by means that nobody sees (atomics, futexes of their own)", NULL);
     if (v->bounds_withheld)
         add(list, "copies", counted(v->bounds_withheld, "copy beyond a block's size was not reported", "copies beyond a block's size were not reported"),
             "the program asks so often how much of its blocks is usable (malloc_usable_size) that the answers are not recorded", NULL);
     if (v->drops_withheld)
-        add(list, "drops", counted(v->drops_withheld, "drop that looks like a second one was not reported", "drops that look like second ones were not reported"),
-            "blocks of that process were made or released where nobody sees it", NULL);
+        add(list, "drops", counted(v->drops_withheld, "finding about a block was not reported", "findings about blocks were not reported"),
+            "its process has blocks that were made or released where nobody sees it", NULL);
 }
 
 /* The value of an option in the session's own list of them; "" for none. */

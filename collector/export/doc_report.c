@@ -12,7 +12,7 @@
 #include "export/suppressions.h"
 #include "export/text.h"
 
-enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, LOCKS_IN_REPORT = 5 };
+enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5 };
 
 static json_t *totals_json(const struct view *v)
 {
@@ -101,15 +101,41 @@ static json_t *sites_json(const struct view *v, struct frames *f, size_t most)
 
 /* ---- findings and locks, in short ---- */
 
+/* The entry of the same rule on the same functions: stacks may differ by a line. */
+static json_t *findings_like(const json_t *list, const json_t *one)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *known = json_array_get(list, i);
+        if (json_equal(json_object_get(known, "fingerprint"), json_object_get(one, "fingerprint")) &&
+            json_equal(json_object_get(known, "message"), json_object_get(one, "message")))
+            return known;
+    }
+    return NULL;
+}
+
+static void number_add(json_t *j, const char *key, uint64_t more)
+{
+    json_object_set_new(j, key, doc_number((uint64_t)json_integer_value(json_object_get(j, key)) + more));
+}
+
 /* What the person at the terminal is told first: rule, count, sentence, the stack that breaks it. */
 static json_t *findings_json(const struct view *v, struct frames *f, struct lock_names *names)
 {
     static const char *const kept[] = { "rule", "count", "process", "thread", "node", "message", "fingerprint", "doubt" };
     struct finding_maker m = { .view = v, .frames = f, .names = names };
     json_t *list = json_array();
-    for (size_t i = 0; i < v->n_findings && i < FINDINGS_IN_REPORT; i++) {
+    for (size_t i = 0; i < v->n_findings && i < FINDINGS_LOOKED_AT; i++) {
         const struct view_finding *one = &v->findings[i];
-        json_t *whole = finding_json(&m, one), *j = json_object();
+        json_t *whole = finding_json(&m, one), *j = findings_like(list, whole);
+        if (j || json_array_size(list) >= FINDINGS_IN_REPORT) {
+            if (j) {
+                number_add(j, "count", one->count);
+                number_add(j, "findings", 1);
+            }
+            json_decref(whole);
+            continue;
+        }
+        j = json_pack("{s:i}", "findings", 1);
         for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
             json_object_set(j, kept[k], json_object_get(whole, kept[k]));
         uint32_t stack = one->n && one->first < v->n_evidence ? v->evidence[one->first].stack : 0;

@@ -51,9 +51,42 @@ static bool function_is(const char *pattern, const char *name)
     return name && (glob(pattern, n, name) || (bare && bare < n && glob(pattern, bare, name)));
 }
 
+/* The last part of a qualified name, without its parameters; *n bytes of it. Of
+ * operators 0: their names hold all that a name is told apart by. */
+static const char *last_part(const char *name, size_t *n)
+{
+    const char *part = name, *p = name;
+    for (int depth = 0; *p && !(*p == '(' && !depth && strncmp(p, "(anonymous namespace)", 21) != 0); p++) {
+        if (p == part && !strncmp(p, "operator", 8))
+            break;
+        depth += (*p == '<' || *p == '(') - (*p == '>' || *p == ')');
+        if (!depth && *p == ':' && p[1] == ':')
+            part = ++p + 1;
+        else if (!depth && *p == ' ')
+            part = p + 1;
+    }
+    *n = strncmp(part, "operator", 8) != 0 ? (size_t)(p - part) : 0;
+    return part;
+}
+
+/* Valgrind knows inlined functions by that alone. */
+static bool inlined_is(const char *pattern, const struct frame_place *p)
+{
+    char name[256];
+    size_t n;
+    const char *part = p->inlined && p->function ? last_part(p->function, &n) : NULL;
+    if (!part || !n || n >= sizeof name)
+        return false;
+    memcpy(name, part, n);
+    name[n] = 0;
+    return function_is(pattern, name);
+}
+
 static bool place_function_is(const char *pattern, const struct frame_place *p)
 {
     if (function_is(pattern, p->function ? p->function : "???") || function_is(pattern, p->linkage))
+        return true;
+    if (inlined_is(pattern, p))
         return true;
     if (p->outer && !strcmp(pattern, "(below main)"))
         return true;

@@ -30,6 +30,7 @@ static uint64_t range_end(uint64_t address, uint64_t bytes) { return address + b
 void copies_usable(struct graph *g, struct process *p, const struct event *e)
 {
     uint32_t place;
+    p->usable_asked = true;
     if (!e->address) {
         p->usable_untold = true;
         return;

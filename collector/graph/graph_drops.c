@@ -153,6 +153,10 @@ bool drops_used(struct graph *g, struct process *p, const struct event *e, uint6
     struct grave v;
     if (!starts_touched(pointee_index(g, p), address) || !graves_find(g, p, address, &v))
         return false;
+    if (heap_slack(g, p, address)) {
+        g->bounds_withheld++;
+        return true;
+    }
     struct view_finding f = finding_of(RULE_USE_AFTER_DROP, e);
     struct view_evidence evidence[3] = { finding_here(e, EVIDENCE_USED) };
     evidence_grave(g, &v, evidence + 1);

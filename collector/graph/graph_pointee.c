@@ -56,6 +56,35 @@ uint32_t heap_pointee(struct graph *g, struct process *p, uint64_t address)
     return place;
 }
 
+/* Allocators round up to whole pages, and by a quarter at most. */
+static bool in_slack(uint64_t offset, uint64_t size)
+{
+    enum { PAGE = 4096 };
+    return offset >= size && offset - size < size / 4 + PAGE;
+}
+
+bool heap_slack(struct graph *g, struct process *p, uint64_t address)
+{
+    enum { REACH = 64 << 20, LOOKS = 64 };
+    uint64_t start, from = address > REACH ? address - REACH : 0;
+    uint32_t place, looks = 0, large;
+    if (!p->usable_asked)
+        return false;
+    struct starts *s = pointee_index(g, p);
+    if (starts_below(s, address, &start)) {
+        table_probe(&p->heap, &g->pool, start, &place);
+        if (place && in_slack(address - start, pool_at(&g->pool, place)->size))
+            return true;
+    }
+    while ((large = ranges_overlap(&s->large, from, address)) != 0) {
+        const struct range *r = &s->large.nodes[large];
+        if (++looks == LOOKS || in_slack(address - r->start, r->end - r->start))
+            return true;
+        from = r->end;
+    }
+    return false;
+}
+
 uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address)
 {
     uint32_t place = heap_pointee(g, p, address);

@@ -26,6 +26,9 @@ static inline bool block_bytes_unknown(const struct graph *g, uint32_t place, co
 
 /* The live heap block that holds an address; 0: none. */
 uint32_t heap_pointee(struct graph *g, struct process *p, uint64_t address);
+/* The address lies past the size of a live block, but perhaps in what is usable
+ * of it, and the process uses that. */
+bool heap_slack(struct graph *g, struct process *p, uint64_t address);
 /* Heap before mapped. */
 uint32_t custody_pointee(struct graph *g, struct process *p, uint64_t address);
 

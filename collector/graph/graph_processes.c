@@ -264,7 +264,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
     p->ended = p->exit_seen = p->exit_known = false;
     p->ended_ns = 0;
     p->first_thread = t->place;
-    p->threaded = p->usable_untold = false;
+    p->threaded = p->usable_asked = p->usable_untold = false;
     if (!t->place)
         return;
     t->exited = t->ended = t->detached = t->exit_told = false;

@@ -136,6 +136,7 @@ struct process {
     uint64_t started_ns, ended_ns;
     bool started, ended;
     bool threaded;           /* more than one thread was seen */
+    bool usable_asked;       /* it has asked for what is usable of blocks */
     bool usable_untold;      /* what is usable of its blocks is not told any more */
     bool execing;            /* an exec that has not failed, and no new image has spoken */
     bool exit_known, exit_seen;

@@ -10,7 +10,7 @@
 #include "graph/graph_processes.h"
 #include "graph/graph_threads.h"
 
-enum { PARKED_MAX = 512, NO_PROCESS = 0 };
+enum { NO_PROCESS = 0 };
 
 static struct thread *parked_thread(const struct graph *g, const struct event *e)
 {

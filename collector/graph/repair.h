@@ -3,7 +3,8 @@
  *
  * The stamp of a New may lie up to a microsecond before that of the Drop,
  * by another thread, that freed its address. Then the New finds a live block
- * in its place. It waits, and with it whatever its thread did afterwards, in
+ * in its place; and an Acquire, likewise, a lock that another has not released.
+ * It waits, and with it whatever its thread did afterwards, in
  * order, until that release comes; once the stream is REPAIR_WINDOW_NS
  * further, the old block was dropped where nobody saw (FACT_DROP by
  * "unseen"), and the New takes its place. A process with one thread never
@@ -17,6 +18,8 @@
 #define OWNSCOPE_REPAIR_H
 
 #include "graph/graph_state.h"
+
+enum { PARKED_MAX = 512 };
 
 /* The event's own thread must wait (graph_apply said so). */
 void repair_park(struct graph *g, const struct event *e);

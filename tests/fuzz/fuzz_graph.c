@@ -12,6 +12,7 @@
 
 #include "event/code.h"
 #include "graph/graph.h"
+#include "graph/repair.h"
 #include "graph/view.h"
 
 struct input { const uint8_t *at; size_t left; };
@@ -180,8 +181,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             view(g, code, e.family & 1);
         else
             graph_fold(g, &e);
+        check(g->n_parked <= PARKED_MAX + 1);
     }
     graph_settle(g, UINT64_MAX);
+    check(!g->n_parked);    /* whoever must no longer wait does not */
     view(g, code, VIEW_BLOCKS);
     graph_free(g);
     code_free(code);

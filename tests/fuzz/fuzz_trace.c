@@ -4,7 +4,7 @@
  * The first byte chooses how deep the bytes get. Even: they are the file as
  * they stand. Odd: head and checksums are put right first, frame by frame, as
  * somebody who means harm would, so that mutations reach columns, tables and
- * events. Whatever comes, the reader ends in events with ids in range or in an
+ * events; with 4 added, as a file of version 2. Whatever comes, the reader ends in events with ids in range or in an
  * error, and a writer may go on in the file or says why not.
  */
 #include <fcntl.h>
@@ -20,9 +20,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-static void repair(uint8_t *file, size_t bytes)
+static void repair(uint8_t *file, size_t bytes, uint32_t version)
 {
-    struct trace_file_head head = { .version = TRACE_VERSION };
+    struct trace_file_head head = { .version = version };
     struct trace_frame frame;
     uint64_t events = 0;
     uint32_t number = 0;
@@ -71,6 +71,7 @@ static uint64_t read_all(struct trace *t)
     int error;
     while ((error = trace_next(t, &e)) == 1) {
         must(e.stack <= code_stacks(trace_code(t)) && e.type && e.type < EVENT_TYPES);
+        must(e.type != EVENT_MODULE || e.extra[1] <= code_modules(trace_code(t)));
         for (uint16_t i = 0; i < e.text_bytes; i++)
             n += e.text[i] == '\0' ? 0 : 0;
         n++;
@@ -93,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     uint8_t *file = malloc(bytes);
     memcpy(file, data + 1, bytes - 1);
     if (data[0] & 1)
-        repair(file, bytes - 1);
+        repair(file, bytes - 1, data[0] & 4 ? TRACE_VERSION_OLDEST : TRACE_VERSION);
     must(!ftruncate(fd, 0) && pwrite(fd, file, bytes - 1, 0) == (ssize_t)(bytes - 1));
     free(file);
 

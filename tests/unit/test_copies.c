@@ -136,6 +136,16 @@ START_TEST(short_of_the_start)
 }
 END_TEST
 
+/* A block at an odd address is found by its start alone: what seems to lie in no block may lie in it. */
+START_TEST(short_of_the_start_but_perhaps_in_a_block)
+{
+    make(0x1000004, 0xfc); make(0x1000100, 100);
+    copy(0x10000f0, 0x7fff0000, 17);
+    found_is("");
+    finish();
+}
+END_TEST
+
 /* In memory that the program got by itself, or a module's, blocks of an allocator may lie anywhere. */
 START_TEST(short_of_the_start_but_in_a_mapping)
 {
@@ -194,6 +204,23 @@ START_TEST(usable_bytes_over_an_old_block)
     put((struct event){ .type = EVENT_USABLE, .address = 0x1000000, .size = 104 });
     copy(0x1000064, 0x7fff0000, 4);
     found_is("");
+    finish();
+}
+END_TEST
+
+/* The same where nobody tells them any more: as much as an allocator rounds up. */
+START_TEST(untold_bytes_over_an_old_block)
+{
+    make(0x1000000, 20000); drop(0x1000000); make(0x1000000, 16390);
+    make(0x2000000 + 700000, 500); drop(0x2000000 + 700000);
+    make(0x2000000 + 800000, 500); drop(0x2000000 + 800000);
+    make(0x2000000, 600000);
+    put((struct event){ .type = EVENT_USABLE });
+    copy(0x1000000 + 17043, 0x7fff0000, 1500);
+    copy(0x2000000 + 700000, 0x7fff0000, 300);
+    found_is("");
+    copy(0x2000000 + 800000, 0x7fff0000, 300);
+    ck_assert_uint_eq(play->n_findings, 1);
     finish();
 }
 END_TEST
@@ -359,10 +386,12 @@ int main(void)
     tcase_add_test(c, block_flows_are_bounded);
     tcase_add_test(c, past_the_end);
     tcase_add_test(c, short_of_the_start);
+    tcase_add_test(c, short_of_the_start_but_perhaps_in_a_block);
     tcase_add_test(c, short_of_the_start_but_in_a_mapping);
     tcase_add_test(c, what_is_usable_is_the_programs);
     tcase_add_test(c, usable_bytes_that_are_not_told);
     tcase_add_test(c, usable_bytes_over_an_old_block);
+    tcase_add_test(c, untold_bytes_over_an_old_block);
     tcase_add_test(c, usable_bytes_of_a_forked_childs_copy);
     tcase_add_test(c, a_forked_child_touches_what_it_copies);
     tcase_add_test(c, overlapping);

@@ -155,6 +155,7 @@ START_TEST(report_tells_of_them)
     ck_assert_int_eq(number(f, "deadlock"), 1);
     has_keys(json_array_get(top, 0), "rule count message stack fingerprint");
     ck_assert_int_eq(number(json_array_get(top, 0), "count"), 12);
+    ck_assert_int_eq(number(json_array_get(top, 0), "findings"), 1);
     ck_assert_uint_eq(json_array_size(l), 2);   /* the contended ones */
     ck_assert_str_eq(text(json_array_get(l, 0), "where"), "app+0x4010");
     ck_assert_int_eq(number(json_object_get(j, "copies"), "bytes"), 9500);
@@ -162,6 +163,15 @@ START_TEST(report_tells_of_them)
     ck_assert(covers(j, "locks", "first at 0x2000 in app"));
     ck_assert(covers(j, "locks", "3 locks are not listed") && covers(j, "order", "4 borrows") && covers(j, "drops", "1 drop"));
     ck_assert(covers(j, "copies", "fewer than 256 bytes") && !covers(j, "locks", "--locks off"));
+    json_decref(j);
+    struct view_finding alike[] = { scratch_findings[0], scratch_findings[0], scratch_findings[1] };
+    v.findings = alike, v.n_findings = 3;       /* the same functions and sentence: told once */
+    j = doc_report(&v, &context, NULL);
+    top = json_object_get(j, "findings_top");
+    ck_assert_uint_eq(json_array_size(top), 2);
+    ck_assert_int_eq(number(json_array_get(top, 0), "count"), 24);
+    ck_assert_int_eq(number(json_array_get(top, 0), "findings"), 2);
+    ck_assert_int_eq(number(json_object_get(j, "findings"), "out-of-bounds"), 2);
     json_decref(j);
     meta.options = (char *)"--stacks full --locks off --copies off --on-full wait";
     j = doc_report(&v, &context, NULL);

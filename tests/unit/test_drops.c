@@ -102,6 +102,21 @@ START_TEST(unless_it_died_of_it)
 }
 END_TEST
 
+/* One thread dies of its double drop while another shows that there is an unseen allocator. */
+START_TEST(it_died_of_what_was_taken_back)
+{
+    two_threads();
+    by_stack(1); make(0x1000000, 32); drop(0x1000000); drop(0x1000000);
+    who(1, 2);
+    drop(0x6ffff000); make(0x2000000, 8);
+    found_is("");
+    process_gone(true, SIGABRT);
+    found_is("double-drop b1 used:1@70/t1 made:1@50/t1 dropped:1@60/t1\n");
+    ck_assert_uint_eq(play->drops_withheld, 0);
+    finish();
+}
+END_TEST
+
 START_TEST(one_processs_allocator_is_not_anothers)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
@@ -146,6 +161,7 @@ START_TEST(of_nothing_and_died_of_it)
     make(0x1000000, 64);
     by_stack(2); drop(0x7ffff000);
     found_is("");
+    thread_gone();      /* told by the collector: the thread itself did nothing */
     process_gone(true, SIGABRT);
     found_is("invalid-drop b0 used:2@30/t1\n");
     finish();
@@ -291,6 +307,7 @@ int main(void)
     tcase_add_test(c, a_forked_child_drops_its_copy_once);
     tcase_add_test(c, blocks_of_an_unseen_allocator);
     tcase_add_test(c, unless_it_died_of_it);
+    tcase_add_test(c, it_died_of_what_was_taken_back);
     tcase_add_test(c, one_processs_allocator_is_not_anothers);
     tcase_add_test(c, a_drop_stamped_before_its_new);
     tcase_add_test(c, into_the_middle);

@@ -45,6 +45,8 @@ START_TEST(the_newest_that_holds_it)
     ck_assert(find(0x1000008)); ck_assert_uint_eq(grave.id, 2);
     ck_assert(find(0x1000028)); ck_assert_uint_eq(grave.id, 3);
     ck_assert(find(0x1000040)); ck_assert_uint_eq(grave.id, 1);
+    make(0x2000010, 16); drop(0x2000010); make(0x2000000, 8192); drop(0x2000000);      /* b4, b5 */
+    ck_assert(find(0x2000010)); ck_assert_uint_eq(grave.id, 5);
     make(0x1000040, 16);
     ck_assert(!find(0x1000040));        /* given out again */
     ck_assert(!find(0x1000048));

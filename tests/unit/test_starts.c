@@ -124,6 +124,10 @@ START_TEST(where_nothing_ever_lay)
     ck_assert(starts_touched(s, base + 0x1000000));
     ck_assert(!starts_below(s, base + 0x1000000, &start));
     ck_assert(!starts_touched(s, UINT64_MAX));
+    starts_add(s, base, 16);            /* and a large block behind it, in the same region */
+    starts_add(s, base + 0x1000, STARTS_LARGE);
+    ck_assert(starts_below(s, base + 0x2000, &start) && start == base + 0x1000);
+    ck_assert(starts_below(s, base + 8, &start) && start == base);
     starts_free(s);
 }
 END_TEST

@@ -214,6 +214,29 @@ START_TEST(start_of_a_thread_and_below_main)
 }
 END_TEST
 
+START_TEST(inlined_functions_by_their_last_name)
+{
+    static const struct { const char *function, *pattern; bool match; } rows[] = {
+        { "std::__new_allocator<char>::deallocate(char*, unsigned long)", "deallocate", true },
+        { "std::_Vector_base<char, std::allocator<char> >::~_Vector_base()", "~_Vector_base", true },
+        { "void space::drop<std::vector<int>>(std::vector<int>)", "drop<std::vector<int>>", true },
+        { "(anonymous namespace)::helper(int (*)(int))", "helper", true },
+        { "main::{lambda(int)#1}::operator()(int) const", "operator()", false },
+        { "std::__new_allocator<char>::deallocate(char*, unsigned long)", "__new_allocator*", false },
+        { "plain", "plain", true }, { "f(", "f", true }, { "::", "?", false }, { ">>)(", "x", false } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct frame_place place = { .function = rows[i].function, .inlined = true };
+        struct suppression_stack stack = { .role = EVIDENCE_USED, .places = &place, .n = 1 };
+        struct suppression_subject f = { .rule = RULE_DOUBLE_DROP, .use = USE_DROP, .family = WIRE_FREE, .stacks = &stack, .n = 1 };
+        char *block = xasprintf(BLOCK("Memcheck:Free", "fun:%s\n"), rows[i].pattern);
+        ck_assert_msg(!!matched(block, f) == rows[i].match, "%s", rows[i].function);
+        place.inlined = false;
+        ck_assert(!matched(block, f) == (strcmp(rows[i].function, rows[i].pattern) != 0));
+        free(block);
+    }
+}
+END_TEST
+
 /* Which of our rules a word of another tool stands for. */
 START_TEST(kinds_of_other_tools)
 {
@@ -398,6 +421,7 @@ int main(void)
     tcase_add_test(c, valgrinds_files);
     tcase_add_test(c, frames_from_the_inside_out);
     tcase_add_test(c, start_of_a_thread_and_below_main);
+    tcase_add_test(c, inlined_functions_by_their_last_name);
     tcase_add_test(c, kinds_of_other_tools);
     tcase_add_test(c, functions_called_have_their_names);
     tcase_add_test(c, only_acts_are_matched);

@@ -1,0 +1,76 @@
+// What is done once: exceptions through std::call_once and pthread_once leave it
+// to be done again; a cancelled routine too; one in another; threads that wait.
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+#include <pthread.h>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+#include "victim.h"
+
+static std::once_flag flag, nested_flag;
+static pthread_once_t once = PTHREAD_ONCE_INIT, outer = PTHREAD_ONCE_INIT, inner = PTHREAD_ONCE_INIT, cut = PTHREAD_ONCE_INIT,
+                      slow = PTHREAD_ONCE_INIT;
+static int tries;
+static std::atomic<int> ran;
+
+static void throws_twice()
+{
+    if (++tries < 3)
+        throw std::runtime_error("not yet");
+}
+static void inner_routine() { printf("inner\n"); }
+static void outer_routine()
+{
+    pthread_once(&inner, inner_routine);
+    std::call_once(nested_flag, [] { printf("nested\n"); });
+    printf("outer\n");
+}
+static bool cut_short = true;
+static void cut_routine()
+{
+    if (cut_short)
+        pthread_exit(reinterpret_cast<void *>(3));
+    printf("cut: done in the end\n");
+}
+static void *cut_thread(void *) { pthread_once(&cut, cut_routine); return nullptr; }
+static void slow_routine() { victim_sleep_ms(30); ran++; }
+
+int main()
+{
+    for (int i = 0; i < 4; i++)
+        try {
+            std::call_once(flag, throws_twice);
+            printf("call_once: done, %d tries\n", tries);
+        } catch (const std::exception &e) {
+            printf("call_once: %s\n", e.what());
+        }
+    tries = 0;
+    for (int i = 0; i < 4; i++)
+        try {
+            printf("pthread_once: %d, ", pthread_once(&once, throws_twice));
+            printf("%d tries\n", tries);
+        } catch (const std::exception &e) {
+            printf("pthread_once: %s\n", e.what());
+        }
+    pthread_once(&outer, outer_routine);
+    pthread_once(&outer, outer_routine);
+    pthread_t t;
+    void *value = nullptr;
+    CHECK(!pthread_create(&t, nullptr, cut_thread, nullptr));
+    CHECK(!pthread_join(t, &value));
+    printf("ended inside: %d\n", (int)(intptr_t)value);
+    cut_short = false;
+    cut_thread(nullptr);
+    std::vector<std::thread> all;
+    for (int i = 0; i < 8; i++)
+        all.emplace_back([] {
+            pthread_once(&slow, slow_routine);
+            CHECK(ran == 1);
+        });
+    for (auto &each : all)
+        each.join();
+    printf("ran %d\n", ran.load());
+    return 0;
+}
