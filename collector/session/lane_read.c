@@ -188,6 +188,8 @@ static void deliver_rare(struct session *s, struct lane *l)
         l->process->exiting = PROCESS_EXITING_LOOKS;
     else if (e.type == EVENT_PROCESS_START)
         e.address = parent_of(s, l);
+    else if (e.type == EVENT_MODULE)
+        own_locks_tell(&s->own_locks, s->decode.code, l->process->pid, &e);
     if (e.type != EVENT_LOST || lost_is_news(l, &e))
         session_emit(s, &e);
 }
