@@ -194,6 +194,8 @@ static __attribute__((noinline)) void deliver_rare(struct session *s, struct lan
     note_life(l, &e);
     if (e.type == EVENT_PROCESS_START)
         e.address = parent_of(s, l);
+    else if (e.type == EVENT_MODULE)
+        own_locks_tell(&s->own_locks, s->decode.code, l->process->pid, &e);
     l->taken += e.type != EVENT_LOST;
     if (e.type != EVENT_LOST || lost_is_news(l, &e))
         session_emit(s, &e);

@@ -12,6 +12,7 @@
 #include "session/decode.h"
 #include "session/directory.h"
 #include "session/order.h"
+#include "session/own_locks.h"
 #include "session/registry.h"
 #include "session/segment.h"
 #include "session/session.h"
@@ -79,6 +80,7 @@ struct session {
 
     struct order order;
     struct decode decode;
+    struct own_locks own_locks;
     struct registry registry;
     uint64_t latest;                    /* stamp after the last look */
     uint64_t last_stamp;                /* of the event handed over last */

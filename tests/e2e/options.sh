@@ -43,6 +43,20 @@ holds "--on-full wait: nothing is lost" 't["allocations"] == 600005 and t["frees
 report_of realloc_race --strict-order
 holds "--strict-order" 't["reallocations"] == 79968 and t["frees"] == 32 and t["unseen_drops"] == 0 or t'
 
+report_of lock_returns --locks off
+holds "--locks off: no lock" 'r["events"]["acquire"] == 0 and r["events"]["lock"] == 0 and not r["findings"] or r["events"]'
+report_of lock_returns --locks on
+holds "--locks on" 'r["events"]["acquire"] > 20 or r["events"]'
+
+# copied OPTIONS…: how many copies of the sizes that copy_lengths makes.
+copied() {
+    timeout "$LIMIT" "$OWNSCOPE" run -q "$@" -o c.own -- "$VICTIMS/copy_lengths" >out 2>err &&
+        "$OWNSCOPE" copies --json c.own 2>err | jq -r .totals.copies
+}
+most=$(copied --copies 1) some=$(copied --copies 256) few=$(copied --copies 4K) none=$(copied --copies off)
+[ "${none:-1}" = 0 ] && [ "${few:-0}" -gt 0 ] && [ "${some:-0}" -gt "$few" ] && [ "${most:-0}" -gt "$some" ]
+verdict "--copies takes only those of so many bytes" $? "1: $most, 256: $some, 4K: $few, off: $none; $(first_line err)"
+
 cat >child.sh <<'E2'
 "$1" >/dev/null
 jq -n 1

@@ -36,7 +36,26 @@ calls_itself() {
     [ "$(nm -D --defined-only "$SHIM" | wc -l)" -gt 100 ] && [ -z "$own" ]
     verdict "the shim calls nothing that it exports" $? "$own"
 }
-[ $# -gt 0 ] || calls_itself
+# The table of hooks and nothing else; libc and no library besides; few bytes of TLS.
+exports() {
+    local wrong tls
+    wrong=$(diff <(sed -n 's/^\(HOOK\|LATER\|TWICE\|ALIAS\)(\([^,)]*\).*/\2/p' "$ROOT/preload/hooks.def" | sort -u) \
+        <(nm -D --defined-only "$SHIM" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u))
+    verdict "the shim exports its hooks and no more" $? "$wrong"
+    if [ "$(uname -m)" = x86_64 ]; then
+        wrong=$(sed -n 's/^TWICE(\(.*\), \(.*\), \(.*\))/\1@@\2\n\1@\3/p' "$ROOT/preload/hooks.def" | sort |
+            comm -23 - <(nm -D --defined-only "$SHIM" | awk '{ print $3 }' | sort))
+        [ -z "$wrong" ]
+        verdict "the shim exports both versions of what has two" $? "$wrong"
+    fi
+    wrong=$(readelf -Wd "$SHIM" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^libc\.so\|^ld-linux')
+    [ -z "$wrong" ]
+    verdict "the shim needs libc alone" $? "$wrong"
+    tls=$(($(readelf -Wl "$SHIM" | awk '$1 == "TLS" { print $6 }')))
+    [ "$tls" -gt 0 ] && [ "$tls" -le 112 ]
+    verdict "the shim takes at most 112 bytes of a thread's TLS" $? "$tls"
+}
+[ $# -gt 0 ] || { calls_itself; exports; }
 
 # shellcheck disable=SC2046,SC2119 # names are words
 [ $# -gt 0 ] || set -- $(programs)

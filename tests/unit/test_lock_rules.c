@@ -452,6 +452,10 @@ START_TEST(exited_holding)
     ck_assert_uint_eq(v->findings[0].thread, 2);
     ck_assert_uint_eq(v->findings[0].ns, 80000);
     view_free(v);
+    hush();
+    who(1, 1);
+    take(MUTEX, M);             /* nobody can give it up any more: not waited for */
+    said("acquire l1 unseen @110 t1\n");
 }
 END_TEST
 

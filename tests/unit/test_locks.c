@@ -308,6 +308,47 @@ START_TEST(writer_after_readers)
 }
 END_TEST
 
+/* A block is written by two threads, one after the other. */
+static void written_by_two(uint64_t first, uint64_t second)
+{
+    some_threads(3);
+    make(0x8000, 64);
+    for (uint32_t t = 2; t <= 3; t++) {
+        who(1, t);
+        take(MUTEX, t == 2 ? first : second);
+        put((struct event){ .type = EVENT_COPY, .family = WIRE_COPY_MEMSET, .address = 0x8000, .size = 64 });
+        give(MUTEX, t == 2 ? first : second);
+    }
+}
+
+START_TEST(a_lock_orders)
+{
+    written_by_two(M, M);
+    found("");
+}
+END_TEST
+
+START_TEST(two_locks_order_nothing)
+{
+    written_by_two(M, N);
+    ck_assert_ptr_nonnull(strstr(findings(), "unordered-borrow"));
+}
+END_TEST
+
+START_TEST(an_unseen_release_orders)
+{
+    some_threads(3);
+    make(0x8000, 64);
+    for (uint32_t t = 2; t <= 3; t++) {
+        who(1, t);
+        take(MUTEX, M);
+        put((struct event){ .type = EVENT_COPY, .family = WIRE_COPY_MEMSET, .address = 0x8000, .size = 64 });
+    }
+    graph_settle(play, UINT64_MAX);
+    found("");
+}
+END_TEST
+
 START_TEST(owner_died)
 {
     some_threads(2);
@@ -394,6 +435,9 @@ int main(void)
     tcase_add_test(tc, cond_woken_waits_for_the_release);
     tcase_add_test(tc, writer_after_readers);
     tcase_add_test(tc, owner_died);
+    tcase_add_test(tc, a_lock_orders);
+    tcase_add_test(tc, two_locks_order_nothing);
+    tcase_add_test(tc, an_unseen_release_orders);
     suite_add_tcase(s, tc);
     tc = tcase_create("times");
     tcase_add_test(tc, percentiles_within_three_percent);
