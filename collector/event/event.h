@@ -60,7 +60,8 @@ enum event_type {
     EVENT_USABLE,         /* malloc_usable_size was asked: address, size = what it said; address 0: the process asks so
                            * often that it is told no more */
     EVENT_MODULE,         /* made by the collector: a module of the process lies at address, size bytes;
-                           * extra[0] = load bias, extra[1] = its id in code.h */
+                           * extra[0] = load bias, extra[1] = its id in code.h; family = 1: it has locks of
+                           * its own that nobody sees (Rust's) */
     EVENT_TYPES
 };
 

@@ -123,6 +123,7 @@ void forks_claim(struct graph *g, struct process *child, uint32_t parent_serial,
     struct frozen *f = parent ? frozen_for(g, parent, child->pid) : NULL;
     if (!child->modules)
         child->modules = modules_share(f ? f->modules : process_at(g, parent)->modules);
+    child->clocks.unseen |= process_at(g, parent)->clocks.unseen;
     child->usable_asked |= parent && process_at(g, parent)->usable_asked;
     child->usable_untold |= parent && process_at(g, parent)->usable_untold;
     if (!f || child->inherit)

@@ -241,7 +241,7 @@ static bool lock_dug_up(struct graph *g, struct process *p, const struct event *
         return false;
     /* Who waited told it when he began to. */
     if (e->type != EVENT_COND_WOKEN && lock_waited(g, t) != place)
-        rule_buried(g, e, lock, &grave);
+        rule_buried(g, p, e, lock, &grave);
     return true;
 }
 

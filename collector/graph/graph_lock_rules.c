@@ -5,6 +5,7 @@
  * Nothing is said that rests on a hold from before events were lost, or on a
  * lock that somebody gave up unseen. Run by the folding thread.
  */
+#include "graph/graph_claims.h"
 #include "graph/graph_lock_state.h"
 
 enum { EVIDENCE_MAX = 24, HELD_MAX = 16 };
@@ -13,12 +14,6 @@ struct view_evidence evidence_held(const struct graph *g, const struct hold *h)
 {
     return (struct view_evidence){ .role = EVIDENCE_HELD, .stack = h->stack, .thread = thread_at(g, h->thread)->serial,
                                    .ns = h->since_ns, .lock = lock_at(g->locks, h->lock)->id };
-}
-
-static struct view_evidence evidence_made(const struct graph *g, const struct block *b)
-{
-    return (struct view_evidence){ .role = EVIDENCE_MADE, .stack = g->site_stacks[b->site],
-                                   .thread = thread_at(g, b->maker)->serial, .ns = b->born_ns };
 }
 
 size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct view_evidence *to)
@@ -122,15 +117,11 @@ void rule_exited(struct graph *g, const struct event *e, const struct thread *t,
     finding_note(g, &end, finding_of(g, RULE_EXITED_HOLDING, &end, lock), evidence, n);
 }
 
-void rule_buried(struct graph *g, const struct event *e, struct lock *lock, const struct grave *grave)
+void rule_buried(struct graph *g, struct process *p, const struct event *e, struct lock *lock, const struct grave *grave)
 {
-    struct view_evidence evidence[] = {
-        finding_here(e, EVIDENCE_USED),
-        { .role = EVIDENCE_MADE, .stack = g->site_stacks[grave->site], .thread = thread_at(g, grave->maker)->serial,
-          .ns = grave->born_ns },
-        { .role = EVIDENCE_DROPPED, .stack = grave->stack, .thread = grave->thread, .ns = grave->ns },
-    };
+    struct view_evidence evidence[3] = { finding_here(e, EVIDENCE_USED) };
     struct view_finding f = finding_of(g, RULE_USE_AFTER_DROP, e, lock);
+    evidence_grave(g, grave, evidence + 1);
     evidence[0].lock = lock->id;
     f.block = grave->id;
     f.block_address = grave->address;
@@ -138,5 +129,5 @@ void rule_buried(struct graph *g, const struct event *e, struct lock *lock, cons
     f.made_family = grave->made_family;
     f.offset = (int64_t)(lock->address - grave->address);
     lock->flags |= LOCK_NAMED;
-    finding_note(g, e, f, evidence, sizeof evidence / sizeof *evidence);
+    claim_note(g, p, e, CLAIM_DROPPED, grave->ns, f, evidence, 3);
 }

@@ -228,7 +228,7 @@ void rule_stranger(struct graph *g, struct process *p, const struct event *e, st
 void rule_destroyed(struct graph *g, const struct event *e, struct lock *lock);
 void rule_dropped(struct graph *g, const struct event *e, struct lock *lock);
 void rule_exited(struct graph *g, const struct event *e, const struct thread *t, const struct hold *h);
-void rule_buried(struct graph *g, const struct event *e, struct lock *lock, const struct grave *grave);
+void rule_buried(struct graph *g, struct process *p, const struct event *e, struct lock *lock, const struct grave *grave);
 /* Evidence of a finding: who has a lock, where it was initialised, where its block was made. */
 struct view_evidence evidence_held(const struct graph *g, const struct hold *h);
 size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct view_evidence *to);

@@ -75,6 +75,7 @@ void modules_fold(struct graph *g, struct process *p, const struct event *e)
     uint64_t end = e->address + e->size;
     if (!p->place || !e->size || end < e->address || e->extra[1] > UINT32_MAX)
         return;
+    p->clocks.unseen |= e->family == 1;
     struct modules *m = modules_own(g, p);
     if (!m)
         return;

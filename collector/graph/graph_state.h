@@ -93,7 +93,7 @@ struct process_clocks {
     struct vector *published; /* what is ordered before all that any thread does from now on */
     uint64_t floor_ns;       /* all until then is taken for ordered: events were lost */
     uint64_t lost_event;     /* number of that loss */
-    bool unseen;             /* threads synchronise by what nobody sees: one calls futex itself */
+    bool unseen;             /* threads synchronise by what nobody sees: see graph_unordered.h */
 };
 struct clocks;
 

@@ -5,7 +5,8 @@
  *
  * What tells it:
  *  - a thread that calls futex itself: whoever else uses the same lock may
- *    never have to. So it speaks for its whole process.
+ *    never have to. So it speaks for its whole process; and so does a module
+ *    with locks of its own (Rust's).
  *  - threads that use blocks which another has made, though nothing seen
  *    orders them behind the making: they got the pointers by unseen means. One
  *    or two blocks may be a mistake of the program's; HANDED_MIN different

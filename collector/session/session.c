@@ -197,6 +197,7 @@ static void release(struct session *s)
         close(s->images_fd);
     order_free(&s->order);
     decode_end(&s->decode);
+    own_locks_end(&s->own_locks);
     registry_end(&s->registry);
     segment_detach(&s->segment);
     free(s);
@@ -405,12 +406,14 @@ int session_attach(struct session **out, const char *name)
 
 static void tell_modules(struct session *s, const struct image *m)
 {
+    const struct process *p = registry_process(&s->registry, m->process);
     size_t i;
     for (i = 0; m->modules && i < m->modules->count; i++) {
         const struct image_range *r = m->modules->ranges + i;
         struct event e = {.type = EVENT_MODULE, .address = r->start, .size = r->end - r->start,
                           .extra = {r->bias, r->module}, .process = m->process};
         e.ns = clock_event_ns(&s->clock, s->latest);
+        own_locks_tell(&s->own_locks, s->decode.code, p ? p->pid : 0, &e);
         session_emit(s, &e);
     }
 }
@@ -428,6 +431,14 @@ void session_relearn_modules(struct session *s)
             maps_read(&m->image, s->decode.code, p->pid);
         tell_modules(s, &m->image);
     }
+}
+
+void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++)
+        if (s->lanes[i]->live && s->lanes[i]->thread)
+            lane_resume(s->lanes[i], written(context, s->lanes[i]->thread));
 }
 
 /* ---- ending ---- */

@@ -72,18 +72,64 @@ else
     skip "valgrind's suppressions" "no valgrind"
 fi
 
+# ---- a program of our own, that breaks two rules and lives ----
+cat >app.c <<'E2'
+#include <stdlib.h>
+#include <string.h>
+#ifdef MORE
+__attribute__((noinline, used)) static int first(int n) { volatile int a[64] = { n }; return a[n & 63] + rand(); }
+static char filler[12345] = { 1 };
+#endif
+__attribute__((noinline)) static char *make(size_t n) { char *p = malloc(n); __asm__ volatile("" : "+r"(p)); return p; }
+__attribute__((noinline)) static void spread(char *to, const char *from) { memcpy(to, from, 8000); __asm__ volatile(""); }
+__attribute__((noinline)) static void past(char *to, const char *from) { memcpy(to, from, 3002); __asm__ volatile(""); }
+int main(int argc, char **argv)
+{
+#ifdef MORE
+    filler[first(3) & 127] = 1;
+#endif
+    char *large = make(9000), *small = make(3000);
+    spread(large, large + 50);
+    past(large, small);
+    if (argc > 1)
+        abort();
+    free(small);
+    free(large);
+    return 0;
+}
+E2
+# built NAME FLAGS…: its findings when it is built so.
+built() {
+    mkdir -p "$1" # the program's own name is in its fingerprints
+    gcc -g -fno-builtin "${@:2}" -o "$1/app" app.c 2>why || return
+    run "$1/run" "$OWNSCOPE" run -q -o "$1.own" -- "$1/app"
+    asked "$1.own" '[.findings[] | .rule + " " + .fingerprint] | sort'
+}
+plain=$(built app.d -O2 -fPIE -pie)
+cp app.d/app app && cp app.d.own app.own
+[ "$(jq -r 'map(split(" ")[0]) | join(" ")' <<<"$plain")" = "out-of-bounds overlap" ]
+verdict "a program has its two findings" $? "$plain $(first_line why)"
+asked app.own '.findings[].suppression' --gen-suppressions=all -n 0 | jq -r . >app.supp
+asked app.own '.findings[] | select(.rule == "overlap").suppression' --gen-suppressions=all | jq -r . >half.supp
+
 # ---- the sanitizers' lines; who was silenced by what ----
-printf '# known\nuse-after-drop:nowhere\ndouble-drop:^main$\n' >lines.supp
-[ "$(asked double_drop.own '[.suppressed, .findings_total, .suppressions[0].name, .suppressions[0].line]' --suppressions lines.supp)" = \
-    '[2,0,"double-drop:^main$",3]' ]
-verdict "lines, and which of them was used" $? "$(asked double_drop.own . --suppressions lines.supp | head -c 300)"
-run said "$OWNSCOPE" findings -v --suppressions lines.supp double_drop.own
-grep -q '2 suppressed' said.out && grep -qF 'double-drop:^main$ (lines.supp:3)' said.out && [ "$(code said)" = 1 ]
-verdict "findings -v tells it; all silenced is nothing found" $? "$(code said) $(head -c 200 said.out)"
-[ "$("$OWNSCOPE" report --json --suppressions lines.supp double_drop.own | jq -c '[.suppressed, .findings]')" = '[2,{}]' ]
+printf '# known\nuse-after-drop:nowhere\n{\nours\nownscope:*\n...\nfun:main\n}\n' >lines.supp
+[ "$(asked app.own '[.suppressed, .findings_total, .suppressions[0].name, .suppressions[0].line]' --suppressions lines.supp)" = '[2,0,"ours",3]' ]
+verdict "which of them was used" $? "$(asked app.own . --suppressions lines.supp | head -c 300)"
+printf '# known\nuse-after-drop:nowhere\noverlap:^main$\n' >lines.supp
+[ "$(asked app.own '[.suppressed, .findings_total, .suppressions[0].name, .suppressions[0].line]' --suppressions lines.supp)" = \
+    '[1,1,"overlap:^main$",3]' ]
+verdict "lines" $? "$(asked app.own . --suppressions lines.supp | head -c 300)"
+run said "$OWNSCOPE" findings -v --suppressions lines.supp app.own
+grep -q '1 suppressed' said.out && grep -qF 'overlap:^main$ (lines.supp:3)' said.out && [ "$(code said)" = 0 ]
+verdict "findings -v tells it" $? "$(code said) $(head -c 200 said.out)"
+run said "$OWNSCOPE" findings --suppressions app.supp app.own
+[ "$(code said)" = 1 ]
+verdict "all silenced is nothing found" $? "$(code said) $(head -c 200 said.out)"
+[ "$("$OWNSCOPE" report --json --suppressions lines.supp app.own | jq -c '[.suppressed, .findings]')" = '[1,{"out-of-bounds":1}]' ]
 verdict "report counts them apart" $?
 printf '{\n  n\n  ownscope:leek\n  fun:f\n}\n' >bad.supp
-run said "$OWNSCOPE" findings --suppressions bad.supp double_drop.own
+run said "$OWNSCOPE" findings --suppressions bad.supp app.own
 [ "$(code said)" = 2 ] && grep -q '^ownscope: bad.supp:3: .*leek' said.err && [ "$(wc -l <said.err)" = 1 ]
 verdict "a mistake in a file has its line" $? "$(code said) $(first_line said.err)"
 
@@ -96,36 +142,36 @@ ends() {
     [ "$(code ended)" = "$status" ]
     verdict "$name: $status" $? "$(code ended): $(first_line ended.err)"
 }
-ends 0 "run without --fail-on" -- "$VICTIMS/double_drop"
-ends 99 "--fail-on of a rule that was broken" --fail-on double-drop -- "$VICTIMS/double_drop"
-grep -q '^ownscope: exit status 99 for --fail-on: 2 double-drop' ended.err
+ends 0 "run without --fail-on" -- ./app
+ends 99 "--fail-on of a rule that was broken" --fail-on overlap -- ./app
+grep -q '^ownscope: exit status 99 for --fail-on: 1 overlap' ended.err
 verdict "--fail-on says why, also with -q" $? "$(first_line ended.err)"
-ends 99 "--fail-on any" --fail-on any -- "$VICTIMS/double_drop"
-ends 7 "--error-exitcode" --fail-on overlap,double-drop --error-exitcode 7 -- "$VICTIMS/double_drop"
-ends 0 "--fail-on of another rule" --fail-on overlap,relock -- "$VICTIMS/double_drop"
+ends 99 "--fail-on any" --fail-on any -- ./app
+ends 7 "--error-exitcode" --fail-on double-drop,overlap --error-exitcode 7 -- ./app
+ends 0 "--fail-on of another rule" --fail-on double-drop,relock -- ./app
 ends 0 "--fail-on of a clean program" --fail-on any -- "$VICTIMS/double_drop_clean"
-ends 0 "--fail-on of what is silenced" --fail-on any --suppressions double_drop.supp -- "$VICTIMS/double_drop"
-ends 99 "--fail-on of what is silenced in part" --fail-on any --suppressions mismatched_drop.supp.0 -- "$VICTIMS/mismatched_drop"
-ends 99 "--fail-on where the program was killed by a signal" --fail-on any -- "$VICTIMS/abort_double_free"
-ends 134 "without it the signal stays" -- "$VICTIMS/abort_double_free"
+ends 0 "--fail-on of what is silenced" --fail-on any --suppressions app.supp -- ./app
+ends 99 "--fail-on of what is silenced in part" --fail-on any --suppressions half.supp -- ./app
+ends 99 "--fail-on where the program was killed by a signal" --fail-on any -- ./app abort
+ends 134 "without it the signal stays" -- ./app abort
 ends 3 "another status of the program stays" --fail-on any -- sh -c 'exit 3'
 ends 125 "--fail-on of no rule" --fail-on double-free -- true
 ends 125 "--error-exitcode of no status" --fail-on any --error-exitcode 256 -- true
 ends 125 "run with a bad file" --suppressions bad.supp -- touch started
 [ ! -e started ]
 verdict "which is found before the program starts" $?
-OWNSCOPE_OPTIONS="--fail-on any --error-exitcode=8" ends 8 "from OWNSCOPE_OPTIONS" -- "$VICTIMS/double_drop"
+OWNSCOPE_OPTIONS="--fail-on any --error-exitcode=8" ends 8 "from OWNSCOPE_OPTIONS" -- ./app
 mkdir -p "$XDG_CONFIG_HOME/ownscope"
-printf '[run]\nfail-on = double-drop\nerror-exitcode = 9\n' >"$XDG_CONFIG_HOME/ownscope/config"
-ends 9 "from the configuration file" -- "$VICTIMS/double_drop"
-printf 'suppressions = double_drop.supp\n[run]\nfail-on = double-drop\n' >"$XDG_CONFIG_HOME/ownscope/config"
-ends 0 "suppressions from the configuration file" -- "$VICTIMS/double_drop"
+printf '[run]\nfail-on = overlap\nerror-exitcode = 9\n' >"$XDG_CONFIG_HOME/ownscope/config"
+ends 9 "from the configuration file" -- ./app
+printf 'suppressions = app.supp\n[run]\nfail-on = overlap\n' >"$XDG_CONFIG_HOME/ownscope/config"
+ends 0 "suppressions from the configuration file" -- ./app
 rm "$XDG_CONFIG_HOME/ownscope/config"
 
 # ---- --gen-suppressions of run; a person at a terminal ----
-run generated "$OWNSCOPE" run -q --gen-suppressions all -o gen.own -- "$VICTIMS/double_drop"
+run generated "$OWNSCOPE" run -q --gen-suppressions all -o gen.own -- ./app
 sed -n '/^{/,/^}/p' generated.err >gen.supp
-ends 0 "run takes back what it generated" --fail-on any --suppressions gen.supp -- "$VICTIMS/double_drop"
+ends 0 "run takes back what it generated" --fail-on any --suppressions gen.supp -- ./app
 cat >typed.py <<'E2'
 import os, pty, sys
 answers, shown = sys.argv[1].encode().decode("unicode_escape").encode(), b""
@@ -140,11 +186,11 @@ except OSError:
     pass
 os.waitpid(pid, 0)
 text = shown.decode(errors="replace")
-print(text.count("ownscope:double-drop"), text.count("Print suppression?"))
+print(text.count("   ownscope:"), text.count("Print suppression?"))
 E2
 typed() {
     local answers=$1 said
-    said=$(timeout "$LIMIT" "$PYTHON" typed.py "$answers" "$OWNSCOPE" findings --gen-suppressions=yes double_drop.own)
+    said=$(timeout "$LIMIT" "$PYTHON" typed.py "$answers" "$OWNSCOPE" findings --gen-suppressions=yes app.own)
     [ "$said" = "$2" ]
     verdict "--gen-suppressions=yes, answered $answers: $2" $? "$said"
 }
@@ -152,7 +198,7 @@ typed 'y\nn\n' '1 2'
 typed '\nY\n' '1 2'
 typed 'x\ny\ny\n' '2 3'
 typed 'c\n' '0 1'
-run said setsid "$OWNSCOPE" findings --gen-suppressions=yes double_drop.own
+run said setsid "$OWNSCOPE" findings --gen-suppressions=yes app.own
 [ "$(code said)" = 2 ] && grep -q 'terminal' said.err
 verdict "--gen-suppressions=yes without a terminal is refused" $? "$(first_line said.err)"
 
@@ -173,45 +219,13 @@ kill -KILL "${pid:-$runner}"
 wait "$runner" 2>/dev/null
 
 # ---- fingerprints: another build of the same program ----
-cat >build.c <<'E2'
-#include <stdlib.h>
-#include <string.h>
-#ifdef MORE
-__attribute__((noinline, used)) static int first(int n) { volatile int a[64] = { n }; return a[n & 63] + rand(); }
-static char filler[12345] = { 1 };
-#endif
-__attribute__((noinline)) static void release(char *p) { free(p); __asm__ volatile(""); }
-__attribute__((noinline)) static char *make(size_t n) { char *p = malloc(n); __asm__ volatile("" : "+r"(p)); return p; }
-__attribute__((noinline)) static void spread(char *to, const char *from) { memcpy(to, from, 8000); __asm__ volatile(""); }
-int main(void)
-{
-#ifdef MORE
-    filler[first(3) & 127] = 1;
-#endif
-    char *small = make(100), *large = make(9000), *one = make(2000), *two = make(2000);
-    spread(large, large + 50);
-    memset(small, 0, 100);
-    release(one);
-    release(two);
-    release(one);
-    return 0;
-}
-E2
-built() {
-    gcc -g -fno-builtin "${@:2}" -o app build.c 2>why || return
-    run "$1" "$OWNSCOPE" run -q -o "$1.own" -- ./app
-    asked "$1.own" '[.findings[] | .rule + " " + .fingerprint] | sort'
-}
-plain=$(built plain -O2 -fPIE -pie)
-[ "$(jq -r 'map(split(" ")[0]) | sort | join(" ")' <<<"$plain")" = "double-drop overlap" ]
-verdict "a program to be built anew has its findings" $? "$plain $(first_line why)"
 while read -r name flags; do
     # shellcheck disable=SC2086 # words
-    other=$(built other $flags)
+    other=$(built "$name" $flags)
     [ -n "$plain" ] && [ "$other" = "$plain" ]
-    verdict "the same fingerprints $name" $? "$other, not $plain"
+    verdict "the same fingerprints when built $name" $? "$other, not $plain"
 done <<'E2'
-without-optimisation -O0 -fPIE -pie
-with-functions-before -O2 -fPIE -pie -DMORE
-at-a-fixed-address -O1 -no-pie -DMORE
+unoptimised -O0 -fPIE -pie
+moved -O2 -fPIE -pie -DMORE
+fixed -O1 -no-pie -DMORE
 E2

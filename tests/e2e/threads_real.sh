@@ -200,7 +200,8 @@ E2
 python_real() { "$PYTHON" -c 'import sys; print(sys.executable)'; }
 real_cxx() { "$@" "$VICTIMS/cxx_locks"; }
 real_rust() {
-    rustc -O -o channels "$ROOT/tests/victims/rust/channels.rs" && "$@" ./channels
+    rustc -O -o channels "$ROOT/tests/victims/rust/channels.rs" && rustc -O -o quiet "$ROOT/tests/victims/rust/quiet.rs" &&
+        "$@" sh -c './channels && ./quiet'
 }
 real_git() {
     cat >g.sh <<'E2'

@@ -275,6 +275,22 @@ START_TEST(passed_to_a_thread_after_its_drop)
 }
 END_TEST
 
+/* A lock in what was dropped; 1: the process has blocks that nobody saw made. */
+START_TEST(locked_after_its_drop)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    by_stack(1); make(0x1000000, 64);
+    by_stack(2); drop(0x1000000);
+    if (_i)
+        drop(0x6ffff000);
+    at(50000); by_stack(3);
+    put((struct event){ .type = EVENT_ACQUIRE, .family = WIRE_LOCK_MUTEX, .address = 0x1000010 });
+    found_is(_i ? "" : "use-after-drop b1 +16,0 used:3@50/t1 made:1@20/t1 dropped:2@30/t1\n");
+    ck_assert_uint_eq(play->drops_withheld, (uint64_t)_i);
+    finish();
+}
+END_TEST
+
 /* ---- losses ----------------------------------------------------------------------------- */
 
 START_TEST(after_a_loss)
@@ -319,6 +335,7 @@ int main(void)
     tcase_add_test(c, by_realloc);
     tcase_add_test(c, reallocated_after_its_drop);
     tcase_add_test(c, passed_to_a_thread_after_its_drop);
+    tcase_add_loop_test(c, locked_after_its_drop, 0, 2);
     tcase_add_test(c, after_a_loss);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -144,7 +144,8 @@ START_TEST(a_new_block_has_no_uses)
     threads(3);
     writes(2, A);
     who(1, 2);
-    drop(A);                /* nobody tells the clocks: as when an image ends */
+    drop(A);
+    who(1, 1);
     make(A, 64);
     writes(3, A);
     shows(0);
@@ -223,6 +224,25 @@ START_TEST(futex_speaks_for_its_process)
     ck_assert_uint_eq(v->futex_threads, 1);
     ck_assert_uint_eq(v->n_findings, 0);
     view_free(v);
+}
+END_TEST
+
+/* A module with locks of its own speaks for its process, and for what that forks. */
+START_TEST(locks_of_a_module)
+{
+    for (uint32_t process = 1; process <= 2; process++) {
+        who(process, process * 10);
+        process_start(100 + process, process - 1, process == 1 ? WIRE_BORN_EXEC : WIRE_BORN_FORK);
+        if (process == 1)
+            put((struct event){ .type = EVENT_MODULE, .family = 1, .address = 0x5000, .size = 4096, .extra = { 0, 1 } });
+        make(A, 64);
+        thread_create(0, process * 10 + 1);
+        thread_create(0, process * 10 + 2);
+        writes(process * 10 + 1, A);
+        writes(process * 10 + 2, A);
+        shows(0);
+        withholds(process);
+    }
 }
 END_TEST
 
@@ -464,6 +484,7 @@ static Suite *suite(void)
     tcase_add_test(c, uses_stay_few);
     tcase_add_test(c, joined_copies_keep_their_order);
     tcase_add_test(c, futex_speaks_for_its_process);
+    tcase_add_test(c, locks_of_a_module);
     tcase_add_test(c, handed_unseen);
     tcase_add_test(c, handed_to_many);
     tcase_add_test(c, handed_in_order_tells_nothing);

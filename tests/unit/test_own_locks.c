@@ -1,0 +1,95 @@
+/*
+ * tests/unit/test_own_locks.c - modules with locks of their own are told by
+ * what they want from others.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session/own_locks.h"
+
+static char folder[] = "/tmp/own_locks.XXXXXX";
+
+/* A library that calls these, by its path. */
+static const char *library(const char *name, const char *calls)
+{
+    static char path[64], line[400];
+    snprintf(path, sizeof path, "%s/%s.so", folder, name);
+    snprintf(line, sizeof line, "echo 'void use(void) { %s }' | cc -w -xc -shared -fPIC -nostdlib -o %s -", calls, path);
+    ck_assert_int_eq(system(line), 0);
+    return path;
+}
+
+static void begin(void) { ck_assert_ptr_nonnull(mkdtemp(folder)); }
+static void end(void)
+{
+    char line[64];
+    snprintf(line, sizeof line, "rm -r %s", folder);
+    ck_assert_int_eq(system(line), 0);
+}
+
+START_TEST(told_by_all_three)
+{
+    ck_assert(own_locks_in(library("rust", "_Unwind_Backtrace(); _Unwind_GetLanguageSpecificData(); syscall();")));
+    ck_assert(!own_locks_in(library("cxx", "_Unwind_GetLanguageSpecificData(); syscall();")));
+    ck_assert(!own_locks_in(library("c", "_Unwind_Backtrace(); syscall();")));
+    ck_assert(!own_locks_in(library("ada", "_Unwind_Backtrace(); _Unwind_GetLanguageSpecificData();")));
+    ck_assert(!own_locks_in("/proc/self/exe"));
+}
+END_TEST
+
+START_TEST(what_is_no_module)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/fifo", folder);
+    char line[80];
+    snprintf(line, sizeof line, "mkfifo %s", path);
+    ck_assert_int_eq(system(line), 0);
+    ck_assert(!own_locks_in(path));
+    ck_assert(!own_locks_in(folder));
+    ck_assert(!own_locks_in("/nowhere/at/all"));
+    ck_assert(!own_locks_in("/proc/self/cmdline"));
+}
+END_TEST
+
+START_TEST(asked_once)
+{
+    struct code *code = code_new();
+    struct own_locks o = { 0 };
+    const char *path = library("rust", "_Unwind_Backtrace(); _Unwind_GetLanguageSpecificData(); syscall();");
+    struct event e = { .type = EVENT_MODULE };
+    e.extra[1] = code_module_id(code, path, strlen(path), NULL, 0);
+    own_locks_tell(&o, code, (uint32_t)getpid(), &e);
+    ck_assert_int_eq(e.family, 1);
+    ck_assert_int_eq(unlink(path), 0);
+    e.family = 0;
+    own_locks_tell(&o, code, (uint32_t)getpid(), &e);
+    ck_assert_int_eq(e.family, 1);
+    e.extra[1] = code_module_id(code, "/proc/self/exe", 14, NULL, 0);
+    own_locks_tell(&o, code, (uint32_t)getpid(), &e);
+    ck_assert_int_eq(e.family, 0);
+    e.extra[1] = 99;        /* no such module */
+    own_locks_tell(&o, code, (uint32_t)getpid(), &e);
+    ck_assert_int_eq(e.family, 0);
+    own_locks_end(&o);
+    code_free(code);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("own locks");
+    TCase *c = tcase_create("own locks");
+    tcase_add_unchecked_fixture(c, begin, end);
+    tcase_add_test(c, told_by_all_three);
+    tcase_add_test(c, what_is_no_module);
+    tcase_add_test(c, asked_once);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
