@@ -64,9 +64,19 @@ static void note_of_block(struct graph *g, struct process *p, const struct event
     claim_note(g, p, e, CLAIM_LIVE, b->born_ns, f, evidence, 2);
 }
 
+/* pvalloc gives whole pages. */
+static bool in_last_page(const struct end *x, const struct block *b)
+{
+    enum { PAGE = 4096 };
+    uint64_t pages = b->size > UINT64_MAX - PAGE ? b->size : (b->size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    return b->family == WIRE_PVALLOC && x->bytes <= pages - (x->address - b->address);
+}
+
 /* It begins in b and ends behind it. */
 static void past_the_end(struct graph *g, struct process *p, const struct event *e, const struct end *x, const struct block *b)
 {
+    if (in_last_page(x, b))
+        return;
     if (p->usable_untold)
         g->bounds_withheld++;
     else if (block_stale(p, b, x->address))

@@ -197,6 +197,18 @@ START_TEST(usable_bytes_that_are_not_told)
 }
 END_TEST
 
+START_TEST(pvalloc_gives_whole_pages)
+{
+    make_by(WIRE_PVALLOC, 0x1000000, 4097); make_by(WIRE_VALLOC, 0x2000000, 4097);
+    copy(0x1000800, 0x7fff0000, 0x1800);
+    found_is("");
+    copy(0x1000800, 0x7fff0000, 0x1801);
+    by_stack(2); copy(0x2000000, 0x7fff0000, 4098);
+    ck_assert_uint_eq(play->n_findings, 2);
+    finish();
+}
+END_TEST
+
 /* Where a dropped block reached farther than the live one there, usable bytes are no use after a drop. */
 START_TEST(usable_bytes_over_an_old_block)
 {
@@ -390,6 +402,7 @@ int main(void)
     tcase_add_test(c, short_of_the_start_but_in_a_mapping);
     tcase_add_test(c, what_is_usable_is_the_programs);
     tcase_add_test(c, usable_bytes_that_are_not_told);
+    tcase_add_test(c, pvalloc_gives_whole_pages);
     tcase_add_test(c, usable_bytes_over_an_old_block);
     tcase_add_test(c, untold_bytes_over_an_old_block);
     tcase_add_test(c, usable_bytes_of_a_forked_childs_copy);
