@@ -123,7 +123,9 @@ struct wire_slot {
     atomic_u64 next_ring;       /* offset of a larger ring to move to, 0: none; G pairs with H */
     atomic_u32 drain_seq;       /* futex word: counts wakes */
     atomic_u32 resync;          /* 1: the next stack is to be sent whole; taken back by the thread */
-    uint8_t pad3[64 - 32];
+    atomic_u64 taken;           /* events that came of the records up to taken_tail, for the next collector */
+    atomic_u64 taken_tail;      /* UINT64_MAX: being changed */
+    uint8_t pad3[64 - 48];
     /* line 3: written by the thread, counts since its claim */
     atomic_u64 lost[WIRE_LOST_REASONS];
     atomic_u64 lost_drops;      /* of them releases */

@@ -16,6 +16,7 @@
 #include <urcu-bp.h>
 
 #include "event/xalloc.h"
+#include "graph/dict.h"
 
 /* A published view with its readers counted. */
 struct box {
@@ -116,11 +117,28 @@ static void count_unwritten(struct collector *c, uint64_t written)
     ingest(c, &e, 1);
 }
 
+/* Events of each thread in a file, but for those that no record was of. */
+struct written { struct dict of; };
+
+static void written_count(struct written *w, const struct event *e)
+{
+    uint32_t n = dict_get(&w->of, e->thread);
+    if (e->thread && e->type != EVENT_LOST && e->type != EVENT_THREAD_GONE && n < UINT32_MAX)
+        dict_set(&w->of, e->thread, n + 1);
+}
+
+static uint64_t written_by(const void *context, uint32_t thread)
+{
+    const struct written *w = context;
+    return dict_get(&w->of, thread);
+}
+
 /* The predecessor's file: its events are folded again, and it is gone on with. */
 static int trace_resume(struct collector *c)
 {
     struct trace *t;
     struct event e;
+    struct written threads = {0};
     uint64_t written = 0;
     const struct trace_meta *m;
     int r = trace_open(&t, c->trace_path);
@@ -131,9 +149,13 @@ static int trace_resume(struct collector *c)
         .command = xstrdup(m->command), .host = xstrdup(m->host), .session = xstrdup(m->session),
         .start_real_ns = m->start_real_ns, .clock_hz = m->clock_hz, .clock = m->clock,
         .stacks = m->stacks, .options = xstrdup(m->options)};
-    while ((r = trace_next(t, &e)) > 0)
+    while ((r = trace_next(t, &e)) > 0) {
         graph_fold(c->graph, &e);
+        written_count(&threads, &e);
+    }
     trace_close(t);
+    session_resume(c->session, written_by, &threads);
+    dict_clear(&threads.of);
     if (r < 0 || (r = trace_write_reopen(&c->writer, c->trace_path, c->code, &written)))
         return r;
     trace_write_while(c->writer, file_is_ours, c);

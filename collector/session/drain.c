@@ -109,7 +109,7 @@ static void merge(struct session *s, uint64_t watermark)
     while (s->order.count) {
         struct order_head at = s->order.heads[0], until = order_second(&s->order);
         struct lane *l = s->lanes[at.source];
-        if (lane_run(s, l, &at, until, watermark))
+        if (unlikely(l->skip) ? lane_pass(s, l, &at, watermark) : lane_run(s, l, &at, until, watermark))
             order_replace_top(&s->order, at);
         else
             order_pop(&s->order);

@@ -93,7 +93,7 @@ static void begin_life(struct session *s, struct lane *l)
     l->image = NULL;
     l->process = NULL;
     l->has_item = l->poisoned = l->exiting = l->gone = l->gone_looked = l->waited = false;
-    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = 0;
+    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = l->taken = l->skip = 0;
     l->watched_head = UINT64_MAX;
     memset(l->lost, 0, sizeof l->lost);
     memset(l->lost_recorded, 0, sizeof l->lost_recorded);
@@ -129,6 +129,14 @@ void lane_look(struct session *s, struct lane *l)
 
 /* ---- progress ---- */
 
+/* Whoever dies on the way leaves a tail that is not the slot's: then nothing is known. */
+static void tell_taken(struct lane *l)
+{
+    store_release(&l->slot->taken_tail, UINT64_MAX);
+    store_release(&l->slot->taken, l->taken);
+    store_release(&l->slot->taken_tail, l->reader.tail);
+}
+
 void lane_publish(struct session *s, struct lane *l)
 {
     if (l->reader.tail == l->published || !session_still_ours(s))
@@ -136,6 +144,7 @@ void lane_publish(struct session *s, struct lane *l)
     session_flush(s);
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     l->published = l->reader.tail;
+    tell_taken(l);
     if (ring_reader_release(&l->reader))
         session_futex(&l->slot->drain_seq, FUTEX_WAKE, INT32_MAX, 0);
     session_beat(s);
@@ -246,6 +255,8 @@ static void reset_slot(struct session *s, struct lane *l)
     store_relaxed(&slot->head, head);
     store_relaxed(&slot->tail, head);
     store_relaxed(&slot->ring, l->home);
+    store_relaxed(&slot->taken, 0);
+    store_relaxed(&slot->taken_tail, head);
     store_relaxed(&slot->next_ring, 0);
     store_relaxed(&slot->waiting, 0);
     store_relaxed(&slot->resync, 0);
@@ -300,6 +311,17 @@ static int restore_ring(struct session *s, struct lane *l, uint64_t offset, uint
     if (!e)
         *ring = offset;
     return e;
+}
+
+/* What was lost between the file and the tail is lost: the file's count goes on. */
+void lane_resume(struct lane *l, uint64_t written)
+{
+    uint64_t taken = load_relaxed(&l->slot->taken), bytes = load_relaxed(&l->slot->head) - l->reader.tail;
+    if (load_relaxed(&l->slot->taken_tail) != l->reader.tail || taken > written ||
+        written - taken > bytes / sizeof(struct wire_record))
+        taken = written;
+    l->taken = taken;
+    l->skip = written - taken;
 }
 
 void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count)

@@ -172,7 +172,16 @@ static inline void sign(const struct session *s, struct lane *l, struct event *e
     l->last_ns = e->ns;
 }
 
-static void deliver_rare(struct session *s, struct lane *l)
+/* What the rest of the session has to know of an event. */
+static void note_life(struct lane *l, const struct event *e)
+{
+    if (e->type == EVENT_THREAD_EXIT)
+        l->exiting = true;
+    else if (e->type == EVENT_PROCESS_EXIT)
+        l->process->exiting = PROCESS_EXITING_LOOKS;
+}
+
+static __attribute__((noinline)) void deliver_rare(struct session *s, struct lane *l)
 {
     struct event e;
     int got = decode_record(&s->decode, &l->image->image, &l->stack, &l->item, &e);
@@ -182,14 +191,12 @@ static void deliver_rare(struct session *s, struct lane *l)
         return;
     }
     sign(s, l, &e);
-    if (e.type == EVENT_THREAD_EXIT)
-        l->exiting = true;
-    else if (e.type == EVENT_PROCESS_EXIT)
-        l->process->exiting = PROCESS_EXITING_LOOKS;
-    else if (e.type == EVENT_PROCESS_START)
+    note_life(l, &e);
+    if (e.type == EVENT_PROCESS_START)
         e.address = parent_of(s, l);
     else if (e.type == EVENT_MODULE)
         own_locks_tell(&s->own_locks, s->decode.code, l->process->pid, &e);
+    l->taken += e.type != EVENT_LOST;
     if (e.type != EVENT_LOST || lost_is_news(l, &e))
         session_emit(s, &e);
 }
@@ -211,6 +218,7 @@ static inline void deliver(struct session *s, struct lane *l, uint64_t stamp)
     e = session_room(s); /* after what may have emitted */
     if (likely(decode_plain(&s->decode, &l->image->image, &l->stack, &l->item, e))) {
         sign(s, l, e);
+        l->taken++;
         session_took(s);
     } else {
         deliver_rare(s, l);
@@ -233,5 +241,27 @@ bool lane_run(struct session *s, struct lane *l, struct order_head *at, struct o
             return false;
         *at = head_of(s, l);
     } while (at->stamp < watermark && order_before(at, &until));
+    return at->stamp < watermark;
+}
+
+/* It counts for what comes after it. */
+bool lane_pass(struct session *s, struct lane *l, struct order_head *at, uint64_t watermark)
+{
+    struct event e;
+    if (!l->image)
+        resolve_image(s, l);
+    if (at->stamp > l->last_stamp)
+        l->last_stamp = at->stamp;
+    if (decode_record(&s->decode, &l->image->image, &l->stack, &l->item, &e) > 0 && e.type != EVENT_LOST) {
+        sign(s, l, &e);
+        note_life(l, &e);
+        l->taken++;
+        l->skip--;
+    }
+    ring_reader_next(&l->reader, &l->item);
+    l->has_item = false;
+    if (!lane_next(s, l))
+        return false;
+    *at = head_of(s, l);
     return at->stamp < watermark;
 }

@@ -433,6 +433,14 @@ void session_relearn_modules(struct session *s)
     }
 }
 
+void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++)
+        if (s->lanes[i]->live && s->lanes[i]->thread)
+            lane_resume(s->lanes[i], written(context, s->lanes[i]->thread));
+}
+
 /* ---- ending ---- */
 
 void session_close(struct session *s, bool unlink_files)

@@ -51,6 +51,12 @@ int session_attach(struct session **s, const char *name);
  * its files go; else its rings stay for the next collector. */
 void session_close(struct session *s, bool unlink);
 
+/* After session_attach: `written` says how many events of a thread, losses and
+ * its being gone aside, the file holds that this collector goes on in. What of
+ * them still lies in a ring (the collector before died between writing it and
+ * giving its space back) is not handed over again. */
+void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context);
+
 const char *session_name(const struct session *s);
 const char *session_segment_path(const struct session *s);
 const char *session_socket_path(const struct session *s);

@@ -48,6 +48,8 @@ struct lane {
     uint64_t lost[WIRE_LOST_REASONS];   /* handed over as events */
     uint64_t lost_recorded[WIRE_LOST_REASONS]; /* of them by records in the ring */
     uint64_t lost_drops, drops_recorded;
+    uint64_t taken;                     /* events of its records, losses aside, as the trace file has them */
+    uint64_t skip;                      /* the next so many are in the file: see session_resume */
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
 
     bool live;                          /* a thread has it */
@@ -128,6 +130,7 @@ void lane_publish(struct session *s, struct lane *l);
 void lane_offer(struct session *s, struct lane *l);
 void lane_losses(struct session *s, struct lane *l);
 void lane_end(struct session *s, struct lane *l);
+void lane_resume(struct lane *l, uint64_t written);
 void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count);
 
 /* lane_read.c */
@@ -138,6 +141,8 @@ struct order_head lane_head(const struct session *s, const struct lane *l);
 /* Hands over from *at on, as long as it comes before `until` and the watermark.
  * True: *at is where it goes on; false: nothing is left before the watermark. */
 bool lane_run(struct session *s, struct lane *l, struct order_head *at, struct order_head until, uint64_t watermark);
+/* The same for one record, of which the file has the event already: nothing is handed over. */
+bool lane_pass(struct session *s, struct lane *l, struct order_head *at, uint64_t watermark);
 
 /* supply.c */
 int supply_add(struct session *s, uint32_t slots);

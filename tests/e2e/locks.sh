@@ -138,7 +138,7 @@ kill_program() {
     verdict "6 kills of a program at its locks: nothing missing, nothing found" $? "$why"
 }
 kill_collector() {
-    local runner why='' code
+    local runner
     "$OWNSCOPE" run -q --wait-ms 200 -o coll.own -- sh -c '"$1" 2; echo "code $?" >coll.code' sh "$VICTIMS/lock_storm" >coll.out 2>coll.err </dev/null &
     runner=$!
     pid_of >/dev/null

@@ -20,6 +20,7 @@ document() {
     printf '%s\t%s\t%s: %s\n' "doc.$n" "$schema" "$trace" "$*" >>list
 }
 
+printf 'double-drop:drop\noverlap:main\nrelock:main\n' >lines.supp
 for name in moves fork_chain handoff new_forms mmap abort_double_free exec_self detached own_malloc \
     lock_times lock_order deadlock copies use_after_drop unordered_borrow atfork_locks; do
     "$OWNSCOPE" run -q -o "$name.own" -- "$VICTIMS/$name" >/dev/null 2>&1
@@ -28,6 +29,7 @@ for name in moves fork_chain handoff new_forms mmap abort_double_free exec_self 
     document "$name" locks locks --json "$name.own"
     document "$name" copies copies --json "$name.own"
     document "$name" findings findings --json "$name.own"
+    document "$name" findings findings --json --gen-suppressions=all --suppressions lines.supp "$name.own"
     document "$name" export export -f json "$name.own"
     document "$name" export export -f json --all --events "$name.own"
     [ "$name" = own_malloc ] || document "$name" event events --json "$name.own"

@@ -243,6 +243,84 @@ START_TEST(test_takeover)
 }
 END_TEST
 
+struct resumed { uint64_t taken; uint32_t written; char name[64]; };
+
+static void die_at(void *context, const struct event *events, size_t count)
+{
+    struct resumed *t = context;
+    t->taken += count;
+    if (t->taken >= 1500)
+        _exit(0);
+}
+
+static uint64_t written_by(const void *context, uint32_t thread)
+{
+    return thread == 1 ? ((const struct resumed *)context)->written : 0;
+}
+
+/* A collector dies behind a write and before it gave the space back, or before
+ * the write: the next one hands over what the file has not, each event once. */
+START_TEST(test_resume)
+{
+    static const int beside[] = {0, -100, -1499, 100000};   /* the file has fewer, or claims more than is true */
+    enum { ALL = 2000 };
+    struct fake_writer w = {0};
+    uint64_t first = 0, next = 0;
+    struct resumed *t;
+    pid_t reader;
+    int go[2];
+
+    session_close(session, true);
+    session = NULL;
+    munmap(shared.base, shared.bytes);
+    t = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_int_eq(pipe(go), 0);
+    reader = fork();
+    if (!reader) {
+        char c;
+        open_session();
+        strcpy(t->name, session_name(session));
+        if (read(go[0], &c, 1) == 1)
+            for (;;)
+                session_drain(session, code, die_at, t);
+        _exit(1);
+    }
+    while (!t->name[0])
+        usleep(1000);
+    usleep(5000);
+    char path[SESSION_PATH_MAX];
+    session_path(path, sizeof path, t->name, "segment");
+    ck_assert_int_eq(fake_map(&shared, path), 0);
+    ck_assert_int_eq(fake_claim(&w, &shared, fake_process(&shared)), 0);
+    fake_birth(&w, 0, WIRE_BORN_EXEC);
+    for (uint64_t n = 1; n <= ALL; n++)
+        fake_new(&w, n, 1);
+    ck_assert_int_eq(write(go[1], "x", 1), 1);
+    waitpid(reader, NULL, 0);
+    ck_assert_uint_ge(t->taken, 1500);
+
+    ck_assert_int_eq(session_attach(&session, t->name), 0);
+    t->written = (uint32_t)((int)t->taken + beside[_i]);
+    session_resume(session, written_by, t);
+    drain_until(&by_type[EVENT_NEW], 100, 3000);
+    ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
+    for (size_t i = 0; i < seen && i < KEEP; i++)
+        if (kept[i].type == EVENT_NEW) {
+            first = first ? first : kept[i].address;
+            ck_assert(!next || kept[i].address == next);
+            next = kept[i].address + 1;
+        }
+    ck_assert_uint_eq(next, ALL + 1);
+    if (!_i)    /* the events of the file are the birth and News from 1 on */
+        ck_assert_uint_eq(first, t->taken);
+    else
+        ck_assert_uint_lt(first, t->taken);
+    close(go[0]);
+    close(go[1]);
+    munmap(t, 4096);
+}
+END_TEST
+
 /* A collector that was only stopped does not come back to life beside another. */
 START_TEST(test_stale)
 {
@@ -324,6 +402,7 @@ int main(void)
     tcase_add_test(t, test_sigkill);
     tcase_add_test(t, test_hostile);
     tcase_add_test(t, test_takeover);
+    tcase_add_loop_test(t, test_resume, 0, 4);
     tcase_add_test(t, test_stale);
     tcase_add_test(t, test_no_space);
     suite_add_tcase(s, t);
