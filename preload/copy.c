@@ -22,7 +22,7 @@ static __attribute__((noinline)) void copied(const struct hook_frame *site, unsi
                                              const void *from, size_t read)
 {
     struct context *c;
-    if (load_relaxed(&process.copies_min) == UINT64_MAX || !(c = hook_enter((uintptr_t)site, site->pc, CONTEXT_REAL, false)))
+    if (load_relaxed(&process.copies_min) == UINT64_MAX || !(c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, false)))
         return;
     if (!from)
         record_put(c, site, WIRE_COPY | family << 8, (uintptr_t)to, written);

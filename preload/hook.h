@@ -7,6 +7,9 @@
  *   record_new(c, HOOK_SITE, …);     acquisitions after it
  *   hook_leave(c);
  *
+ * Locks have another, without a guard while they block: preload/lock.h. Copies
+ * pass by a comparison and a jump: hooks_copy.c.
+ *
  * errno comes out as the real function left it: nothing here touches it on
  * the fast path, and the slow paths make their system calls through
  * preload/system.h.

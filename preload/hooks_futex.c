@@ -37,7 +37,7 @@ static __attribute__((noinline)) long early(WORDS)
 
 static __attribute__((noinline)) void tell(const struct hook_frame *site, long futex)
 {
-    struct context *c = hook_enter((uintptr_t)site, site->pc, CONTEXT_REAL, false);
+    struct context *c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, false);
     if (!c)
         return;
     c->futex_told = true;

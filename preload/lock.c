@@ -10,7 +10,7 @@
 /* The guard of a record that a hook's own frame stands for. */
 static inline __attribute__((always_inline)) struct context *enter(const struct hook_frame *site, bool drop)
 {
-    return hook_enter((uintptr_t)site, site->pc, CONTEXT_REAL, drop);
+    return hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, drop); /* also for the few instructions around a record */
 }
 
 void lock_note(const struct hook_frame *site, unsigned kind, const volatile void *lock, uint64_t size)

@@ -31,9 +31,9 @@ verdict "in $MOST_MIB MiB" $? "$mib MiB"
 
 # The export of every block is victims.sh's, for fewer rounds.
 grep -E '^expect (site|handoff) ' "$T/crowd.out" >"$T/said"
-"$OWNSCOPE" report --json "$T/crowd.own" >"$T/report" && "$OWNSCOPE" threads --json "$T/crowd.own" >"$T/threads"
-: >"$T/none"
-why=$("$PYTHON" "$HERE/expect.py" "$T/said" "$T/report" "$T/threads" "$T/none" "$T/none" 2>&1)
+mkdir "$T/documents"
+for command in report threads findings; do "$OWNSCOPE" $command --json "$T/crowd.own" >"$T/documents/$command"; done
+why=$("$PYTHON" "$HERE/expect.py" "$T/said" "$T/documents" 2>&1)
 verdict "nothing lost, nothing wrong" $? "$why"
 ours=$(number "$T/crowd.own" totals.allocations totals.frees)
 theirs="$(counted "$T/counts" allocations) $(counted "$T/counts" frees)"
