@@ -1,5 +1,6 @@
 #!/bin/bash
-# Real programs, bare and traced: the same output, error output and exit code.
+# Real programs, bare and traced: the same output, error output and exit code,
+# and no rule broken.
 # Arguments: the programs to try; all without.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -24,8 +25,9 @@ one() {
     why=$(same "$T/bare" "$T/traced") || { not_ok "program $name" "$why"; return; }
     why=$(number "$T/trace.own" totals.allocations lost.events 2>&1) || { not_ok "program $name" "$why"; return; }
     read -r events lost <<<"$why"
-    [ "$events" -gt 0 ] && [ "$lost" = 0 ]
-    verdict "program $name" $? "$events allocations on record, $lost events lost"
+    why=$("$OWNSCOPE" report --json "$T/trace.own" | jq -c .findings)
+    [ "$events" -gt 0 ] && [ "$lost" = 0 ] && [ "$why" = "{}" ]
+    verdict "program $name" $? "$events allocations on record, $lost events lost, findings $why"
 }
 
 # What the shim exports it must not call: it would enter its own hooks.
