@@ -154,7 +154,7 @@ static void page_totals(const struct page *p)
                         number_count(get_number(t, "maps")).text, number_count(get_number(t, "unmaps")).text));
     const json_t *locks = get(p->doc, "locks"), *copies = get(p->doc, "copies");
     if (get_number(copies, "copies"))
-        total(p, "copied", number_bytes(get_number(copies, "bytes")).text, xasprintf("in %s copies", number_count(get_number(copies, "copies")).text));
+        total(p, "copied", number_bytes(get_number(copies, "bytes")).text, xasprintf("in %s cop%s", number_count(get_number(copies, "copies")).text, get_number(copies, "copies") == 1 ? "y" : "ies"));
     if (get_number(locks, "lock_wait_ns") >= 1000000) {   /* less is no contention to speak of */
         const json_t *most = json_array_get(get(p->doc, "locks_top"), 0);
         total(p, "lock waits", number_count(get_number(locks, "lock_contended")).text,
@@ -257,8 +257,9 @@ static char *section_title(const struct page *p, const struct section *s)
     if (!strcmp(s->key, "peak"))
         return xasprintf("Most memory at the peak (%s at %s)", number_bytes(get_number(t, "peak_bytes")).text, number_time(get_number(t, "peak_ns")).text);
     if (!strcmp(s->key, "live"))
-        return xasprintf("Still live %s (%s in %s blocks)", json_is_true(get(p->metadata, "live")) ? "now" : "at the end",
-                         number_bytes(get_number(t, "live_bytes")).text, number_count(get_number(t, "live_blocks")).text);
+        return xasprintf("Still live %s (%s in %s block%s)", json_is_true(get(p->metadata, "live")) ? "now" : "at the end",
+                         number_bytes(get_number(t, "live_bytes")).text, number_count(get_number(t, "live_blocks")).text,
+                         get_number(t, "live_blocks") == 1 ? "" : "s");
     if (!strcmp(s->key, "temporary"))
         return xasprintf("Most temporary allocations (%s)", number_count(get_number(t, "temporary")).text);
     return xasprintf("Most allocations (%s)", number_count(get_number(t, "allocations")).text);
