@@ -126,7 +126,8 @@ static void overlapping(struct graph *g, struct process *p, const struct event *
 static void end_use(struct graph *g, struct process *p, struct thread *t, const struct event *e, const struct end *x)
 {
     if (!x->place) {
-        outside(g, p, e, x);
+        if (graph_likely(!p->unseen_made))  /* else it may be one of the blocks that nobody saw made: many are asked for */
+            outside(g, p, e, x);
         return;
     }
     const struct block *b = pool_at(&g->pool, x->place);

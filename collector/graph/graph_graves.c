@@ -6,9 +6,9 @@
  * Chains lead from young to old, so the first link to a grave that was dug
  * over ends its chain, and nothing ever has to be taken out of one.
  *
- * Small blocks are chained by the page they start in, larger ones by the zone
- * of LARGE bytes; so a block that holds an address starts in its page (zone) or
- * in the one before.
+ * Blocks are chained by the span of memory they start in: spans of 1, 16 and
+ * 128 KiB for blocks that are no larger than that. So a block that holds an
+ * address starts in its span or in the one before, and few start in one span.
  */
 #include "graph/graph_graves.h"
 
@@ -22,19 +22,19 @@
 
 enum {
     GRAVES_FIRST = 64,
-    PAGE_BITS = 12,
-    ZONE_BITS = 17,
-    SMALL = 1 << PAGE_BITS,
-    LARGE = 1 << ZONE_BITS,         /* from here on an allocator may give memory back at once */
-    CHAIN_MAX = 256,                /* graves looked at in a chain */
-    SAME_MAX = 4,                   /* of them for an older one of the same block */
+    SPANS = 3,
+    LARGE = 128 << 10,              /* from here on an allocator may give memory back at once */
+    CHAIN_MAX = 64,                /* graves looked at in a chain */
+    SAME_MAX = 16,                  /* of them for an older one of the same block */
     STACK_BYTES = 8 << 20           /* of a thread, below its pthread_t */
 };
+
+static const uint8_t span_bits[SPANS] = { 10, 14, 17 };
 
 struct grave_index {
     uint64_t chained;               /* graves before this one are in their chains */
     uint32_t mask;
-    uint64_t heads[];               /* of small ones, then of large ones: number + 1 */
+    uint64_t heads[];               /* SPANS times as many as there is room: number + 1 */
 };
 
 static size_t graves_room(const struct graves *y) { return (size_t)(y->end - y->ring); }
@@ -73,11 +73,19 @@ void graves_clear(struct graves *y)
 
 /* ---- chains ---------------------------------------------------------------- */
 
-static uint64_t *chain_head(struct grave_index *x, uint64_t address, bool small)
+static unsigned span_of(uint64_t size)
 {
-    uint64_t key = small ? address >> PAGE_BITS : address >> ZONE_BITS;
+    unsigned span = 0;
+    while (span < SPANS - 1 && size > 1ull << span_bits[span])
+        span++;
+    return span;
+}
+
+static uint64_t *chain_head(struct grave_index *x, uint64_t address, unsigned span)
+{
+    uint64_t key = address >> span_bits[span];
     uint32_t at = (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32) & x->mask;
-    return &x->heads[small ? at : at + x->mask + 1];
+    return &x->heads[(size_t)span * ((size_t)x->mask + 1) + at];
 }
 
 /* An older grave that lies wholly in this one would never be found: it leaves its chain. */
@@ -102,14 +110,14 @@ static struct grave_index *graves_chained(struct graves *y)
 {
     size_t room = graves_room(y);
     if (!y->index) {
-        y->index = xcalloc(1, sizeof *y->index + 2 * room * sizeof *y->index->heads);
+        y->index = xcalloc(1, sizeof *y->index + SPANS * room * sizeof *y->index->heads);
         y->index->mask = (uint32_t)room - 1;
     }
     struct grave_index *x = y->index;
     uint64_t dug = graves_dug(y), oldest = graves_oldest(y);
     for (uint64_t n = x->chained > oldest ? x->chained : oldest; n < dug; n++) {
         struct grave *v = grave_at(y, n);
-        uint64_t *head = chain_head(x, v->address, v->size <= SMALL);
+        uint64_t *head = chain_head(x, v->address, span_of(v->size));
         v->back = *head > oldest ? (uint32_t)(n + 1 - *head) : 0;
         *head = n + 1;
         chain_bury(y, n, oldest);
@@ -145,11 +153,11 @@ static const struct grave *graves_youngest(struct graves *y, uint64_t address, b
         return NULL;
     struct grave_index *x = graves_chained(y);
     uint64_t found = 0;
-    for (unsigned way = 0; way < (start ? 2u : 4u); way++) {
-        bool small = way & 1;
-        uint64_t in = address - (way < 2 ? 0 : small ? SMALL : LARGE);
-        uint64_t n = chain_find(y, *chain_head(x, in, small), address, start);
-        found = n > found ? n : found;
+    for (unsigned span = 0; span < SPANS; span++) {
+        uint64_t here = chain_find(y, *chain_head(x, address, span), address, start);
+        uint64_t before = start ? 0 : chain_find(y, *chain_head(x, address - (1ull << span_bits[span]), span), address, start);
+        here = before > here ? before : here;
+        found = here > found ? here : found;
     }
     return found ? grave_at(y, found - 1) : NULL;
 }

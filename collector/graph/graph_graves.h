@@ -4,7 +4,7 @@
  *
  * A drop writes one cache line into a ring and nothing else. What is needed
  * to look up (by start, by an address inside) is caught up when somebody looks:
- * chains of graves, newest first, by the page or the zone of their start.
+ * chains of graves, newest first, by the span of memory they start in.
  *
  * Cleared when the image or the process ends; graves dug before a loss of the
  * process's events say nothing any more. Run by the folding thread.

@@ -134,7 +134,7 @@ struct view_lock {
     bool named;                 /* by a finding or a cycle: its row is kept before others */
 };
 
-/* Locks of one origin: initialised at one place, or embedded at one offset of blocks of one site. */
+/* Locks of one origin: initialised at one place in the code, or embedded at one offset of blocks of one site. */
 struct view_lock_class {
     uint8_t family;
     uint32_t init_stack;        /* or: */
@@ -171,7 +171,7 @@ struct view_order_edge {
 /* Edges that close: order_edges[first .. first + n). */
 struct view_cycle { uint32_t first, n; bool by_class; /* no one set of locks was seen in both orders */ };
 
-/* Threads that wait for each other now: deadlock_edges[first .. first + n);
+/* Threads that wait for each other now (or one for itself): deadlock_edges[first .. first + n);
  * an edge's thread holds `held` (since stack_held) and waits for `taken` (at stack_taken). */
 
 /* ---- copies ---- */
@@ -248,7 +248,8 @@ struct view {
     struct view_cycle *cycles; size_t n_cycles;
     struct view_order_edge *deadlock_edges; size_t n_deadlock_edges;
     struct view_cycle *deadlocks; size_t n_deadlocks;
-    uint64_t locks_seen, locks_left_out;    /* locks there ever were; of them without a row (bounded) */
+    uint64_t locks_seen, locks_left_out;    /* locks there ever were; of them without a row (bounded). Past the bound on
+                                             * live ones an event of a lock that is not followed counts for one left out */
     uint64_t copies, copy_bytes;            /* all recorded copies */
     uint64_t copy_bytes_to_blocks;          /* of them into heap blocks */
     struct view_copy_site *copy_sites; size_t n_copy_sites;
@@ -261,6 +262,7 @@ struct view {
     uint32_t futex_stack;                   /* the first such call; 0: none */
     uint64_t unordered_withheld;            /* borrows without a seen order between threads that synchronise unseen */
     uint64_t bounds_withheld;               /* copies past a block's size in processes that use what is usable of blocks */
+    uint64_t operators_withheld;            /* by export: mismatched drops of blocks that an operator new of the program's own made */
     uint64_t drops_withheld;                /* findings about blocks (dropped again, used after, out of bounds) in
                                              * processes with blocks that nobody saw made or dropped */
     /* code used by the above */

@@ -147,6 +147,52 @@ START_TEST(nothing_is_known_of_another_image_or_process)
 }
 END_TEST
 
+static uint64_t seed;
+static uint64_t rnd(uint64_t n)
+{
+    seed ^= seed << 13; seed ^= seed >> 7; seed ^= seed << 17;
+    return (seed >> 12) % n;
+}
+
+/* Random blocks come and go in a small heap: the newest one dropped is found, as in a plain list. */
+START_TEST(as_a_plain_list)
+{
+    enum { AREA = 1 << 18, BLOCKS = 4000 };
+    static struct { uint64_t address, size; uint64_t dropped; } all[BLOCKS];
+    uint64_t drops = 0, n = 0;
+    seed = 88172645463325252ull + (uint64_t)_i;
+    while (n < BLOCKS) {
+        static const uint64_t most[] = { 40, 40, 300, 1100, 1100, 5000, 17000, 40000 };
+        uint64_t address = 0x1000000 + 16 * rnd(AREA / 16), size = 1 + rnd(most[rnd(8)]), asked, newest = 0;
+        bool taken = false;
+        for (uint64_t i = 0; i < n; i++)
+            taken |= !all[i].dropped && address < all[i].address + all[i].size && all[i].address < address + size;
+        if (!taken) {
+            make(address, size);
+            all[n].address = address; all[n].size = size; all[n++].dropped = 0;
+        }
+        uint64_t which = n ? rnd(n) : 0;
+        if (n && !all[which].dropped && rnd(2)) {
+            drop(all[which].address);
+            all[which].dropped = ++drops;
+        }
+        hush();
+        asked = 0x1000000 + rnd(AREA);
+        taken = false;
+        for (uint64_t i = 0; i < n; i++) {
+            if (asked - all[i].address >= all[i].size)
+                continue;
+            taken |= !all[i].dropped;
+            if (all[i].dropped && (!newest || all[i].dropped > all[newest - 1].dropped))
+                newest = i + 1;
+        }
+        must(find(asked) == (newest && !taken));
+        must(!newest || taken || grave.id == newest);
+    }
+    finish();
+}
+END_TEST
+
 /* More drops than are kept, with and without looking between. */
 START_TEST(the_oldest_are_forgotten)
 {
@@ -197,6 +243,7 @@ int main(void)
     tcase_add_test(c, memory_that_may_be_somebody_elses);
     tcase_add_test(c, nothing_is_known_after_a_loss);
     tcase_add_test(c, nothing_is_known_of_another_image_or_process);
+    tcase_add_loop_test(c, as_a_plain_list, 0, 3);
     tcase_add_loop_test(c, the_oldest_are_forgotten, 0, 3);
     tcase_add_test(c, a_busy_address_does_not_crowd_its_page);
     suite_add_tcase(s, c);

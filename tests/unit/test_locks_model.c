@@ -213,6 +213,32 @@ START_TEST(more_locks_than_rows)
 }
 END_TEST
 
+START_TEST(more_locks_than_are_followed)
+{
+    enum { FOLLOWED = 1 << 18 };
+    some_threads(2);
+    graph_observe(play, NULL, NULL);
+    for (uint64_t i = 0; i < FOLLOWED + 10; i++)
+        take(MUTEX, BASE + 64 * i);
+    who(1, 2);
+    take(MUTEX, BASE + 64 * (uint64_t)(FOLLOWED + 5));
+    give(MUTEX, BASE + 64 * (uint64_t)(FOLLOWED + 6));
+    struct view *v = view_now();
+    ck_assert_uint_eq(v->locks_seen, FOLLOWED);
+    ck_assert_uint_gt(v->locks_left_out, FOLLOWED - v->n_locks);
+    ck_assert_uint_eq(v->n_findings, 0);
+    view_free(v);
+    who(1, 1);
+    lock_destroy(MUTEX, BASE);          /* held: stays */
+    give(MUTEX, BASE);
+    lock_destroy(MUTEX, BASE);
+    take(MUTEX, BASE + 64 * (uint64_t)FOLLOWED);    /* room again */
+    v = view_now();
+    ck_assert_uint_eq(v->locks_seen, FOLLOWED + 1);
+    view_free(v);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("locks model");
@@ -222,6 +248,7 @@ static Suite *suite(void)
     tcase_add_test(c, threads_that_keep_the_rules);
     tcase_add_test(c, what_cannot_be);
     tcase_add_test(c, more_locks_than_rows);
+    tcase_add_test(c, more_locks_than_are_followed);
     suite_add_tcase(s, c);
     return s;
 }
