@@ -30,7 +30,7 @@ def number(x, form="%.2f"):
 
 def line(r):
     """One row, while it runs."""
-    text = "%-16s %-17s own %.3f s (%.3f to %.3f) x%.2f  all x%.2f" % (r.workload, r.variant, r.own, r.least, r.most, r.own_x, r.every_x)
+    text = "%-18s %-17s own %.3f s (%.3f to %.3f) x%.2f  all x%.2f" % (r.workload, r.variant, r.own, r.least, r.most, r.own_x, r.every_x)
     if r.own_ns is not None:
         text += "  ns %4.0f / %4.0f" % (r.own_ns, r.every_ns)
     if r.rate is not None:

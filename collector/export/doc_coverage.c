@@ -185,6 +185,9 @@ static void locks_and_order(json_t *list, const struct view *v, struct frames *f
     if (v->bounds_withheld)
         add(list, "copies", counted(v->bounds_withheld, "copy beyond a block's size was not reported", "copies beyond a block's size were not reported"),
             "the program asks so often how much of its blocks is usable (malloc_usable_size) that the answers are not recorded", NULL);
+    if (v->operators_withheld)
+        add(list, "drops", counted(v->operators_withheld, "drop by another family was not reported", "drops by another family were not reported"),
+            "a C++ library was linked into the code, and its operators new and delete are not seen, only what they call", NULL);
     if (v->drops_withheld)
         add(list, "drops", counted(v->drops_withheld, "finding about a block was not reported", "findings about blocks were not reported"),
             "its process has blocks that were made or released where nobody sees it", NULL);

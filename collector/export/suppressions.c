@@ -63,17 +63,41 @@ static size_t stacks_take(struct stacks *all, const struct view *v, struct frame
     return n;
 }
 
+enum { NOT_SO = UINT32_MAX };   /* for a suppression's number: the finding is none */
+
+static bool calls(const struct suppression_stack *stack, uint8_t role, const char *function)
+{
+    return stack->role == role && stack->n && stack->places[0].function &&
+           !strncmp(stack->places[0].function, function, strlen(function));
+}
+
+/* A C++ library that was linked in has operators that nobody sees, only the
+ * malloc and free which they call. */
+static bool operator_of_its_own(const struct suppression_subject *f)
+{
+    if (f->rule != RULE_MISMATCHED_DROP)
+        return false;
+    bool made_unseen = family_matches(f->made_family, WIRE_FREE), dropped_unseen = family_matches(WIRE_MALLOC, f->family);
+    for (size_t i = 0; i < f->n; i++)
+        if ((made_unseen && calls(&f->stacks[i], EVIDENCE_MADE, "operator new")) ||
+            (dropped_unseen && calls(&f->stacks[i], EVIDENCE_USED, "operator delete")))
+            return true;
+    return false;
+}
+
 static uint32_t *suppressions_apply(const struct suppressions *s, const struct view *v, struct frames *f)
 {
     uint32_t *which = xcalloc(v->n_findings + 1, sizeof *which);
     struct stacks all = { 0 };
-    for (size_t i = 0; suppressions_count(s) && i < v->n_findings; i++) {
+    for (size_t i = 0; i < v->n_findings; i++) {
         const struct view_finding *finding = &v->findings[i];
+        if (!suppressions_count(s) && finding->rule != RULE_MISMATCHED_DROP)
+            continue;
         struct suppression_subject subject = { .rule = finding->rule, .use = finding->use, .family = finding->family,
                                                .made_family = finding->made_family };
         subject.n = stacks_take(&all, v, f, finding);
         subject.stacks = all.list;
-        which[i] = suppressions_match(s, &subject);
+        which[i] = operator_of_its_own(&subject) ? NOT_SO : suppressions_count(s) ? suppressions_match(s, &subject) : 0;
     }
     free(all.list);
     free(all.places);
@@ -91,7 +115,10 @@ const struct view *suppressed_view(struct suppressed *k, const struct suppressio
             k->view.findings[k->view.n_findings++] = *finding;
             continue;
         }
-        k->n++;
+        if (k->which[i] == NOT_SO)
+            k->view.operators_withheld += finding->count;
+        else
+            k->n++;
         uint64_t *times = &k->view.findings_by_rule[finding->rule];
         *times -= *times < finding->count ? *times : finding->count;
     }
@@ -110,7 +137,7 @@ json_t *suppressed_used(const struct suppressed *k)
     struct { uint64_t findings, count; } *used = xcalloc(n + 1, sizeof *used);
     json_t *list = json_array();
     for (size_t i = 0; i < k->all->n_findings; i++)
-        if (k->which[i]) {
+        if (k->which[i] && k->which[i] != NOT_SO) {
             used[k->which[i] - 1].findings++;
             used[k->which[i] - 1].count += k->all->findings[i].count;
         }

@@ -51,12 +51,13 @@ struct suppression_subject {
 /* The first suppression that matches, from 1; 0: none. */
 uint32_t suppressions_match(const struct suppressions *s, const struct suppression_subject *f);
 
-/* A view without the findings that are silenced. */
+/* A view without the findings that are silenced, and without those that names
+ * show to be none. */
 struct suppressed {
     struct view view;       /* as `all`, with fewer findings; its memory is `all`'s but for those */
     const struct view *all;
     const struct suppressions *by;
-    uint32_t *which;        /* for each finding of `all` the suppression, from 1; 0: kept */
+    uint32_t *which;        /* for each finding of `all` the suppression, from 1; 0: kept, UINT32_MAX: it is none */
     size_t n;               /* findings silenced */
 };
 /* Makes k->view and returns it. `s` NULL: nothing is silenced. */

@@ -45,10 +45,9 @@ static const char *base_name(const char *path)
 }
 
 /* A name, with the pattern's symbol version ("memcpy@@GLIBC_2.14") or without. */
-static bool function_is(const char *pattern, const char *name)
+static bool function_is(const struct suppression_line *l, const char *name)
 {
-    size_t n = strlen(pattern), bare = strcspn(pattern, "@");
-    return name && (glob(pattern, n, name) || (bare && bare < n && glob(pattern, bare, name)));
+    return name && (glob(l->text, l->bytes, name) || (l->bare && glob(l->text, l->bare, name)));
 }
 
 /* The last part of a qualified name, without its parameters; *n bytes of it. Of
@@ -70,7 +69,7 @@ static const char *last_part(const char *name, size_t *n)
 }
 
 /* Valgrind knows inlined functions by that alone. */
-static bool inlined_is(const char *pattern, const struct frame_place *p)
+static bool inlined_is(const struct suppression_line *l, const struct frame_place *p)
 {
     char name[256];
     size_t n;
@@ -79,29 +78,30 @@ static bool inlined_is(const char *pattern, const struct frame_place *p)
         return false;
     memcpy(name, part, n);
     name[n] = 0;
-    return function_is(pattern, name);
+    return function_is(l, name);
 }
 
-static bool place_function_is(const char *pattern, const struct frame_place *p)
+static bool place_function_is(const struct suppression_line *l, const struct frame_place *p)
 {
-    if (function_is(pattern, p->function ? p->function : "???") || function_is(pattern, p->linkage))
+    if (function_is(l, p->function ? p->function : "???") || (p->linkage != p->function && function_is(l, p->linkage)))
         return true;
-    if (inlined_is(pattern, p))
+    if (inlined_is(l, p))
         return true;
-    if (p->outer && !strcmp(pattern, "(below main)"))
+    if (!p->outer)
+        return false;
+    if (!strcmp(l->text, "(below main)"))
         return true;
     /* which of them starts a thread is the libc's and the tool's affair */
-    return p->function && (!strcmp(p->function, "clone3") || !strcmp(p->function, "__clone3")) && function_is(pattern, "clone");
+    return p->function && (!strcmp(p->function, "clone3") || !strcmp(p->function, "__clone3")) && function_is(l, "clone");
 }
 
 static bool line_is(const struct suppression_line *l, const struct frame_place *p)
 {
-    size_t n = strlen(l->text);
     switch (l->kind) {
-    case LINE_FUNCTION: return place_function_is(l->text, p);
-    case LINE_MODULE: return glob(l->text, n, p->module ? p->module : "???");
+    case LINE_FUNCTION: return place_function_is(l, p);
+    case LINE_MODULE: return glob(l->text, l->bytes, p->module ? p->module : "???");
     case LINE_SOURCE:
-        return p->file && (!l->number || l->number == p->line) && (glob(l->text, n, p->file) || glob(l->text, n, base_name(p->file)));
+        return p->file && (!l->number || l->number == p->line) && (glob(l->text, l->bytes, p->file) || glob(l->text, l->bytes, base_name(p->file)));
     default: return true;
     }
 }
@@ -149,7 +149,7 @@ static bool called_is(const struct suppression_line *l, const struct suppression
     if (l->kind != LINE_FUNCTION)
         return l->kind == LINE_ANY;
     for (size_t i = 0; i < n; i++)
-        if (function_is(l->text, names[i]))
+        if (function_is(l, names[i]))
             return true;
     return false;
 }

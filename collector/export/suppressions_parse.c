@@ -78,6 +78,9 @@ static bool is_valgrinds(int kind, const char *text)
 
 static void line_add(struct suppressions *s, struct suppression_line l)
 {
+    size_t bare = strcspn(l.text, "@");
+    l.bytes = strlen(l.text);
+    l.bare = bare < l.bytes ? bare : 0;
     s->lines = xgrow(s->lines, &s->lines_capacity, s->n_lines + 1, sizeof *s->lines);
     s->lines[s->n_lines++] = l;
     s->sections[s->n_sections - 1].n++;
@@ -119,23 +122,25 @@ struct told { bool named /* a frame */, ours /* one that can be in a stack of ou
 /* One line behind TOOL:KIND. */
 static int frame_read(struct parser *p, char *line, struct told *told)
 {
-    struct suppression_line l = { .kind = LINE_FUNCTION, .text = line + 4 };
-    if (!strcmp(line, "..."))
-        l.kind = LINE_ANY;
-    else if (begins(line, "src:"))
-        source_read(&l, line + 4);
-    else if (begins(line, "obj:"))
-        l.kind = LINE_MODULE;
-    else if (begins(line, "stack:"))
+    struct suppression_line l = { .kind = LINE_ANY, .text = line };
+    if (!strcmp(line, "...")) {
+        line_add(p->s, l);
+        return 0;
+    }
+    if (begins(line, "stack:"))
         return section_read(p, line + 6);
-    else if (!begins(line, "fun:"))
+    if (!begins(line, "fun:") && !begins(line, "obj:") && !begins(line, "src:"))
         return fail(p, p->number, "'%s' is no fun:, obj:, src: or ... line", line);
-    if (l.kind != LINE_ANY && !*l.text)
+    l.kind = *line == 'f' ? LINE_FUNCTION : LINE_MODULE;
+    l.text = line + 4;
+    if (*line == 's')
+        source_read(&l, line + 4);
+    if (!*l.text)
         return fail(p, p->number, "nothing stands behind %.4s", line);
-    told->named |= l.kind != LINE_ANY;
+    told->named = true;
     if (is_valgrinds((int)l.kind, l.text))
         return 0;
-    told->ours |= l.kind != LINE_ANY;
+    told->ours = true;
     line_add(p->s, l);
     return 0;
 }

@@ -17,6 +17,7 @@ struct suppression_scope { uint8_t uses[RULES]; uint16_t locks[RULES]; };
 struct suppression_line {
     enum { LINE_FUNCTION, LINE_MODULE, LINE_SOURCE, LINE_ANY /* "...": any number of frames */ } kind;
     const char *text;
+    size_t bytes, bare;         /* its length; of what stands before a symbol's version, 0: there is none */
     unsigned number;            /* LINE_SOURCE: the line in that file; 0: any */
 };
 

@@ -236,10 +236,9 @@ static void cycle_found(struct graph *g, const struct event *e, struct path *q)
     cycle_finding(g, e, q);
 }
 
-void cycles_search(struct graph *g, struct process *p, const struct event *e, const struct order_edge *edge, const struct witness *w)
+void cycles_search(struct graph *g, const struct event *e, const struct order_edge *edge, const struct witness *w)
 {
     struct path q = { .l = g->locks };
-    (void)p;
     if (w->many)
         return;
     if (search(&q, edge, w, false, true) || search(&q, edge, w, false, false)) {

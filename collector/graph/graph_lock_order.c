@@ -210,7 +210,7 @@ static void order_edge_seen(struct graph *g, struct process *p, struct thread *t
         return;
     *slot = w;
     if (p->threaded)
-        cycles_search(g, p, e, edge, slot);
+        cycles_search(g, e, edge, slot);
 }
 
 void order_taken(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place, bool shared)

@@ -27,11 +27,13 @@ size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct v
     return n;
 }
 
-static struct view_finding finding_of(const struct graph *g, enum rule rule, const struct event *e, const struct lock *lock)
+static struct view_finding finding_of(const struct graph *g, enum rule rule, const struct event *e,
+                                      const struct lock *lock)
 {
     bool drop = e->type == EVENT_DROP || e->type == EVENT_REALLOC_END;
-    struct view_finding f = { .rule = (uint8_t)rule, .family = drop ? e->family : lock->family, .lock = lock->id, .address = lock->address,
-                              .process = process_at(g, lock->process)->serial, .thread = e->thread };
+    struct view_finding f = { .rule = (uint8_t)rule, .family = drop ? e->family : lock->family, .lock = lock->id,
+                              .address = lock->address, .process = process_at(g, lock->process)->serial,
+                              .thread = e->thread };
     if (lock->block) {
         const struct block *b = pool_at(&g->pool, lock->block);
         f.block = b->id;

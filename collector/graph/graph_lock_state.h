@@ -177,7 +177,10 @@ static inline bool lock_has_holder(unsigned family)
     return family == WIRE_LOCK_MUTEX || family == WIRE_LOCK_MTX || family == WIRE_LOCK_RWLOCK || family == WIRE_LOCK_SPIN;
 }
 
-static inline uint64_t lost_ns_of(const struct graph *g, const struct lock *lock) { return lost_ns(g, process_at(g, lock->process)); }
+static inline uint64_t lost_ns_of(const struct graph *g, const struct lock *lock)
+{
+    return lost_ns(g, process_at(g, lock->process));
+}
 
 /* It is held for certain: nothing was lost since it was got. */
 static inline bool hold_certain(const struct graph *g, const struct hold *h)
@@ -192,7 +195,8 @@ struct locks *locks_of(struct graph *g);
 /* The live lock at an address, 0: none is known. */
 static inline uint32_t lock_find(const struct process *p, uint64_t address) { return dict_get(&p->lock_of, address); }
 /* The same, made when it is new or of another kind; 0: there are too many. */
-uint32_t lock_get_slow(struct graph *g, struct process *p, const struct event *e, uint32_t place, uint64_t address, unsigned family);
+uint32_t lock_get_slow(struct graph *g, struct process *p, const struct event *e, uint32_t place, uint64_t address,
+                       unsigned family);
 static inline uint32_t lock_get(struct graph *g, struct process *p, const struct event *e, uint64_t address, unsigned family)
 {
     uint32_t place = lock_find(p, address);
@@ -203,6 +207,14 @@ static inline uint32_t lock_get(struct graph *g, struct process *p, const struct
 uint32_t lock_init(struct graph *g, struct process *p, const struct event *e);
 /* Its life ends. */
 void lock_end(struct graph *g, const struct event *e, uint32_t place, const char *by);
+
+/* ---- graph_lock_classes.c: of one origin ------------------------------------------- */
+
+/* The class of a lock that is placed, made when it is new; 0: there are too many. */
+uint32_t lock_class_get(struct graph *g, const struct process *p, const struct lock *lock);
+/* A lock that had only an address is known to lie in a module. */
+void lock_class_settle(struct graph *g, const struct process *p, struct lock *lock);
+/* The row of who acquires a lock at a stack. */
 uint32_t lock_site_find(struct locks *l, struct lock *lock, uint32_t stack);
 static inline uint32_t lock_site(struct locks *l, struct lock *lock, uint32_t stack)
 {
@@ -242,7 +254,7 @@ void order_clear(struct order *o);
 uint64_t order_key(const struct order_edge *edge);
 struct order_edge *order_find(const struct order *o, uint64_t key, bool inner, uint64_t held, uint64_t taken);
 /* An edge has a new witness: does it close a cycle? */
-void cycles_search(struct graph *g, struct process *p, const struct event *e, const struct order_edge *edge, const struct witness *w);
+void cycles_search(struct graph *g, const struct event *e, const struct order_edge *edge, const struct witness *w);
 /* t has just begun to wait: is that a cycle? */
 void deadlock_waits(struct graph *g, struct thread *t, const struct event *e);
 

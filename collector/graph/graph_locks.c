@@ -231,7 +231,8 @@ static bool locks_take(struct graph *g, struct process *p, struct thread *t, con
     return true;
 }
 
-static inline bool must_wait(const struct graph *g, const struct process *p, const struct thread *t, uint32_t place, bool shared)
+static inline bool must_wait(const struct graph *g, const struct process *p, const struct thread *t,
+                             uint32_t place, bool shared)
 {
     const struct lock *lock = lock_at(g->locks, place);
     return in_the_way(g, lock, shared) && may_wait(g, p, t) && taken_by_living(g, lock, t);

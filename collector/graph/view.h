@@ -262,6 +262,7 @@ struct view {
     uint32_t futex_stack;                   /* the first such call; 0: none */
     uint64_t unordered_withheld;            /* borrows without a seen order between threads that synchronise unseen */
     uint64_t bounds_withheld;               /* copies past a block's size in processes that use what is usable of blocks */
+    uint64_t operators_withheld;            /* by export: mismatched drops of blocks that an operator new of the program's own made */
     uint64_t drops_withheld;                /* findings about blocks (dropped again, used after, out of bounds) in
                                              * processes with blocks that nobody saw made or dropped */
     /* code used by the above */

@@ -8,7 +8,7 @@
 
 LIMIT=60
 SHORT='redis nginx memcached xz python cxx rust git gcc sqlite'
-LONG='redis_disk python_more git_more node zstd ruby java lld clang'
+LONG='rustc gdb perl redis_disk python_more git_more node zstd ruby java lld clang'
 
 # Rules that programs are known to break: PROGRAM RULE FUNCTION and why it is
 # true, one a line; the function stands in a stack of the finding.
@@ -202,6 +202,18 @@ real_cxx() { "$@" "$VICTIMS/cxx_locks"; }
 real_rust() {
     rustc -O -o channels "$ROOT/tests/victims/rust/channels.rs" && rustc -O -o quiet "$ROOT/tests/victims/rust/quiet.rs" &&
         "$@" sh -c './channels && ./quiet'
+}
+real_rustc() { # rust-lld has a C++ library of its own, by halves
+    printf 'fn main(){let v:Vec<String>=(0..100).map(|i|format!("{}",i)).collect();println!("{}",v.join(","));}' >m.rs
+    "$@" rustc -O -C codegen-units=4 m.rs -o m && ./m
+}
+real_gdb() {
+    "$@" gdb -q -nx -batch -ex 'info functions ^transfer' -ex 'break transfer' -ex 'info line main' "$VICTIMS/lock_order"
+}
+real_perl() {
+    "$@" perl -e 'use threads; use Thread::Queue; my $q = Thread::Queue->new;
+        my @t = map { threads->create(sub { my $s = 0; while (defined(my $n = $q->dequeue)) { $s += length("x" x $n) } $s }) } 1..4;
+        $q->enqueue($_ % 3000) for 1..1000; $q->end; my $s = 0; $s += $_->join for @t; print "$s\n"'
 }
 real_git() {
     cat >g.sh <<'E2'
