@@ -31,12 +31,12 @@
         return real.name##version(c);                             \
     }
 
-#define COND_INIT(name, version)                                                              \
+#define COND_INIT(name, version, bytes)                                                              \
     int HOOKED(name, version)(pthread_cond_t *c, const pthread_condattr_t *attributes);        \
     EXPORT int HOOKED(name, version)(pthread_cond_t *c, const pthread_condattr_t *attributes)  \
     {                                                                                         \
         int r, shared = PTHREAD_PROCESS_PRIVATE;                                              \
-        LOCK_OFF(name##version, (c, attributes), (memset(c, 0, sizeof(void *)), 0))           \
+        LOCK_OFF(name##version, (c, attributes), (memset(c, 0, bytes), 0))                    \
         r = real.name##version(c, attributes);                                                \
         if (!r && attributes)                                                                 \
             pthread_condattr_getpshared(attributes, &shared);                                 \
@@ -45,8 +45,8 @@
         return r;                                                                             \
     }
 
-#define CONDITIONS(version)                                                                                          \
-    COND_INIT(pthread_cond_init, version)                                                                            \
+#define CONDITIONS(version, bytes)                                                                                          \
+    COND_INIT(pthread_cond_init, version, bytes)                                                                        \
     COND_TELL(pthread_cond_destroy, version, LOCK_KIND(LOCK_DESTROY, COND))                                          \
     COND_TELL(pthread_cond_signal, version, LOCK_KIND(SIGNAL, COND))                                                 \
     COND_TELL(pthread_cond_broadcast, version, LOCK_KIND(SIGNAL, COND) | LOCK_FLAG)                                  \
@@ -55,7 +55,7 @@
               (c, m, until), lock_time_valid(until), WIRE_LOCK_FLAG)
 
 
-CONDITIONS()
+CONDITIONS(, sizeof *c)
 LOCK_BLOCKS(pthread_cond_clockwait, int, (pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock, const struct timespec *until),
             (c, m, clock, until))
 
@@ -73,7 +73,7 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid
 }
 
 #ifdef REAL_VERSIONS
-CONDITIONS(_then)
+CONDITIONS(_then, sizeof(void *))
 HOOKED_TWICE(pthread_cond_init, GLIBC_2.3.2, GLIBC_2.2.5)
 HOOKED_TWICE(pthread_cond_destroy, GLIBC_2.3.2, GLIBC_2.2.5)
 HOOKED_TWICE(pthread_cond_wait, GLIBC_2.3.2, GLIBC_2.2.5)

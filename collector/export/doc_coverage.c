@@ -55,7 +55,7 @@ static void lost_events(json_t *list, const struct view *v)
         [WIRE_LOST_RING_FULL] = { "rings were full: the collector was alive and too slow", "use --on-full wait, or a longer --wait-ms" },
         [WIRE_LOST_NO_COLLECTOR] = { "the collector was dead or stopped", NULL },
         [WIRE_LOST_NO_SLOT] = { "a new thread found no free ring", NULL },
-        [WIRE_LOST_NESTED] = { "a signal handler allocated while its thread was recording", NULL },
+        [WIRE_LOST_NESTED] = { "a signal handler did something while its thread was recording", NULL },
         [WIRE_LOST_TORN] = { "a ring held what no writer of ours writes: the program overwrote it", NULL },
         [WIRE_LOST_COLLECTOR_DIED] = { "a collector died before it wrote them", NULL },
     };

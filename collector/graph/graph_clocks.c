@@ -340,10 +340,10 @@ void clocks_unseen(struct graph *g, struct process *p, struct thread *t, const s
 void clocks_clear(struct graph *g)
 {
     struct clocks *c = g->clocks;
+    for (size_t i = 0; i < g->n_processes; i++)   /* they may have indices without it */
+        clocks_image_ended(g, g->processes[i]);
     if (!c)
         return;
-    for (size_t i = 0; i < g->n_processes; i++)
-        clocks_image_ended(g, g->processes[i]);
     for (size_t i = 1; i < c->n_sync; i++)
         vector_give(&c->vectors, c->sync[i].seen);
     free(c->sync);

@@ -134,14 +134,14 @@ START_TEST(vectors_grow)
     clock_id own = 0, x = 0, y = 0, z = 0;
     for (uint32_t i = 2; i <= 20; i++)
         release(i, &own);
-    writes(20, A);
-    release(20, &x);
+    writes(15, A);
+    release(15, &x);
     acquire(2, x);
     release(2, &y);
-    acquire(3, y);
-    writes(3, A);
+    acquire(20, y);         /* made last: of what 2 is behind, it lacks 15 alone */
+    writes(20, A);
     shows(0);
-    release(3, &z);
+    release(20, &z);
     acquire(4, z);
     writes(4, A);
     shows(0);

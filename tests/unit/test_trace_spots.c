@@ -13,7 +13,7 @@ START_TEST(locks_and_copies_come_back)
     static const unsigned wild[] = { 0, 50, 5, 1 };
     struct make k;
     make_init(&k, (uint64_t)_i + 7);
-    make_lock_events(&k, _i ? 70000 : 1200000, wild[_i]);
+    make_lock_events(&k, _i ? 70000 : 200000, wild[_i]);
     ck_assert_int_eq(make_file(&k, 0), 0);
     check_whole(&k);
     make_free(&k);
