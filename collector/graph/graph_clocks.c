@@ -301,7 +301,7 @@ void clocks_joined(struct graph *g, struct thread *joiner, struct thread *child,
     struct clocks *c = clocks_of(g);
     if (joiner->place && clocks_enter(g, joiner, ns)) {
         if (child->place && child->clock.index)
-            thread_after(g, joiner, child, child->clock.seen, ns);
+            thread_after(g, joiner, child, child->clock.seen, child->clock.now_ns > ns ? child->clock.now_ns : ns);
         else if (child->place)
             vector_raise(&c->vectors, &joiner->clock.seen, child->clock.seen);
         else
