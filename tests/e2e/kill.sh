@@ -152,7 +152,7 @@ left_behind() {
     "$OWNSCOPE" ps --clear >"$T/ps" 2>&1
     folders=$(find "$OWNSCOPE_DIR" -mindepth 1 -maxdepth 1 -type d | wc -l)
     [ "$folders" = 0 ]
-    verdict "ps --clear removes dead sessions" $? "$folders folders are left, and their segments in /dev/shm"
+    verdict "ps --clear removes dead sessions" $? "$folders folders are left, and their segments in /dev/shm: $(first_line "$T/ps")"
 }
 
 {

@@ -139,6 +139,7 @@ kill_program() {
 }
 kill_collector() {
     local runner
+    # shellcheck disable=SC2016 # for the inner shell
     "$OWNSCOPE" run -q --wait-ms 200 -o coll.own -- sh -c '"$1" 2; echo "code $?" >coll.code' sh "$VICTIMS/lock_storm" >coll.out 2>coll.err </dev/null &
     runner=$!
     pid_of >/dev/null

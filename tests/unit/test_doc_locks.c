@@ -161,7 +161,7 @@ START_TEST(report_tells_of_them)
     ck_assert_int_eq(number(json_object_get(j, "copies"), "bytes"), 9500);
     ck_assert_int_eq(number(json_object_get(j, "events"), "acquire"), 104);
     ck_assert(covers(j, "locks", "first at 0x2000 in app"));
-    ck_assert(covers(j, "locks", "3 locks are not listed") && covers(j, "order", "4 borrows") && covers(j, "drops", "1 drop"));
+    ck_assert(covers(j, "locks", "3 locks are not listed") && covers(j, "order", "4 borrows") && covers(j, "drops", "1 finding about a block"));
     ck_assert(covers(j, "copies", "fewer than 256 bytes") && !covers(j, "locks", "--locks off"));
     json_decref(j);
     struct view_finding alike[] = { scratch_findings[0], scratch_findings[0], scratch_findings[1] };
