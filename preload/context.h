@@ -10,7 +10,8 @@
  * The guard says what the thread is doing in the shim:
  *   0               nothing: a hook may record
  *   frame | REAL    in the real function of the hook with that frame: what
- *                   that calls of ours is part of it and only forwards
+ *                   that calls of ours is part of it and only forwards;
+ *                   a sem_post alone, which may be a handler's, is recorded
  *   frame | CXX     the same in operator new, which may leave by an exception
  *   frame | RECORD  between two instructions of ours: only a signal handler
  *                   can come here; its events are counted, not recorded

@@ -25,16 +25,23 @@ static inline __attribute__((always_inline)) int mutex_took(const struct hook_fr
 
 static bool mutex_is_held(const pthread_mutex_t *m)
 {
-    enum { OWNER = 0x3fffffff, CEILING = 0xfff80000u };
+    enum { CEILING = 0xfff80000u };
     unsigned word = (unsigned)__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED);
-    return (m->__data.__kind & MUTEX_PROTECT ? word & ~CEILING : word & OWNER) != 0;
+    return (m->__data.__kind & MUTEX_PROTECT ? word & ~CEILING : word & MUTEX_OWNER) != 0;
+}
+
+/* Locked again by its owner, who need not wait. */
+static bool mutex_is_again(const pthread_mutex_t *m)
+{
+    return (m->__data.__kind & MUTEX_TYPES) == MUTEX_RECURSIVE &&
+           (uint32_t)__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED) == context.writer.slot->tid;
 }
 
 /* 0: it is got. EBUSY: somebody has it. -1: it seems free. */
 static inline __attribute__((always_inline)) int mutex_try(pthread_mutex_t *m)
 {
     if (unlikely(m->__data.__kind & (MUTEX_ROBUST | MUTEX_INHERIT | MUTEX_PROTECT)))
-        return mutex_is_held(m) ? EBUSY : -1;
+        return mutex_is_held(m) && !mutex_is_again(m) ? EBUSY : -1;
     return real.pthread_mutex_trylock(m);
 }
 

@@ -3,8 +3,9 @@
  *
  * A semaphore's wait and post are an acquisition and a release; so are a
  * barrier's leaving and arriving (the WAIT stands for the arrival), and a once's
- * return and the end of its routine (a C++ static variable's making too). sem_wait and its kin act on a pending
- * cancellation before they look at the semaphore, and so do the hooks.
+ * return and the end of its routine (a C++ static variable's making too). sem_wait and sem_timedwait act on a
+ * pending cancellation before they look at the semaphore, and so do the hooks;
+ * sem_clockwait does not.
  */
 #include "preload/lock.h"
 
@@ -20,10 +21,11 @@ static int sem_took(const struct hook_frame *site, unsigned flag, sem_t *s, int 
 }
 
 /* Only EAGAIN says that it is not free; errno is then what it was. */
-static bool sem_is_free(sem_t *s, int *r)
+static bool sem_is_free(sem_t *s, bool cancels, int *r)
 {
     int saved = errno;
-    pthread_testcancel();
+    if (cancels)
+        pthread_testcancel();
     *r = real.sem_trywait(s);
     if (likely(!*r) || errno != EAGAIN)
         return true;
@@ -31,7 +33,8 @@ static bool sem_is_free(sem_t *s, int *r)
     return false;
 }
 
-#define SEM_WAIT(name, arguments, names, valid, flag)                          \
+/* `cancels`: also where it need not wait. */
+#define SEM_WAIT(name, arguments, names, valid, flag, cancels)                 \
     LOCK_BLOCKS(name, int, arguments, names)                                   \
     EXPORT int name arguments                                                  \
     {                                                                          \
@@ -40,9 +43,10 @@ static bool sem_is_free(sem_t *s, int *r)
         LOCK_OFF(name, names, 0)                                               \
         if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
             return real.name names;                                            \
-        if (unlikely(!sem_is_free(s, &r))) {                                   \
+        if (unlikely(!sem_is_free(s, cancels, &r))) {                          \
             lock_wait(HOOK_SITE, LOCK_KIND(WAIT, SEM) | (flag), s);            \
             w.mutex = NULL;                                                    \
+            w.routine = NULL;                                                  \
             lock_enter(&w, HOOK_SITE, WIRE_LOCK_SEM, s);                       \
             r = name##_blocks names;                                           \
             lock_leave(&w);                                                    \
@@ -50,10 +54,10 @@ static bool sem_is_free(sem_t *s, int *r)
         return sem_took(HOOK_SITE, 0, s, r);                                   \
     }
 
-SEM_WAIT(sem_wait, (sem_t *s), (s), true, 0)
-SEM_WAIT(sem_timedwait, (sem_t *s, const struct timespec *until), (s, until), lock_time_valid(until), LOCK_FLAG)
+SEM_WAIT(sem_wait, (sem_t *s), (s), true, 0, true)
+SEM_WAIT(sem_timedwait, (sem_t *s, const struct timespec *until), (s, until), lock_time_valid(until), LOCK_FLAG, true)
 SEM_WAIT(sem_clockwait, (sem_t *s, clockid_t clock, const struct timespec *until), (s, clock, until),
-         lock_clock_valid(clock) && lock_time_valid(until), LOCK_FLAG)
+         lock_clock_valid(clock) && lock_time_valid(until), LOCK_FLAG, false)
 
 EXPORT int sem_trywait(sem_t *s)
 {
@@ -66,7 +70,7 @@ EXPORT int sem_trywait(sem_t *s)
 EXPORT int sem_post(sem_t *s)
 {
     LOCK_OFF(sem_post, (s), 0)
-    lock_note(HOOK_SITE, LOCK_KIND(RELEASE, SEM), s, 0);
+    lock_post(HOOK_SITE, LOCK_KIND(RELEASE, SEM), s);
     return real.sem_post(s);
 }
 
@@ -149,6 +153,9 @@ static int once_early(volatile int *control, void (*routine)(void))
     lock_leave(&w);                                            \
     lock_note(HOOK_SITE, LOCK_KIND(ACQUIRE, ONCE), (control), 0);
 
+LOCK_BLOCKS(pthread_once, int, (pthread_once_t *control, void (*routine)(void)), (control, routine))
+LOCK_BLOCKS(call_once, void, (once_flag *flag, void (*routine)(void)), (flag, routine))
+
 EXPORT int pthread_once(pthread_once_t *control, void (*routine)(void))
 {
     int r;
@@ -156,7 +163,7 @@ EXPORT int pthread_once(pthread_once_t *control, void (*routine)(void))
     if (unlikely(!lock_room(HOOK_SITE)))
         return real.pthread_once(control, routine);
     ONCE_BEGIN(w, control, routine)
-    r = real.pthread_once(control, once_run);
+    r = pthread_once_blocks(control, once_run);
     ONCE_END(w, control)
     return r;
 }
@@ -173,7 +180,7 @@ EXPORT void call_once(once_flag *flag, void (*routine)(void))
         return;
     }
     ONCE_BEGIN(w, flag, routine)
-    real.call_once(flag, once_run);
+    call_once_blocks(flag, once_run);
     ONCE_END(w, flag)
 }
 

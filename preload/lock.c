@@ -42,13 +42,41 @@ void lock_got(const struct hook_frame *site, unsigned kind, const volatile void 
     hook_leave(c);
 }
 
+void lock_post(const struct hook_frame *site, unsigned kind, const volatile void *lock)
+{
+    struct context *c = enter(site, true), *inside = &context;
+    unsigned state = inside->guard & CONTEXT_STATES;
+    if (likely(c != NULL)) {
+        record_put(c, site, kind, (uintptr_t)lock, 0);
+        hook_leave(c);
+    } else if ((state == CONTEXT_REAL || state == CONTEXT_CXX) && inside->guard != state && !process.verify_unwind &&
+               inside->generation == load_relaxed(&process.page->generation)) {
+        record_put(inside, site, kind, (uintptr_t)lock, 0); /* the ring is between two records; the guard stays */
+    }
+}
+
+/* libc refused to give the mutex up, or could not have it again. Of C11's it says only that something failed. */
+static bool has_mutex(unsigned result) { return result != EPERM && result != ENOTRECOVERABLE && result != EINVAL; }
+
+/* Libc will refuse to give the mutex up: it is not this thread's, and of a kind that looks. */
+static bool is_anothers(const struct context *c, const pthread_mutex_t *m)
+{
+    unsigned kind = (unsigned)m->__data.__kind;
+    uint32_t tid = c->writer.slot->tid;
+    if (kind & MUTEX_ROBUST)
+        return ((uint32_t)__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) & MUTEX_OWNER) != tid;
+    return ((kind & MUTEX_TYPES) == MUTEX_RECURSIVE || (kind & MUTEX_TYPES) == MUTEX_ERRORCHECK) &&
+           (uint32_t)__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED) != tid;
+}
+
 static void woken(const struct lock_within *w, unsigned result)
 {
+    const uintptr_t mutex = has_mutex(result) ? (uintptr_t)w->mutex : 0;
     struct context *c = enter(w->site, true);
     if (unlikely(!c))
         return;
     c->holding = true;
-    record_put_word(c, w->site, WIRE_COND_WOKEN | w->family << 8, (uintptr_t)w->lock, result, (uintptr_t)w->mutex);
+    record_put_word(c, w->site, WIRE_COND_WOKEN | w->family << 8, (uintptr_t)w->lock, result, mutex);
     c->holding = false;
     hook_leave(c);
 }
@@ -77,12 +105,13 @@ void lock_wait(const struct hook_frame *site, unsigned kind, const volatile void
 }
 
 bool lock_cond_wait(struct lock_within *w, const struct hook_frame *site, unsigned family, const volatile void *cond,
-                    const volatile void *mutex)
+                    const void *mutex)
 {
     if (!lock_room_slow(site, 2 * (RECORD_QUICK_BYTES + 8)))
         return false;
-    lock_note_word(site, WIRE_COND_WAIT | family << 8, cond, 0, (uintptr_t)mutex);
+    lock_note_word(site, WIRE_COND_WAIT | family << 8, cond, 0, is_anothers(&context, mutex) ? 0 : (uintptr_t)mutex);
     w->mutex = mutex;
+    w->routine = NULL;
     lock_enter(w, site, family & ~(unsigned)WIRE_LOCK_FLAG, cond);
     return true;
 }
@@ -94,16 +123,20 @@ void lock_cond_woken(struct lock_within *w, unsigned result)
 }
 
 /* The personality of LOCK_BLOCKS functions: the unwinder calls it for their
- * frames. A cancellation, or pthread_exit in a signal handler, is about to take
- * the frame away; what libc did inside it (it takes the mutex again) is done.
+ * frames, in its second phase right before it takes the frame away. What libc
+ * did inside it (it takes the mutex again) is done. A forced one is a
+ * cancellation, or pthread_exit in a signal handler, and ends the wait; a once's
+ * routine that is left, by an exception too, was not done and tells nothing.
  * There is nothing to land on: on it goes. */
-enum { UNWIND_FORCED = 8, UNWIND_ON = 8 };
+enum { UNWIND_CLEANUP = 2, UNWIND_FORCED = 8, UNWIND_ON = 8 };
 int lock_unwound(int version, int actions, uint64_t language, void *exception, void *place)
 {
     struct lock_within *w = context.within;
-    if (!(actions & UNWIND_FORCED) || !w)
+    if (!(actions & UNWIND_CLEANUP) || !w)
         return UNWIND_ON;
     lock_leave(w);
+    if (w->routine || !(actions & UNWIND_FORCED))
+        return UNWIND_ON;
     if (w->mutex)
         woken(w, ECANCELED);
     else

@@ -45,6 +45,10 @@ void lock_note_word(const struct hook_frame *site, unsigned kind, const volatile
 /* The same right after a lock was got: does not wait for the collector. */
 void lock_got(const struct hook_frame *site, unsigned kind, const volatile void *lock, uint64_t size);
 
+/* sem_post's: the only one that a signal handler may call. Recorded also where that interrupted the real
+ * function of another hook. */
+void lock_post(const struct hook_frame *site, unsigned kind, const volatile void *lock);
+
 /* Room for what the thread records in `records` events. False: nothing is to be
  * recorded here. */
 bool lock_room_slow(const struct hook_frame *site, uint64_t bytes);
@@ -70,7 +74,7 @@ struct lock_within {
     void (*routine)(void);          /* of a once */
 };
 
-/* A function that does nothing but call a real one which is a cancellation point,
+/* A function that does nothing but call a real one that an unwinder may go through,
  * between lock_enter and lock_leave: the unwinder asks lock_unwound when it takes
  * this frame away. */
 int lock_unwound(int version, int actions, uint64_t language, void *exception, void *place);
@@ -95,12 +99,13 @@ static inline void lock_leave(const struct lock_within *w) { context.within = w-
 /* A condition's wait, before and after: it gives the mutex up and has it again.
  * False: it is not recorded, and there is no after. */
 bool lock_cond_wait(struct lock_within *w, const struct hook_frame *site, unsigned family, const volatile void *cond,
-                    const volatile void *mutex);
+                    const void *mutex);
 void lock_cond_woken(struct lock_within *w, unsigned result);
 
 /* A mutex's kind, as glibc keeps it: a type, and bits. */
 enum { MUTEX_RECURSIVE = 1, MUTEX_ERRORCHECK = 2, MUTEX_TYPES = 3, MUTEX_ROBUST = 16, MUTEX_INHERIT = 32, MUTEX_PROTECT = 64,
        MUTEX_SHARED = 128 };
+enum { MUTEX_OWNER = 0x3fffffff };  /* of a lock's word, in the kinds whose word has it */
 
 /* Its WIRE_LOCK_TYPE_* bits. A robust one has MUTEX_SHARED always: its attributes know. */
 static inline unsigned lock_mutex_type(const pthread_mutex_t *m)

@@ -55,9 +55,10 @@ enum wire_type {
     WIRE_RELEASE,        /* before it is given up; sem_post; a once's routine is done */
     WIRE_WAIT_END,       /* the wait (or the lock itself) failed: size = errno, ECANCELED: the thread was cancelled in it;
                           * WIRE_LOCK_FLAG: a trylock that got nothing */
-    WIRE_COND_WAIT,      /* before: address = condition; extra: mutex given up; WIRE_LOCK_FLAG: with a time limit */
-    WIRE_COND_WOKEN,     /* after: address = condition; extra: mutex got again; size = what it returned, ECANCELED: the
-                          * thread was cancelled in it, and has the mutex */
+    WIRE_COND_WAIT,      /* before: address = condition; extra: mutex given up, 0: it is not the thread's, and stays so;
+                          * WIRE_LOCK_FLAG: with a time limit */
+    WIRE_COND_WOKEN,     /* after: address = condition; extra: mutex got again, 0: it was not; size = what it returned,
+                          * ECANCELED: the thread was cancelled in it, and has the mutex */
     WIRE_SIGNAL,         /* before: address = condition; WIRE_LOCK_FLAG: broadcast */
     WIRE_LOCK_INIT,      /* after: size = WIRE_LOCK_TYPE_* bits; extra: [semaphore's value or barrier's count] */
     WIRE_LOCK_DESTROY,   /* before */

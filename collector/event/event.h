@@ -48,8 +48,8 @@ enum event_type {
     EVENT_ACQUIRE,        /* after it is got; flag: by a trylock; size = WIRE_LOCK_TYPE_* bits */
     EVENT_RELEASE,        /* before it is given up; sem_post; a once's routine is done */
     EVENT_WAIT_END,       /* the wait failed: size = errno */
-    EVENT_COND_WAIT,      /* before: address = condition; extra[0] = mutex, given up; flag: with a time limit */
-    EVENT_COND_WOKEN,     /* after: address = condition; extra[0] = mutex, got again; size = what it returned */
+    EVENT_COND_WAIT,      /* before: address = condition; extra[0] = mutex, given up, or 0; flag: with a time limit */
+    EVENT_COND_WOKEN,     /* after: address = condition; extra[0] = mutex, got again, or 0; size = what it returned */
     EVENT_SIGNAL,         /* before: address = condition; flag: broadcast */
     EVENT_LOCK_INIT,      /* after: size = WIRE_LOCK_TYPE_* bits; extra[0] = semaphore's value, barrier's count */
     EVENT_LOCK_DESTROY,   /* before */

@@ -67,6 +67,33 @@ static void plain(int protocol)
     SHOW(pthread_mutex_destroy(m));
 }
 
+/* Its owner's lock again and again waits for nobody. */
+static pthread_mutex_t again_robust, again_inherited;
+static void again(pthread_mutex_t *which, int protocol, int is_robust)
+{
+    pthread_mutex_t *before = m;
+    m = which;
+    make(protocol, PTHREAD_MUTEX_RECURSIVE, is_robust, PTHREAD_PROCESS_PRIVATE);
+    for (int i = 0; i < 10; i++)
+        CHECK(!pthread_mutex_lock(m));
+    for (int i = 0; i < 10; i++)
+        CHECK(!pthread_mutex_unlock(m));
+    m = before;
+}
+
+/* Nobody can have it any more, and who waited with it comes back without it. */
+static void lost_in_wait(void)
+{
+    static pthread_cond_t c = PTHREAD_COND_INITIALIZER;
+    struct timespec past = { 1, 0 };
+    puts("-- lost in a wait");
+    make(PTHREAD_PRIO_NONE, PTHREAD_MUTEX_NORMAL, 1, PTHREAD_PROCESS_PRIVATE);
+    orphan();
+    SHOW(pthread_mutex_lock(m));
+    SHOW(pthread_cond_timedwait(&c, m, &past));
+    SHOW(pthread_mutex_destroy(m));
+}
+
 static void between_processes(void)
 {
     struct pair { pthread_mutex_t m; sem_t s; } *p =
@@ -98,6 +125,9 @@ int main(void)
     robust(PTHREAD_PRIO_NONE, PTHREAD_MUTEX_NORMAL);
     robust(PTHREAD_PRIO_NONE, PTHREAD_MUTEX_RECURSIVE);
     robust(PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_NORMAL);
+    lost_in_wait();
+    again(&again_robust, PTHREAD_PRIO_NONE, 1);
+    again(&again_inherited, PTHREAD_PRIO_INHERIT, 0);
     plain(PTHREAD_PRIO_NONE);
     plain(PTHREAD_PRIO_INHERIT);
     make(PTHREAD_PRIO_PROTECT, PTHREAD_MUTEX_NORMAL, 0, PTHREAD_PROCESS_PRIVATE);
@@ -105,7 +135,9 @@ int main(void)
     SHOW(pthread_mutex_trylock(m));
     between_processes();
     puts("expect process count=2");
-    puts("expect finding exited-holding count=9 found=3");
+    puts("expect lock again_robust kind=mutex acquisitions=10 contended=0");
+    puts("expect lock again_inherited kind=mutex acquisitions=10 contended=0");
+    puts("expect finding exited-holding count=10 found=4");
     puts("expect finding relock count=2 found=2");
     return 0;
 }

@@ -1,6 +1,7 @@
 /* What every function of locks returns, failing calls too; errno stays what it
  * was but where the function is one that sets it. */
 #include <semaphore.h>
+#include <threads.h>
 #include "victim.h"
 
 #define SHOW(call) \
@@ -185,6 +186,49 @@ static void conditions(void)
     pthread_mutex_destroy(&m);
 }
 
+/* Waits that libc refuses: the mutex is another's or nobody's, and stays so. */
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+static void wait_refused(void)
+{
+    SHOW(pthread_cond_wait(&never, &m));
+    SHOW(pthread_cond_timedwait(&never, &m, SOON));
+    SHOW(pthread_cond_clockwait(&never, &m, CLOCK_MONOTONIC, SOON_MONO));
+}
+static mtx_t again;
+static cnd_t cnd;
+static void cnd_refused(void)
+{
+    SHOW(cnd_wait(&cnd, &again));
+    SHOW(cnd_timedwait(&cnd, &again, SOON));
+}
+static void refused(int type, int robust)
+{
+    pthread_mutexattr_t a;
+    printf("-- refused: type %d, robust %d\n", type, robust);
+    pthread_mutexattr_init(&a);
+    CHECK(!pthread_mutexattr_settype(&a, type) && !pthread_mutexattr_setrobust(&a, robust));
+    CHECK(!pthread_mutex_init(&m, &a));
+    by_another(wait_refused);
+    pthread_mutex_lock(&m);
+    by_another(wait_refused);
+    SHOW(pthread_cond_timedwait(&never, &m, SOON)); /* its owner's is not */
+    pthread_mutex_unlock(&m);
+    SHOW(pthread_mutex_destroy(&m));
+    pthread_mutexattr_destroy(&a);
+}
+static void refused_c11(void)
+{
+    puts("-- refused: C11");
+    CHECK(mtx_init(&again, mtx_plain | mtx_recursive) == thrd_success && cnd_init(&cnd) == thrd_success);
+    by_another(cnd_refused);
+    mtx_lock(&again);
+    by_another(cnd_refused);
+    SHOW(cnd_timedwait(&cnd, &again, SOON));
+    mtx_unlock(&again);
+    mtx_destroy(&again);
+    cnd_destroy(&cnd);
+}
+
 static void *arrive(void *b)
 {
     int r = pthread_barrier_wait(b);
@@ -219,6 +263,10 @@ int main(void)
     spins();
     semaphores();
     conditions();
+    refused(PTHREAD_MUTEX_ERRORCHECK, PTHREAD_MUTEX_STALLED);
+    refused(PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_STALLED);
+    refused(PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_ROBUST);
+    refused_c11();
     barriers();
     puts("expect finding relock count=6 found=6"); /* EDEADLK */
     return 0;

@@ -82,6 +82,16 @@ static void *sem_pending(void *arg)
     sem_wait(&s);
     return NULL;
 }
+/* This one looks first. */
+static void *clock_pending(void *arg)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    sem_post(&ready);
+    victim_sleep_ms(60);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    sem_clockwait(&s, CLOCK_MONOTONIC, &late);
+    return NULL;
+}
 static void *cond_pending(void *arg)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
@@ -175,7 +185,8 @@ int main(void)
     cancelled("sem_timedwait", sem_timedwaits);
     CHECK(!sem_post(&s));
     cancelled("sem_wait with one to be had", sem_pending);
-    CHECK(!sem_wait(&s));
+    cancelled("sem_clockwait with one to be had", clock_pending);
+    sem_trywait(&s);
     cancelled("pthread_cond_wait, pending", cond_pending);
     signal(SIGUSR1, on_jump);
     signal(SIGUSR2, on_exit_signal);

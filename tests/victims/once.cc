@@ -1,5 +1,5 @@
 // What is done once: exceptions through std::call_once and pthread_once leave it
-// to be done again; a cancelled routine too; one in another; threads that wait.
+// to be done again, also in a handler amid a wait; a cancelled routine too; one in another; threads that wait.
 #include <atomic>
 #include <cstdio>
 #include <mutex>
@@ -35,6 +35,53 @@ static void cut_routine()
     printf("cut: done in the end\n");
 }
 static void *cut_thread(void *) { pthread_once(&cut, cut_routine); return nullptr; }
+
+/* A handler's once throws, inside a wait that is cancelled later. */
+static pthread_once_t thrown = PTHREAD_ONCE_INIT;
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static std::atomic<int> waits, caught;
+static void thrower() { throw 1; }
+static void on_signal(int)
+{
+    try {
+        pthread_once(&thrown, thrower);
+    } catch (int) {
+        caught++;
+    }
+    volatile char over[20000];
+    for (auto &c : over)
+        c = 0x41;
+}
+static void *waiter(void *)
+{
+    pthread_mutex_lock(&mutex);
+    pthread_cleanup_push([](void *) { CHECK(!pthread_mutex_unlock(&mutex)); }, nullptr);
+    waits++;
+    for (;;)
+        pthread_cond_wait(&never, &mutex);
+    pthread_cleanup_pop(0);
+    return nullptr;
+}
+static void thrown_in_a_wait()
+{
+    pthread_t t;
+    void *value = nullptr;
+    signal(SIGUSR1, on_signal);
+    CHECK(!pthread_create(&t, nullptr, waiter, nullptr));
+    while (!waits)
+        victim_sleep_ms(1);
+    pthread_mutex_lock(&mutex); /* it has given it up */
+    pthread_mutex_unlock(&mutex);
+    CHECK(!pthread_kill(t, SIGUSR1));
+    while (!caught)
+        victim_sleep_ms(1);
+    victim_sleep_ms(20);
+    CHECK(!pthread_cancel(t));
+    CHECK(!pthread_join(t, &value));
+    printf("cancelled %d, caught %d\n", value == PTHREAD_CANCELED, caught.load());
+}
+
 static void slow_routine() { victim_sleep_ms(30); ran++; }
 
 int main()
@@ -63,6 +110,7 @@ int main()
     printf("ended inside: %d\n", (int)(intptr_t)value);
     cut_short = false;
     cut_thread(nullptr);
+    thrown_in_a_wait();
     std::vector<std::thread> all;
     for (int i = 0; i < 8; i++)
         all.emplace_back([] {
