@@ -196,6 +196,12 @@ static char *add(char *text, char *more)
 
 enum { CYCLE_NAMED = 4 };
 
+/* How many of a circle follow; a finding may not have the stacks of all. */
+static char *cycle_rest(const struct view_finding *f, uint32_t n)
+{
+    return xasprintf(f->n >= FINDING_EVIDENCE_MAX ? ", and at least %u more" : ", and %u more", n - CYCLE_NAMED);
+}
+
 static char *lock_order(const struct sentence *s)
 {
     char *text = NULL;
@@ -209,7 +215,7 @@ static char *lock_order(const struct sentence *s)
         free(first), free(then);
     }
     if (n > CYCLE_NAMED)
-        text = add(text, xasprintf(", and %u more", n - CYCLE_NAMED));
+        text = add(text, cycle_rest(s->f, n));
     return text ? text : xstrdup("locks are taken in an order that closes a circle");
 }
 
@@ -227,7 +233,7 @@ static char *deadlock(const struct sentence *s)
         free(lock), free(has);
     }
     if (n > CYCLE_NAMED)
-        text = add(text, xasprintf(", and %u more", n - CYCLE_NAMED));
+        text = add(text, cycle_rest(s->f, n));
     return text ? text : xstrdup("threads wait for each other");
 }
 

@@ -208,6 +208,8 @@ enum use { USE_NONE, USE_DROP /* enum wire_family, reallocs too */, USE_COPY, US
 enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2,
              DOUBT_UNSEEN = 4 /* it rests on there being no other order than the one that is seen */ };
 
+enum { FINDING_EVIDENCE_MAX = 64 };    /* rows of evidence that a finding has at most */
+
 struct view_finding {
     uint8_t rule, doubt;
     uint8_t use;                /* enum use, filled in by finding_note */
