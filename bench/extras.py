@@ -31,6 +31,8 @@ def startup(tmp, times, peers):
 class Reported(variants.Ownscope):
     """As `full`, but with the summary that `ownscope run` prints at the end."""
 
+    memory_alone = True
+
     def command(self, w):
         return [OWNSCOPE, "run", "-o", self.trace] + variants.MEMORY_ALONE + ["--", CPU, self.note] + w.command
 

@@ -73,6 +73,8 @@ static void doubts(FILE *out, const json_t *finding, const struct table_style *s
             text = xstrdup("in doubt: events of this process were lost before, so it may not be so");
         else if (word && !strcmp(word, "by-class"))
             text = xstrdup("in doubt: no two locks were seen in both orders, only locks of the same origin");
+        else if (word && !strcmp(word, "unseen-sync"))
+            text = xstrdup("in doubt: threads may synchronise by what is not seen (atomics, pipes, futexes)");
         if (text)
             line_wrapped(out, s, LOOK_WARN, 4, 6, text);
         free(text);

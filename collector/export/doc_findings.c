@@ -73,7 +73,7 @@ static void evidence_set(json_t *j, const struct finding_maker *m, const struct 
 static json_t *doubt_json(unsigned doubt)
 {
     static const struct { unsigned bit; const char *word; } words[] = {
-        { DOUBT_LOST, "lost-events" }, { DOUBT_BY_CLASS, "by-class" } };
+        { DOUBT_LOST, "lost-events" }, { DOUBT_BY_CLASS, "by-class" }, { DOUBT_UNSEEN, "unseen-sync" } };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (doubt & words[i].bit)

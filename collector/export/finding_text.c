@@ -137,6 +137,8 @@ static char *overlap(const struct sentence *s)
                      (unsigned long long)f->length, bytes_word(f->length), f->block ? ", in " : "", f->block ? s->block : "");
 }
 
+static const char nothing_orders[] = "nothing seen orders the two (atomics, pipes and futexes are not seen)";
+
 static char *unordered_borrow(const struct sentence *s)
 {
     const struct view_finding *f = s->f;
@@ -147,10 +149,10 @@ static char *unordered_borrow(const struct sentence *s)
     char thread[24];
     thread_text(thread, sizeof thread, other);
     if (f->use == USE_COPY)
-        return xasprintf("%s in %s %s %llu %s at offset %lld of %s that %s %s, and nothing orders the two", copy_name(f->family), s->thread,
+        return xasprintf("%s in %s %s %llu %s at offset %lld of %s that %s %s, and %s", copy_name(f->family), s->thread,
                          f->writes ? "wrote" : "read", (unsigned long long)f->length, bytes_word(f->length), (long long)f->offset, s->block,
-                         thread, after);
-    return xasprintf("%s in %s of %s that %s %s, and nothing orders the two", finding_family_text(f->family), s->thread, s->block, thread, after);
+                         thread, after, nothing_orders);
+    return xasprintf("%s in %s of %s that %s %s, and %s", finding_family_text(f->family), s->thread, s->block, thread, after, nothing_orders);
 }
 
 /* What has the lock: "t2", "t1 itself". */
@@ -194,6 +196,12 @@ static char *add(char *text, char *more)
 
 enum { CYCLE_NAMED = 4 };
 
+/* How many of a circle follow; a finding may not have the stacks of all. */
+static char *cycle_rest(const struct view_finding *f, uint32_t n)
+{
+    return xasprintf(f->n >= FINDING_EVIDENCE_MAX ? ", and at least %u more" : ", and %u more", n - CYCLE_NAMED);
+}
+
 static char *lock_order(const struct sentence *s)
 {
     char *text = NULL;
@@ -207,7 +215,7 @@ static char *lock_order(const struct sentence *s)
         free(first), free(then);
     }
     if (n > CYCLE_NAMED)
-        text = add(text, xasprintf(", and %u more", n - CYCLE_NAMED));
+        text = add(text, cycle_rest(s->f, n));
     return text ? text : xstrdup("locks are taken in an order that closes a circle");
 }
 
@@ -225,7 +233,7 @@ static char *deadlock(const struct sentence *s)
         free(lock), free(has);
     }
     if (n > CYCLE_NAMED)
-        text = add(text, xasprintf(", and %u more", n - CYCLE_NAMED));
+        text = add(text, cycle_rest(s->f, n));
     return text ? text : xstrdup("threads wait for each other");
 }
 

@@ -12,7 +12,7 @@
 
 #include "graph/graph_state.h"
 
-enum { FINDINGS_MAX = 1 << 16, FINDING_EVIDENCE_MAX = 64 };
+enum { FINDINGS_MAX = 1 << 16 };
 
 /* Notes that the event being applied breaks a rule. What `f` leaves 0 of event,
  * ns, process and thread is filled in from `e`; count, first and n are the

@@ -19,14 +19,14 @@
 #include "graph/graph_modules.h"
 #include "graph/graph_pointee.h"
 #include "graph/graph_state.h"
+#include "graph/graph_threads.h"
 
 enum {
     GRAVES_FIRST = 64,
     SPANS = 3,
     LARGE = 128 << 10,              /* from here on an allocator may give memory back at once */
     CHAIN_MAX = 64,                /* graves looked at in a chain */
-    SAME_MAX = 16,                  /* of them for an older one of the same block */
-    STACK_BYTES = 8 << 20           /* of a thread, below its pthread_t */
+    SAME_MAX = 16                   /* of them for an older one of the same block */
 };
 
 static const uint8_t span_bits[SPANS] = { 10, 14, 17 };
@@ -164,24 +164,13 @@ static const struct grave *graves_youngest(struct graves *y, uint64_t address, b
 
 /* ---- is it still what it was? ------------------------------------------------ */
 
-/* A thread's stack begins below its pthread_t: memory that libc hands out again. */
-static bool in_stack(const struct process *p, uint64_t address)
-{
-    for (uint32_t i = 0; i < p->pthreads.capacity; i++) {
-        const struct dict_entry *at = &p->pthreads.entries[i];
-        if (at->value && at->key > address && at->key - address < STACK_BYTES)
-            return true;
-    }
-    return false;
-}
-
 static bool grave_stands(struct graph *g, struct process *p, const struct grave *v, uint64_t address)
 {
     uint64_t offset;
     if (v->ns <= lost_ns(g, p) || heap_pointee(g, p, address) || modules_at(p, address, &offset))
         return false;
     uint32_t at = ranges_overlap(&p->maps, address, address + 1);   /* one that a fork left is older than the grave */
-    return !(at && pool_at(&g->pool, p->maps.nodes[at].block)->born_ns >= v->ns) && !in_stack(p, address);
+    return !(at && pool_at(&g->pool, p->maps.nodes[at].block)->born_ns >= v->ns) && !threads_stack_at(p, address);
 }
 
 static bool graves_look(struct graph *g, struct process *p, uint64_t address, bool start, struct grave *out)

@@ -8,20 +8,24 @@
  * shared at both of its ends. Threads that differ are preferred. Where no row
  * of locks closes, one of classes may: found as a doubt, and only among classes
  * that are known by where their locks are made. Run by the folding thread.
+ *
+ * Short cycles are looked for first: a search that goes deep may come to its
+ * bound of steps before it has looked beside its first ways.
  */
 #include <string.h>
 
 #include "event/xalloc.h"
 #include "graph/graph_lock_state.h"
 
-enum { STEPS_MAX = 512 };
+enum { STEPS_MAX = 512, SHORT_LOCKS = 3 };
 
 struct path {
     const struct locks *l;
     const struct order_edge *edges[CYCLE_LOCKS_MAX];
     const struct witness *w[CYCLE_LOCKS_MAX];
-    uint32_t n, steps;
+    uint32_t n, steps, most;
     bool by_class;
+    bool deep;              /* a way was left at `most` */
     bool distinct;          /* every thread but once */
 };
 
@@ -53,9 +57,27 @@ static bool guarded(const struct path *q, const struct order_edge *ea, const str
     return false;
 }
 
+/* The lock is one for as long as its id says. What nobody initialised lives at
+ * its address in no block and no module for nobody knows how long: as mutexes
+ * of C++ on a stack, of which the next call has another. */
+static bool lasts(const struct locks *l, uint64_t id, uint32_t place, uint32_t class)
+{
+    const struct lock *lock = lock_at(l, place);
+    if (lock->id != id)
+        return l->classes[class].by != CLASS_BY_ADDRESS;
+    return lock->where.kind != VIEW_WHERE_ADDRESS || lock->init_ns;
+}
+
+static bool both_last(const struct locks *l, const struct order_edge *edge, const struct witness *w)
+{
+    return lasts(l, w->held, w->held_place, edge->from) && lasts(l, w->taken, w->taken_place, edge->to);
+}
+
 static bool fits(const struct path *q, const struct order_edge *edge, const struct witness *w)
 {
     const struct witness *last = q->w[q->n - 1];
+    if (!both_last(q->l, edge, w))
+        return false;
     if ((!q->by_class && w->held != last->taken) || (last->taken_shared && w->held_shared))
         return false;
     for (uint32_t i = 0; i < q->n; i++) {
@@ -109,15 +131,21 @@ static bool extend(struct path *q)
     const struct order *o = &q->l->order;
     const struct order_edge *last = q->edges[q->n - 1];
     const struct witness *w = q->w[q->n - 1];
-    if (q->n == CYCLE_LOCKS_MAX)
+    if (q->n == q->most) {
+        q->deep = true;
         return false;
-    for (uint32_t at = dict_get(&o->first_of, (uint64_t)last->image << 32 | last->to); at; at = o->edges[at].next)
-        if ((!q->by_class || class_known(q->l, o->edges[at].to)) && try_edge(q, &o->edges[at]))
+    }
+    for (uint32_t at = dict_get(&o->first_of, (uint64_t)last->image << 32 | last->to); at && q->steps <= STEPS_MAX;
+         at = o->edges[at].next) {
+        if (q->by_class && !class_known(q->l, o->edges[at].to))
+            q->steps++;
+        else if (try_edge(q, &o->edges[at]))
             return true;
+    }
     const struct lock *taken = lock_at(q->l, w->taken_place);
     if (q->by_class || taken->id != w->taken)
         return false;
-    for (uint32_t at = taken->inner_edges; at; at = o->inner[at].next)
+    for (uint32_t at = taken->inner_edges; at && q->steps <= STEPS_MAX; at = o->inner[at].next)
         if (try_edge(q, &o->inner[at]))
             return true;
     return false;
@@ -125,7 +153,14 @@ static bool extend(struct path *q)
 
 static bool search(struct path *q, const struct order_edge *edge, const struct witness *w, bool by_class, bool distinct)
 {
-    *q = (struct path){ .l = q->l, .edges = { edge }, .w = { w }, .n = 1, .by_class = by_class, .distinct = distinct };
+    *q = (struct path){ .l = q->l, .edges = { edge }, .w = { w }, .n = 1, .most = SHORT_LOCKS, .by_class = by_class,
+                        .distinct = distinct };
+    if (extend(q))
+        return true;
+    if (!q->deep)
+        return false;
+    q->most = CYCLE_LOCKS_MAX;
+    q->steps = 0;
     return extend(q);
 }
 
@@ -181,8 +216,8 @@ static struct cycle_edge cycle_edge_of(const struct graph *g, const struct path 
     return (struct cycle_edge){ .row = row, .key = order_key(edge), .inner = edge->inner };
 }
 
-/* A row of the view: in place of one by class, where there is one. */
-static void cycle_row(struct graph *g, const struct path *q, uint64_t class_key)
+/* A row of the view: in place of one by class, where there is one (true). */
+static bool cycle_row(struct graph *g, const struct path *q, uint64_t class_key)
 {
     struct order *o = &g->locks->order;
     uint32_t row = dict_get(&o->class_cycle_of, class_key);
@@ -198,9 +233,10 @@ static void cycle_row(struct graph *g, const struct path *q, uint64_t class_key)
     o->cycles[row - 1].by_class = q->by_class;
     for (uint32_t i = 0; i < q->n; i++)
         o->cycle_edges[o->cycles[row - 1].first + i] = cycle_edge_of(g, q, i);
+    return instead;
 }
 
-static void cycle_finding(struct graph *g, const struct event *e, const struct path *q)
+static uint32_t cycle_finding(struct graph *g, const struct event *e, const struct path *q)
 {
     struct locks *l = g->locks;
     struct view_evidence evidence[2 * CYCLE_LOCKS_MAX];
@@ -218,7 +254,7 @@ static void cycle_finding(struct graph *g, const struct event *e, const struct p
         lock_name_row(l, w->held, w->held_place);
         lock_name_row(l, w->taken, w->taken_place);
     }
-    finding_note(g, e, f, evidence, n);
+    return finding_note(g, e, f, evidence, n);
 }
 
 static void cycle_found(struct graph *g, const struct event *e, struct path *q)
@@ -230,16 +266,20 @@ static void cycle_found(struct graph *g, const struct event *e, struct path *q)
     if (o->n_cycles >= LOCK_CYCLES_MAX)
         return;
     cycle_turn(q);
-    cycle_row(g, q, class_key);
+    bool instead = cycle_row(g, q, class_key);
     if (!q->by_class)
         dict_set(&o->cycle_of, key, (uint32_t)o->n_cycles);
-    cycle_finding(g, e, q);
+    uint32_t finding = cycle_finding(g, e, q), doubted = instead ? dict_get(&o->class_finding_of, class_key) : 0;
+    if (doubted)   /* what it said is said better now */
+        finding_withdraw(g, doubted, 1);
+    if (q->by_class && finding)
+        dict_set(&o->class_finding_of, class_key, finding);
 }
 
 void cycles_search(struct graph *g, const struct event *e, const struct order_edge *edge, const struct witness *w)
 {
     struct path q = { .l = g->locks };
-    if (w->many)
+    if (w->many || !both_last(g->locks, edge, w))
         return;
     if (search(&q, edge, w, false, true) || search(&q, edge, w, false, false)) {
         cycle_found(g, e, &q);

@@ -209,8 +209,7 @@ static void order_edge_seen(struct graph *g, struct process *p, struct thread *t
     if (!slot)
         return;
     *slot = w;
-    if (p->threaded)
-        cycles_search(g, e, edge, slot);
+    cycles_search(g, e, edge, slot);
 }
 
 void order_taken(struct graph *g, struct process *p, struct thread *t, const struct event *e, uint32_t place, bool shared)
@@ -218,6 +217,8 @@ void order_taken(struct graph *g, struct process *p, struct thread *t, const str
     struct locks *l = g->locks;
     const struct lock *taken = lock_at(l, place);
     int n = 0;
+    if (!p->threaded)   /* alone: whoever comes later comes behind this */
+        return;
     if (!taken->class || hold_of(g, taken, t))
         return;
     for (uint32_t at = t->holds; at && n < HELD_MAX; at = l->holds[at].next_of_thread, n++) {
@@ -238,4 +239,5 @@ void order_clear(struct order *o)
     dict_clear(&o->first_of);
     dict_clear(&o->cycle_of);
     dict_clear(&o->class_cycle_of);
+    dict_clear(&o->class_finding_of);
 }

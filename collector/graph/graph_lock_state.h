@@ -36,7 +36,7 @@ enum {
     LOCK_EDGES_MAX = 1 << 15,    /* between classes; as many again inside of them */
     LOCK_CYCLES_MAX = 1 << 10,
     WITNESSES_MAX = 4, OTHERS_MAX = 8,
-    CYCLE_LOCKS_MAX = 12
+    CYCLE_LOCKS_MAX = 32         /* twice as many stacks are a finding's evidence */
 };
 
 enum lock_flag {
@@ -130,6 +130,7 @@ struct order {
     struct cycle_edge *cycle_edges; size_t n_cycle_edges, cycle_edges_capacity;
     struct view_cycle *cycles; size_t n_cycles, cycles_capacity;
     struct dict cycle_of, class_cycle_of;       /* hash of classes and stacks; of classes -> row + 1 */
+    struct dict class_finding_of;               /* hash of classes -> the finding by class */
 };
 
 enum { LOCK_CHUNK_BITS = 8, LOCK_CHUNK = 1 << LOCK_CHUNK_BITS };

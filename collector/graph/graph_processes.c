@@ -47,7 +47,7 @@ void process_free(struct process *p)
     table_clear(&p->heap);
     ranges_clear(&p->maps);
     starts_free(p->starts);
-    dict_clear(&p->pthreads);
+    threads_pthreads_clear(p);
     dict_clear(&p->lock_of);
     modules_clear(p);
     graves_clear(&p->graves);
@@ -217,7 +217,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     graves_clear(&p->graves);
     drops_clear(p);
     claims_clear(p);
-    dict_clear(&p->pthreads);
+    threads_pthreads_clear(p);
     free(p->leaving);
     p->leaving = NULL;
     p->n_leaving = p->leaving_capacity = 0;
@@ -254,7 +254,7 @@ static void image_starts(struct graph *g, struct process *p, struct thread *t, c
     image_ends(g, p, e);
     threads_end_all(g, p, e->ns, t->serial);
     clocks_image_ended(g, p);
-    dict_clear(&p->pthreads);
+    threads_pthreads_clear(p);
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
         thread_at(g, at)->pthread_known = false;
         thread_at(g, at)->next_same_pthread = 0;

@@ -74,7 +74,7 @@ struct pending {
 struct held_block { uint32_t block; uint64_t id; };
 
 /* What a thread waits for now: a lock by place and id; place 0: nothing. */
-struct waiting { uint64_t id, since_ns; uint32_t lock, stack, visit; bool timed, shared, told; };
+struct waiting { uint64_t id, since_ns; uint32_t lock, stack, visit; bool timed, shared, told, stuck; };
 /* What a thread is known to come behind: graph_clocks.c. */
 struct vector;
 struct thread_clock {
@@ -159,6 +159,8 @@ struct process {
     struct inherit *inherit; /* what a fork left it that it has not touched; or NULL */
     struct process_clocks clocks;
     struct dict pthreads;    /* pthread_t -> place of the newest thread */
+    uint64_t *stacks;        /* the same pthread_t in order; NULL until asked for: graph_threads.c */
+    size_t n_stacks, stacks_capacity;
     struct dict lock_of;     /* address -> place in graph_locks.c's pool */
     uint32_t locks;          /* those in no block: list through next_near */
     uint32_t lock_image;     /* a number of its own for each image with locks; 0: none yet */

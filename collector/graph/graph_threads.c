@@ -8,6 +8,7 @@
  */
 #include "graph/graph_threads.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
@@ -19,7 +20,10 @@
 #include "graph/graph_locks.h"
 #include "graph/graph_pointee.h"
 
-enum { SAME_PTHREAD_MAX = 4 };
+enum {
+    SAME_PTHREAD_MAX = 4,
+    STACK_BYTES = 8 << 20           /* of a thread, below its pthread_t */
+};
 
 static struct thread *thread_make(struct graph *g, struct process *p, uint32_t serial, uint64_t ns)
 {
@@ -59,6 +63,73 @@ struct thread *thread_find_slow(struct graph *g, struct process *p, uint32_t ser
     return t;
 }
 
+/* ---- stacks ---------------------------------------------------------------- */
+
+/* Of those in order, the first that is not below. */
+static size_t stack_find(const struct process *p, uint64_t pthread)
+{
+    size_t from = 0, to = p->n_stacks;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (p->stacks[middle] < pthread)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static void stack_add(struct process *p, uint64_t pthread)
+{
+    if (!p->stacks)
+        return;
+    size_t at = stack_find(p, pthread);
+    p->stacks = xgrow(p->stacks, &p->stacks_capacity, p->n_stacks + 1, sizeof *p->stacks);
+    memmove(&p->stacks[at + 1], &p->stacks[at], (p->n_stacks - at) * sizeof *p->stacks);
+    p->stacks[at] = pthread;
+    p->n_stacks++;
+}
+
+static void stack_remove(struct process *p, uint64_t pthread)
+{
+    if (!p->stacks)
+        return;
+    size_t at = stack_find(p, pthread);
+    p->n_stacks--;
+    memmove(&p->stacks[at], &p->stacks[at + 1], (p->n_stacks - at) * sizeof *p->stacks);
+}
+
+static int compare_pthreads(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void stacks_build(struct process *p)
+{
+    p->stacks = xgrow(NULL, &p->stacks_capacity, p->pthreads.used + 1, sizeof *p->stacks);
+    for (uint32_t i = 0; i < p->pthreads.capacity; i++)
+        if (p->pthreads.entries[i].value)
+            p->stacks[p->n_stacks++] = p->pthreads.entries[i].key;
+    qsort(p->stacks, p->n_stacks, sizeof *p->stacks, compare_pthreads);
+}
+
+bool threads_stack_at(struct process *p, uint64_t address)
+{
+    if (!p->stacks)
+        stacks_build(p);
+    size_t at = address < UINT64_MAX ? stack_find(p, address + 1) : p->n_stacks;
+    return at < p->n_stacks && p->stacks[at] - address < STACK_BYTES;
+}
+
+void threads_pthreads_clear(struct process *p)
+{
+    dict_clear(&p->pthreads);
+    free(p->stacks);
+    p->stacks = NULL;
+    p->n_stacks = p->stacks_capacity = 0;
+}
+
 /* ---- pthread_t ------------------------------------------------------------ */
 
 static void pthread_unlink(const struct graph *g, struct process *p, struct thread *x)
@@ -75,6 +146,7 @@ static void pthread_unlink(const struct graph *g, struct process *p, struct thre
         dict_set(&p->pthreads, x->pthread, x->next_same_pthread);
     } else {
         dict_remove(&p->pthreads, x->pthread);
+        stack_remove(p, x->pthread);
     }
     x->pthread_known = false;
     x->next_same_pthread = 0;
@@ -88,6 +160,8 @@ static void pthread_link(const struct graph *g, struct process *p, struct thread
     x->pthread = pthread;
     x->pthread_known = true;
     x->next_same_pthread = dict_get(&p->pthreads, pthread);
+    if (!x->next_same_pthread)
+        stack_add(p, pthread);
     dict_set(&p->pthreads, pthread, x->place);
     struct thread *last = x;
     for (int n = 1; n < SAME_PTHREAD_MAX && last->next_same_pthread; n++)

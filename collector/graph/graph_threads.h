@@ -32,6 +32,10 @@ void threads_gone(struct graph *g, struct process *p, struct thread *t, const st
 /* The process did something after threads of it were found gone without an
  * exit: it lives on, so what they owned outlived them. */
 void threads_alive(struct graph *g, struct process *p, const struct event *e);
+/* Whether it lies where a thread's stack may: below a pthread_t, memory that libc hands out again. */
+bool threads_stack_at(struct process *p, uint64_t address);
+/* No pthread_t is known any more. */
+void threads_pthreads_clear(struct process *p);
 /* All threads of a process but one (a serial, 0: none) end with their image or process. */
 void threads_end_all(struct graph *g, struct process *p, uint64_t ns, uint32_t but_serial);
 

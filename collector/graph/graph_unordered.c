@@ -16,6 +16,7 @@ void unordered_clear(struct unordered *u)
     free(u->clashes);
     free(u->handed);
     free(u->pairs);
+    free(u->turns);
     dict_clear(&u->set_of);
     dict_clear(&u->handed_of);
     dict_clear(&u->pair_of);
@@ -148,14 +149,12 @@ static bool handed_count(struct unordered *u, uint32_t thread, int side, uint64_
 }
 
 /* NULL: there are too many. */
-static struct handed_pair *pair_find(struct unordered *u, struct process *p, uint32_t maker, uint32_t user)
+static struct handed_pair *pair_find(struct unordered *u, uint32_t maker, uint32_t user)
 {
     uint64_t key = (uint64_t)maker << 32 | user;
     uint32_t at = key == u->newest_key ? u->newest_pair : dict_get(&u->pair_of, key);
-    if (!at && u->n_pairs == HANDED_PAIRS_MAX) {
-        p->clocks.unseen = true;
+    if (!at && u->n_pairs == HANDED_PAIRS_MAX)
         return NULL;
-    }
     if (!at) {
         u->pairs = xgrow(u->pairs, &u->pairs_capacity, u->n_pairs + 1, sizeof *u->pairs);
         u->pairs[u->n_pairs++] = (struct handed_pair){ .maker = maker, .user = user };
@@ -170,7 +169,8 @@ static struct handed_pair *pair_find(struct unordered *u, struct process *p, uin
 void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct thread *maker, uint64_t id)
 {
     struct unordered *u = &clocks_of(g)->unordered;
-    struct handed_pair *pair = pair_find(u, p, maker->place, t->place);
+    struct handed_pair *pair = pair_find(u, maker->place, t->place);
+    p->clocks.unseen |= !pair;
     if (!pair || pair->enough)
         return;
     pair->handed = true;
@@ -180,9 +180,53 @@ void unordered_handed(struct graph *g, struct process *p, const struct thread *t
 
 void unordered_dropped(struct graph *g, struct process *p, const struct thread *t, const struct thread *other)
 {
-    struct handed_pair *pair = pair_find(&g->clocks->unordered, p, other->place, t->place);
+    struct handed_pair *pair = pair_find(&g->clocks->unordered, other->place, t->place);
+    p->clocks.unseen |= !pair;
     if (pair && ++pair->drops >= DROPPED_MIN)
         pair->enough = true;
+}
+
+static void turn_broken(struct unordered *u, uint32_t x, uint32_t y)
+{
+    struct handed_pair *pair = x && y && x != y ? pair_find(u, lesser(x, y), greater(x, y)) : NULL;
+    if (pair)
+        pair->broken = true;
+}
+
+static void turn_taken(struct unordered *u, struct turn *turn)
+{
+    if (++turn->turns < TURNS_MIN)
+        return;
+    struct handed_pair *pair = pair_find(u, lesser(turn->last, turn->other), greater(turn->last, turn->other));
+    if (pair)
+        pair->turned = true;
+}
+
+void unordered_turn(struct graph *g, uint64_t block, const struct past_use *now, uint32_t clashed)
+{
+    struct unordered *u = &g->clocks->unordered;
+    if (!u->turns)
+        u->turns = xcalloc(TURNS_MAX, sizeof *u->turns);
+    struct turn *turn = &u->turns[mix(mix(block, now->offset), now->end) % TURNS_MAX];
+    uint32_t t = now->thread;
+    if (turn->block != block || turn->offset != now->offset || turn->end != now->end) {
+        *turn = (struct turn){ .block = block, .offset = now->offset, .end = now->end, .last = t };
+        return;
+    }
+    if (turn->last == t) {
+        turn->turns = 0;
+        if (!clashed)       /* whatever is between them is seen */
+            return;
+        turn_broken(u, t, clashed);
+        turn_broken(u, t, turn->other);
+        return;
+    }
+    if (!clashed || (turn->other && turn->other != t))      /* in a seen order, or a third thread */
+        turn->turns = 0;
+    turn->other = turn->last;
+    turn->last = t;
+    if (clashed)
+        turn_taken(u, turn);
 }
 
 static bool handed_enough(const struct unordered *u, uint32_t thread, int side)
@@ -205,8 +249,8 @@ static uint32_t *groups_make(const struct graph *g, const struct unordered *u)
     for (uint32_t i = 0; i < g->n_threads; i++)
         groups[i] = i;
     for (size_t i = 0; i < u->n_pairs; i++)
-        if (u->pairs[i].enough || (u->pairs[i].handed && (handed_enough(u, u->pairs[i].maker, MADE) ||
-                                                          handed_enough(u, u->pairs[i].user, TAKEN))))
+        if (u->pairs[i].enough || (u->pairs[i].turned && !u->pairs[i].broken) ||
+            (u->pairs[i].handed && (handed_enough(u, u->pairs[i].maker, MADE) || handed_enough(u, u->pairs[i].user, TAKEN))))
             groups[group_of(groups, u->pairs[i].maker)] = group_of(groups, u->pairs[i].user);
     return groups;
 }
@@ -234,7 +278,7 @@ static void copy_finding(struct findings_copy *to, const struct clash *c, uint64
     struct view_finding *f = &v->findings[v->n_findings++];
     *f = c->finding;
     f->count = count;
-    f->doubt = doubted ? DOUBT_LOST : 0;
+    f->doubt = DOUBT_UNSEEN | (doubted ? DOUBT_LOST : 0);
     f->first = (uint32_t)v->n_evidence;
     f->n = 3;
     memcpy(&v->evidence[v->n_evidence], c->evidence, sizeof c->evidence);

@@ -6,7 +6,7 @@
  * What tells it:
  *  - a thread that calls futex itself: whoever else uses the same lock may
  *    never have to. So it speaks for its whole process; and so does a module
- *    with locks of its own (Rust's).
+ *    with locks that no hook sees (Rust's, OpenMP's, GLib's, Qt's …).
  *  - threads that use blocks which another has made, though nothing seen
  *    orders them behind the making: they got the pointers by unseen means. One
  *    or two blocks may be a mistake of the program's; HANDED_MIN different
@@ -16,6 +16,10 @@
  *    handed on anew.
  *  - threads of which one drops what the other changed last, DROPPED_MIN times:
  *    they count the owners of blocks.
+ *  - two threads that take turns on the same bytes of a block, TURNS_MIN times
+ *    without a break: rings by atomics, pipes, eventfds. One break (one thread
+ *    twice in a row, the other unordered to it), anywhere and at any time, and
+ *    turns say nothing of these two. TURNS_MAX places are watched at a time.
  * Such evidence may come later than what it takes back. So all that looks
  * unordered is kept, and a view leaves out (counts as withheld) what lies
  * between united threads. Run by the folding thread.
@@ -28,6 +32,8 @@
 enum {
     HANDED_MIN = 3,
     DROPPED_MIN = 3,
+    TURNS_MIN = 16,
+    TURNS_MAX = 1 << 14,            /* a power of two */
     HANDED_PAIRS_MAX = 1 << 16,     /* past it, threads count as united with all of their process */
     UNORDERED_MAX = 1 << 14,        /* sets of stacks */
     UNORDERED_PAIRS_MAX = 32        /* of threads, a set of stacks */
@@ -51,7 +57,10 @@ struct clash_set {
 
 /* Blocks that a thread made and others used, or that it used and others made. */
 struct handed { uint64_t blocks[2][HANDED_MIN]; uint8_t n[2]; };
-struct handed_pair { uint32_t maker, user, drops; bool handed, enough; };
+struct handed_pair { uint32_t maker, user, drops; bool handed, enough, turned, broken; };
+
+/* Bytes of a block that threads use unordered: who used them last, after whom, and how often they took turns. */
+struct turn { uint64_t block, offset, end; uint32_t last, other, turns; };
 
 struct unordered {
     struct clash_set *sets; size_t n_sets, sets_capacity;
@@ -62,6 +71,7 @@ struct unordered {
     struct handed *handed; size_t n_handed, handed_capacity;
     struct dict pair_of; uint64_t newest_key; uint32_t newest_pair;
     struct handed_pair *pairs; size_t n_pairs, pairs_capacity;
+    struct turn *turns;             /* TURNS_MAX by hash, made when the first are taken: another place throws one out */
 };
 
 /* `now`, by the event, clashes with `before`. */
@@ -70,6 +80,9 @@ void unordered_note(struct graph *g, const struct event *e, const struct past_us
 void unordered_handed(struct graph *g, struct process *p, const struct thread *t, const struct thread *maker, uint64_t id);
 /* t drops what `other` changed last. */
 void unordered_dropped(struct graph *g, struct process *p, const struct thread *t, const struct thread *other);
+/* `now` uses bytes of a block on which threads clashed; clashed: place of the
+ * thread that it clashes with itself, 0: with none. */
+void unordered_turn(struct graph *g, uint64_t block, const struct past_use *now, uint32_t clashed);
 void unordered_clear(struct unordered *u);
 
 #endif

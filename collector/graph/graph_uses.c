@@ -97,10 +97,19 @@ static inline bool goes_on(const struct thread *t, const struct past_use *before
            before->ns > t->clock.released_ns && before->offset <= now->end && now->offset <= before->end;
 }
 
-static inline uint32_t user_bit(const struct thread *t) { return 1u << t->place % 32; }
+static inline uint32_t user_bit(const struct thread *t) { return 1u << t->place % USERS; }
 
-/* Nothing orders `now` behind `before`. */
-static void use_unordered(struct graph *g, struct process *p, const struct thread *t, const struct event *e,
+/* Several own what t drops, and the last of them does: see graph_uses.h. */
+static bool owner_drops(const struct graph *g, const struct thread *t, const struct block *b, const struct past_use *now,
+                        const struct past_use *before)
+{
+    bool by_delete = now->family >= WIRE_DELETE && now->family <= WIRE_DELETE_ARRAY_ALIGNED;
+    return b->maker != t->place &&
+           (by_delete || b->maker != before->thread || g->clocks->uses.of[now->block].users & user_bit(t));
+}
+
+/* Nothing orders `now` behind `before`. True: they clash. */
+static bool use_unordered(struct graph *g, struct process *p, const struct thread *t, const struct event *e,
                           const struct past_use *now, const struct past_use *before)
 {
     const struct block *b = pool_at(&g->pool, now->block);
@@ -108,20 +117,21 @@ static void use_unordered(struct graph *g, struct process *p, const struct threa
     if (before->use == CLOCKS_MOVE)     /* where it is now was told it by unseen means */
         unordered_handed(g, p, t, other, b->id ^ before->ns << 20);
     if (!clash(before, now))
-        return;
-    bool shared = now->use == CLOCKS_DROP && b->maker != t->place && g->clocks->uses.of[now->block].users & user_bit(t);
-    if (shared || (now->use == CLOCKS_DROP && p->exit_seen))
+        return false;
+    if (now->use == CLOCKS_DROP && (p->exit_seen || owner_drops(g, t, b, now, before)))
         g->clocks->unordered.left_out++;
     else
         unordered_note(g, e, now, before);
     if (now->use == CLOCKS_DROP)
         unordered_dropped(g, p, t, other);
+    return true;
 }
 
 /* Holds `now` against the uses before; those that it makes needless go, those
- * that it goes on from become part of *kept. Returns how many are left. */
+ * that it goes on from become part of *kept. Returns how many are left; in
+ * *clashed: the thread of the newest that it clashes with. */
 static unsigned use_check(struct graph *g, struct process *p, const struct thread *t, const struct event *e,
-                          const struct past_use *now, struct past_use *kept)
+                          const struct past_use *now, struct past_use *kept, uint32_t *clashed)
 {
     struct uses *u = &g->clocks->uses;
     uint32_t *link = &u->of[now->block].newest;
@@ -131,8 +141,8 @@ static unsigned use_check(struct graph *g, struct process *p, const struct threa
         struct past_use *before = &u->uses[at];
         bool mine = before->thread == now->thread;
         bool ordered = mine || clocks_ordered(p, t, thread_at(g, before->thread), before->ns);
-        if (graph_unlikely(!ordered))
-            use_unordered(g, p, t, e, now, before);
+        if (graph_unlikely(!ordered) && use_unordered(g, p, t, e, now, before) && !*clashed)
+            *clashed = before->thread;
         bool joins = mine && goes_on(t, before, kept);
         if (joins) {
             kept->offset = before->offset < kept->offset ? before->offset : kept->offset;
@@ -174,9 +184,14 @@ void clocks_use(struct graph *g, struct process *p, struct thread *t, const stru
         now.end = UINT64_MAX;
     }
     struct past_use kept = now;
-    unsigned n = use_check(g, p, t, e, &now, &kept);
+    uint32_t clashed = 0;
+    unsigned n = use_check(g, p, t, e, &now, &kept, &clashed);
     if (use == CLOCKS_DROP)
         return;
+    if (graph_unlikely(clashed || of->users & USES_CLASHED)) {
+        of->users |= USES_CLASHED;
+        unordered_turn(g, b->id, &now, clashed);
+    }
     uint32_t at = use_take(u);
     kept.next = of->newest;
     u->uses[at] = kept;

@@ -11,9 +11,10 @@
  *
  * What clashes: two uses of common bytes, one of which changes them. A drop
  * clashes with what changed the block, not with who read it; nor does it when
- * its thread used the block before, in order, and did not make it: then it was
- * one of several owners, who count themselves by atomics (shared_ptr, Arc), and
- * the last one drops. Run by the folding thread.
+ * its thread did not make the block, and used it before, or drops it by a
+ * delete, or drops what a thread changed that did not make it either: then it
+ * may be one of several owners, who count themselves by atomics (shared_ptr,
+ * Arc), and the last one drops. Run by the folding thread.
  */
 #ifndef OWNSCOPE_GRAPH_USES_H
 #define OWNSCOPE_GRAPH_USES_H
@@ -21,7 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { USES_A_BLOCK = 8, USES_MAX = 1 << 21 };
+enum { USES_A_BLOCK = 8, USES_MAX = 1 << 21, USERS = 31 };
+#define USES_CLASHED (1u << USERS)     /* of a block's users: some clashed, so turns are watched */
 
 struct past_use {
     uint64_t ns, offset, end;   /* bytes [offset, end) */
@@ -36,7 +38,7 @@ struct past_use {
 /* Of a place in the pool. */
 struct block_uses {
     uint32_t newest;            /* use; 0: none */
-    uint32_t users;             /* a bit for each thread that used it: its place modulo 32 */
+    uint32_t users;             /* a bit for each thread that used it: its place modulo USERS; and USES_CLASHED */
 };
 
 struct uses {

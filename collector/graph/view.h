@@ -205,7 +205,10 @@ struct view_evidence { uint8_t role; uint32_t stack; uint32_t thread; uint64_t n
 enum use { USE_NONE, USE_DROP /* enum wire_family, reallocs too */, USE_COPY, USE_LOCK, USE_THREAD /* passed to one */ };
 
 /* Why a finding may not be so. */
-enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2 };
+enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2,
+             DOUBT_UNSEEN = 4 /* it rests on there being no other order than the one that is seen */ };
+
+enum { FINDING_EVIDENCE_MAX = 64 };    /* rows of evidence that a finding has at most */
 
 struct view_finding {
     uint8_t rule, doubt;

@@ -1,12 +1,15 @@
 /*
- * collector/session/own_locks.h - modules whose code brings locks of its own,
- * that no hook sees: Rust's standard library.
+ * collector/session/own_locks.h - modules whose code uses locks that no hook
+ * sees: of Rust's standard library, OpenMP, GLib, Qt, TBB, Abseil.
  *
- * Told by what a module wants from others: the unwinder's parts for a
- * personality of its own, a backtrace, and syscall (for futexes). No C or C++
- * library was seen that wants all three. Their threads need not ever call
- * futex, as long as they do not wait for each other: so this is asked when a
- * module comes, once each. Ingest thread.
+ * Told by what a module wants from others: for Rust, the unwinder's parts for
+ * a personality of its own, a backtrace, and syscall (for futexes): no C or C++
+ * library was seen that wants all three. For the others, a lock or a barrier of
+ * theirs by name; that GLib is loaded says nothing as long as nobody wants a
+ * lock of it. Abseil is linked into its users: there the name has a place, and
+ * it may stand in the full table of symbols only. Their threads need not ever
+ * call futex, as long as they do not wait for each other: so this is asked when
+ * a module comes, once each. Ingest thread.
  */
 #ifndef OWNSCOPE_SESSION_OWN_LOCKS_H
 #define OWNSCOPE_SESSION_OWN_LOCKS_H

@@ -109,6 +109,14 @@ START_TEST(memory_that_may_be_somebody_elses)
     unmap(0x1000000, 4096);
     thread_created(0x2400000, 2);
     ck_assert(!find(0x2000000));                    /* in the stack of t2 */
+    thread_created(0x1c00000, 3);                   /* others come, in no order, and go */
+    thread_created(0x27ff000, 4);
+    thread_created(0x2000000, 5);
+    ck_assert(!find(0x2000000));
+    thread_join(0x2400000, 0);
+    ck_assert(!find(0x2000000));                    /* in that of t4, barely */
+    thread_join(0x27ff000, 0);
+    ck_assert(find(0x2000000));
     put((struct event){ .type = EVENT_MODULE, .address = 0x3000000, .size = 4096, .extra = { 0x3000000, 1 } });
     ck_assert(!find(0x3000000));                    /* a module was loaded over it */
     ck_assert(find(0x4000010));                     /* an allocator's own mapping, older than the drop */

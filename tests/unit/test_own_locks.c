@@ -40,6 +40,23 @@ START_TEST(told_by_all_three)
 }
 END_TEST
 
+/* Locks of other libraries, by name: whoever wants one uses it. */
+START_TEST(told_by_a_lock_of_another)
+{
+    static const char *const names[] = { "GOMP_parallel", "GOMP_barrier", "__kmpc_fork_call", "g_mutex_lock", "g_rw_lock_reader_lock",
+        "_ZN11QBasicMutex12lockInternalEv", "_ZN11QBasicMutex12lockInternalE14QDeadlineTimer", "_ZN3tbb6detail2r15spawnEv",
+        "_ZN4absl12lts_202206235Mutex4LockEv" };
+    char calls[100];
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(calls, sizeof calls, "%s();", names[i]);
+        ck_assert_msg(own_locks_in(library("lock", calls)), "%s", names[i]);
+    }
+    ck_assert(!own_locks_in(library("glib", "g_malloc(); g_thread_new(); omp_get_thread_num(); } void g_mutex_lock(void) {")));
+    ck_assert(!own_locks_in(library("weak", "} __attribute__((weak)) void GOMP_parallel(void); void use2(void) { GOMP_parallel();")));
+    ck_assert(own_locks_in(library("mixed_in", "} static __attribute__((used)) void _ZN4absl5Mutex4LockEv(void) {")));
+}
+END_TEST
+
 START_TEST(what_is_no_module)
 {
     char path[64];
@@ -84,6 +101,7 @@ int main(void)
     TCase *c = tcase_create("own locks");
     tcase_add_unchecked_fixture(c, begin, end);
     tcase_add_test(c, told_by_all_three);
+    tcase_add_test(c, told_by_a_lock_of_another);
     tcase_add_test(c, what_is_no_module);
     tcase_add_test(c, asked_once);
     suite_add_tcase(s, c);

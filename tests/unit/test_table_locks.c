@@ -110,12 +110,13 @@ START_TEST(findings_table)
     says(t, "Not covered\n  7 events were lost");
     says(t, "2 threads call futex themselves: locks built on futexes");
     free(t);
-    scratch_findings[0].doubt = DOUBT_LOST | DOUBT_BY_CLASS;
+    scratch_findings[0].doubt = DOUBT_LOST | DOUBT_BY_CLASS | DOUBT_UNSEEN;
     json_t *doubtful = doc_findings(&v, &context, NULL);
     scratch_findings[0].doubt = 0;
     t = checked(table_findings, doubtful);
     says(t, "    in doubt: events of this process were lost before");
     says(t, "    in doubt: no two locks were seen in both orders");
+    says(t, "    in doubt: threads may synchronise by what is not seen");
     free(t);
     struct view nothing = { 0 };
     json_t *none = doc_findings(&nothing, &context, NULL);

@@ -43,7 +43,7 @@ START_TEST(two_writers_clash)
     ck_assert_uint_eq(f->address, A + 60);
     ck_assert_int_eq(f->offset, 60);
     ck_assert_uint_eq(f->length, 4);
-    ck_assert_int_eq(f->doubt, 0);
+    ck_assert_int_eq(f->doubt, DOUBT_UNSEEN);
     ck_assert_uint_eq(f->n, 3);
     const struct view_evidence *w = &v->evidence[f->first];
     ck_assert_int_eq(w[0].role, EVIDENCE_USED);
@@ -96,7 +96,7 @@ START_TEST(what_clashes_with_what)
     uint64_t clashes = 0;
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         by_stack(i);
-        use(2, A + 2 * WHOLE * (uint64_t)i, cases[i].first, 0, 64);
+        use(cases[i].second == CLOCKS_DROP ? 1 : 2, A + 2 * WHOLE * (uint64_t)i, cases[i].first, 0, 64);
         use(3, A + 2 * WHOLE * (uint64_t)i, cases[i].second, cases[i].offset, 64);
         clashes += (uint64_t)cases[i].clash;
         ck_assert_msg(ask().shown == clashes, "case %u", i);
@@ -147,7 +147,7 @@ START_TEST(a_new_block_has_no_uses)
     drop(A);
     who(1, 1);
     make(A, 64);
-    writes(3, A);
+    writes(1, A);
     shows(0);
     use(2, A, CLOCKS_DROP, 0, 0);   /* nor users: 2 is no owner of this one */
     shows(1);
@@ -373,6 +373,18 @@ START_TEST(plain_drops_tell_it_too)
 }
 END_TEST
 
+/* A drop of a family's. */
+static void drop_by(uint32_t thread, uint64_t address, unsigned family)
+{
+    struct event e = act(thread);
+    struct process *p = process_at(play, dict_get(&play->process_of, play_process));
+    uint32_t place = custody_pointee(play, p, address);
+    e.type = EVENT_DROP;
+    e.family = (uint8_t)family;
+    clocks_use(play, p, thread_of(thread), &e, place, CLOCKS_DROP, 0, 0);
+    clocks_block_gone(play, place);
+}
+
 /* ---- drops -------------------------------------------------------------------------- */
 
 /* Several own it, and the last one drops it. */
@@ -401,6 +413,43 @@ START_TEST(drop_by_the_last_owner)
 }
 END_TEST
 
+/* Neither who wrote it nor who drops it made it; or a delete, by a thread that
+ * never used it: C++'s shared_ptr. What its maker writes another may not free. */
+START_TEST(drop_by_an_owner_that_only_holds)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    make(B, 64);
+    make(C, 64);
+    threads(3);
+    writes(2, A);
+    use(3, A, CLOCKS_DROP, 0, 0);
+    shows(0);
+    withholds(1);
+    writes(1, B);
+    drop_by(3, B, WIRE_DELETE);
+    shows(0);
+    withholds(2);
+    writes(1, C);
+    drop_by(3, C, WIRE_FREE);
+    shows(1);
+    withholds(2);
+}
+END_TEST
+
+/* But who made it does not drop it while others write. */
+START_TEST(drop_by_the_maker)
+{
+    process_start(100, 0, WIRE_BORN_EXEC);
+    make(A, 64);
+    threads(2);
+    writes(2, A);
+    drop_by(1, A, WIRE_DELETE);
+    shows(1);
+    withholds(0);
+}
+END_TEST
+
 /* Once more: a pair of threads that does it time and again counts owners. */
 START_TEST(drops_time_and_again)
 {
@@ -410,13 +459,13 @@ START_TEST(drops_time_and_again)
     threads(5);
     for (uint64_t i = 0; i < 3; i++) {
         writes((uint32_t)(2 + i), A + 0x100 * i);
-        use(5, A + 0x100 * i, CLOCKS_DROP, 0, 0);
+        use(1, A + 0x100 * i, CLOCKS_DROP, 0, 0);
     }
     shows(3);                           /* three threads lent one block each */
     for (uint64_t i = 3; i < 6; i++) {
         shows(i < 5 ? i : 2);
         writes(2, A + 0x100 * i);
-        use(5, A + 0x100 * i, CLOCKS_DROP, 0, 0);
+        use(1, A + 0x100 * i, CLOCKS_DROP, 0, 0);
     }
 }
 END_TEST
@@ -493,6 +542,8 @@ static Suite *suite(void)
     tcase_add_test(c, moves_unseen);
     tcase_add_test(c, plain_drops_tell_it_too);
     tcase_add_test(c, drop_by_the_last_owner);
+    tcase_add_test(c, drop_by_an_owner_that_only_holds);
+    tcase_add_test(c, drop_by_the_maker);
     tcase_add_test(c, drops_time_and_again);
     tcase_add_test(c, drops_at_exit);
     tcase_add_test(c, without_locks_nothing_is_said);
