@@ -52,9 +52,9 @@ $(B)/collector/%.o: collector/%.c
 PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-frame-pointer \
                  -fno-optimize-sibling-calls -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector -U_FORTIFY_SOURCE \
                  -include preload/plain.h
-# What is passed on by a jump leaves no frame behind.
-PRELOAD_hooks_copy := -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
-PRELOAD_hooks_futex := -foptimize-sibling-calls
+# What is passed on by a jump leaves no frame behind, however the rest is compiled.
+PRELOAD_hooks_copy := -O2 -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
+PRELOAD_hooks_futex := -O2 -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libownscope.so -Wl,--version-script=$(B)/exports.map \
@@ -81,7 +81,7 @@ $(B)/ownscope-preload: scripts/ownscope-preload
 # ---- tests --------------------------------------------------------------------
 # Unit tests link what they use of the rooms, and of the shim its unwinder.
 TESTED_A := $(B)/tests/tested.a
-TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c) preload/program_headers.c preload/plain.c)
+TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c) preload/program_headers.c preload/plain.c preload/filter.c)
 
 unit: $(UNIT)
 $(TESTED_A): $(TESTED_O)
@@ -97,7 +97,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
 victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
-         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so)
+         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so)
 $(B)/tests/victims/%: tests/victims/%.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"

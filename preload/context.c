@@ -147,11 +147,17 @@ static bool on_signal_stack(uintptr_t frame)
            frame - (uintptr_t)s.ss_sp < s.ss_size;
 }
 
-/* The frame that set the guard still holds its return address. */
+/* The frame that set the guard still holds its return address, as far as can be
+ * known. */
 static bool guard_stands(const struct context *c, uintptr_t set_by, uintptr_t frame)
 {
-    if (set_by - frame >= WIRE_PAGE && !reach_probe(set_by + sizeof(uintptr_t))) /* nearer it is the same stack */
-        return false;
+    uintptr_t at = set_by + sizeof(uintptr_t);
+    if (set_by - frame >= WIRE_PAGE) { /* nearer it is the same stack */
+        if (unlikely(reach_is_shut()) && !reach_known(c->stack, at))
+            return true;
+        if (!reach_is_shut() && !reach_probe(at))
+            return false;
+    }
     return ((const uintptr_t *)set_by)[1] == c->guard_pc;
 }
 

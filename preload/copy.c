@@ -17,8 +17,15 @@
 
 enum { CHECKED = WIRE_COPY_CHECKED };
 
+/* libc's own are content with a stack that is not aligned; what comes from here on is not. */
+#if defined(__x86_64__)
+#define ON_ANY_STACK __attribute__((noinline, force_align_arg_pointer))
+#else
+#define ON_ANY_STACK __attribute__((noinline))
+#endif
+
 /* So many bytes were to be written, so many read. */
-static __attribute__((noinline)) void copied(const struct hook_frame *site, unsigned family, const void *to, size_t written,
+static ON_ANY_STACK void copied(const struct hook_frame *site, unsigned family, const void *to, size_t written,
                                              const void *from, size_t read)
 {
     struct context *c;

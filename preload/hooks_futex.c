@@ -1,5 +1,6 @@
 /*
- * preload/hooks_futex.c - syscall(2): threads with locks that nobody sees.
+ * preload/hooks_futex.c - syscall(2): threads with locks that nobody sees, and
+ * sandboxes.
  *
  * Rust's standard library and others build their locks on futexes, and call no
  * function that could be hooked. The first such call of a thread is told, so
@@ -11,6 +12,7 @@
 
 #include "preload/hook.h"
 #include "preload/record.h"
+#include "preload/sandbox.h"
 #include "preload/system.h"
 
 /* The seventh word lies on x86-64's stack, in the frame of a caller who may have
@@ -52,6 +54,21 @@ static __attribute__((noinline)) long futex(WORDS)
     return ((caller *)real.syscall)(NAMES);
 }
 
+/* seccomp(2) and prctl(2), by their numbers. */
+static __attribute__((noinline)) long sandbox(WORDS)
+{
+    struct sandbox s;
+    long r;
+    bool seccomp = number == SYS_seccomp;
+    unsigned doors = seccomp ? sandbox_doors_of_seccomp(a) : sandbox_doors_of_prctl(a, b);
+    if (!doors)
+        return ((caller *)real.syscall)(NAMES);
+    sandbox_enter(&s, doors, (const void *)c);
+    r = real.syscall(number, a, b, c, d, e);
+    sandbox_entered(&s, r < 0);
+    return r;
+}
+
 caller hook_syscall __asm__("syscall");
 EXPORT long hook_syscall(WORDS)
 {
@@ -59,5 +76,7 @@ EXPORT long hook_syscall(WORDS)
         return early(NAMES);
     if (unlikely(number == SYS_futex && load_relaxed(&process.locks)))
         return futex(NAMES);
+    if (unlikely(number == SYS_seccomp || number == SYS_prctl))
+        return sandbox(NAMES);
     return ((caller *)real.syscall)(NAMES);
 }

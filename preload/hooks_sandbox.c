@@ -3,25 +3,63 @@
  *
  * Strict seccomp forbids system calls and the clock (reading the time stamp
  * counter is then a fault), PR_SET_TSC the clock alone. What comes after that
- * is counted and not recorded. Filters of seccomp need no hook: the shim makes
- * the system calls that the C library makes as well.
+ * is counted and not recorded. Under a filter of seccomp the shim makes the
+ * system calls that the C library makes as well, and one more, which proves that
+ * a page can be read: a filter that would not let it pass is known before it
+ * stands, and then stacks end at pages that nobody has seen.
  */
-#include <linux/prctl.h>
-#include <linux/seccomp.h>
+#include "preload/sandbox.h"
+
+#include <linux/audit.h>
 #include <stdarg.h>
+#include <sys/syscall.h>
 
+#include "preload/filter.h"
 #include "preload/hook.h"
+#include "preload/unwind_reach.h"
 
-static bool shuts(int option, unsigned long how)
+#if defined(__x86_64__)
+enum { ARCH = (int)AUDIT_ARCH_X86_64 };
+#elif defined(__aarch64__)
+enum { ARCH = (int)AUDIT_ARCH_AARCH64 };
+#endif
+
+/* Would the filter let reach_probe's system call pass? */
+static bool filter_spares_us(const void *filter)
 {
-    return (option == PR_SET_SECCOMP && how == SECCOMP_MODE_STRICT) ||
-           (option == PR_SET_TSC && how == PR_TSC_SIGSEGV);
+    struct seccomp_data probe = {.nr = SYS_rt_sigprocmask, .arch = (uint32_t)ARCH,
+                                 .instruction_pointer = (uintptr_t)reach_probe, .args = {(uint64_t)-1, (uintptr_t)filter, 0, 8}};
+    return filter_allows(filter, &probe);
+}
+
+void sandbox_enter(struct sandbox *s, unsigned doors, const void *filter)
+{
+    s->doors = doors;
+    s->guard = context.guard;
+    s->shut = doors == SANDBOX_FILTER && !filter_spares_us(filter);
+    if (s->shut)
+        reach_shut(1);
+    if (doors != SANDBOX_FILTER)
+        context.guard = CONTEXT_SANDBOXED;
+}
+
+void sandbox_entered(const struct sandbox *s, bool failed)
+{
+    if (failed && s->shut)
+        reach_shut(-1);
+    if (s->doors == SANDBOX_FILTER)
+        return;
+    if (failed)
+        context.guard = s->guard;
+    else if (s->doors == SANDBOX_CLOCK && load_relaxed(&process.state) == PROCESS_TRACED)
+        process_retire(); /* new threads inherit it */
 }
 
 EXPORT int prctl(int option, ...)
 {
+    struct sandbox s;
     unsigned long a[4];
-    uintptr_t guard;
+    unsigned doors;
     va_list list;
     int r;
     va_start(list, option);
@@ -30,15 +68,11 @@ EXPORT int prctl(int option, ...)
     va_end(list);
     if (unlikely(!real.prctl))
         process_begin();
-    if (likely(!shuts(option, a[0])))
+    doors = sandbox_doors_of_prctl(option, (long)a[0]);
+    if (likely(!doors))
         return real.prctl(option, a[0], a[1], a[2], a[3]);
-    guard = context.guard;
-    context.guard = CONTEXT_SANDBOXED; /* before: afterwards it may be too late to look */
+    sandbox_enter(&s, doors, (const void *)a[1]);
     r = real.prctl(option, a[0], a[1], a[2], a[3]);
-    if (r)
-        context.guard = guard;
-    else if (option == PR_SET_TSC && load_relaxed(&process.state) == PROCESS_TRACED) {
-        process_retire(); /* new threads inherit it */
-    }
+    sandbox_entered(&s, r < 0);
     return r;
 }

@@ -8,6 +8,7 @@
  * sem_clockwait does not.
  */
 #include "preload/lock.h"
+#include "preload/system.h"
 
 /* ---- semaphores ---- */
 
@@ -185,12 +186,25 @@ EXPORT void call_once(once_flag *flag, void (*routine)(void))
 }
 
 /* A C++ function's static variable is made. Who comes later sees that without a
- * call: to all of them this is a once's routine that is done. */
+ * call: to all of them this is a once's routine that is done. A C++ library that
+ * was opened for somebody alone is not looked up: that takes the loader's lock,
+ * whose holder may be waiting for this very variable (or the library has the
+ * name from nobody but us). libstdc++'s way is done here instead, byte for byte:
+ * libc++abi marks what is under way with another number. */
 EXPORT void __cxa_guard_release(uint64_t *guard)
 {
-    __typeof__(__cxa_guard_release) *f = REAL_LATER(__cxa_guard_release);
+    enum { MADE = 1, UNDER_WAY = 0x100, AWAITED = 0x10000 };
+    __typeof__(__cxa_guard_release) *f = real.__cxa_guard_release;
+    uint32_t *word = (uint32_t *)guard;
     if (likely(load_acquire(&process.locks)) && likely(lock_room(HOOK_SITE)))
         lock_note(HOOK_SITE, LOCK_KIND(RELEASE, ONCE), guard, 0);
+    if (unlikely(!f) && (__atomic_load_n(word, __ATOMIC_RELAXED) & 0xffff) == UNDER_WAY) {
+        if (__atomic_exchange_n(word, MADE, __ATOMIC_ACQ_REL) & AWAITED)
+            system_futex_wake(word); /* not the private kind: libstdc++'s wait is none */
+        return;
+    }
+    if (unlikely(!f))
+        f = REAL_LATER(__cxa_guard_release);
     if (likely(f != NULL))
         f(guard);
 }

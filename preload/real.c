@@ -41,6 +41,27 @@ static void *version_at_start(const char *name, const char *version)
     return dlsym(RTLD_NEXT, name);
 }
 
+/* What libc learned with 2.30, and the shim exports whatever the libc: a program
+ * that asks dlsym for it would find it here. */
+static int clock_missing(void) { return ENOSYS; }
+
+static int clock_missing_of_semaphores(void)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+static void stand_in(struct real *r)
+{
+#define STAND_IN(name, by) r->name = r->name ? r->name : (__typeof__(r->name))(void *)(by);
+    STAND_IN(pthread_mutex_clocklock, clock_missing)
+    STAND_IN(pthread_rwlock_clockrdlock, clock_missing)
+    STAND_IN(pthread_rwlock_clockwrlock, clock_missing)
+    STAND_IN(pthread_cond_clockwait, clock_missing)
+    STAND_IN(sem_clockwait, clock_missing_of_semaphores)
+#undef STAND_IN
+}
+
 /* Known all at once, at the end: what dlsym allocates and frees meanwhile, for
  * the message of a name that is not there too, is the arena's. The next preload's
  * functions may not be called from within dlsym: they may call it themselves. */
@@ -60,6 +81,7 @@ void real_resolve(void)
 #undef TWICE
 #undef ALIAS
     dlerror();
+    stand_in(&found);
     real = found;
 }
 

@@ -10,8 +10,16 @@
 
 enum { PAGE = 4096, GAP_PAGES_MAX = 64 };
 
+static atomic_u32 shut;
+
+void reach_shut(int by) { add_relaxed(&shut, (uint32_t)by); }
+
+bool reach_is_shut(void) { return load_relaxed(&shut) != 0; }
+
 bool reach_probe(uint64_t address)
 {
+    if (unlikely(reach_is_shut()))
+        return false;
     /* The kernel copies the set before it refuses the unknown `how`; a null
      * pointer would mean no set. */
     return address >= PAGE && system_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) != -EFAULT;
@@ -31,6 +39,14 @@ static bool reach_span(uint64_t low, uint64_t high)
 static bool range_holds(const struct unwind_range *r, uint64_t address)
 {
     return address - r->low < r->high - r->low;
+}
+
+bool reach_known(const struct unwind_memory *m, uint64_t address)
+{
+    for (int i = 0; m->ready && i < UNWIND_RANGES; i++)
+        if (range_holds(&m->ranges[i], address))
+            return true;
+    return false;
 }
 
 /* Adds a page that is known to be readable, to a range near it or as a new one. */

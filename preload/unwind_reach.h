@@ -14,6 +14,12 @@
 
 /* True when the eight aligned bytes at `address` can be read now. */
 bool reach_probe(uint64_t address);
+/* A sandbox forbids the system call (1), or did not come to be after all (-1).
+ * While one does nothing more is proven. */
+void reach_shut(int by);
+bool reach_is_shut(void);
+/* Has the page been proven in this memory before? */
+bool reach_known(const struct unwind_memory *m, uint64_t address);
 /* Is `sp` in or at the top of the range in use? */
 static inline bool reach_holds(const struct unwind_memory *m, uint64_t sp)
 {

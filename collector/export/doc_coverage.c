@@ -181,7 +181,7 @@ static void locks_and_order(json_t *list, const struct view *v, struct frames *f
             "there are more than are kept apart; their classes have their sums", NULL);
     if (v->unordered_withheld)
         add(list, "order", counted(v->unordered_withheld, "borrow without a seen order was not reported", "borrows without a seen order were not reported"),
-            "their threads synchronise, or may, by what is not seen (atomics, counts of owners, pipes, locks of Rust, OpenMP, GLib, Qt and such)", NULL);
+            "their threads synchronise, or may, by what is not seen: atomics, counts of owners, pipes, futexes and locks built on them (of Rust, OpenMP, GLib, Qt)", NULL);
     if (v->bounds_withheld)
         add(list, "copies", counted(v->bounds_withheld, "copy beyond a block's size was not reported", "copies beyond a block's size were not reported"),
             "the program asks so often how much of its blocks is usable (malloc_usable_size) that the answers are not recorded", NULL);
