@@ -95,6 +95,20 @@ void graph_count_lost(struct graph *g, unsigned reason, uint64_t events)
 
 static uint64_t lost_until(const struct event *e) { return e->extra[1] > e->ns ? e->extra[1] : e->ns; }
 
+/* A loss is told after what came just before it was known: the newest findings
+ * of the process may rest on it. */
+static void lost_doubts(struct graph *g, const struct event *e)
+{
+    enum { NEWEST = 64 };
+    const uint64_t near_ns = 1000000000;
+    size_t first = g->n_findings > NEWEST ? g->n_findings - NEWEST : 0;
+    for (size_t i = first; i < g->n_findings; i++) {
+        struct view_finding *f = &g->findings[i];
+        if (f->rule != RULE_OVERLAP && (!e->process || f->process == e->process) && f->ns + near_ns >= e->ns)
+            f->doubt |= DOUBT_LOST;
+    }
+}
+
 static void apply_life(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
     switch (e->type) {
@@ -120,6 +134,7 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
         t->wait.lock = 0;
         fact_life(g, FACT_LOST, e, NULL, 0);
         clocks_lost(g, p, lost_until(e));
+        lost_doubts(g, e);
         break;
     case EVENT_USABLE: copies_usable(g, p, e); break;
     case EVENT_FUTEX: clocks_unseen(g, p, t, e); break;

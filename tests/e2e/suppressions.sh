@@ -59,7 +59,7 @@ double_drop memcheck 0
 invalid_drop memcheck 0
 out_of_bounds memcheck 0
 use_after_drop memcheck 1
-unordered_borrow helgrind 1
+unordered_borrow helgrind 2
 released_by_stranger helgrind 0
 released_by_stranger drd 0
 relock drd 0
