@@ -211,6 +211,7 @@ real_gdb() {
     "$@" gdb -q -nx -batch -ex 'info functions ^transfer' -ex 'break transfer' -ex 'info line main' "$VICTIMS/lock_order"
 }
 real_perl() {
+    # shellcheck disable=SC2016 # for perl
     "$@" perl -e 'use threads; use Thread::Queue; my $q = Thread::Queue->new;
         my @t = map { threads->create(sub { my $s = 0; while (defined(my $n = $q->dequeue)) { $s += length("x" x $n) } $s }) } 1..4;
         $q->enqueue($_ % 3000) for 1..1000; $q->end; my $s = 0; $s += $_->join for @t; print "$s\n"'
@@ -271,6 +272,7 @@ real_zstd() {
     "$@" sh -c 'zstd -q -T4 -B131072 -f in -o in.zst && sha256sum in.zst && zstd -q -dc in.zst | sha256sum'
 }
 real_ruby() {
+    # shellcheck disable=SC2016 # for ruby
     "$@" ruby -e 'q = Queue.new; t = 4.times.map { Thread.new { s = 0; while (n = q.pop) do s += ("x" * n).size end; s } }
         3000.times { |n| q << n % 500 }; 4.times { q << nil }; puts t.sum(&:value); m = Mutex.new; c = ConditionVariable.new; r = false
         w = Thread.new { m.synchronize { c.wait(m) until r; r = :seen } }; m.synchronize { r = true; c.signal }; w.join; p r; puts `echo sub`'
