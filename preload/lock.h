@@ -49,7 +49,7 @@ void lock_got(const struct hook_frame *site, unsigned kind, const volatile void 
  * function of another hook. */
 void lock_post(const struct hook_frame *site, unsigned kind, const volatile void *lock);
 
-/* Room for what the thread records in `records` events. False: nothing is to be
+/* Room for `bytes` of records, before a lock is taken. False: nothing is to be
  * recorded here. */
 bool lock_room_slow(const struct hook_frame *site, uint64_t bytes);
 static inline __attribute__((always_inline)) bool lock_room(const struct hook_frame *site)
