@@ -66,7 +66,18 @@ enum wire_type {
     WIRE_FUTEX,          /* the thread's first futex call of its own: locks that nobody sees; address = futex */
     WIRE_COPY,           /* before: address = destination, size = bytes written, family = enum wire_copy; extra: [source, [bytes read, where fewer]] */
     WIRE_USABLE,         /* malloc_usable_size was asked: address, size = what it said; address 0: from now on it is not told */
+    WIRE_HOLD,           /* the thread waits (slot->holding) until a snapshot of its process is taken; address = its
+                          * stack pointer, size = enum wire_hold; extra: tid */
+    WIRE_IMAGE,          /* it forked an image of its process: address = its pid, or -errno */
     WIRE_TYPES
+};
+
+/* Why a thread holds. */
+enum wire_hold {
+    WIRE_HOLD_EXIT = 1,  /* the process is about to end: all exit handlers have run */
+    WIRE_HOLD_ABORT,     /* abort() was called */
+    WIRE_HOLD_MARK,      /* the WIRE_MARK before it asks for one */
+    WIRE_HOLD_FORK       /* it was asked to fork an image, and waits for the word */
 };
 
 /* What is locked. In a record's family; WIRE_LOCK_FLAG beside it. */

@@ -36,13 +36,18 @@
 #include "wire/record.h"
 
 #define WIRE_MAGIC 0x45504f43534e574full /* "OWNSCOPE" */
-enum { WIRE_VERSION = 3 };
+enum { WIRE_VERSION = 4 };
 
 enum { WIRE_PAGE = 4096, WIRE_LINE = 64, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 48 * 1024 };
 
 enum wire_stacks { WIRE_STACKS_NONE = 0, WIRE_STACKS_CALLER = 1, WIRE_STACKS_FULL = 2 };
 enum wire_on_full { WIRE_ON_FULL_WAIT = 0, WIRE_ON_FULL_DROP = 1 };
 enum wire_follow { WIRE_FOLLOW_NONE = 0, WIRE_FOLLOW_TREE = 1, WIRE_FOLLOW_NAMES = 2 };
+/* When threads hold for a snapshot of their process. */
+enum wire_snapshots { WIRE_SNAPSHOT_AT_EXIT = 1, WIRE_SNAPSHOT_AT_MARK = 2 };
+/* slot->holding, a futex word. The thread sets HOLDS and waits as long as the heartbeat
+ * is young; the collector says GO or, to who was asked for an image, FORK, and wakes. */
+enum wire_holding { WIRE_HOLDING_NOT = 0, WIRE_HOLDING_HOLDS, WIRE_HOLDING_GO, WIRE_HOLDING_FORK };
 enum wire_slot_state { WIRE_SLOT_EMPTY = 0, WIRE_SLOT_READY = 1, WIRE_SLOT_LIVE = 2 };
 
 /* Page 0. Constant for readers. */
@@ -69,7 +74,7 @@ struct wire_plan {
     uint32_t owner_uid;
     uint64_t copies_min_bytes; /* copies of fewer are not recorded; UINT64_MAX: none is */
     uint32_t locks;           /* 1: locks are recorded */
-    uint32_t pad0;
+    uint32_t snapshots;       /* bits: enum wire_snapshots */
     uint8_t session[32];      /* name, zero-padded */
     uint8_t follow_names[1024]; /* program names, each with \0, ended by \0 */
     uint8_t preload_path[1024]; /* absolute path of libownscope.so */
@@ -82,7 +87,8 @@ struct wire_pulse {
     atomic_u32 closed;          /* 1: the session is over; hooks only forward */
     atomic_u32 collector_pid;
     atomic_u32 slots_ready;     /* slots [0, n) have been made READY at least once */
-    uint32_t pad0;
+    atomic_u32 image_wanted;    /* serial of a process that is asked for an image of itself (slot->resync of its
+                                 * threads is set with it); the thread that takes it sets 0; 0: none */
     atomic_u64 drained_events;  /* events that all collectors together have handed over, their own included */
     uint8_t pad1[WIRE_LINE - 32];
     atomic_u32 sleeping;        /* futex word: 1 while the collector sleeps; taken back by who wakes it */
@@ -115,7 +121,7 @@ struct wire_slot {
     /* line 1: written by the thread */
     atomic_u64 head;            /* bytes ever committed; W: pairs with R in ring_reader */
     atomic_u32 waiting;         /* 1 while it sleeps on drain_seq */
-    uint32_t pad1;
+    atomic_u32 holding;         /* enum wire_holding; the collector answers in it */
     uint8_t pad2[64 - 16];
     /* line 2: written by the collector */
     atomic_u64 tail;            /* bytes ever read; F: pairs with L in ring_writer */

@@ -43,6 +43,7 @@ static const char *const type_names[EVENT_TYPES] = {
     [EVENT_COPY] = "copy",
     [EVENT_USABLE] = "usable",
     [EVENT_MODULE] = "module",
+    [EVENT_SNAPSHOT] = "snapshot",
 };
 
 /* Who may release what: one group each, 0 for what is not memory. */

@@ -62,6 +62,8 @@ enum event_type {
     EVENT_MODULE,         /* made by the collector: a module of the process lies at address, size bytes;
                            * extra[0] = load bias, extra[1] = its id in code.h; family = 1: it has locks of
                            * its own that nobody sees (Rust's) */
+    EVENT_SNAPSHOT,       /* made by the collector: a snapshot of the process was begun here: its blocks are those that live
+                           * now; address = its number, size = blocks, family = enum snapshot_why */
     EVENT_TYPES
 };
 

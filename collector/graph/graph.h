@@ -44,6 +44,7 @@ enum fact_type {
     FACT_WAIT,        /* thread begins to wait for lock (a condition and a barrier are locks here) */
     FACT_WAIT_END,    /* it stopped waiting without it; size = errno */
     FACT_LOCK,        /* by = first (seen for the first time) init destroy consistent gone (with its block, module or process) */
+    FACT_SNAPSHOT,    /* by = asked exit abort mark signal; size = blocks */
     FACT_TYPES
 };
 
@@ -95,6 +96,21 @@ void graph_settle(struct graph *g, uint64_t now_ns);
 
 /* Counted outside the stream (the segment's counters, a writer's drops). */
 void graph_count_lost(struct graph *g, unsigned reason, uint64_t events);
+
+struct snapshot;
+/* The blocks of a process that are alive now, heap and mapped ones, into the
+ * snapshot's arrays (address … family), by rising address; process, ns and
+ * `doubtful` too. In O(blocks log blocks), two 10 M in some seconds. -ENOENT: no
+ * such process; -EAGAIN: a realloc of it is under way (a thread stands between
+ * its two halves): let it run on and ask again; with `force` the block counts at
+ * its old place. */
+int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapshot *s);
+/* Threads of a process, for who looks at its stacks: at most `max`; returns how many there are. */
+struct graph_thread { uint32_t serial, tid; uint64_t pthread; bool ended; };
+size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max);
+/* Its modules, as EVENT_MODULE told them. */
+struct graph_module { uint64_t start, end, bias; uint32_t module; };
+size_t graph_heap_modules(const struct graph *g, uint32_t process, struct graph_module *modules, size_t max);
 
 /* Deadlocks found so far: cheap, to be asked every round. */
 uint64_t graph_deadlocks(const struct graph *g);

@@ -16,7 +16,7 @@ static const char *const fact_names[FACT_TYPES] = {
     [FACT_MARK] = "mark",     [FACT_LOST] = "lost",
     [FACT_ACQUIRE] = "acquire", [FACT_RELEASE] = "release",
     [FACT_WAIT] = "wait",     [FACT_WAIT_END] = "wait-end",
-    [FACT_LOCK] = "lock",
+    [FACT_LOCK] = "lock",     [FACT_SNAPSHOT] = "snapshot",
 };
 
 const char *fact_type_name(unsigned type)

@@ -268,6 +268,8 @@ struct view {
     uint64_t operators_withheld;            /* by export: mismatched drops of blocks that an operator new of the program's own made */
     uint64_t drops_withheld;                /* findings about blocks (dropped again, used after, out of bounds) in
                                              * processes with blocks that nobody saw made or dropped */
+    /* snapshots of heaps, the newest of each process that the moment has: owned by the view, with the view's ids */
+    struct snapshot **snapshots; size_t n_snapshots;
     /* code used by the above */
     struct code_module *modules; size_t n_modules;
     struct code_frame *frames; size_t n_frames;      /* .module: view's module ids */
@@ -278,6 +280,9 @@ enum { VIEW_BLOCKS = 1 };
 extern const char *const view_move_names[5];
 
 struct view *graph_view_make(struct graph *g, const struct code *code, unsigned flags);
+/* The same with snapshots, which the view takes over: their ids of `code` become the view's own. */
+struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
+                                  struct snapshot **snapshots, size_t n);
 void view_free(struct view *v);
 
 #endif

@@ -30,6 +30,7 @@ struct collector_options {
     const char *attach;             /* name of a session to take over, NULL: a new one */
     const char *trace_path;         /* attach: NULL goes on in the file the session names */
     const char *command;            /* for the trace's metadata */
+    bool snapshot_fork;             /* snapshots are read of a forked image where that can be */
 };
 
 /* What failed in collector_open. */
@@ -68,6 +69,16 @@ uint64_t collector_trace_bytes(const struct collector *c);
  * thread has published it. NULL: the collector is ending. */
 struct view *collector_view_get(struct collector *c, unsigned flags);
 void collector_view_put(struct collector *c, struct view *v);
+/* Takes a snapshot of a process (serial; 0: the one that runs, -EINVAL if there are
+ * several) and waits until it is scanned. *out: the caller's to put back.
+ * -ESRCH: no such process runs. A snapshot whose memory could not be read has
+ * `refused`. */
+int collector_snapshot(struct collector *c, uint32_t process, const struct snapshot **out);
+/* The newest one of each process that there is, without taking any. */
+size_t collector_snapshots(struct collector *c, const struct snapshot **list, size_t max);
+void collector_snapshot_put(struct collector *c, const struct snapshot *s);
+/* A mark of the user's in the stream. 0 or -EINVAL (empty or too long). */
+int collector_mark(struct collector *c, const char *name);
 /* Blocks until more deadlocks than *seen have been found, ever; sets *seen.
  * False: the collector is ending. */
 bool collector_deadlock_wait(struct collector *c, uint64_t *seen);

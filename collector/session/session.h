@@ -37,6 +37,7 @@ struct session_options {
     uint32_t verify_unwind;
     uint64_t copies_min_bytes; /* UINT64_MAX: no copy is recorded */
     bool locks;
+    uint32_t snapshots;        /* enum wire_snapshots */
     bool joinable;             /* programs with the shim and no session join this one: DIR/current */
 };
 
@@ -81,6 +82,27 @@ void session_wake(struct session *s);
 /* Everything that is in the rings now, threads and processes that are gone
  * included. Events handed over, or -ESTALE. */
 int64_t session_finish(struct session *s, struct code *code, session_sink sink, void *context);
+
+/* ---- snapshots: a process stands still ---- */
+
+/* A thread that waits in the shim until a snapshot of its process has been taken. */
+struct session_hold { uint32_t process, thread; pid_t pid, tid; uint64_t sp; uint8_t why; /* enum wire_hold */ char mark[64]; };
+/* The next one that came since the last call; everything its thread did before has been handed over. */
+bool session_hold_next(struct session *s, struct session_hold *h);
+/* Lets it go on; `fork`: it is to fork its image now. A hold that is not answered ends with its bound. */
+void session_hold_end(struct session *s, const struct session_hold *h, bool fork);
+/* While a process's threads stand still: hands over all that they committed.
+ * 0; -ESTALE; -ETIMEDOUT: a ring did not come to its end. */
+int session_settle(struct session *s, struct code *code, session_sink sink, void *context, uint32_t process);
+/* Asks a process to fork an image of itself at one of its next events. Then: a
+ * hold of WIRE_HOLD_FORK, and after its end session_image. */
+void session_image_ask(struct session *s, uint32_t process);
+void session_image_unask(struct session *s);
+/* The image's pid, once its process has said so; -errno: it could not; 0: not yet. */
+pid_t session_image(struct session *s, uint32_t process);
+/* pid of a traced process that runs, 0: none; and the one that a pid names, 0: none. */
+pid_t session_pid_of(const struct session *s, uint32_t process);
+uint32_t session_process_of(const struct session *s, pid_t pid);
 
 /* waitpid() said so: EVENT_PROCESS_GONE of this pid will carry the status. */
 void session_reaped(struct session *s, pid_t pid, int status);

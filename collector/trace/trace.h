@@ -23,8 +23,9 @@
 
 #include "event/code.h"
 #include "event/event.h"
+#include "event/snapshot.h"
 
-enum { TRACE_VERSION = 3 };
+enum { TRACE_VERSION = 4 };
 
 /* Facts of the whole session. Strings are owned by whoever fills them in; a
  * writer takes NULL for none, a reader gives "" (never NULL). */
@@ -74,6 +75,9 @@ int trace_write_event(struct trace_writer *w, const struct code *code, const str
 /* The same for `count` events in a row, in less time. The first error; what one
  * event alone did wrong does not keep the others out. */
 int trace_write_batch(struct trace_writer *w, const struct code *code, const struct event *events, size_t count);
+/* Appends a snapshot, in as many chunks as it takes, with the definitions that
+ * it needs. Its ids are those of `code`. 0 or -errno as above. */
+int trace_write_snapshot(struct trace_writer *w, const struct code *code, const struct snapshot *s);
 /* Writes out the open chunk, so that a reader sees all events up to now. 0, or
  * -errno of this or an earlier write. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);
@@ -106,6 +110,14 @@ uint64_t trace_events(const struct trace *t);
 uint64_t trace_torn_bytes(const struct trace *t);
 /* Tables as far as the events read so far need them (complete at the end). */
 const struct code *trace_code(const struct trace *t);
+
+/* The snapshots in the file, as far as it is whole: what can be known of each
+ * without reading it. Rising by number. */
+struct trace_snapshot { uint32_t number, process; uint64_t ns, event; uint8_t why, how; uint64_t blocks, edges; };
+size_t trace_snapshots(const struct trace *t, const struct trace_snapshot **list);
+/* Reads number `i` of that list, whole: ids are trace_code's, which is read as
+ * far as they need. 0, -errno, -EBADMSG. The reading of events goes on where it was. */
+int trace_snapshot_read(struct trace *t, size_t i, struct snapshot **s);
 
 /* The next event: 1 and *e filled (text valid until the next call), 0 at the
  * end, -EBADMSG at a damaged chunk (later calls return it again). */

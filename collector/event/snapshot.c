@@ -1,0 +1,87 @@
+/*
+ * collector/event/snapshot.c - see snapshot.h.
+ */
+#include "event/snapshot.h"
+
+#include <stdlib.h>
+
+#include "event/xalloc.h"
+
+static const char *const whys[SNAPSHOT_WHYS] = {"asked", "exit", "abort", "mark", "signal"};
+static const char *const hows[] = {"unread", "copied", "forked"};
+static const char *const kinds[ROOT_KINDS] = {"?", "data", "stack", "registers", "tls", "mapping", "loose"};
+
+const char *snapshot_why_name(unsigned why) { return why < SNAPSHOT_WHYS ? whys[why] : "?"; }
+const char *snapshot_how_name(unsigned how) { return how < 3 ? hows[how] : "?"; }
+const char *root_kind_name(unsigned kind) { return kind < ROOT_KINDS ? kinds[kind] : "?"; }
+
+struct snapshot *snapshot_new(void)
+{
+    return xcalloc(1, sizeof(struct snapshot));
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n_types; i++)
+        free(s->types[i].name);
+    free(s->refused);
+    free(s->mark);
+    free(s->address);
+    free(s->size);
+    free(s->id);
+    free(s->born_ns);
+    free(s->stack);
+    free(s->thread);
+    free(s->owner);
+    free(s->family);
+    free(s->type);
+    free(s->roots);
+    free(s->first);
+    free(s->to);
+    free(s->at);
+    free(s->frames);
+    free(s->types);
+    free(s);
+}
+
+static bool blocks_sound(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->n_blocks; i++) {
+        if (s->size[i] > UINT64_MAX - s->address[i] || (i && s->address[i] <= s->address[i - 1]))
+            return false;
+        if (s->type && s->type[i] > s->n_types)
+            return false;
+    }
+    return true;
+}
+
+static bool edges_sound(const struct snapshot *s)
+{
+    size_t nodes = snapshot_nodes(s);
+    if (!s->first)
+        return !s->n_edges;
+    if (s->first[0] || s->first[nodes] != s->n_edges)
+        return false;
+    for (size_t i = 0; i < nodes; i++)
+        if (s->first[i] > s->first[i + 1])
+            return false;
+    for (size_t i = 0; i < s->n_edges; i++)
+        if ((s->to[i] & EDGE_TARGET) >= s->n_blocks)
+            return false;
+    return true;
+}
+
+bool snapshot_sound(const struct snapshot *s)
+{
+    if (s->n_blocks > SNAPSHOT_BLOCKS_MAX || s->n_roots > SNAPSHOT_BLOCKS_MAX || !blocks_sound(s) || !edges_sound(s))
+        return false;
+    for (size_t i = 0; i < s->n_roots; i++)
+        if (!s->roots[i].kind || s->roots[i].kind >= ROOT_KINDS || s->roots[i].bytes > UINT64_MAX - s->roots[i].address)
+            return false;
+    for (size_t i = 0; i < s->n_frames; i++)
+        if (s->frames[i].root >= s->n_roots)
+            return false;
+    return true;
+}
