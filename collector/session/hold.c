@@ -169,6 +169,9 @@ static bool settle_once(struct session *s, const struct process *p)
             order_push(&s->order, lane_head(s, l));
     }
     session_merge(s, UINT64_MAX);
+    session_flush(s);
+    if (!session_still_ours(s))
+        return true;
     for (i = 0; i < s->made; i++)
         if (is_of(s->lanes[i], p)) {
             lane_publish(s, s->lanes[i]);
