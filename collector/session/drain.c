@@ -70,7 +70,7 @@ static void see_verified(struct session *s)
 {
     struct wire_claims *claims = wire_claims_of(&s->segment.wire);
     unsigned i;
-    for (i = 0; s->plan.verify_unwind && i < WIRE_VERIFY_COUNTS; i++) {
+    for (i = 0; s->plan.verify_unwind && session_still_ours(s) && i < WIRE_VERIFY_COUNTS; i++) {
         struct event e = {.type = EVENT_VERIFY, .address = i};
         if (!load_relaxed(&claims->verify[i]) && s->verify_told & 1u << i)
             continue;
@@ -178,14 +178,17 @@ static int64_t drain_round(struct session *s, bool everything)
     watch_round(s, everything); /* before the look: what is gone has said all */
     look(s, watermark);
     merge(s, watermark);
+    session_flush(s);
+    if (!session_still_ours(s))
+        return -ESTALE;
     fullest = settle(s);
     supply_keep(s);
     see_slotless(s);
     see_verified(s);
     session_flush(s);
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
-    if (s->stale)
+    if (!session_still_ours(s))
         return -ESTALE;
+    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     choose_pause(s, claims > 4 && fullest < 4 ? 4 : fullest, s->counts.events != before);
     return (int64_t)(s->counts.events - before);
 }

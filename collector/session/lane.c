@@ -121,7 +121,9 @@ void lane_look(struct session *s, struct lane *l)
     l->fill = l->reader.head - l->published;
     if (load_relaxed(&l->slot->waiting))
         l->waited = true;
-    if (l->poisoned) {
+    if (l->poisoned && l->reader.tail != l->reader.head) {
+        uint64_t bytes = l->reader.head - l->reader.tail;
+        lane_lost(s, l, WIRE_LOST_TORN, 1 + bytes / (2 * sizeof(struct wire_record)), 0);
         ring_reader_skip(&l->reader);
         lane_publish(s, l);
     }
@@ -139,9 +141,11 @@ static void tell_taken(struct lane *l)
 
 void lane_publish(struct session *s, struct lane *l)
 {
-    if (l->reader.tail == l->published || !session_still_ours(s))
+    if (l->reader.tail == l->published)
         return;
     session_flush(s);
+    if (!session_still_ours(s)) /* asked after the sink, which may take its time */
+        return;
     store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     l->published = l->reader.tail;
     tell_taken(l);
@@ -164,6 +168,8 @@ void lane_offer(struct session *s, struct lane *l)
     if (!crowded || l->offered || l->poisoned || l->gone || l->ring_size >= WIRE_RING_LAST_BYTES)
         return;
     size = l->ring_size * 4 > WIRE_RING_LAST_BYTES ? WIRE_RING_LAST_BYTES : l->ring_size * 4;
+    if (!session_still_ours(s)) /* the successor gives room as it sees fit: ours may be another's */
+        return;
     l->offered = segment_ring_take(&s->segment, size);
     if (!l->offered)
         return;

@@ -53,7 +53,8 @@ uint64_t session_stamp(const struct session *s)
 
 void session_beat(struct session *s)
 {
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp, session_stamp(s));
+    if (session_still_ours(s))
+        store_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp, session_stamp(s));
 }
 
 bool session_is_ours(const struct session *s)
