@@ -430,6 +430,14 @@ static void requests_serve(struct collector *c)
 
 /* ---- the loop ---- */
 
+/* Whoever waits for a snapshot goes on. */
+static void holds_answer(struct collector *c)
+{
+    struct session_hold h;
+    while (session_hold_next(c->session, &h))
+        session_hold_end(c->session, &h, false);
+}
+
 int collector_run(struct collector *c, bool (*done)(void *context), void *context)
 {
     for (;;) {
@@ -437,6 +445,7 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         uint64_t now_ns;
         if (n < 0)
             return (int)n;
+        holds_answer(c);
         requests_serve(c);
         deadlocks_tell(c);
         now_ns = session_now_ns(c->session);
@@ -456,6 +465,7 @@ void collector_finish(struct collector *c)
     uint64_t end_ns;
     int r;
     session_finish(c->session, c->code, ingest, c);
+    holds_answer(c);
     requests_serve(c);
     pthread_mutex_lock(&c->lock);
     c->ending = true;

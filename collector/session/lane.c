@@ -38,6 +38,7 @@ struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch)
 void lane_free(struct lane *l)
 {
     decode_stack_end(&l->stack);
+    free(l->hold);
     free(l);
 }
 
@@ -273,6 +274,7 @@ static void reset_slot(struct session *s, struct lane *l)
     store_relaxed(&slot->taken_tail, head);
     store_relaxed(&slot->next_ring, 0);
     store_relaxed(&slot->waiting, 0);
+    store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
     store_relaxed(&slot->resync, 0);
     slot->scratch = l->scratch;
     for (i = 0; i < WIRE_LOST_REASONS; i++)
@@ -286,6 +288,7 @@ static void reset_slot(struct session *s, struct lane *l)
 void lane_end(struct session *s, struct lane *l)
 {
     lane_losses(s, l);
+    hold_forget(s, l);
     if (l->process) {
         emit_gone(s, l);
         l->process->lanes--;

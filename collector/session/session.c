@@ -132,6 +132,7 @@ static int fill_plan(struct session *s, const struct session_options *o, const s
     p->verify_unwind = o->verify_unwind;
     p->copies_min_bytes = o->copies_min_bytes;
     p->locks = o->locks;
+    p->snapshots = o->snapshots;
     p->start_stamp = start->stamp;
     p->start_mono_ns = start->mono_ns;
     p->start_real_ns = (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec -
@@ -322,6 +323,7 @@ static void restore_lanes(struct session *s)
             store_release(&l->slot->state, WIRE_SLOT_EMPTY);
     }
     segment_adopt_done(&s->segment, n);
+    hold_end_all(s); /* whoever they waited for is gone */
     free(images);
 }
 
@@ -456,6 +458,7 @@ void session_close(struct session *s, bool unlink_files)
     struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
     if (session_still_ours(s)) {
         store_relaxed(&pulse->sleeping, 0);
+        hold_end_all(s);
         if (unlink_files) {
             store_release(&pulse->closed, 1);
             session_current_remove(s->segment.path);

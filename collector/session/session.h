@@ -91,6 +91,8 @@ int64_t session_finish(struct session *s, struct code *code, session_sink sink, 
 struct session_hold { uint32_t process, thread; pid_t pid, tid; uint64_t sp; uint8_t why; /* enum wire_hold */ char mark[64]; };
 /* The next one that came since the last call; everything its thread did before has been handed over. */
 bool session_hold_next(struct session *s, struct session_hold *h);
+/* It still waits: neither its bound nor its death ended it. */
+bool session_hold_lasts(const struct session *s, const struct session_hold *h);
 /* Lets it go on; `fork`: it is to fork its image now. A hold that is not answered ends with its bound. */
 void session_hold_end(struct session *s, const struct session_hold *h, bool fork);
 /* While a process's threads stand still: hands over all that they committed.
