@@ -97,7 +97,9 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
 victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
-         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so)
+         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so lib/leaky.so)
+$(B)/tests/victims/leak_%: VICTIM_FLAGS += -O0
+$(B)/tests/victims/lib/leaky.so: VICTIM_FLAGS += -O0
 $(B)/tests/victims/%: tests/victims/%.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
