@@ -22,6 +22,7 @@
 #include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
 #include "graph/graph_processes.h"
+#include "graph/graph_snapshot.h"
 #include "graph/graph_state.h"
 #include "graph/graph_threads.h"
 #include "graph/repair.h"
@@ -139,6 +140,7 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_USABLE: copies_usable(g, p, e); break;
     case EVENT_FUTEX: clocks_unseen(g, p, t, e); break;
     case EVENT_MODULE: modules_fold(g, p, e); break;
+    case EVENT_SNAPSHOT: snapshots_fold(g, p, e); break;
     case EVENT_VERIFY:
         g->verified = true;
         if (e->address < WIRE_VERIFY_COUNTS)

@@ -98,16 +98,24 @@ void graph_settle(struct graph *g, uint64_t now_ns);
 void graph_count_lost(struct graph *g, unsigned reason, uint64_t events);
 
 struct snapshot;
-/* The blocks of a process that are alive now, heap and mapped ones, into the
- * snapshot's arrays (address … family), by rising address; process, ns and
- * `doubtful` too. In O(blocks log blocks), two 10 M in some seconds. -ENOENT: no
- * such process; -EAGAIN: a realloc of it is under way (a thread stands between
- * its two halves): let it run on and ask again; with `force` the block counts at
- * its old place. */
+/* Whether a snapshot of a process can be taken now, and of about how many blocks:
+ * 0; -ENOENT: no such process; -EAGAIN: a realloc of it is under way (a thread
+ * stands between its two halves): let it run on and ask again. Costs nothing. */
+int graph_heap_ready(const struct graph *g, uint32_t process, uint64_t *blocks);
+/* The blocks of a process that are alive now (of one that ended: that it left),
+ * heap and mapped ones, into the snapshot's arrays (address … family), by rising
+ * address; process, pid, ns and `doubtful` too, and number, event and why of its
+ * newest EVENT_SNAPSHOT. About 0.2 us a block, and no memory but those arrays. The
+ * graph changes only when it folds: the process may run on before this is called.
+ * 0; -ENOENT, -EAGAIN as above, but with `force` the block counts at its old
+ * place; -EFBIG. Of a heap block and a mapped one at one address the mapped one
+ * is left out; blocks may lie inside mapped ones. */
 int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapshot *s);
 /* Threads of a process, for who looks at its stacks: at most `max`; returns how many there are. */
 struct graph_thread { uint32_t serial, tid; uint64_t pthread; bool ended; };
 size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max);
+/* Number of the event with which its newest image began (0: its first): older snapshots are of another program. */
+uint64_t graph_heap_image(const struct graph *g, uint32_t process);
 /* Its modules, as EVENT_MODULE told them. */
 struct graph_module { uint64_t start, end, bias; uint32_t module; };
 size_t graph_heap_modules(const struct graph *g, uint32_t process, struct graph_module *modules, size_t max);

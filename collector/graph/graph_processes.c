@@ -18,6 +18,7 @@
 #include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
 #include "graph/graph_sites.h"
+#include "graph/graph_snapshot.h"
 #include "graph/graph_threads.h"
 
 struct process *process_find_slow(struct graph *g, uint32_t serial, uint64_t ns)
@@ -105,6 +106,7 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
 {
     size_t n;
     locks_process_ended(g, p, e);
+    snapshots_image_ended(g, p);
     uint32_t *places = image_places(g, p, &n);
     for (size_t i = 0; i < n; i++)
         image_block(g, p, e, places[i]);

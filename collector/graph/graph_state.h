@@ -130,6 +130,9 @@ struct locks;                /* graph_lock_state.h */
 
 struct modules;              /* graph_modules.h */
 
+/* The newest EVENT_SNAPSHOT of a process's image; event 0: none. */
+struct process_snapshot { uint64_t event; uint32_t number; uint8_t why; };
+
 struct process {
     uint32_t place, serial, parent, pid, ppid;
     char *exe, *command;
@@ -167,6 +170,8 @@ struct process {
     bool forked;             /* born by fork: its locks may be held by nobody that it knows */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
     uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs */
+    struct process_snapshot snapshot;
+    uint64_t image_event;    /* its image ended older ones with this event */
 };
 
 struct parked {

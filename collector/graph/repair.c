@@ -83,7 +83,7 @@ void repair_settle(struct graph *g, uint64_t now_ns)
 
 void repair_fold(struct graph *g, const struct event *e)
 {
-    bool ends = e->type == EVENT_PROCESS_GONE || e->type == EVENT_PROCESS_START;
+    bool ends = e->type == EVENT_PROCESS_GONE || e->type == EVENT_PROCESS_START || e->type == EVENT_SNAPSHOT;
     repair_run(g, g->n_parked >= PARKED_MAX ? UINT64_MAX : e->ns, ends ? e->process : NO_PROCESS);
     if (g->n_parked && parked_thread(g, e)->parked) {
         repair_park(g, e);

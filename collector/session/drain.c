@@ -48,6 +48,11 @@ static uint32_t see_claims(struct session *s)
     return claims;
 }
 
+void session_see_claims(struct session *s)
+{
+    supply_note(s, see_claims(s));
+}
+
 static void see_slotless(struct session *s)
 {
     struct wire_claims *claims = wire_claims_of(&s->segment.wire);
@@ -70,7 +75,7 @@ static void see_verified(struct session *s)
 {
     struct wire_claims *claims = wire_claims_of(&s->segment.wire);
     unsigned i;
-    for (i = 0; s->plan.verify_unwind && i < WIRE_VERIFY_COUNTS; i++) {
+    for (i = 0; s->plan.verify_unwind && session_still_ours(s) && i < WIRE_VERIFY_COUNTS; i++) {
         struct event e = {.type = EVENT_VERIFY, .address = i};
         if (!load_relaxed(&claims->verify[i]) && s->verify_told & 1u << i)
             continue;
@@ -104,7 +109,7 @@ static void look(struct session *s, uint64_t watermark)
 }
 
 /* Hands over from the ring with the least stamp until another's is less. */
-static void merge(struct session *s, uint64_t watermark)
+void session_merge(struct session *s, uint64_t watermark)
 {
     while (s->order.count) {
         struct order_head at = s->order.heads[0], until = order_second(&s->order);
@@ -177,20 +182,22 @@ static int64_t drain_round(struct session *s, bool everything)
     supply_keep(s);
     watch_round(s, everything); /* before the look: what is gone has said all */
     look(s, watermark);
-    merge(s, watermark);
+    session_merge(s, watermark);
+    session_flush(s);
+    if (!session_still_ours(s))
+        return -ESTALE;
     fullest = settle(s);
     supply_keep(s);
     see_slotless(s);
     see_verified(s);
     session_flush(s);
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
-    if (s->stale)
+    if (!session_still_ours(s))
         return -ESTALE;
     choose_pause(s, claims > 4 && fullest < 4 ? 4 : fullest, s->counts.events != before);
     return (int64_t)(s->counts.events - before);
 }
 
-static void round_begin(struct session *s, struct code *code, session_sink sink, void *context)
+void session_round_begin(struct session *s, struct code *code, session_sink sink, void *context)
 {
     s->sink = sink;
     s->context = context;
@@ -202,7 +209,7 @@ static void round_begin(struct session *s, struct code *code, session_sink sink,
 int64_t session_drain(struct session *s, struct code *code, session_sink sink, void *context)
 {
     int64_t n;
-    round_begin(s, code, sink, context);
+    session_round_begin(s, code, sink, context);
     n = drain_round(s, false);
     session_flush(s);
     return n;
@@ -214,7 +221,7 @@ int64_t session_finish(struct session *s, struct code *code, session_sink sink, 
     int i;
     if (!session_still_ours(s))
         return -ESTALE;
-    round_begin(s, code, sink, context);
+    session_round_begin(s, code, sink, context);
     see_claims(s); /* before a process is taken for over */
     watch_round(s, true);
     /* A round to read the rings of what is gone, one to end it, one for its process. */

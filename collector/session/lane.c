@@ -38,6 +38,7 @@ struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch)
 void lane_free(struct lane *l)
 {
     decode_stack_end(&l->stack);
+    free(l->hold);
     free(l);
 }
 
@@ -93,7 +94,7 @@ static void begin_life(struct session *s, struct lane *l)
     l->image = NULL;
     l->process = NULL;
     l->has_item = l->poisoned = l->exiting = l->gone = l->gone_looked = l->waited = false;
-    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = l->taken = l->skip = 0;
+    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = l->taken = l->taken_counted = l->skip = 0;
     l->watched_head = UINT64_MAX;
     memset(l->lost, 0, sizeof l->lost);
     memset(l->lost_recorded, 0, sizeof l->lost_recorded);
@@ -121,7 +122,9 @@ void lane_look(struct session *s, struct lane *l)
     l->fill = l->reader.head - l->published;
     if (load_relaxed(&l->slot->waiting))
         l->waited = true;
-    if (l->poisoned) {
+    if (l->poisoned && l->reader.tail != l->reader.head) {
+        uint64_t bytes = l->reader.head - l->reader.tail;
+        lane_lost(s, l, WIRE_LOST_TORN, 1 + bytes / (2 * sizeof(struct wire_record)), 0);
         ring_reader_skip(&l->reader);
         lane_publish(s, l);
     }
@@ -137,12 +140,22 @@ static void tell_taken(struct lane *l)
     store_release(&l->slot->taken_tail, l->reader.tail);
 }
 
+/* What the next collector must find in the file, or count as lost. */
+static void lane_count_taken(struct session *s, struct lane *l)
+{
+    atomic_u64 *drained = &wire_pulse_of(&s->segment.wire)->drained_events;
+    store_relaxed(drained, load_relaxed(drained) + l->taken - l->taken_counted);
+    l->taken_counted = l->taken;
+}
+
 void lane_publish(struct session *s, struct lane *l)
 {
-    if (l->reader.tail == l->published || !session_still_ours(s))
+    if (l->reader.tail == l->published)
         return;
     session_flush(s);
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
+    if (!session_still_ours(s)) /* asked after the sink, which may take its time */
+        return;
+    lane_count_taken(s, l);
     l->published = l->reader.tail;
     tell_taken(l);
     if (ring_reader_release(&l->reader))
@@ -164,6 +177,8 @@ void lane_offer(struct session *s, struct lane *l)
     if (!crowded || l->offered || l->poisoned || l->gone || l->ring_size >= WIRE_RING_LAST_BYTES)
         return;
     size = l->ring_size * 4 > WIRE_RING_LAST_BYTES ? WIRE_RING_LAST_BYTES : l->ring_size * 4;
+    if (!session_still_ours(s)) /* the successor gives room as it sees fit: ours may be another's */
+        return;
     l->offered = segment_ring_take(&s->segment, size);
     if (!l->offered)
         return;
@@ -259,6 +274,7 @@ static void reset_slot(struct session *s, struct lane *l)
     store_relaxed(&slot->taken_tail, head);
     store_relaxed(&slot->next_ring, 0);
     store_relaxed(&slot->waiting, 0);
+    store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
     store_relaxed(&slot->resync, 0);
     slot->scratch = l->scratch;
     for (i = 0; i < WIRE_LOST_REASONS; i++)
@@ -272,6 +288,7 @@ static void reset_slot(struct session *s, struct lane *l)
 void lane_end(struct session *s, struct lane *l)
 {
     lane_losses(s, l);
+    hold_forget(s, l);
     if (l->process) {
         emit_gone(s, l);
         l->process->lanes--;
@@ -282,6 +299,7 @@ void lane_end(struct session *s, struct lane *l)
     l->image = NULL;
     if (!l->home || !session_still_ours(s))
         return;
+    lane_count_taken(s, l);
     reset_slot(s, l);
     take_rings_back(s, l);
     l->claim = load_relaxed(&l->slot->claim);
@@ -320,7 +338,7 @@ void lane_resume(struct lane *l, uint64_t written)
     if (load_relaxed(&l->slot->taken_tail) != l->reader.tail || taken > written ||
         written - taken > bytes / sizeof(struct wire_record))
         taken = written;
-    l->taken = taken;
+    l->taken = l->taken_counted = taken;
     l->skip = written - taken;
 }
 

@@ -184,7 +184,11 @@ static void note_life(struct lane *l, const struct event *e)
 static __attribute__((noinline)) void deliver_rare(struct session *s, struct lane *l)
 {
     struct event e;
-    int got = decode_record(&s->decode, &l->image->image, &l->stack, &l->item, &e);
+    int got = hold_note(s, l);
+    if (got > 0)
+        return;
+    if (!got)
+        got = decode_record(&s->decode, &l->image->image, &l->stack, &l->item, &e);
     if (got < 0) {
         s->counts.torn++;
         lane_lost(s, l, WIRE_LOST_TORN, 1, 0);
@@ -194,6 +198,8 @@ static __attribute__((noinline)) void deliver_rare(struct session *s, struct lan
     note_life(l, &e);
     if (e.type == EVENT_PROCESS_START)
         e.address = parent_of(s, l);
+    else if (e.type == EVENT_MARK)
+        hold_mark(l, &e);
     else if (e.type == EVENT_MODULE)
         own_locks_tell(&s->own_locks, s->decode.code, l->process->pid, &e);
     l->taken += e.type != EVENT_LOST;

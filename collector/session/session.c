@@ -53,7 +53,8 @@ uint64_t session_stamp(const struct session *s)
 
 void session_beat(struct session *s)
 {
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp, session_stamp(s));
+    if (session_still_ours(s))
+        store_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp, session_stamp(s));
 }
 
 bool session_is_ours(const struct session *s)
@@ -131,6 +132,7 @@ static int fill_plan(struct session *s, const struct session_options *o, const s
     p->verify_unwind = o->verify_unwind;
     p->copies_min_bytes = o->copies_min_bytes;
     p->locks = o->locks;
+    p->snapshots = o->snapshots;
     p->start_stamp = start->stamp;
     p->start_mono_ns = start->mono_ns;
     p->start_real_ns = (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec -
@@ -321,6 +323,7 @@ static void restore_lanes(struct session *s)
             store_release(&l->slot->state, WIRE_SLOT_EMPTY);
     }
     segment_adopt_done(&s->segment, n);
+    hold_end_all(s); /* whoever they waited for is gone */
     free(images);
 }
 
@@ -433,12 +436,19 @@ void session_relearn_modules(struct session *s)
     }
 }
 
-void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context)
+uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context,
+                        uint64_t written_in_all)
 {
+    uint64_t ahead = 0; /* in the file, and not given back yet */
     uint32_t i;
-    for (i = 0; i < s->made; i++)
-        if (s->lanes[i]->live && s->lanes[i]->thread)
-            lane_resume(s->lanes[i], written(context, s->lanes[i]->thread));
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if (!l->live || !l->thread)
+            continue;
+        lane_resume(l, written(context, l->thread));
+        ahead += l->skip;
+    }
+    return s->counts.drained_before + ahead > written_in_all ? s->counts.drained_before + ahead - written_in_all : 0;
 }
 
 /* ---- ending ---- */
@@ -448,6 +458,7 @@ void session_close(struct session *s, bool unlink_files)
     struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
     if (session_still_ours(s)) {
         store_relaxed(&pulse->sleeping, 0);
+        hold_end_all(s);
         if (unlink_files) {
             store_release(&pulse->closed, 1);
             session_current_remove(s->segment.path);

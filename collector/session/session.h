@@ -52,11 +52,13 @@ int session_attach(struct session **s, const char *name);
  * its files go; else its rings stay for the next collector. */
 void session_close(struct session *s, bool unlink);
 
-/* After session_attach: `written` says how many events of a thread, losses and
+/* After session_attach: what collectors before this one took out of the rings and
+ * did not write, in events. `written` says how many events of a thread, losses and
  * its being gone aside, the file holds that this collector goes on in. What of
  * them still lies in a ring (the collector before died between writing it and
  * giving its space back) is not handed over again. */
-void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context);
+uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context,
+                        uint64_t written_in_all);
 
 const char *session_name(const struct session *s);
 const char *session_segment_path(const struct session *s);
@@ -89,6 +91,8 @@ int64_t session_finish(struct session *s, struct code *code, session_sink sink, 
 struct session_hold { uint32_t process, thread; pid_t pid, tid; uint64_t sp; uint8_t why; /* enum wire_hold */ char mark[64]; };
 /* The next one that came since the last call; everything its thread did before has been handed over. */
 bool session_hold_next(struct session *s, struct session_hold *h);
+/* It still waits: neither its bound nor its death ended it. */
+bool session_hold_lasts(const struct session *s, const struct session_hold *h);
 /* Lets it go on; `fork`: it is to fork its image now. A hold that is not answered ends with its bound. */
 void session_hold_end(struct session *s, const struct session_hold *h, bool fork);
 /* While a process's threads stand still: hands over all that they committed.
@@ -112,7 +116,7 @@ unsigned session_alive(const struct session *s);
 /* Work since create or attach, for status and coverage. */
 struct session_counts {
     uint64_t events;         /* handed over */
-    uint64_t drained_before; /* handed over by collectors before this one */
+    uint64_t drained_before; /* of threads' records, whose space collectors before this one gave back */
     uint64_t late;           /* delivered behind a later stamp */
     uint64_t torn;           /* rings that made no sense, times */
     uint64_t threads, processes;  /* ever seen */

@@ -28,6 +28,13 @@ enum {
     SESSION_STALE_NS = 2000000000       /* a heartbeat this old is none */
 };
 
+/* A thread's last words before it holds. Few ever say any. */
+struct lane_hold {
+    struct session_hold words;
+    bool news;                          /* session_hold_next has not had it */
+    char mark[sizeof ((struct session_hold *)0)->mark];
+};
+
 struct lane {
     uint32_t index;
     struct wire_slot *slot;
@@ -49,8 +56,10 @@ struct lane {
     uint64_t lost_recorded[WIRE_LOST_REASONS]; /* of them by records in the ring */
     uint64_t lost_drops, drops_recorded;
     uint64_t taken;                     /* events of its records, losses aside, as the trace file has them */
+    uint64_t taken_counted;             /* of them in pulse->drained_events */
     uint64_t skip;                      /* the next so many are in the file: see session_resume */
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
+    struct lane_hold *hold;             /* what its thread said of marks and holds; NULL: nothing yet */
 
     bool live;                          /* a thread has it */
     bool has_item;
@@ -91,6 +100,7 @@ struct session {
     void *context;
     struct event batch[SESSION_BATCH];  /* made, and not with the sink yet */
     size_t batched;
+    uint32_t holds;                     /* lanes whose hold is news */
     bool stale;                         /* another collector has it */
     bool taken_over;                    /* and modules have to be learnt again */
 
@@ -143,6 +153,19 @@ struct order_head lane_head(const struct session *s, const struct lane *l);
 bool lane_run(struct session *s, struct lane *l, struct order_head *at, struct order_head until, uint64_t watermark);
 /* The same for one record, of which the file has the event already: nothing is handed over. */
 bool lane_pass(struct session *s, struct lane *l, struct order_head *at, uint64_t watermark);
+
+/* hold.c */
+/* A record of a hold or an image: 1, it is noted; 0: it is none; -EBADMSG. */
+int hold_note(struct session *s, struct lane *l);
+void hold_mark(struct lane *l, const struct event *e);
+void hold_forget(struct session *s, struct lane *l);
+/* Lets every thread go on that waits for a collector. */
+void hold_end_all(struct session *s);
+
+/* drain.c */
+void session_round_begin(struct session *s, struct code *code, session_sink sink, void *context);
+void session_see_claims(struct session *s);
+void session_merge(struct session *s, uint64_t watermark);
 
 /* supply.c */
 int supply_add(struct session *s, uint32_t slots);

@@ -18,7 +18,7 @@ enum { SUPPLY_RECENT_MOST = 128 };
 int supply_add(struct session *s, uint32_t slots)
 {
     const struct wire_segment *w = &s->segment.wire;
-    while (slots-- > 0) {
+    while (slots-- > 0 && session_still_ours(s)) {
         uint32_t i = s->made;
         uint64_t scratch, ring;
         struct wire_slot *slot;

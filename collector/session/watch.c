@@ -19,7 +19,7 @@ static void watch_limbo(struct session *s, struct lane *l, uint64_t passed_ns)
 {
     struct wire_slot *slot = l->slot;
     uint32_t state = load_acquire(&slot->state);
-    if (state == WIRE_SLOT_EMPTY && l->home) { /* a claimer could not use it: another may */
+    if (state == WIRE_SLOT_EMPTY && l->home && session_still_ours(s)) { /* a claimer could not use it: another may */
         store_release(&slot->state, WIRE_SLOT_READY);
         return;
     }

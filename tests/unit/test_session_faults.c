@@ -301,7 +301,7 @@ START_TEST(test_resume)
 
     ck_assert_int_eq(session_attach(&session, t->name), 0);
     t->written = (uint32_t)((int)t->taken + beside[_i]);
-    session_resume(session, written_by, t);
+    uint64_t unwritten = session_resume(session, written_by, t, t->written);
     drain_until(&by_type[EVENT_NEW], 100, 3000);
     ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
     for (size_t i = 0; i < seen && i < KEEP; i++)
@@ -311,6 +311,8 @@ START_TEST(test_resume)
             next = kept[i].address + 1;
         }
     ck_assert_uint_eq(next, ALL + 1);
+    if (_i < 3) /* each is in the file, counted, or handed over */
+        ck_assert_uint_eq(t->written + unwritten + by_type[EVENT_NEW] + by_type[EVENT_PROCESS_START], ALL + 1);
     if (!_i)    /* the events of the file are the birth and News from 1 on */
         ck_assert_uint_eq(first, t->taken);
     else
@@ -333,6 +335,51 @@ START_TEST(test_stale)
     session_close(session, true); /* takes nothing away */
     ck_assert_int_eq(session_attach(&session, name), 0);
     ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
+}
+END_TEST
+
+static uint64_t written_none(const void *context, uint32_t thread)
+{
+    return 0;
+}
+
+/* The sink of a collector that is stopped here, and wakes when another has the session. */
+static void be_overtaken(void *context, const struct event *events, size_t count)
+{
+    *(uint32_t *)context = load_relaxed(&wire_pulse_of(&shared)->slots_ready);
+    store_relaxed(&wire_pulse_of(&shared)->collector_pid, 1);
+    store_relaxed(&wire_pulse_of(&shared)->heartbeat_stamp, 7);
+    store_relaxed(&wire_claims_of(&shared)->wanting, 100);
+}
+
+/* What it finds out in the middle of a round it does not finish: a ring that it
+ * would offer now may be another thread's. */
+START_TEST(test_stale_in_round)
+{
+    struct fake_writer w = {0};
+    struct wire_pulse *pulse = wire_pulse_of(&shared);
+    ck_assert_int_eq(fake_claim(&w, &shared, fake_process(&shared)), 0);
+    struct wire_slot *slot = w.ring.slot;
+    fake_birth(&w, 0, WIRE_BORN_EXEC);
+    for (uint64_t n = 1; n <= 1000; n++)    /* more than a fifth of its ring */
+        fake_new(&w, n, 1);
+    uint64_t tail = load_relaxed(&slot->tail), drained = load_relaxed(&pulse->drained_events);
+    uint32_t ready = 0;
+    ck_assert_int_eq(session_drain(session, code, be_overtaken, &ready), -ESTALE);
+    ck_assert_uint_eq(load_relaxed(&slot->next_ring), 0);
+    ck_assert_uint_eq(load_relaxed(&slot->tail), tail);
+    ck_assert_uint_eq(load_relaxed(&slot->state), WIRE_SLOT_LIVE);
+    ck_assert_uint_eq(load_relaxed(&pulse->slots_ready), ready);
+    ck_assert_uint_eq(load_relaxed(&pulse->drained_events), drained);
+    ck_assert_uint_eq(load_relaxed(&pulse->heartbeat_stamp), 7);
+    char name[64];
+    snprintf(name, sizeof name, "%s", session_name(session));
+    session_close(session, true);
+    store_relaxed(&wire_claims_of(&shared)->wanting, 0);
+    ck_assert_int_eq(session_attach(&session, name), 0);
+    session_resume(session, written_none, NULL, 0);
+    drain_until(&by_type[EVENT_NEW], 1000, 3000);
+    ck_assert_uint_eq(by_type[EVENT_LOST], 0);
 }
 END_TEST
 
@@ -404,6 +451,7 @@ int main(void)
     tcase_add_test(t, test_takeover);
     tcase_add_loop_test(t, test_resume, 0, 4);
     tcase_add_test(t, test_stale);
+    tcase_add_test(t, test_stale_in_round);
     tcase_add_test(t, test_no_space);
     suite_add_tcase(s, t);
     r = srunner_create(s);

@@ -1,0 +1,295 @@
+/*
+ * collector/graph/graph_snapshot.c - see graph_snapshot.h and graph.h.
+ *
+ * A process's blocks lie scattered in the pool, and are wanted by address. So
+ * their places are sorted by address first (by digits, in arrays that are the
+ * snapshot's own anyway: nothing is allocated besides), then each block is read
+ * once. What a fork left and the child has not touched is no block of the pool
+ * yet: its place is its number in the frozen copy, with INHERITED.
+ */
+#include "graph/graph_snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "event/snapshot.h"
+#include "event/xalloc.h"
+#include "graph/graph_facts.h"
+#include "graph/graph_forks.h"
+#include "graph/graph_modules.h"
+
+#define INHERITED (1u << 31)
+enum { AHEAD = 24, DIGIT_BITS = 11, DIGITS = 6 };
+
+void snapshots_fold(struct graph *g, struct process *p, const struct event *e)
+{
+    fact_life(g, FACT_SNAPSHOT, e, snapshot_why_name(e->family), 0);
+    if (!p->place)
+        return;
+    p->snapshot = (struct process_snapshot){ .event = g->number, .number = (uint32_t)e->address, .why = e->family };
+}
+
+void snapshots_image_ended(struct graph *g, struct process *p)
+{
+    p->snapshot = (struct process_snapshot){ 0 };
+    p->image_event = g->number;
+}
+
+static struct process *process_known(const struct graph *g, uint32_t serial)
+{
+    return process_at(g, serial ? dict_get(&g->process_of, serial) : 0);
+}
+
+uint64_t graph_heap_image(const struct graph *g, uint32_t process)
+{
+    return process_known(g, process)->image_event;
+}
+
+/* ---- which blocks ------------------------------------------------------------ */
+
+struct gathering {
+    struct graph *g;
+    const struct process *p;
+    uint64_t *address;
+    uint32_t *place;
+    size_t n, room;
+};
+
+static bool pending_of(const struct graph *g, const struct thread *t, uint32_t *place)
+{
+    *place = t->pending.block;
+    return t->pending.open && *place && pool_at(&g->pool, *place)->flags & BLOCK_PARKED;
+}
+
+static size_t blocks_at_most(const struct graph *g, const struct process *p, bool *moving)
+{
+    size_t n = (size_t)p->heap.used + p->maps.used + (p->inherit ? p->inherit->frozen->n : 0);
+    uint32_t place;
+    *moving = false;
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
+        if (pending_of(g, thread_at(g, at), &place)) {
+            *moving = true;
+            n++;
+        }
+    return n;
+}
+
+int graph_heap_ready(const struct graph *g, uint32_t process, uint64_t *blocks)
+{
+    const struct process *p = process_known(g, process);
+    bool moving;
+    *blocks = p->place ? blocks_at_most(g, p, &moving) : 0;
+    if (!p->place)
+        return -ENOENT;
+    return moving ? -EAGAIN : 0;
+}
+
+static void gather(struct gathering *to, uint64_t address, uint32_t place)
+{
+    if (to->n == to->room)
+        return;
+    to->address[to->n] = address;
+    to->place[to->n++] = place;
+}
+
+static void gather_pool(struct gathering *to, uint32_t place)
+{
+    gather(to, pool_at(&to->g->pool, place)->address, place);
+}
+
+static void gather_heap(struct gathering *to)
+{
+    const struct table *t = &to->p->heap;
+    const struct pool *pool = &to->g->pool;
+    for (uint32_t i = 0, n = table_slots(t); i < n; i++) {
+        uint32_t next = i + AHEAD < n ? table_place(t, i + AHEAD) : 0;
+        if (next)
+            __builtin_prefetch(pool_at(pool, next));
+        if (table_place(t, i))
+            gather_pool(to, table_place(t, i));
+    }
+}
+
+/* Heap blocks come first: of two at one address the first stays. */
+static void gather_all(struct gathering *to)
+{
+    const struct graph *g = to->g;
+    const struct process *p = to->p;
+    uint32_t place;
+    gather_heap(to);
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process)
+        if (pending_of(g, thread_at(g, at), &place))
+            gather_pool(to, place);
+    struct block clone;
+    uint64_t from;
+    for (uint32_t i = 0; p->inherit && i < p->inherit->frozen->n; i++)
+        if (forks_clone(p, i, &clone, &from))
+            gather(to, clone.address, i | INHERITED);
+    for (uint32_t i = 1; i < p->maps.next; i++)
+        if (p->maps.nodes[i].block)
+            gather_pool(to, p->maps.nodes[i].block);
+}
+
+/* ---- in order ---------------------------------------------------------------- */
+
+static unsigned digit_of(uint64_t address, unsigned digit)
+{
+    return (unsigned)(address >> (digit * DIGIT_BITS)) & ((1u << DIGIT_BITS) - 1);
+}
+
+/* One pass: by a digit, stable. */
+static void sort_digit(const uint64_t *address, const uint32_t *place, uint64_t *to_address, uint32_t *to_place,
+                       size_t n, unsigned digit)
+{
+    size_t at[1 << DIGIT_BITS] = { 0 };
+    for (size_t i = 0; i < n; i++)
+        at[digit_of(address[i], digit)]++;
+    for (size_t d = 0, sum = 0; d < 1 << DIGIT_BITS; d++) {
+        size_t count = at[d];
+        at[d] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t j = at[digit_of(address[i], digit)]++;
+        to_address[j] = address[i];
+        to_place[j] = place[i];
+    }
+}
+
+/* Sorts address and place, with room of the same size; the result is where it began. */
+static void sort_places(uint64_t *address, uint32_t *place, uint64_t *room_address, uint32_t *room_place, size_t n)
+{
+    uint64_t all = 0, common = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        all |= address[i];
+        common &= address[i];
+    }
+    uint64_t *from = address, *to = room_address;
+    uint32_t *from_place = place, *to_place = room_place;
+    for (unsigned digit = 0; digit < DIGITS; digit++) {
+        if (!digit_of(all ^ common, digit))    /* the same in all */
+            continue;
+        sort_digit(from, from_place, to, to_place, n, digit);
+        uint64_t *address_was = from;
+        uint32_t *place_was = from_place;
+        from = to;
+        from_place = to_place;
+        to = address_was;
+        to_place = place_was;
+    }
+    if (from == address)
+        return;
+    memcpy(address, from, n * sizeof *address);
+    memcpy(place, from_place, n * sizeof *place);
+}
+
+/* Of blocks at one address the first stays. */
+static size_t sole_addresses(uint64_t *address, uint32_t *place, size_t n)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (left && address[left - 1] == address[i])
+            continue;
+        address[left] = address[i];
+        place[left++] = place[i];
+    }
+    return left;
+}
+
+/* ---- the blocks --------------------------------------------------------------- */
+
+static uint32_t owner_of(const struct graph *g, uint32_t place, const struct block *b)
+{
+    return thread_at(g, place & INHERITED ? b->maker : block_owner(g, place, b))->serial;
+}
+
+/* s->stack has the places. */
+static void blocks_fill(const struct graph *g, const struct process *p, struct snapshot *s)
+{
+    struct block clone;
+    uint64_t from;
+    for (size_t i = 0; i < s->n_blocks; i++) {
+        uint32_t place = s->stack[i], next = i + AHEAD < s->n_blocks ? s->stack[i + AHEAD] : INHERITED;
+        const struct block *b = &clone;
+        if (!(next & INHERITED))
+            __builtin_prefetch(pool_at(&g->pool, next));
+        if (place & INHERITED)
+            forks_clone(p, place & ~INHERITED, &clone, &from);
+        else
+            b = pool_at(&g->pool, place);
+        s->size[i] = b->size < UINT64_MAX - b->address ? b->size : UINT64_MAX - b->address;
+        s->id[i] = b->id;
+        s->born_ns[i] = b->born_ns;
+        s->stack[i] = g->site_stacks[b->site];
+        s->thread[i] = thread_at(g, b->maker)->serial;
+        s->owner[i] = owner_of(g, place, b);
+        s->family[i] = b->family;
+    }
+}
+
+static void arrays_make(struct snapshot *s, size_t n)
+{
+    size_t room = n ? n : 1;
+    s->address = xmalloc(room * sizeof *s->address);
+    s->size = xmalloc(room * sizeof *s->size);
+    s->id = xmalloc(room * sizeof *s->id);
+    s->born_ns = xmalloc(room * sizeof *s->born_ns);
+    s->stack = xmalloc(room * sizeof *s->stack);
+    s->thread = xmalloc(room * sizeof *s->thread);
+    s->owner = xmalloc(room * sizeof *s->owner);
+    s->family = xmalloc(room * sizeof *s->family);
+}
+
+int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapshot *s)
+{
+    const struct process *p = process_known(g, process);
+    bool moving;
+    if (!p->place)
+        return -ENOENT;
+    size_t room = blocks_at_most(g, p, &moving);
+    if (moving && !force)
+        return -EAGAIN;
+    if (room > SNAPSHOT_BLOCKS_MAX || g->pool.next >= INHERITED)
+        return -EFBIG;
+    arrays_make(s, room);
+    struct gathering to = { .g = g, .p = p, .address = s->address, .place = s->stack, .room = room };
+    gather_all(&to);
+    sort_places(s->address, s->stack, s->size, s->thread, to.n);
+    s->n_blocks = sole_addresses(s->address, s->stack, to.n);
+    blocks_fill(g, p, s);
+    s->process = p->serial;
+    s->pid = p->pid;
+    s->ns = g->now_ns;
+    s->number = p->snapshot.number;
+    s->event = p->snapshot.event;
+    s->why = p->snapshot.why;
+    s->doubtful = lost_ns(g, p) != 0;
+    return 0;
+}
+
+/* ---- threads, modules ----------------------------------------------------------- */
+
+size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max)
+{
+    const struct process *p = process_known(g, process);
+    size_t n = 0;
+    for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
+        const struct thread *t = thread_at(g, at);
+        if (t->failed)
+            continue;
+        if (n < max)
+            threads[n] = (struct graph_thread){ .serial = t->serial, .tid = t->tid, .ended = t->ended,
+                                                .pthread = t->pthread_known ? t->pthread : 0 };
+        n++;
+    }
+    return n;
+}
+
+size_t graph_heap_modules(const struct graph *g, uint32_t process, struct graph_module *modules, size_t max)
+{
+    const struct modules *m = process_known(g, process)->modules;
+    for (size_t i = 0; m && i < m->n && i < max; i++)
+        modules[i] = (struct graph_module){ .start = m->at[i].start, .end = m->at[i].end, .bias = m->at[i].bias,
+                                            .module = m->at[i].module };
+    return m ? m->n : 0;
+}
