@@ -39,6 +39,7 @@ static char *target_make(const struct query *q, const char *name)
     target = target_add(target, "type", q->type);
     target = target_add(target, "thread", q->thread);
     target = target_add(target, "process", q->process);
+    target = target_add(target, "class", q->leak_class);
     target = target_add(target, "format", q->format);
     for (size_t i = 0; i < q->n_suppressions; i++) {
         char *path = realpath(q->suppressions[i], NULL);    /* the collector works elsewhere */

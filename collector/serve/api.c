@@ -110,6 +110,8 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_TOP: q->top_given = true; return number_read(value, API_TOP_MAX, &q->top);
     case API_FRAMES: return number_read(value, API_FRAMES_MAX, &q->frames);
     case API_SUPPRESSIONS: return *value == '/' ? query_add_suppressions(q, value) : -EINVAL;
+    case API_CLASS: q->leak_class = value; return 0;
+    case API_PID: return number_read(value, INT32_MAX, &q->pid);
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
     default: return flag_read(value, &q->all);
@@ -119,7 +121,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
 static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
-                                         "frames", "suppressions", "blocks" };
+                                         "frames", "suppressions", "blocks", "class", "pid" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
