@@ -89,7 +89,7 @@ struct wire_pulse {
     atomic_u32 slots_ready;     /* slots [0, n) have been made READY at least once */
     atomic_u32 image_wanted;    /* serial of a process that is asked for an image of itself (slot->resync of its
                                  * threads is set with it); the thread that takes it sets 0; 0: none */
-    atomic_u64 drained_events;  /* events that all collectors together have handed over, their own included */
+    atomic_u64 drained_events;  /* events of records (losses aside) whose space was given back, by all collectors together */
     uint8_t pad1[WIRE_LINE - 32];
     atomic_u32 sleeping;        /* futex word: 1 while the collector sleeps; taken back by who wakes it */
     uint8_t pad2[WIRE_LINE - 4];

@@ -4,6 +4,7 @@
 #include "event/snapshot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "event/xalloc.h"
 
@@ -20,10 +21,48 @@ struct snapshot *snapshot_new(void)
     return xcalloc(1, sizeof(struct snapshot));
 }
 
+static void *copy_of(const void *array, size_t n, size_t element_bytes)
+{
+    void *copy = xmalloc((n + 1) * element_bytes);
+    if (n)
+        memcpy(copy, array, n * element_bytes);
+    return copy;
+}
+
+struct snapshot *snapshot_share(const struct snapshot *s, void (*let_go)(void *context, const struct snapshot *s),
+                                void *context)
+{
+    struct snapshot *share = snapshot_new();
+    *share = *s;
+    share->stack = copy_of(s->stack, s->n_blocks, sizeof *s->stack);
+    share->roots = copy_of(s->roots, s->n_roots, sizeof *s->roots);
+    share->frames = copy_of(s->frames, s->n_frames, sizeof *s->frames);
+    share->types = copy_of(s->types, s->n_types, sizeof *s->types);
+    share->of = s;
+    share->let_go = let_go;
+    share->let_go_context = context;
+    return share;
+}
+
+static void share_free(struct snapshot *s)
+{
+    if (s->let_go)
+        s->let_go(s->let_go_context, s->of);
+    free(s->stack);
+    free(s->roots);
+    free(s->frames);
+    free(s->types);
+    free(s);
+}
+
 void snapshot_free(struct snapshot *s)
 {
     if (!s)
         return;
+    if (s->of) {
+        share_free(s);
+        return;
+    }
     for (size_t i = 0; i < s->n_types; i++)
         free(s->types[i].name);
     free(s->refused);

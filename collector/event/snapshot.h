@@ -92,6 +92,11 @@ struct snapshot {
     size_t n_edges;
     struct snapshot_frame *frames; size_t n_frames;
     struct snapshot_type *types;   size_t n_types;
+
+    /* A share (snapshot_share): all but stack, roots, frames and types is `of`'s. NULL: nothing is shared. */
+    const struct snapshot *of;
+    void (*let_go)(void *context, const struct snapshot *of);
+    void *let_go_context;
 };
 
 static inline size_t snapshot_nodes(const struct snapshot *s) { return s->n_blocks + s->n_roots; }
@@ -102,6 +107,11 @@ const char *root_kind_name(unsigned kind);  /* "data", "stack", "registers", "tl
 
 struct snapshot *snapshot_new(void);        /* all zero */
 void snapshot_free(struct snapshot *s);     /* NULL: nothing */
+/* The same snapshot for one more holder, who may put ids of its own in it: only
+ * what has ids is copied. `s` has to outlive it; when the share is freed, let_go
+ * (NULL: nobody) is told. */
+struct snapshot *snapshot_share(const struct snapshot *s, void (*let_go)(void *context, const struct snapshot *s),
+                                void *context);
 /* True when all numbers are inside their arrays and blocks rise: what came from
  * a file is held against this before anybody relies on it. */
 bool snapshot_sound(const struct snapshot *s);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/snapshot.h"
 #include "event/xalloc.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_copies.h"
@@ -187,6 +188,20 @@ static void view_blocks(struct graph *g, struct view *v)
 
 struct view *graph_view_make(struct graph *g, const struct code *code, unsigned flags)
 {
+    return graph_view_make_with(g, code, flags, NULL, 0);
+}
+
+static void view_snapshots(struct view *v, struct snapshot **snapshots, size_t n)
+{
+    v->snapshots = xcalloc(n + 1, sizeof *v->snapshots);
+    v->n_snapshots = n;
+    if (n)
+        memcpy(v->snapshots, snapshots, n * sizeof *snapshots);
+}
+
+struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
+                                  struct snapshot **snapshots, size_t n)
+{
     struct view *v = xcalloc(1, sizeof *v);
     v->at_ns = g->now_ns;
     v->events = g->events;
@@ -207,6 +222,7 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
     view_clocks(g, v);
     if (flags & VIEW_BLOCKS)
         view_blocks(g, v);
+    view_snapshots(v, snapshots, n);
     view_code_copy(v, code);
     return v;
 }
@@ -221,6 +237,9 @@ void view_free(struct view *v)
     }
     for (size_t i = 0; i < v->n_modules; i++)
         free(v->modules[i].path);
+    for (size_t i = 0; i < v->n_snapshots; i++)
+        snapshot_free(v->snapshots[i]);
+    free(v->snapshots);
     free(v->sites);
     free(v->threads);
     free(v->handoffs);

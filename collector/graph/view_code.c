@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/snapshot.h"
 #include "event/xalloc.h"
 
 struct renumber {
@@ -42,6 +43,35 @@ static void module_mark(struct renumber *r, uint32_t *id)
 static void module_rename(struct renumber *r, uint32_t *id)
 {
     *id = *id <= r->n_modules ? r->modules[*id] : 0;
+}
+
+static void frame_mark(struct renumber *r, uint32_t *id)
+{
+    if (*id <= r->n_frames)
+        r->frames[*id] = 1;
+}
+
+static void frame_rename(struct renumber *r, uint32_t *id)
+{
+    *id = *id <= r->n_frames ? r->frames[*id] : 0;
+}
+
+/* A holder's three functions. */
+struct uses { use_fn *stack, *frame, *module; };
+
+static void snapshots_use(struct renumber *r, const struct view *v, const struct uses *use)
+{
+    for (size_t i = 0; i < v->n_snapshots; i++) {
+        struct snapshot *s = v->snapshots[i];
+        for (size_t b = 0; b < s->n_blocks; b++)
+            use->stack(r, &s->stack[b]);
+        for (size_t k = 0; k < s->n_roots; k++)
+            use->module(r, &s->roots[k].module);
+        for (size_t k = 0; k < s->n_frames; k++)
+            use->frame(r, &s->frames[k].frame);
+        for (size_t k = 0; k < s->n_types; k++)
+            use->module(r, &s->types[k].module);
+    }
 }
 
 static void edges_use(struct renumber *r, struct view_order_edge *edges, size_t n, use_fn *stack)
@@ -89,8 +119,9 @@ static void copies_use(struct renumber *r, struct view *v, use_fn *stack)
     stack(r, &v->futex_stack);
 }
 
-static void view_uses(struct renumber *r, struct view *v, use_fn *stack, use_fn *module)
+static void view_uses(struct renumber *r, struct view *v, const struct uses *use)
 {
+    use_fn *stack = use->stack;
     for (size_t i = 0; i < v->n_sites; i++)
         stack(r, &v->sites[i].stack);
     for (size_t i = 0; i < v->n_handoffs; i++) {
@@ -99,8 +130,9 @@ static void view_uses(struct renumber *r, struct view *v, use_fn *stack, use_fn 
     }
     for (size_t i = 0; i < v->n_blocks; i++)
         stack(r, &v->blocks[i].stack);
-    locks_use(r, v, stack, module);
+    locks_use(r, v, stack, use->module);
     copies_use(r, v, stack);
+    snapshots_use(r, v, use);
 }
 
 /* Numbers what is marked; returns how many. */
@@ -116,7 +148,8 @@ static size_t renumber(uint32_t *map, uint32_t n)
 
 static void mark_uses(struct renumber *r, struct view *v)
 {
-    view_uses(r, v, stack_mark, module_mark);
+    static const struct uses mark = { stack_mark, frame_mark, module_mark };
+    view_uses(r, v, &mark);
     for (uint32_t id = r->n_stacks; id > 0; id--) {
         const struct code_stack *s = code_stack(r->code, id);
         if (!r->stacks[id])
@@ -167,6 +200,7 @@ static void copy_frames(const struct renumber *r, struct view *v)
 
 void view_code_copy(struct view *v, const struct code *code)
 {
+    static const struct uses rename_all = { stack_rename, frame_rename, module_rename };
     struct renumber r = { .code = code };
     if (code) {
         r.n_stacks = code_stacks(code);
@@ -182,7 +216,7 @@ void view_code_copy(struct view *v, const struct code *code)
     v->n_modules = renumber(r.modules, r.n_modules);
     copy_stacks(&r, v);
     copy_frames(&r, v);
-    view_uses(&r, v, stack_rename, module_rename);
+    view_uses(&r, v, &rename_all);
     free(r.stacks);
     free(r.frames);
     free(r.modules);

@@ -105,25 +105,25 @@ static void meta_free(struct trace_meta *m)
 }
 
 /* What a collector that died took out of the rings and did not write. */
-static void count_unwritten(struct collector *c, uint64_t written)
+static void count_unwritten(struct collector *c, uint64_t events)
 {
-    struct session_counts n;
-    struct event e = {.type = EVENT_LOST, .address = WIRE_LOST_COLLECTOR_DIED};
-    session_counts(c->session, &n);
-    if (n.drained_before <= written)
+    struct event e = {.type = EVENT_LOST, .address = WIRE_LOST_COLLECTOR_DIED, .size = events};
+    if (!events)
         return;
-    e.size = n.drained_before - written;
     e.ns = session_now_ns(c->session);
     ingest(c, &e, 1);
 }
 
 /* Events of each thread in a file, but for those that no record was of. */
-struct written { struct dict of; };
+struct written { struct dict of; uint64_t in_all; };
 
 static void written_count(struct written *w, const struct event *e)
 {
     uint32_t n = dict_get(&w->of, e->thread);
-    if (e->thread && e->type != EVENT_LOST && e->type != EVENT_THREAD_GONE && n < UINT32_MAX)
+    if (!e->thread || e->type == EVENT_LOST || e->type == EVENT_THREAD_GONE)
+        return;
+    w->in_all++;
+    if (n < UINT32_MAX)
         dict_set(&w->of, e->thread, n + 1);
 }
 
@@ -139,7 +139,7 @@ static int trace_resume(struct collector *c)
     struct trace *t;
     struct event e;
     struct written threads = {0};
-    uint64_t written = 0;
+    uint64_t written, unwritten;
     const struct trace_meta *m;
     int r = trace_open(&t, c->trace_path);
     if (r)
@@ -154,41 +154,46 @@ static int trace_resume(struct collector *c)
         written_count(&threads, &e);
     }
     trace_close(t);
-    session_resume(c->session, written_by, &threads);
+    unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
     dict_clear(&threads.of);
     if (r < 0 || (r = trace_write_reopen(&c->writer, c->trace_path, c->code, &written)))
         return r;
     trace_write_while(c->writer, file_is_ours, c);
-    count_unwritten(c, written);
+    count_unwritten(c, unwritten);
     return 0;
 }
 
-/* Events in the file that the predecessor left. */
-static uint64_t events_written(const char *session)
+/* A file of its own: what the predecessor's has (if it can be read) is not told again in it. */
+static uint64_t resume_beside(struct collector *c, const char *session)
 {
     char path[SESSION_PATH_MAX];
+    struct written threads = {0};
     struct trace *t;
-    uint64_t n;
-    if (session_info_get(session, "trace", path, sizeof path) || trace_open(&t, path))
-        return 0;
-    n = trace_events(t);
-    trace_close(t);
-    return n;
+    struct event e;
+    uint64_t unwritten;
+    if (!session_info_get(session, "trace", path, sizeof path) && !trace_open(&t, path)) {
+        while (trace_next(t, &e) > 0)
+            written_count(&threads, &e);
+        trace_close(t);
+    }
+    unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
+    dict_clear(&threads.of);
+    return unwritten;
 }
 
 static int trace_begin(struct collector *c, const struct collector_options *o)
 {
-    uint64_t written;
+    uint64_t unwritten;
     int r;
     if (o->attach && !o->trace_path)
         return trace_resume(c);
-    written = o->attach ? events_written(o->attach) : 0;
+    unwritten = o->attach ? resume_beside(c, o->attach) : 0;
     meta_fill(c, o);
     r = trace_write_open(&c->writer, c->trace_path, &c->meta);
     if (!r)
         trace_write_while(c->writer, file_is_ours, c);
     if (!r && o->attach)
-        count_unwritten(c, written);
+        count_unwritten(c, unwritten);
     return r;
 }
 

@@ -193,7 +193,6 @@ static int64_t drain_round(struct session *s, bool everything)
     session_flush(s);
     if (!session_still_ours(s))
         return -ESTALE;
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
     choose_pause(s, claims > 4 && fullest < 4 ? 4 : fullest, s->counts.events != before);
     return (int64_t)(s->counts.events - before);
 }

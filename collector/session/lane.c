@@ -94,7 +94,7 @@ static void begin_life(struct session *s, struct lane *l)
     l->image = NULL;
     l->process = NULL;
     l->has_item = l->poisoned = l->exiting = l->gone = l->gone_looked = l->waited = false;
-    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = l->taken = l->skip = 0;
+    l->last_stamp = l->last_ns = l->lost_drops = l->drops_recorded = l->taken = l->taken_counted = l->skip = 0;
     l->watched_head = UINT64_MAX;
     memset(l->lost, 0, sizeof l->lost);
     memset(l->lost_recorded, 0, sizeof l->lost_recorded);
@@ -140,6 +140,14 @@ static void tell_taken(struct lane *l)
     store_release(&l->slot->taken_tail, l->reader.tail);
 }
 
+/* What the next collector must find in the file, or count as lost. */
+static void lane_count_taken(struct session *s, struct lane *l)
+{
+    atomic_u64 *drained = &wire_pulse_of(&s->segment.wire)->drained_events;
+    store_relaxed(drained, load_relaxed(drained) + l->taken - l->taken_counted);
+    l->taken_counted = l->taken;
+}
+
 void lane_publish(struct session *s, struct lane *l)
 {
     if (l->reader.tail == l->published)
@@ -147,7 +155,7 @@ void lane_publish(struct session *s, struct lane *l)
     session_flush(s);
     if (!session_still_ours(s)) /* asked after the sink, which may take its time */
         return;
-    store_relaxed(&wire_pulse_of(&s->segment.wire)->drained_events, s->counts.drained_before + s->counts.events);
+    lane_count_taken(s, l);
     l->published = l->reader.tail;
     tell_taken(l);
     if (ring_reader_release(&l->reader))
@@ -291,6 +299,7 @@ void lane_end(struct session *s, struct lane *l)
     l->image = NULL;
     if (!l->home || !session_still_ours(s))
         return;
+    lane_count_taken(s, l);
     reset_slot(s, l);
     take_rings_back(s, l);
     l->claim = load_relaxed(&l->slot->claim);
@@ -329,7 +338,7 @@ void lane_resume(struct lane *l, uint64_t written)
     if (load_relaxed(&l->slot->taken_tail) != l->reader.tail || taken > written ||
         written - taken > bytes / sizeof(struct wire_record))
         taken = written;
-    l->taken = taken;
+    l->taken = l->taken_counted = taken;
     l->skip = written - taken;
 }
 

@@ -436,12 +436,19 @@ void session_relearn_modules(struct session *s)
     }
 }
 
-void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context)
+uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context,
+                        uint64_t written_in_all)
 {
+    uint64_t ahead = 0; /* in the file, and not given back yet */
     uint32_t i;
-    for (i = 0; i < s->made; i++)
-        if (s->lanes[i]->live && s->lanes[i]->thread)
-            lane_resume(s->lanes[i], written(context, s->lanes[i]->thread));
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if (!l->live || !l->thread)
+            continue;
+        lane_resume(l, written(context, l->thread));
+        ahead += l->skip;
+    }
+    return s->counts.drained_before + ahead > written_in_all ? s->counts.drained_before + ahead - written_in_all : 0;
 }
 
 /* ---- ending ---- */

@@ -52,11 +52,13 @@ int session_attach(struct session **s, const char *name);
  * its files go; else its rings stay for the next collector. */
 void session_close(struct session *s, bool unlink);
 
-/* After session_attach: `written` says how many events of a thread, losses and
+/* After session_attach: what collectors before this one took out of the rings and
+ * did not write, in events. `written` says how many events of a thread, losses and
  * its being gone aside, the file holds that this collector goes on in. What of
  * them still lies in a ring (the collector before died between writing it and
  * giving its space back) is not handed over again. */
-void session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context);
+uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context,
+                        uint64_t written_in_all);
 
 const char *session_name(const struct session *s);
 const char *session_segment_path(const struct session *s);
@@ -121,7 +123,7 @@ unsigned session_alive(const struct session *s);
 /* Work since create or attach, for status and coverage. */
 struct session_counts {
     uint64_t events;         /* handed over */
-    uint64_t drained_before; /* handed over by collectors before this one */
+    uint64_t drained_before; /* of threads' records, whose space collectors before this one gave back */
     uint64_t late;           /* delivered behind a later stamp */
     uint64_t torn;           /* rings that made no sense, times */
     uint64_t threads, processes;  /* ever seen */

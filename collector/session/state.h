@@ -56,6 +56,7 @@ struct lane {
     uint64_t lost_recorded[WIRE_LOST_REASONS]; /* of them by records in the ring */
     uint64_t lost_drops, drops_recorded;
     uint64_t taken;                     /* events of its records, losses aside, as the trace file has them */
+    uint64_t taken_counted;             /* of them in pulse->drained_events */
     uint64_t skip;                      /* the next so many are in the file: see session_resume */
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
     struct lane_hold *hold;             /* what its thread said of marks and holds; NULL: nothing yet */

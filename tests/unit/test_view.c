@@ -2,6 +2,8 @@
  * tests/unit/test_view.c - views: what they copy, in which order, and that
  * they stand alone.
  */
+#include "event/snapshot.h"
+#include "event/xalloc.h"
 #include "graph_play.h"
 
 static struct code *code;
@@ -62,6 +64,62 @@ START_TEST(code_that_is_used_and_no_other)
     ck_assert_uint_eq(middle->module, 1);
     ck_assert_uint_eq(middle->flags, CODE_FRAME_EXACT);
     view_free(v);
+}
+END_TEST
+
+static int let_go;
+static void count_let_go(void *context, const struct snapshot *of)
+{
+    ck_assert_ptr_eq(context, &let_go);
+    ck_assert_ptr_nonnull(of);
+    let_go++;
+}
+
+/* A snapshot of one block: its ids, and those that only it has, become the view's; a share leaves the first as it is. */
+START_TEST(snapshots_speak_with_the_view)
+{
+    uint32_t module = code_module_id(code, "/lib/heap.so", 12, NULL, 0);
+    uint32_t frame = code_frame_id(code, module, 0x77, 0);
+    by_stack(stack_main);
+    make(0x1000, 64);
+    struct snapshot *s = snapshot_new(), *share;
+    ck_assert_int_eq(graph_heap_take(play, 1, false, s), 0);
+    s->roots = xcalloc(2, sizeof *s->roots);
+    s->n_roots = 2;
+    s->roots[0] = (struct snapshot_root){ .module = module, .kind = ROOT_DATA };
+    s->roots[1] = (struct snapshot_root){ .kind = ROOT_STACK };
+    s->frames = xcalloc(1, sizeof *s->frames);
+    s->n_frames = 1;
+    s->frames[0] = (struct snapshot_frame){ .root = 1, .frame = frame };
+    s->types = xcalloc(2, sizeof *s->types);
+    s->n_types = 2;
+    s->types[0] = (struct snapshot_type){ .module = module, .name = xstrdup("3Foo") };
+    s->types[1] = (struct snapshot_type){ .module = 99 };
+    const uint64_t *address = s->address;
+    share = snapshot_share(s, count_let_go, &let_go);
+    struct view *v = graph_view_make_with(play, code, 0, &share, 1);
+    drop(0x1000);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(v->n_snapshots, 1);
+        const struct snapshot *seen = v->snapshots[0];
+        ck_assert_ptr_eq(seen->address, address);
+        ck_assert_uint_eq(seen->stack[0], v->sites[0].stack);
+        ck_assert_str_eq(v->modules[seen->roots[0].module - 1].path, "/lib/heap.so");
+        ck_assert_uint_eq(seen->roots[1].module, 0);
+        ck_assert_uint_eq(v->frames[seen->frames[0].frame - 1].offset, 0x77);
+        ck_assert_uint_eq(v->frames[seen->frames[0].frame - 1].module, seen->roots[0].module);
+        ck_assert_str_eq(v->modules[seen->types[0].module - 1].path, "/lib/heap.so");
+        ck_assert_str_eq(seen->types[0].name, "3Foo");
+        ck_assert_uint_eq(seen->types[1].module, 0);     /* that is no module */
+        view_free(v);
+        ck_assert_int_eq(let_go, 1);
+        if (i)
+            break;
+        ck_assert_uint_eq(s->stack[0], stack_main);
+        ck_assert_uint_eq(s->roots[0].module, module);
+        ck_assert_uint_eq(s->frames[0].frame, frame);
+        v = graph_view_make_with(play, code, 0, &s, 1);  /* now the first itself */
+    }
 }
 END_TEST
 
