@@ -97,7 +97,9 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
 victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
-         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so)
+         $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so lib/leaky.so)
+$(B)/tests/victims/leak_%: VICTIM_FLAGS += -O0
+$(B)/tests/victims/lib/leaky.so: VICTIM_FLAGS += -O0
 $(B)/tests/victims/%: tests/victims/%.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
@@ -166,6 +168,9 @@ BENCH_PROGRAMS := $(patsubst %.c,build/%,$(wildcard bench/*.c))
 build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
 build/bench/rcu: BENCH_FLAGS := -falign-loops=64
 build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
+build/bench/heap_tree: BENCH_FLAGS := -D_GNU_SOURCE -Icollector
+build/bench/heap_tree: BENCH_LIBS = $(TESTED_A)
+build/bench/heap_tree: $(TESTED_A)
 bench-programs: $(BENCH_PROGRAMS)
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)
@@ -185,21 +190,23 @@ bench-instructions: setup-check all
 
 # ---- install: one list, both ways -------------------------------------------------
 BIN   := $(DESTDIR)$(PREFIX)/bin
+INCL  := $(DESTDIR)$(PREFIX)/include
 MAN   := $(DESTDIR)$(PREFIX)/share/man
 SHARE := $(DESTDIR)$(PREFIX)/share/ownscope
 COMP  := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-PAGES := $(wildcard man/*.[157])
+PAGES := $(wildcard man/*.[1357])
 
 install: all
-	install -d $(BIN) $(DESTDIR)$(LIBDIR) $(COMP) $(SHARE)/schema $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install -d $(BIN) $(INCL) $(DESTDIR)$(LIBDIR) $(COMP) $(SHARE)/schema $(MAN)/man1 $(MAN)/man3 $(MAN)/man5 $(MAN)/man7
 	install -m 755 $(B)/ownscope $(B)/ownscope-preload $(BIN)
 	install -m 644 $(B)/libownscope.so $(DESTDIR)$(LIBDIR)
+	install -m 644 include/ownscope.h $(INCL)
 	install -m 644 scripts/ownscope-completion.bash $(COMP)/ownscope
 	install -m 644 collector/export/schema/*.json $(SHARE)/schema
 	for p in $(PAGES); do install -m 644 $$p $(MAN)/man$${p##*.} || exit 1; done
 
 uninstall:
-	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
+	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(INCL)/ownscope.h $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
 	rm -rf $(SHARE)/schema
 	for p in $(notdir $(PAGES)); do rm -f $(MAN)/man$${p##*.}/$$p; done
 	-rmdir $(DESTDIR)$(LIBDIR) $(SHARE) 2>/dev/null

@@ -63,5 +63,5 @@ if [ $# -eq 0 ]; then
 fi
 for file; do
     name=${file%.*}
-    case $name in selfcount | lockcount) ;; *) one "$name" ;; esac # kill.sh's, locks.sh's
+    case $name in selfcount | lockcount | leak_*) ;; *) one "$name" ;; esac # kill.sh's, locks.sh's, leaks.sh's
 done

@@ -1,0 +1,47 @@
+#!/bin/bash
+# Leak classes beside memcheck's: every victim that leaks (tests/victims/leak.h)
+# runs bare, under memcheck and under ownscope. Output and exit code are the
+# same; so are blocks and bytes by process, class and place, but for what stands
+# in DIFFERENCES; and all of it is what the victim says of itself.
+# Arguments: the victims to try; all without.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# VICTIM FUNCTION CLASS CLASS [BLOCKS] - why: what memcheck has in the first class, made in FUNCTION, is in the second.
+export DIFFERENCES='
+leak_reused make_second definite reachable - glibc gives the freed place to the next block of its size, memcheck keeps it back: the stale pointer points to a block again
+leak_ring make_link definite indirect 2 - a ring that a lost block holds by another link than the one at the lowest address: memcheck leaves that one definite, which is so or not as addresses fall; only a block that no other lost one holds is definite (ownership model)
+leak_register make_held definite reachable - memcheck no longer looks at the registers of the thread that called _exit
+'
+
+# The C library's own clean-up, which no program without memcheck runs, is left out.
+MEMCHECK=(valgrind -q --leak-check=full --show-leak-kinds=all --leak-resolution=high --num-callers=60
+    --run-libc-freeres=no --run-cxx-freeres=no --keep-debuginfo=yes --default-suppressions=no --xml=yes)
+
+one() {
+    local name=$1 why trace=$T/$1.own
+    run "$T/bare" "$VICTIMS/$name"
+    case $(code "$T/bare") in
+    77) skip "leaks of $name" "cannot be done here"; return ;;
+    1 | 99 | 124 | 137) not_ok "leaks of $name" "fails without the tool: $(first_line "$T/bare.err")"; return ;;
+    esac
+    # shellcheck disable=SC2086 # two words
+    run "$T/traced" "$OWNSCOPE" run -q $PATIENT -o "$trace" -- "$VICTIMS/$name"
+    why=$(same "$T/bare" "$T/traced") || { not_ok "leaks of $name" "$why"; return; }
+    why=$("$OWNSCOPE" leaks --class all --top 100000 --json "$trace" 2>&1 >"$T/leaks") ||
+        [ -z "$why" ] || { not_ok "leaks of $name" "$why"; return; }
+    rm -rf "$T/memcheck" "$trace"
+    mkdir "$T/memcheck"
+    run "$T/checked" "${MEMCHECK[@]}" --xml-file="$T/memcheck/%p.xml" "$VICTIMS/$name"
+    why=$("$PYTHON" "$HERE/leaks.py" victim "$name" "$T/bare.out" "$T/memcheck" "$T/leaks" 2>&1)
+    verdict "leaks of $name" $? "$(echo "$why" | tail -n 4 | tr '\n' ';')"
+}
+
+cd "$T" || exit 99
+have valgrind || { skip "leaks of victims" "no valgrind"; exit; }
+if [ $# -eq 0 ]; then
+    cd "$ROOT/tests/victims" || exit 99
+    set -- leak_*.c leak_*.cc
+    cd "$T" || exit 99
+fi
+for file; do one "${file%.*}"; done

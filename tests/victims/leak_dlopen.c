@@ -1,0 +1,18 @@
+/* A library that is open at the end: its static and thread-local memory hold blocks. */
+#include "leak.h"
+#include <dlfcn.h>
+
+int main(void)
+{
+    void *lib = dlopen(victim_file("lib/leaky.so"), RTLD_NOW);
+    void (*act)(void);
+    CHECK(lib);
+    *(void **)&act = dlsym(lib, "leaky_act");
+    CHECK(act);
+    act();
+    puts("expect leak reachable new=leaky_make_data blocks=1 bytes=40");
+    puts("expect leak reachable new=leaky_make_tls blocks=1 bytes=48");
+    puts("expect leak definite new=leaky_make_lost blocks=1 bytes=56");
+    scrub();
+    return 0;
+}
