@@ -23,6 +23,8 @@ struct query {
     uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
+    const char *name;       /* of a mark */
+    uint64_t pid;           /* of a process; 0: not given */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;
     bool blocks;            /* findings with the suppressions that would silence them */
