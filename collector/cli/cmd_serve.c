@@ -154,7 +154,7 @@ static int serve(struct serve *s, const struct record_options *r)
     if (error == -ESTALE)
         message("another collector has taken this session over; the report is its own");
     else
-        free(record_summary(s->collector, r));
+        record_summary(s->collector, r);
     return error;
 }
 

@@ -32,6 +32,7 @@ struct reading {
     unsigned pid;
     bool json, no_colour;
     const char *output;
+    enum query_need need;   /* of reading_document: QUERY_VIEW, or more once reading_start is done */
     struct verdict verdict;
 };
 

@@ -42,6 +42,7 @@ static char *target_make(const struct query *q, const char *name)
     snprintf(pid, sizeof pid, "%llu", (unsigned long long)q->pid);
     target = target_add(target, "pid", q->pid ? pid : NULL);
     target = target_add(target, "name", q->name);
+    target = target_add(target, "class", q->leak_class);
     target = target_add(target, "format", q->format);
     for (size_t i = 0; i < q->n_suppressions; i++) {
         char *path = realpath(q->suppressions[i], NULL);    /* the collector works elsewhere */

@@ -11,7 +11,7 @@
 
 #include "cli/message.h"
 #include "cli/table.h"
-#include "export/doc.h"
+#include "export/doc_leaks.h"
 #include "session/segment.h"
 
 void record_options_init(struct record_options *r)
@@ -166,17 +166,18 @@ static void generate(const struct view *v, const struct doc_context *c, const st
     json_decref(doc);
 }
 
-static char *judge(const struct view *v, struct symbols *s, const struct verdict *verdict)
+static struct record_verdict judge(const struct view *v, const struct doc_context *c, const struct verdict *verdict)
 {
-    struct suppressed kept;
-    struct frames *f = frames_new(s, v, NULL);
-    char *text = verdict_text(verdict->fail_on, v, suppressed_view(&kept, verdict->suppressions, v, f));
-    suppressed_free(&kept);
+    struct leak_book book;
+    struct frames *f = frames_new(c->symbols, v, NULL);
+    const struct view *kept = leak_book_open(&book, v, f, verdict->fail_on.leak_kinds, 0, verdict->suppressions);
+    struct record_verdict said = {verdict_text(verdict->fail_on.rules, &book.all, kept), verdict_unanswered(&verdict->fail_on, v, c)};
+    leak_book_close(&book);
     frames_free(f);
-    return text;
+    return said;
 }
 
-char *record_summary(struct collector *c, const struct record_options *r)
+struct record_verdict record_summary(struct collector *c, const struct record_options *r)
 {
     const struct verdict *verdict = &r->verdict;
     struct doc_context context = {.meta = collector_meta(c), .trace_path = collector_trace_path(c),
@@ -185,13 +186,12 @@ char *record_summary(struct collector *c, const struct record_options *r)
     struct table_style style;
     struct view *v;
     json_t *doc = NULL;
-    char *broken;
 
     if (collector_trace_error(c))
         message("the trace %s ends early: %s; %llu events are in this report and not in the file", collector_trace_path(c),
                 strerror(-collector_trace_error(c)), (unsigned long long)collector_trace_dropped(c));
-    if (r->quiet && !r->json && !verdict->fail_on && verdict->gen == GEN_NO && !verdict->verbose)
-        return NULL;
+    if (r->quiet && !r->json && !verdict->fail_on.rules && verdict->gen == GEN_NO && !verdict->verbose)
+        return (struct record_verdict){0};
     v = collector_last_view(c);
     context.duration_ns = v->at_ns;
     context.symbols = symbols_new();
@@ -208,9 +208,9 @@ char *record_summary(struct collector *c, const struct record_options *r)
         table_suppressions(stderr, doc, &style);
     if (r->json)
         write_json(doc, r->json);
-    broken = judge(v, context.symbols, verdict);
+    struct record_verdict said = judge(v, &context, verdict);
     json_decref(doc);
     symbols_free(context.symbols);
     view_free(v);
-    return broken;
+    return said;
 }

@@ -89,6 +89,32 @@ const struct usage usage_findings = {
         { 'v', "verbose", NULL, "say which suppressions were used" },
         END } };
 
+const struct usage usage_leaks = {
+    .command = "leaks", .synopsis = "[SOURCE]",
+    .summary = "what nothing holds any more, by leak class and stack",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_CLASS, "class", "CLASS,...", "definite, possible, indirect, reachable; all" },
+        { OPTION_PROCESS, "process", "ID", "only this process" },
+        { OPTION_SINCE, "since", "TIME", "only blocks that were made after this moment" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        { OPTION_AT, "at", "TIME", "by the newest snapshot of that moment" },
+        OPTIONS_COLOUR, OPTION_TOP, OPTION_SILENCED, OPTION_GENERATED,
+        { 'v', "verbose", NULL, "say which suppressions were used" },
+        END } };
+
+const struct usage usage_diff = {
+    .command = "diff", .synopsis = "A B | --since TIME [SOURCE]",
+    .summary = "what grew and what went, by site and type",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_SINCE, "since", "TIME", "the first of two moments of one source" },
+        { OPTION_AT, "at", "TIME", "the second one: 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, OPTION_TOP, END } };
+
 const struct usage usage_events = {
     .command = "events", .synopsis = "[SOURCE]",
     .summary = "the ordered events, one a line",
@@ -154,7 +180,7 @@ const struct usage usage_ctl = {
         OPTIONS_COLOUR, END } };
 
 const struct usage *const usages[] = {
-    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_events, &usage_history,
+    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_diff, &usage_events, &usage_history,
     &usage_export, &usage_ps, &usage_serve, &usage_ctl, NULL
 };
 

@@ -18,21 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "heap/heap_maps.h"
 #include "heap/heap_stop.h"
-
-/* A line of /proc/PID/maps. */
-struct heap_map {
-    uint64_t start, end, offset;
-    uint64_t inode;
-    bool readable, writable, executable, shared;
-    char *path;                 /* "", "[heap]", "/usr/lib/…", "/dev/shm/… (deleted)" */
-};
-struct heap_maps { struct heap_map *maps; size_t n; };
-/* 0 or -errno. */
-int heap_maps_read(struct heap_maps *m, pid_t pid);
-void heap_maps_free(struct heap_maps *m);
-/* The mapping that holds an address, or NULL. */
-const struct heap_map *heap_maps_find(const struct heap_maps *m, uint64_t address);
 
 struct heap_image;
 
