@@ -34,6 +34,7 @@ struct api {
     struct collector *collector;
     struct MHD_Daemon *daemon;
     char *path;
+    struct address_file file;   /* the socket, to be removed if it is still there */
     sem_t heavy;
 };
 
@@ -246,11 +247,14 @@ static struct MHD_Daemon *daemon_start(struct api *api, int fd)
 int api_start(struct api **out, struct collector *collector, const char *socket_path)
 {
     int fd = address_listen(socket_path, API_CONNECTIONS);
+    if (fd == -EADDRINUSE && session_is_ours(collector_session(collector)))
+        fd = address_replace(socket_path, API_CONNECTIONS); /* its last collector is stopped, and has lost the session */
     if (fd < 0)
         return fd;
     struct api *api = xcalloc(1, sizeof *api);
     api->collector = collector;
     api->path = xstrdup(socket_path);
+    address_file_of(socket_path, &api->file);
     sem_init(&api->heavy, 0, API_HEAVY);
     api->daemon = daemon_start(api, fd);
     if (!api->daemon) {
@@ -269,7 +273,7 @@ void api_stop(struct api *api)
 {
     if (!api)
         return;
-    unlink(api->path);
+    address_remove(api->path, &api->file);
     MHD_stop_daemon(api->daemon);
     sem_destroy(&api->heavy);
     free(api->path);
