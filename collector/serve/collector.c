@@ -66,10 +66,10 @@ static void ingest(void *context, const struct event *events, size_t count)
         c->trace_error = error;
 }
 
-static void snapshot_write(void *context, const struct snapshot *s)
+static void snapshot_write(void *context, const struct snapshot *s, struct trace_packed *packed)
 {
     struct collector *c = context;
-    int error = trace_write_snapshot(c->writer, c->code, s);
+    int error = trace_write_packed(c->writer, c->code, s, packed);
     if (!c->trace_error)
         c->trace_error = error;
     c->flushed_events = UINT64_MAX; /* there is something to flush */
@@ -168,7 +168,9 @@ static int trace_resume(struct collector *c)
         written_count(&threads, &e);
     }
     n = trace_snapshots(t, &snapshots);
-    c->snapshot_number = n ? snapshots[n - 1].number : 0;
+    for (size_t i = 0; i < n; i++)
+        if (snapshots[i].number > c->snapshot_number)
+            c->snapshot_number = snapshots[i].number;
     trace_close(t);
     unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
     dict_clear(&threads.of);

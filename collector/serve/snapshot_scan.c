@@ -49,6 +49,8 @@ static void scan(struct scanner *c, struct take *k)
     heap_image_free(k->image);
     k->image = NULL;
     take_image_end(k);
+    if (!k->error)
+        k->packed = trace_snapshot_pack(k->snapshot);
 }
 
 static void *work(void *context)

@@ -1,7 +1,6 @@
 /*
  * collector/serve/snapshot_take.c - see snapshot_take.h.
  */
-#define _GNU_SOURCE
 #include "serve/snapshot_take.h"
 
 #include <errno.h>
@@ -37,6 +36,7 @@ void take_free(struct take *k)
     heap_image_free(k->image);
     heap_stop_free(&k->stop);
     take_image_end(k);
+    trace_packed_free(k->packed);
     heap_code_free(&k->code);
     free(k->threads);
     snapshot_free(k->snapshot);

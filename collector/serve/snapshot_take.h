@@ -16,6 +16,7 @@
 #include "heap/heap_scan.h"
 #include "serve/heartbeat.h"
 #include "serve/snapshots.h"
+#include "trace/trace.h"
 
 enum { WISH_MARK_BYTES = 256 };
 
@@ -35,6 +36,7 @@ struct take {
     struct heap_stop stop;
     struct heap_known_thread *threads; size_t n_threads;
     struct heap_code code;
+    struct trace_packed *packed; /* as it goes into the trace */
     int image_fd;               /* pidfd of a forked image; -1: it is a copy */
     uint64_t bytes;             /* that wait with it */
     int error;                  /* of the scan */

@@ -105,7 +105,8 @@ static void publish(struct snapshots *s, struct take *k)
     struct snapshot *made = k->snapshot;
     struct ask *a = k->owner;
     k->snapshot = NULL;
-    s->host.write(s->host.context, made);
+    s->host.write(s->host.context, made, k->packed);
+    k->packed = NULL;
     pthread_mutex_lock(&s->lock);
     keep_add(&s->keep, made, s->host.session);
     if (a)

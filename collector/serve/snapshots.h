@@ -25,6 +25,7 @@
 #include "event/snapshot.h"
 #include "graph/graph.h"
 #include "session/session.h"
+#include "trace/trace.h"
 
 /* What the collector lends. */
 struct snapshots_host {
@@ -32,7 +33,8 @@ struct snapshots_host {
     struct code *code;
     struct graph *graph;
     session_sink sink;
-    void (*write)(void *context, const struct snapshot *s); /* into the trace */
+    /* Into the trace; `packed` is taken over, NULL: it is not packed yet. */
+    void (*write)(void *context, const struct snapshot *s, struct trace_packed *packed);
     void *context;                                          /* of both */
     bool fork;
     uint32_t number;        /* of the last one before these */
