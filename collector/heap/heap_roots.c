@@ -94,10 +94,18 @@ static uint64_t lower_end(const struct roots *r, const struct heap_map *m, uint6
     return start;
 }
 
-/* A stack that its stack pointer lies in: the part in use. */
-static void stack_from(struct roots *r, uint32_t serial, bool held, uint64_t sp, struct range within)
+/* The red zone is in use in a function that calls none; around a system call it is what older calls left. */
+static bool red_zone_used(const struct roots *r, const struct heap_thread *t)
 {
-    uint64_t start = held || sp - within.start < RED_ZONE ? sp : sp - RED_ZONE;
+    uint8_t code[2];
+    return RED_ZONE && t->n_registers && t->pc &&
+           !(heap_modules_constant(r->modules, t->pc - 2, code, 2) == 2 && code[0] == 0x0f && code[1] == 0x05);
+}
+
+/* A stack that its stack pointer lies in: the part in use. */
+static void stack_from(struct roots *r, uint32_t serial, const struct heap_thread *t, struct range within)
+{
+    uint64_t start = t->sp - within.start < RED_ZONE || !red_zone_used(r, t) ? t->sp : t->sp - RED_ZONE;
     add(r, ROOT_STACK, start, within.end)->thread = serial;
     cut(r, within.start, within.end);
 }
@@ -119,7 +127,7 @@ static void stack_elsewhere(struct roots *r, uint32_t serial, const struct heap_
         within = (struct range){s->address[low - 1], s->address[low - 1] + s->size[low - 1]};
     else if (low < s->n_blocks && s->address[low] < within.end)
         within.end = s->address[low];
-    stack_from(r, serial, false, t->sp, within);
+    stack_from(r, serial, t, within);
 }
 
 static void thread_add(struct roots *r, const struct heap_thread *t)
@@ -138,7 +146,7 @@ static void thread_add(struct roots *r, const struct heap_thread *t)
         add(r, ROOT_TLS, tls.start, tls.end)->thread = serial;
         cut(r, tls.start, tls.end);
         if (here) {
-            stack_from(r, serial, !t->n_registers, t->sp, own);
+            stack_from(r, serial, t, own);
             return;
         }
         if (pthread) {
@@ -149,7 +157,7 @@ static void thread_add(struct roots *r, const struct heap_thread *t)
     if (!stack)
         return;
     if (!strcmp(at->path, "[stack]"))
-        stack_from(r, serial, !t->n_registers, t->sp, (struct range){at->start, at->end});
+        stack_from(r, serial, t, (struct range){at->start, at->end});
     else
         stack_elsewhere(r, serial, t, at);
 }
