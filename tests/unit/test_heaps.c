@@ -83,10 +83,12 @@ START_TEST(newest_of_each_process)
     start(2);
     struct snapshot *second = begin_snapshot(2, 2);
     make_block(1, 0x2000, 10);
-    end_snapshot(begin_snapshot(1, 3));         /* event 7; the scan of the other took longer */
+    struct snapshot *third = begin_snapshot(1, 3);
+    end_snapshot(begin_snapshot(1, 4));         /* event 8; the scans of the others took longer */
+    end_snapshot(third);
     end_snapshot(second);
     finish();
-    ck_assert_str_eq(heaps("end"), "p1:3, p2:2");
+    ck_assert_str_eq(heaps("end"), "p1:4, p2:2");
     ck_assert_str_eq(heaps("event:7"), "p1:3, p2:2");
     ck_assert_str_eq(heaps("event:6"), "p1:1, p2:2");
     ck_assert_str_eq(heaps("event:4"), "p1:1");
