@@ -135,14 +135,14 @@ END_TEST
 START_TEST(turned_off)
 {
     struct trace_meta meta = make_meta();
-    meta.options = (char *)"--locks off --snapshot-at-exit off";
+    meta.options = (char *)"--locks off --no-snapshot-at-exit";
     finish();
     ck_assert_int_eq(trace_write_open(&w, k.path, &meta), 0);
     start(1);
     make_block(1, 0x1000, 10);
     gone(1, 0);
     finish();
-    ck_assert_str_eq(heaps("end"), "p1:0 1 blocks, the session ran with --snapshot-at-exit off");
+    ck_assert_str_eq(heaps("end"), "p1:0 1 blocks, the session ran with --no-snapshot-at-exit");
 }
 END_TEST
 
