@@ -168,6 +168,9 @@ BENCH_PROGRAMS := $(patsubst %.c,build/%,$(wildcard bench/*.c))
 build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
 build/bench/rcu: BENCH_FLAGS := -falign-loops=64
 build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
+build/bench/heap_tree: BENCH_FLAGS := -D_GNU_SOURCE -Icollector
+build/bench/heap_tree: BENCH_LIBS = $(TESTED_A)
+build/bench/heap_tree: $(TESTED_A)
 bench-programs: $(BENCH_PROGRAMS)
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)
@@ -187,21 +190,23 @@ bench-instructions: setup-check all
 
 # ---- install: one list, both ways -------------------------------------------------
 BIN   := $(DESTDIR)$(PREFIX)/bin
+INCL  := $(DESTDIR)$(PREFIX)/include
 MAN   := $(DESTDIR)$(PREFIX)/share/man
 SHARE := $(DESTDIR)$(PREFIX)/share/ownscope
 COMP  := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-PAGES := $(wildcard man/*.[157])
+PAGES := $(wildcard man/*.[1357])
 
 install: all
-	install -d $(BIN) $(DESTDIR)$(LIBDIR) $(COMP) $(SHARE)/schema $(MAN)/man1 $(MAN)/man5 $(MAN)/man7
+	install -d $(BIN) $(INCL) $(DESTDIR)$(LIBDIR) $(COMP) $(SHARE)/schema $(MAN)/man1 $(MAN)/man3 $(MAN)/man5 $(MAN)/man7
 	install -m 755 $(B)/ownscope $(B)/ownscope-preload $(BIN)
 	install -m 644 $(B)/libownscope.so $(DESTDIR)$(LIBDIR)
+	install -m 644 include/ownscope.h $(INCL)
 	install -m 644 scripts/ownscope-completion.bash $(COMP)/ownscope
 	install -m 644 collector/export/schema/*.json $(SHARE)/schema
 	for p in $(PAGES); do install -m 644 $$p $(MAN)/man$${p##*.} || exit 1; done
 
 uninstall:
-	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
+	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(INCL)/ownscope.h $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
 	rm -rf $(SHARE)/schema
 	for p in $(notdir $(PAGES)); do rm -f $(MAN)/man$${p##*.}/$$p; done
 	-rmdir $(DESTDIR)$(LIBDIR) $(SHARE) 2>/dev/null

@@ -107,6 +107,7 @@ static bool context_open(struct context *c, uint32_t serial)
     slot->process_serial = process.serial;
     slot->claim_stamp = wire_clock_stamp(process.clock);
     store_release(&slot->claim, load_relaxed(&slot->claim) + 1); /* publishes the fields above */
+    store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
     c->ended = false;
     c->starved = false;
     c->holding = false;

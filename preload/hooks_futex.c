@@ -1,6 +1,6 @@
 /*
- * preload/hooks_futex.c - syscall(2): threads with locks that nobody sees, and
- * sandboxes.
+ * preload/hooks_futex.c - syscall(2): threads with locks that nobody sees,
+ * sandboxes, and the end.
  *
  * Rust's standard library and others build their locks on futexes, and call no
  * function that could be hooked. The first such call of a thread is told, so
@@ -10,7 +10,7 @@
  */
 #include <errno.h>
 
-#include "preload/hook.h"
+#include "preload/hold.h"
 #include "preload/record.h"
 #include "preload/sandbox.h"
 #include "preload/system.h"
@@ -54,6 +54,12 @@ static __attribute__((noinline)) long futex(WORDS)
     return ((caller *)real.syscall)(NAMES);
 }
 
+static __attribute__((noinline)) long ending(WORDS)
+{
+    hold_before_end(HOOK_SITE);
+    return ((caller *)real.syscall)(NAMES);
+}
+
 /* seccomp(2) and prctl(2), by their numbers. */
 static __attribute__((noinline)) long sandbox(WORDS)
 {
@@ -78,5 +84,7 @@ EXPORT long hook_syscall(WORDS)
         return futex(NAMES);
     if (unlikely(number == SYS_seccomp || number == SYS_prctl))
         return sandbox(NAMES);
+    if (unlikely(number == SYS_exit_group))
+        return ending(NAMES);
     return ((caller *)real.syscall)(NAMES);
 }

@@ -1,5 +1,5 @@
 /*
- * preload/hooks_process.c - processes fork, exec, spawn and exit.
+ * preload/hooks_process.c - processes fork, exec and spawn.
  *
  * vfork is never wrapped: its child runs these hooks on its parent's memory
  * and is known by its pid. exec and spawn carry the session on in the
@@ -209,32 +209,3 @@ EXPORT int execle(const char *path, const char *first, ...)
 
 SPAWN(posix_spawn, false)
 SPAWN(posix_spawnp, true)
-
-/* The code is recorded once, by whichever comes first; what destructors and
- * exit handlers do afterwards is still traced. */
-static void exiting(uintptr_t frame, uintptr_t pc, int code)
-{
-    struct context *c;
-    names_known();
-    if (load_relaxed(&process.state) != PROCESS_TRACED ||
-        (load_relaxed(&process.page->generation) && process_is_borrowed()))
-        return;
-    c = hook_enter(frame, pc, CONTEXT_REAL, true);
-    if (!c)
-        return;
-    record_life(c, NULL, WIRE_PROCESS_EXIT, (uint64_t)(uint32_t)code, 0, NULL, 0);
-    hook_leave(c);
-}
-
-#define EXIT(name)                                       \
-    EXPORT void name(int code)                           \
-    {                                                    \
-        exiting(HOOK_FRAME, HOOK_SITE->pc, code);         \
-        real.name(code);                                 \
-        __builtin_unreachable();                         \
-    }
-
-EXIT(exit)
-EXIT(_exit)
-EXIT(_Exit)
-EXIT(quick_exit)

@@ -6,28 +6,23 @@
  * is counted and not recorded. Under a filter of seccomp the shim makes the
  * system calls that the C library makes as well, and one more, which proves that
  * a page can be read: a filter that would not let it pass is known before it
- * stands, and then stacks end at pages that nobody has seen.
+ * stands, and then stacks end at pages that nobody has seen. Where it would not
+ * let a thread wait either, nobody holds for a snapshot.
  */
 #include "preload/sandbox.h"
 
-#include <linux/audit.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 
 #include "preload/filter.h"
+#include "preload/hold.h"
 #include "preload/hook.h"
 #include "preload/unwind_reach.h"
-
-#if defined(__x86_64__)
-enum { ARCH = (int)AUDIT_ARCH_X86_64 };
-#elif defined(__aarch64__)
-enum { ARCH = (int)AUDIT_ARCH_AARCH64 };
-#endif
 
 /* Would the filter let reach_probe's system call pass? */
 static bool filter_spares_us(const void *filter)
 {
-    struct seccomp_data probe = {.nr = SYS_rt_sigprocmask, .arch = (uint32_t)ARCH,
+    struct seccomp_data probe = {.nr = SYS_rt_sigprocmask, .arch = SANDBOX_ARCH,
                                  .instruction_pointer = (uintptr_t)reach_probe, .args = {(uint64_t)-1, (uintptr_t)filter, 0, 8}};
     return filter_allows(filter, &probe);
 }
@@ -37,8 +32,11 @@ void sandbox_enter(struct sandbox *s, unsigned doors, const void *filter)
     s->doors = doors;
     s->guard = context.guard;
     s->shut = doors == SANDBOX_FILTER && !filter_spares_us(filter);
+    s->shut_holds = doors == SANDBOX_FILTER && !hold_spared(filter);
     if (s->shut)
         reach_shut(1);
+    if (s->shut_holds)
+        hold_shut(1);
     if (doors != SANDBOX_FILTER)
         context.guard = CONTEXT_SANDBOXED;
 }
@@ -47,6 +45,8 @@ void sandbox_entered(const struct sandbox *s, bool failed)
 {
     if (failed && s->shut)
         reach_shut(-1);
+    if (failed && s->shut_holds)
+        hold_shut(-1);
     if (s->doors == SANDBOX_FILTER)
         return;
     if (failed)

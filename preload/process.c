@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "preload/environment.h"
+#include "preload/hold.h"
 #include "preload/hook.h"
 #include "preload/record.h"
 #include "preload/system.h"
@@ -239,6 +240,7 @@ void process_reborn(void)
 {
     process.parent_serial = process.serial;
     process.pid = system_getpid();
+    hold_reborn();
     process_enter(process.page);
     context.generation = (uint32_t)CONTEXT_NONE;
     context_begin_process();
@@ -250,6 +252,7 @@ void process_reborn(void)
 __attribute__((constructor)) static void process_constructed(void)
 {
     process_begin();
+    hold_start();
     verify_load();
 }
 

@@ -75,11 +75,13 @@ void real_resolve(void)
     found.name = (__typeof__(found.name))version_at_start(#name, #now);            \
     found.name##_then = (__typeof__(found.name))version_at_start(#name, #then);
 #define ALIAS(name)
+#define OURS(name)
 #include "preload/hooks.def"
 #undef HOOK
 #undef LATER
 #undef TWICE
 #undef ALIAS
+#undef OURS
     dlerror();
     stand_in(&found);
     real = found;

@@ -74,11 +74,13 @@ struct real {
 #define LATER(name) __typeof__(name) *name;
 #define TWICE(name, now, then) __typeof__(name) *name, *name##_then;
 #define ALIAS(name)
+#define OURS(name)
 #include "preload/hooks.def"
 #undef HOOK
 #undef LATER
 #undef TWICE
 #undef ALIAS
+#undef OURS
 };
 
 extern __attribute__((visibility("hidden"))) struct real real;

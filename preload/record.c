@@ -33,8 +33,8 @@ static void announce(struct context *c, const struct unwind_change *change)
         module_announce(c, change->pushed[i]);
 }
 
-/* Writes the record. The stack has changed as told. */
-static void put_changed(struct context *c, const struct unwind_change *change, unsigned type, unsigned family,
+/* Writes the record. The stack has changed as told. False: no room. */
+static bool put_changed(struct context *c, const struct unwind_change *change, unsigned type, unsigned family,
                         uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
     bool big = size >= WIRE_SIZE_IN_EXTRA, escape = change->pop >= WIRE_STACK_ESCAPE || change->push >= WIRE_STACK_ESCAPE;
@@ -44,7 +44,7 @@ static void put_changed(struct context *c, const struct unwind_change *change, u
 
     if (unlikely(!r)) {
         unwind_forget(c->stack);
-        return;
+        return false;
     }
     word = (uint64_t *)(r + 1);
     r->stamp = wire_clock_stamp(process.clock);
@@ -63,15 +63,17 @@ static void put_changed(struct context *c, const struct unwind_change *change, u
     for (i = 0; i < change->push; i++)
         *word++ = change->pushed[i];
     ring_writer_commit(&c->writer, bytes);
+    return true;
 }
 
 /* Any event, with a stack where `frame` is given. */
-static void put(struct context *c, const struct hook_frame *frame, unsigned type, unsigned family, uint64_t address,
+static bool put(struct context *c, const struct hook_frame *frame, unsigned type, unsigned family, uint64_t address,
                 uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
     struct unwind_change change = {0, 0, NULL};
     uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     uintptr_t guard = c->guard;
+    bool done = false;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
     if (!no_room_at_all(c, drop)) {
@@ -82,10 +84,11 @@ static void put(struct context *c, const struct hook_frame *frame, unsigned type
             if (unlikely(process.verify_unwind))
                 verify_walk(c, &site, &change);
         }
-        put_changed(c, &change, type, family, address, size, extra, extras, drop);
+        done = put_changed(c, &change, type, family, address, size, extra, extras, drop);
     }
     fence_signal();
     c->guard = guard;
+    return done;
 }
 
 /* Lost, they would look like leaks, or like locks that are held: they may use
@@ -228,10 +231,10 @@ void record_copy_padded(struct context *c, const struct hook_frame *site, unsign
     put(c, site, kind & 255, kind >> 8, (uintptr_t)to, written, extra, 2, false);
 }
 
-void record_life(struct context *c, const struct hook_frame *site, unsigned type,
+bool record_life(struct context *c, const struct hook_frame *site, unsigned type,
                  uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
 {
-    put(c, site, type, 0, address, size, extra, extras, true);
+    return put(c, site, type, 0, address, size, extra, extras, true);
 }
 
 bool record_text(struct context *c, unsigned type, uint64_t address, const uint64_t *extra,

@@ -12,6 +12,7 @@
 #ifndef PRELOAD_SANDBOX_H
 #define PRELOAD_SANDBOX_H
 
+#include <linux/audit.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
@@ -23,10 +24,16 @@ enum {
     SANDBOX_FILTER = 4   /* what the filter says */
 };
 
+#if defined(__x86_64__)
+enum { SANDBOX_ARCH = (int)AUDIT_ARCH_X86_64 };
+#elif defined(__aarch64__)
+enum { SANDBOX_ARCH = (int)AUDIT_ARCH_AARCH64 };
+#endif
+
 struct sandbox {
     unsigned doors;
     uintptr_t guard;
-    bool shut;
+    bool shut, shut_holds;
 };
 
 static inline unsigned sandbox_doors_of_prctl(long option, long how)

@@ -41,7 +41,7 @@ calls_itself() {
 # The table of hooks and nothing else; libc and no library besides; few bytes of TLS.
 exports() {
     local wrong tls
-    wrong=$(diff <(sed -n 's/^\(HOOK\|LATER\|TWICE\|ALIAS\)(\([^,)]*\).*/\2/p' "$ROOT/preload/hooks.def" | sort -u) \
+    wrong=$(diff <(sed -n 's/^\(HOOK\|LATER\|TWICE\|ALIAS\|OURS\)(\([^,)]*\).*/\2/p' "$ROOT/preload/hooks.def" | sort -u) \
         <(nm -D --defined-only "$SHIM" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u))
     verdict "the shim exports its hooks and no more" $? "$wrong"
     if [ "$(uname -m)" = x86_64 ]; then
