@@ -48,6 +48,9 @@ struct doc_options {
     unsigned top_frames;  /* frames that tell groups apart, at most 64; 0: 3 */
     const struct suppressions *suppressions; /* findings of `report` and `findings` that are counted only; NULL: none */
     bool blocks;          /* each finding of `findings` with the suppression that would silence it */
+    unsigned leak_kinds;  /* LEAK_KIND_* (leaks.h) that `leaks` lists; 0: definite and possible */
+    uint64_t since_ns;    /* `leaks`: only blocks that were made since then */
+    uint32_t process;     /* `leaks`: only this one; 0: all */
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
@@ -55,6 +58,13 @@ json_t *doc_locks(const struct view *v, const struct doc_context *c, const struc
 json_t *doc_copies(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 /* The first findings, as they came. */
 json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+
+/* Blocks by leak class and stack, as the newest snapshots of the view have them. */
+json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+
+/* What lives at `b` and not at `a`, by site and type: two moments of one trace, or of two. */
+json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struct view *b, const struct doc_context *cb,
+                 const struct doc_options *o);
 
 /* ---- replays: the trace is rewound first and read to its end ---- */
 struct doc_target {

@@ -182,7 +182,8 @@ int heap_image_of(struct heap_image **out, pid_t pid, const struct heap_stop *st
     return e;
 }
 
-static const struct heap_piece *piece_of(struct heap_image *i, uint64_t address)
+/* NULL: nothing is there; *n is then cut to how much of it is not. */
+static const struct heap_piece *piece_of(struct heap_image *i, uint64_t address, size_t *n)
 {
     size_t low = 0, high = i->n;
     if (i->last < i->n && address - i->pieces[i->last].start < i->pieces[i->last].end - i->pieces[i->last].start)
@@ -194,8 +195,11 @@ static const struct heap_piece *piece_of(struct heap_image *i, uint64_t address)
         else
             high = at;
     }
-    if (low == i->n || i->pieces[low].start > address)
+    if (low == i->n || i->pieces[low].start > address) {
+        if (low < i->n && *n > i->pieces[low].start - address)
+            *n = (size_t)(i->pieces[low].start - address);
         return NULL;
+    }
     i->last = low;
     return &i->pieces[low];
 }
@@ -230,7 +234,7 @@ static struct heap_piece window_of(struct heap_image *i, const struct heap_piece
 
 const uint8_t *heap_image_at(struct heap_image *i, uint64_t address, size_t *n)
 {
-    const struct heap_piece *p = piece_of(i, address);
+    const struct heap_piece *p = piece_of(i, address, n);
     struct heap_piece there;
     if (!p)
         return NULL;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "heap/heap_image.h"
-#include "heap_child.h"
+#include "heap_shared.h"
 
 enum { PAGE = 4096 };
 

@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #include "heap/heap_stop.h"
-#include "heap_child.h"
+#include "heap_shared.h"
 
 static uint64_t stop_once(pid_t pid, size_t threads)
 {

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 
 #include "heap/heap_stop.h"
-#include "heap_child.h"
+#include "heap_shared.h"
 #include "session/launch.h"
 
 static const struct heap_held NOBODY = {0};
