@@ -23,6 +23,7 @@ void record_options_init(struct record_options *r)
 
 static const char *const stack_choices[] = {"none", "caller", "full", NULL};
 static const char *const full_choices[] = {"wait", "drop", NULL};
+static const char *const snapshot_choices[] = {"copy", "fork", NULL};
 static const char *const lock_choices[] = {"off", "on", NULL};
 
 /* Of copies of no bytes there is nothing to tell. */
@@ -71,6 +72,10 @@ bool record_option(struct record_options *r, struct options *o, int key)
     case OPTION_COPIES: r->session.copies_min_bytes = copies_min_bytes(o); return true;
     case OPTION_ON_FULL: r->session.on_full = (uint32_t)options_choice(o, full_choices); return true;
     case OPTION_WAIT_MS: r->session.wait_ms = (uint32_t)options_count(o, 0, 3600000); return true;
+    case OPTION_SNAPSHOT: r->snapshot_fork = options_choice(o, snapshot_choices) == 1; return true;
+    case OPTION_SNAPSHOT_AT_EXIT: r->session.snapshots |= WIRE_SNAPSHOT_AT_EXIT; return true;
+    case OPTION_NO_SNAPSHOT_AT_EXIT: r->session.snapshots &= ~(uint32_t)WIRE_SNAPSHOT_AT_EXIT; return true;
+    case OPTION_SNAPSHOT_AT_MARK: r->session.snapshots |= WIRE_SNAPSHOT_AT_MARK; return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
     case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
     case OPTION_FOLLOW: follow_set(r, o->argument); return true;

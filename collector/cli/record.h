@@ -14,6 +14,7 @@ struct record_options {
     const char *output;       /* -o; NULL: a name is made */
     const char *json;         /* --json FILE */
     bool quiet;
+    bool snapshot_fork;       /* --snapshot fork */
     struct verdict verdict;
     char preload_path[1024];
 };
