@@ -1,0 +1,14 @@
+/*
+ * collector/export/doc_graph.h - between the files that make the document `graph`.
+ */
+#ifndef OWNSCOPE_DOC_GRAPH_H
+#define OWNSCOPE_DOC_GRAPH_H
+
+#include "export/graph_parts.h"
+
+enum { GROUPS_DEFAULT = 1000 };
+
+/* Blocks in groups: what they are, and what they retain together, at most `rows`, those that retain most first. */
+json_t *graph_groups(struct graph_maker *m, const char *by, size_t rows, size_t *total);
+
+#endif
