@@ -32,7 +32,17 @@ static void reading_option(struct reading *r, int key)
     case OPTION_TYPE: q->type = o->argument; break;
     case OPTION_THREAD: q->thread = o->argument; break;
     case OPTION_PROCESS: q->process = o->argument; break;
+    case OPTION_CLASS: q->leak_class = o->argument; break;
     }
+}
+
+static bool takes_since(const char *command)
+{
+    static const char *const commands[] = { "events", "leaks", "diff" };
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(command, commands[i]))
+            return true;
+    return false;
 }
 
 void reading_start(struct reading *r, const struct usage *u, int argc, char **argv)
@@ -50,8 +60,9 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
         query_add_suppressions(&r->query, r->verdict.files.suppressions[i]);
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
-    if (r->query.since && strcmp(u->command, "events") != 0)
-        options_fail(&r->options, "--since is for ownscope events in this version; compare two moments with --at");
+    if (r->query.since && !takes_since(u->command))
+        options_fail(&r->options, "--since is for ownscope events, leaks and diff; compare two moments with ownscope diff");
+    r->need = QUERY_VIEW;
 }
 
 void reading_source(struct reading *r, const char *word)
@@ -152,7 +163,8 @@ json_t *reading_document(struct reading *r, const char *name, reading_make make)
     struct source s;
     struct doc_options o = query_doc_options(&r->query);
     o.suppressions = r->verdict.suppressions;
-    reading_open(r, &s, QUERY_VIEW);
+    reading_open(r, &s, r->need);
+    reading_check(r, &s, query_since(&s, &r->query, &o));
     json_t *doc = make(s.view, &s.doc, &o);
     source_close(&s);
     return doc;

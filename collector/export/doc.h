@@ -51,7 +51,9 @@ struct doc_options {
     unsigned top_frames;  /* frames that tell groups apart, at most 64; 0: 3 */
     const struct suppressions *suppressions; /* findings of `report` and `findings` that are counted only; NULL: none */
     bool blocks;          /* each finding of `findings` with the suppression that would silence it */
-    uint32_t process;     /* graph: only its snapshot; 0: all */
+    unsigned leak_kinds;  /* LEAK_KIND_* (leaks.h) that `leaks` lists; 0: definite and possible */
+    uint64_t since_ns;    /* `leaks`: only blocks that were made since then */
+    uint32_t process;     /* `leaks` and `graph`: only this one; 0: all */
     unsigned depth;       /* graph: levels of the tree; 0: 3 */
     const char *by;       /* graph: in groups: type site module thread root; NULL: the tree */
     const char *of;       /* graph: one node: b12, r3, l1, 0x7f… */
@@ -70,6 +72,13 @@ int doc_graph_of(const struct view *v, const struct doc_context *c, const struct
 bool doc_graph_by_known(const char *by);
 /* True for what o->of can be. */
 bool doc_graph_of_known(const char *of);
+
+/* Blocks by leak class and stack, as the newest snapshots of the view have them. */
+json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+
+/* What lives at `b` and not at `a`, by site and type: two moments of one trace, or of two. */
+json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struct view *b, const struct doc_context *cb,
+                 const struct doc_options *o);
 
 /* ---- replays: the trace is rewound first and read to its end ---- */
 struct doc_target {

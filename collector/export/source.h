@@ -51,5 +51,7 @@ const char *source_error(void);
 /* Number of the last event at a moment, 0 if it lies before the first; for
  * doc_events_options. -ENOENT: no such mark. */
 int source_event_at(struct source *s, const struct source_at *at, uint64_t *event);
+/* Its time since the session's start: of the last event at that moment. As above. */
+int source_ns_at(struct source *s, const struct source_at *at, uint64_t *ns);
 
 #endif

@@ -31,7 +31,7 @@ static int tree_write(void *state, FILE *out)
 
 static void tree_free(void *state) { json_decref(state); }
 
-static void answer_tree(struct api_answer *a, json_t *doc)
+void api_answer_tree(struct api_answer *a, json_t *doc)
 {
     *a = (struct api_answer){ .write = tree_write, .free = tree_free, .state = doc };
 }
@@ -134,7 +134,7 @@ static void answer_made(struct collector *c, const struct query *q, struct api_a
         pthread_mutex_unlock(&symbols_lock);
         collector_view_put(c, v);
     }
-    answer_tree(a, doc);
+    api_answer_tree(a, doc);
 }
 
 static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
@@ -186,7 +186,7 @@ static void answer_status(struct collector *c, const struct query *q, struct api
     }
     for (size_t i = 0; i < v->n_processes; i++)
         alive += !v->processes[i].ended;
-    answer_tree(a, json_pack("{s:i, s:s*, s:i, s:s*, s:s*, s:I, s:I, s:I, s:I, s:I}",
+    api_answer_tree(a, json_pack("{s:i, s:s*, s:i, s:s*, s:s*, s:I, s:I, s:I, s:I, s:I}",
         "ownscope", 1, "session", m->session, "collector", (int)getpid(), "trace", collector_trace_path(c),
         "command", m->command, "at_ns", (json_int_t)v->at_ns, "events", (json_int_t)v->events,
         "processes_alive", (json_int_t)alive, "live_blocks", (json_int_t)v->totals.live_blocks,
@@ -214,7 +214,7 @@ static void answer_history(struct collector *c, const struct query *q, struct ap
     else if (error)
         api_refuse(a, 500, "the trace cannot be read: %s", strerror(-error));
     else
-        answer_tree(a, doc);
+        api_answer_tree(a, doc);
     source_close(&s);
 }
 

@@ -28,6 +28,8 @@ int query_check(const struct query *q, char **error)
     struct doc_target target;
     struct source_at at;
     uint32_t number;
+    unsigned kinds;
+    char *wrong = NULL;
     *error = NULL;
     if (q->at && source_at_parse(&at, q->at))
         *error = xasprintf("%s, not '%s'", moments, q->at);
@@ -43,6 +45,9 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no process's ID (p1)", q->process);
     else if (q->format && strcmp(q->format, "json") != 0)
         *error = xasprintf("format '%s' is not known; there is json", q->format);
+    else if (q->leak_class && (leak_kinds_parse(&kinds, q->leak_class, &wrong) || !kinds))
+        *error = xasprintf("'%s' is no leak class (definite, possible, indirect, reachable, all)", wrong ? wrong : q->leak_class);
+    free(wrong);
     return *error ? -EINVAL : 0;
 }
 
@@ -70,7 +75,13 @@ int query_suppressions(const struct query *q, struct suppressions **s, char **er
 struct doc_options query_doc_options(const struct query *q)
 {
     size_t n = !q->top_given ? 0 : q->top ? q->top : UINT32_MAX;
-    return (struct doc_options){ .sites = n, .handoffs = n, .top = n, .blocks = q->blocks };
+    struct doc_options o = { .sites = n, .handoffs = n, .top = n, .blocks = q->blocks };
+    char *wrong;
+    if (q->leak_class)
+        leak_kinds_parse(&o.leak_kinds, q->leak_class, &wrong);
+    if (q->process)
+        serial_parse(q->process, 'p', &o.process);
+    return o;
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -122,6 +133,15 @@ static int moment_event(struct source *s, const char *text, uint64_t absent, uin
         return 0;
     source_at_parse(&at, text);
     return source_event_at(s, &at, event);
+}
+
+int query_since(struct source *s, const struct query *q, struct doc_options *o)
+{
+    struct source_at at;
+    if (!q->since)
+        return 0;
+    source_at_parse(&at, q->since);
+    return source_ns_at(s, &at, &o->since_ns);
 }
 
 int query_history(struct source *s, const struct query *q, json_t **doc)

@@ -19,10 +19,13 @@ struct query {
     const char *format;     /* of an export */
     const char *type;       /* new,drop,… */
     const char *thread, *process;  /* t3, 3; p1, 1 */
+    uint64_t pid;           /* whose heap a live answer is of; 0: any */
+    const char *leak_class; /* definite,possible… or all */
     uint64_t top;           /* at most so many; 0: all */
     uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
+    const char *name;       /* of a mark */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;
     bool blocks;            /* findings with the suppressions that would silence them */
@@ -45,6 +48,9 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
                source_progress progress, void *progress_context);
 /* One line about the last failure of query_open in this thread. */
 const char *query_error(void);
+
+/* After QUERY_VIEW and the like: o->since_ns of q->since. 0; -ENOENT: no such mark; as source_event_at. */
+int query_since(struct source *s, const struct query *q, struct doc_options *o);
 
 /* After QUERY_TRACE. 0; -ENOENT: no such block, lock or mark, or not yet; as doc_history. */
 int query_history(struct source *s, const struct query *q, json_t **doc);
