@@ -33,6 +33,9 @@ static void reading_option(struct reading *r, int key)
     case OPTION_THREAD: q->thread = o->argument; break;
     case OPTION_PROCESS: q->process = o->argument; break;
     case OPTION_CLASS: q->leak_class = o->argument; break;
+    case OPTION_OF: q->of = o->argument; break;
+    case OPTION_BY: q->by = o->argument; break;
+    case OPTION_DEPTH: q->depth = options_count(o, 1, QUERY_DEPTH_MAX); break;
     }
 }
 

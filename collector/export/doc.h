@@ -64,10 +64,9 @@ json_t *doc_locks(const struct view *v, const struct doc_context *c, const struc
 json_t *doc_copies(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 /* The first findings, as they came. */
 json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o);
-/* Of the view's snapshots: the dominator tree and the roots, or groups of blocks. */
+/* Of the view's snapshots: the dominator tree and the roots, groups of blocks (o->by), or one node (o->of; `node` is null
+ * when no snapshot has it; its borrowers need a view with VIEW_BLOCKS). */
 json_t *doc_graph(const struct view *v, const struct doc_context *c, const struct doc_options *o);
-/* o->of. 0; -EINVAL: that names no node; -ENOENT: no snapshot has it. Borrowers need a view with VIEW_BLOCKS. */
-int doc_graph_of(const struct view *v, const struct doc_context *c, const struct doc_options *o, json_t **doc);
 /* True for type, site, module, thread, root. */
 bool doc_graph_by_known(const char *by);
 /* True for what o->of can be. */

@@ -111,26 +111,34 @@ static json_t *roots_json(struct graph_maker *m, size_t rows, size_t *total)
     return list;
 }
 
+static json_t *tree_parts(struct graph_maker *m, const struct doc_options *o)
+{
+    size_t rows = o->sites ? o->sites : ROWS_DEFAULT, total;
+    json_t *parts = json_object();
+    json_object_set_new(parts, "dominators", dominators_json(m, o, rows, &total));
+    json_object_set_new(parts, "dominators_total", doc_number(total));
+    json_object_set_new(parts, "roots", roots_json(m, rows, &total));
+    json_object_set_new(parts, "roots_total", doc_number(total));
+    return parts;
+}
+
+static json_t *group_parts(struct graph_maker *m, const struct doc_options *o)
+{
+    size_t total;
+    json_t *parts = json_pack("{s:s}", "by", o->by);
+    json_object_set_new(parts, "groups", graph_groups(m, o->by, o->sites ? o->sites : GROUPS_DEFAULT, &total));
+    json_object_set_new(parts, "groups_total", doc_number(total));
+    return parts;
+}
+
 json_t *doc_graph(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     struct graph_maker m;
-    size_t rows = o->sites ? o->sites : ROWS_DEFAULT, total;
     graph_maker_begin(&m, v, c, o->process);
-    json_t *groups = o->by ? graph_groups(&m, o->by, o->sites ? o->sites : GROUPS_DEFAULT, &total) : NULL;
-    json_t *dominators = o->by ? NULL : dominators_json(&m, o, rows, &total);
-    size_t roots_total = 0;
-    json_t *roots = o->by ? NULL : roots_json(&m, rows, &roots_total);
+    json_t *parts = o->of ? graph_one(&m, o->of, o->sites) : o->by ? group_parts(&m, o) : tree_parts(&m, o);
     json_t *doc = graph_head(&m);
-    if (o->by) {
-        json_object_set_new(doc, "by", json_string(o->by));
-        json_object_set_new(doc, "groups", groups);
-        json_object_set_new(doc, "groups_total", doc_number(total));
-    } else {
-        json_object_set_new(doc, "dominators", dominators);
-        json_object_set_new(doc, "dominators_total", doc_number(total));
-        json_object_set_new(doc, "roots", roots);
-        json_object_set_new(doc, "roots_total", doc_number(roots_total));
-    }
+    json_object_update(doc, parts);
+    json_decref(parts);
     graph_maker_end(&m);
     return doc;
 }

@@ -30,7 +30,7 @@ bool doc_graph_of_known(const char *of)
 }
 
 /* The part of a root that an address lies in. */
-static bool find_root_address(const struct heaps *hs, uint64_t address, uint32_t *heap, uint32_t *node)
+static bool find_root_address(const struct analysis *hs, uint64_t address, uint32_t *heap, uint32_t *node)
 {
     for (uint32_t i = 0; i < hs->n; i++) {
         const struct heap *h = &hs->heaps[i];
@@ -57,19 +57,20 @@ static bool lock_address(const struct view *v, uint64_t id, uint64_t *address)
     return false;
 }
 
+/* 0; -EINVAL: the words name no node; -ENOENT: no snapshot has it. */
 static int find_node(const struct graph_maker *m, const char *of, uint32_t *heap, uint32_t *node)
 {
     struct doc_target target;
     uint64_t number;
     if (root_number(of, &number))
-        return heaps_find_root(m->hs, number, heap, node) ? 0 : -ENOENT;
+        return analysis_find_root(m->hs, number, heap, node) ? 0 : -ENOENT;
     if (doc_target_parse(&target, of))
         return -EINVAL;
     if (!target.is_lock && !target.is_address)
-        return heaps_find_block(m->hs, target.value, heap, node) ? 0 : -ENOENT;
+        return analysis_find_block(m->hs, target.value, heap, node) ? 0 : -ENOENT;
     if (target.is_lock && !lock_address(m->v, target.value, &target.value))
         return -ENOENT;
-    bool found = heaps_find_address(m->hs, target.value, heap, node) || find_root_address(m->hs, target.value, heap, node);
+    bool found = analysis_find_address(m->hs, target.value, heap, node) || find_root_address(m->hs, target.value, heap, node);
     return found ? 0 : -ENOENT;
 }
 
@@ -216,36 +217,42 @@ static json_t *borrowers_json(const struct view *v, const struct heap *h, uint32
     return list;
 }
 
-int doc_graph_of(const struct view *v, const struct doc_context *c, const struct doc_options *o, json_t **doc)
+static void node_set(json_t *doc, struct graph_maker *m, const struct heap *h, uint32_t node, size_t most)
 {
-    struct graph_maker m;
-    uint32_t heap, node;
     size_t pointed_total, holds_total;
-    *doc = NULL;
-    graph_maker_begin(&m, v, c, o->process);
-    int error = find_node(&m, o->of, &heap, &node);
-    if (error) {
-        graph_maker_end(&m);
-        return error;
-    }
-    const struct heap *h = &m.hs->heaps[heap];
-    json_t *j = graph_node(&m, h, node), *pointed = pointed_json(&m, h, node, &pointed_total);
-    json_t *holds = holds_json(&m, h, node, o->sites ? o->sites : HOLDS_DEFAULT, &holds_total);
+    json_t *j = graph_node(m, h, node), *pointed = pointed_json(m, h, node, &pointed_total);
+    json_t *holds = holds_json(m, h, node, most, &holds_total);
     bool held = h->tree && h->tree->holder[node] != h->tree->top;
-    json_t *holder = held ? graph_node(&m, h, h->tree->holder[node]) : json_null();
-    json_t *path = path_json(&m, h, node, false), *strong = path_json(&m, h, node, true);
-    *doc = graph_head(&m);
-    json_object_set_new(*doc, "owner", node < h->s->n_blocks ? doc_party(h->s->owner[node], h->s->process) : doc_id('p', h->s->process));
-    json_object_set(*doc, "holder", json_object_get(j, "holder"));
-    json_object_set_new(*doc, "node", j);
-    json_object_set_new(*doc, "holder_node", holder);
-    json_object_set_new(*doc, "borrowers", borrowers_json(v, h, node));
-    path_set(*doc, "path", "path_total", path);
-    path_set(*doc, "path_strong", "path_strong_total", strong);
-    json_object_set_new(*doc, "pointed_by", pointed);
-    json_object_set_new(*doc, "pointed_by_total", doc_number(pointed_total));
-    json_object_set_new(*doc, "holds", holds);
-    json_object_set_new(*doc, "holds_total", doc_number(holds_total));
-    graph_maker_end(&m);
-    return 0;
+    json_object_set_new(doc, "owner", node < h->s->n_blocks ? doc_party(h->s->owner[node], h->s->process) : doc_id('p', h->s->process));
+    json_object_set(doc, "holder", json_object_get(j, "holder"));
+    json_object_set_new(doc, "node", j);
+    json_object_set_new(doc, "holder_node", held ? graph_node(m, h, h->tree->holder[node]) : json_null());
+    json_object_set_new(doc, "borrowers", borrowers_json(m->v, h, node));
+    path_set(doc, "path", "path_total", path_json(m, h, node, false));
+    path_set(doc, "path_strong", "path_strong_total", path_json(m, h, node, true));
+    json_object_set_new(doc, "pointed_by", pointed);
+    json_object_set_new(doc, "pointed_by_total", doc_number(pointed_total));
+    json_object_set_new(doc, "holds", holds);
+    json_object_set_new(doc, "holds_total", doc_number(holds_total));
+}
+
+static void nothing_set(json_t *doc)
+{
+    static const char *const nothing[] = { "node", "owner", "holder", "holder_node" };
+    static const char *const lists[] = { "borrowers", "path", "path_strong", "pointed_by", "holds" };
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        json_object_set_new(doc, nothing[i], json_null());
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        json_object_set_new(doc, lists[i], json_array());
+}
+
+json_t *graph_one(struct graph_maker *m, const char *of, size_t most)
+{
+    uint32_t heap, node;
+    json_t *parts = json_object();
+    if (find_node(m, of, &heap, &node))
+        nothing_set(parts);
+    else
+        node_set(parts, m, &m->hs->heaps[heap], node, most ? most : HOLDS_DEFAULT);
+    return parts;
 }

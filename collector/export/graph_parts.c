@@ -11,7 +11,7 @@
 
 void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process)
 {
-    *m = (struct graph_maker){ .v = v, .c = c, .hs = heaps_new(v, c->symbols, process, HEAPS_TREE, c->progress, c->progress_context),
+    *m = (struct graph_maker){ .v = v, .c = c, .hs = analysis_new(v, c->symbols, process, ANALYSIS_TREE, c->progress, c->progress_context),
                                .frames = frames_new(c->symbols, v, NULL) };
     m->types = block_types_new(v, c->symbols, m->frames);
 }
@@ -20,7 +20,7 @@ void graph_maker_end(struct graph_maker *m)
 {
     block_types_free(m->types);
     frames_free(m->frames);
-    heaps_free(m->hs);
+    analysis_free(m->hs);
 }
 
 json_t *graph_hex(uint64_t n)

@@ -7,13 +7,13 @@
 
 #include "export/block_type.h"
 #include "export/doc_parts.h"
-#include "export/heap.h"
+#include "export/analysis.h"
 
 /* One document. */
 struct graph_maker {
     const struct view *v;
     const struct doc_context *c;
-    struct heaps *hs;
+    struct analysis *hs;
     struct frames *frames;
     struct block_types *types;
 };

@@ -11,7 +11,7 @@
 #include "export/source.h"
 #include "export/suppressions.h"
 
-enum { QUERY_SUPPRESSIONS_MAX = 64 };
+enum { QUERY_SUPPRESSIONS_MAX = 64, QUERY_DEPTH_MAX = 64 };
 
 struct query {
     const char *id;         /* b12, 12, l3, 0x7f… */
@@ -25,6 +25,8 @@ struct query {
     uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
+    const char *of, *by;    /* of a graph: b12, r3, 0x7f…; type, site, … */
+    uint64_t depth;         /* levels of its tree; 0: as many as it has by itself */
     const char *name;       /* of a mark */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;

@@ -1,7 +1,7 @@
 /*
- * collector/export/heap.c - see heap.h.
+ * collector/export/analysis.c - see analysis.h.
  */
-#include "export/heap.h"
+#include "export/analysis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +12,10 @@
 #include "export/heap_parts.h"
 #include "export/text.h"
 
-struct heaps *heaps_new(const struct view *v, struct symbols *symbols, uint32_t process, unsigned flags,
+struct analysis *analysis_new(const struct view *v, struct symbols *symbols, uint32_t process, unsigned flags,
                         heap_progress progress, void *context)
 {
-    struct heaps *hs = xcalloc(1, sizeof *hs);
+    struct analysis *hs = xcalloc(1, sizeof *hs);
     hs->v = v;
     hs->symbols = symbols;
     hs->heaps = xcalloc(v->n_snapshots, sizeof *hs->heaps);
@@ -27,7 +27,7 @@ struct heaps *heaps_new(const struct view *v, struct symbols *symbols, uint32_t 
         h->s = v->snapshots[i];
         h->reach = heap_reach_new(h->s);
         h->first_root = root;
-        if (!h->reach || !(flags & HEAPS_TREE))
+        if (!h->reach || !(flags & ANALYSIS_TREE))
             continue;
         heap_parts_make(h, v, symbols);
         h->tree = heap_tree_new(h->s, h->reach, h->parts, h->n_parts, progress, context);
@@ -36,7 +36,7 @@ struct heaps *heaps_new(const struct view *v, struct symbols *symbols, uint32_t 
     return hs;
 }
 
-void heaps_free(struct heaps *hs)
+void analysis_free(struct analysis *hs)
 {
     if (!hs)
         return;
@@ -52,7 +52,7 @@ void heaps_free(struct heaps *hs)
 
 /* ---- looking for a node ---- */
 
-bool heaps_find_block(const struct heaps *hs, uint64_t id, uint32_t *heap, uint32_t *node)
+bool analysis_find_block(const struct analysis *hs, uint64_t id, uint32_t *heap, uint32_t *node)
 {
     for (size_t i = 0; i < hs->n; i++) {
         const struct snapshot *s = hs->heaps[i].s;
@@ -80,7 +80,7 @@ static size_t block_before(const struct snapshot *s, uint64_t address)
     return low ? low - 1 : s->n_blocks;
 }
 
-bool heaps_find_address(const struct heaps *hs, uint64_t address, uint32_t *heap, uint32_t *node)
+bool analysis_find_address(const struct analysis *hs, uint64_t address, uint32_t *heap, uint32_t *node)
 {
     for (size_t i = 0; i < hs->n; i++) {
         const struct snapshot *s = hs->heaps[i].s;
@@ -99,7 +99,7 @@ bool heaps_find_address(const struct heaps *hs, uint64_t address, uint32_t *heap
     return false;
 }
 
-bool heaps_find_root(const struct heaps *hs, uint64_t number, uint32_t *heap, uint32_t *node)
+bool analysis_find_root(const struct analysis *hs, uint64_t number, uint32_t *heap, uint32_t *node)
 {
     for (size_t i = 0; i < hs->n; i++) {
         const struct heap *h = &hs->heaps[i];
@@ -155,7 +155,7 @@ static const char *base_name(const char *path)
 }
 
 /* The function that a frame is of, not those that were inlined into it; NULL: not known. */
-static const struct symbol_place *frame_place(const struct heaps *hs, uint32_t frame)
+static const struct symbol_place *frame_place(const struct analysis *hs, uint32_t frame)
 {
     const struct view *v = hs->v;
     const struct symbol_place *places;
@@ -167,7 +167,7 @@ static const struct symbol_place *frame_place(const struct heaps *hs, uint32_t f
     return n && places[n - 1].function ? &places[n - 1] : NULL;
 }
 
-static const struct code_module *module_of(const struct heaps *hs, uint32_t module)
+static const struct code_module *module_of(const struct analysis *hs, uint32_t module)
 {
     return module - 1u < hs->v->n_modules ? &hs->v->modules[module - 1] : NULL;
 }
@@ -177,7 +177,7 @@ static char *thread_text(uint32_t thread)
     return thread ? xasprintf("t%u", thread) : xstrdup("a thread that is not known");
 }
 
-char *heap_part_text(const struct heaps *hs, const struct heap *h, uint32_t node)
+char *heap_part_text(const struct analysis *hs, const struct heap *h, uint32_t node)
 {
     const struct heap_part *p = heap_part_of(h, node);
     const struct heap_label *label = &h->labels[p->label];
@@ -212,7 +212,7 @@ static json_t *hex_json(uint64_t n)
     return json_string(text);
 }
 
-void heap_part_members(json_t *j, const struct heaps *hs, const struct heap *h, uint32_t node)
+void heap_part_members(json_t *j, const struct analysis *hs, const struct heap *h, uint32_t node)
 {
     const struct heap_part *p = heap_part_of(h, node);
     const struct heap_label *label = &h->labels[p->label];

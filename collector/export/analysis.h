@@ -1,13 +1,13 @@
 /*
- * collector/export/heap.h - the snapshots of a view, made ready for documents:
+ * collector/export/analysis.h - the snapshots of a view, made ready for documents:
  * leak classes, dominators, names of roots, each made once.
  *
  * One thread; lives no longer than the view. Roots are split: a module's data by
  * variable, a stack by frame, so that r7 is "app:table" and not "some data of
  * app". Their numbers go on from one snapshot of the view to the next.
  */
-#ifndef OWNSCOPE_EXPORT_HEAP_H
-#define OWNSCOPE_EXPORT_HEAP_H
+#ifndef OWNSCOPE_ANALYSIS_H
+#define OWNSCOPE_ANALYSIS_H
 
 #include <jansson.h>
 
@@ -32,23 +32,23 @@ struct heap {
     uint64_t first_root;        /* the first part is r<first_root> */
 };
 
-struct heaps {
+struct analysis {
     const struct view *v;
     struct symbols *symbols;
     struct heap *heaps; size_t n;   /* as the view's snapshots, those of other processes left out */
 };
 
-enum { HEAPS_TREE = 1 };
+enum { ANALYSIS_TREE = 1 };
 /* process 0: all. `symbols` may be NULL: no variables, no functions. */
-struct heaps *heaps_new(const struct view *v, struct symbols *symbols, uint32_t process, unsigned flags,
+struct analysis *analysis_new(const struct view *v, struct symbols *symbols, uint32_t process, unsigned flags,
                         heap_progress progress, void *context);
-void heaps_free(struct heaps *h);
+void analysis_free(struct analysis *h);
 
 /* The block of an id, or that holds an address (of one that begins there, first): true and where. */
-bool heaps_find_block(const struct heaps *h, uint64_t id, uint32_t *heap, uint32_t *node);
-bool heaps_find_address(const struct heaps *h, uint64_t address, uint32_t *heap, uint32_t *node);
+bool analysis_find_block(const struct analysis *h, uint64_t id, uint32_t *heap, uint32_t *node);
+bool analysis_find_address(const struct analysis *h, uint64_t address, uint32_t *heap, uint32_t *node);
 /* The part that is r<number>. */
-bool heaps_find_root(const struct heaps *h, uint64_t number, uint32_t *heap, uint32_t *node);
+bool analysis_find_root(const struct analysis *h, uint64_t number, uint32_t *heap, uint32_t *node);
 
 static inline bool heap_is_part(const struct heap *h, uint32_t node)
 {
@@ -65,8 +65,8 @@ struct heap_id heap_node_id(const struct heap *h, uint32_t node);
 uint64_t heap_part_address(const struct heap *h, uint32_t node);
 uint64_t heap_part_bytes(const struct heap *h, uint32_t node);
 /* "app:table", "app+0x4010", "main in the stack of t1", "registers of t2", "TLS of t1", "memory at 0x7f…": malloc'ed. */
-char *heap_part_text(const struct heaps *hs, const struct heap *h, uint32_t node);
+char *heap_part_text(const struct analysis *hs, const struct heap *h, uint32_t node);
 /* Sets root (what kind), where, address, size_bytes, and module, symbol, offset, thread, function, file, line where there are such. */
-void heap_part_members(json_t *j, const struct heaps *hs, const struct heap *h, uint32_t node);
+void heap_part_members(json_t *j, const struct analysis *hs, const struct heap *h, uint32_t node);
 
 #endif
