@@ -125,7 +125,7 @@ const struct usage usage_diff = {
     .options = (const struct option_spec[]){
         OPTION_SOURCE,
         { OPTION_SINCE, "since", "TIME", "the first of two moments of one source" },
-        { OPTION_AT, "at", "TIME", "the second one: 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_AT, "at", "TIME", "the second one: 350ms, mark:NAME, peak, end" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, OPTION_TOP, END } };
 

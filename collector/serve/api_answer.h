@@ -45,6 +45,10 @@ extern const struct api_route api_actions[]; /* of POST (api_action.c); the same
 /* Answers with a finished tree (its reference is taken). */
 void api_answer_tree(struct api_answer *a, json_t *doc);
 
+/* Takes a snapshot of the process that q->pid or q->process names, or of the one that runs: its
+ * serial; 0: turned down. */
+uint32_t api_snapshot(struct collector *c, const struct query *q, struct api_answer *a);
+
 /* Turns the answer down. */
 void api_refuse(struct api_answer *a, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -110,6 +110,7 @@ void trace_close(struct trace *t);
 const char *trace_error_text(const struct trace *t);
 
 const struct trace_meta *trace_meta(const struct trace *t);
+uint32_t trace_version(const struct trace *t);
 /* The run recorded locks. */
 bool trace_has_locks(const struct trace *t);
 const struct trace_end *trace_end(const struct trace *t);

@@ -193,6 +193,7 @@ void trace_close(struct trace *t)
 }
 
 const struct trace_meta *trace_meta(const struct trace *t) { return &t->meta; }
+uint32_t trace_version(const struct trace *t) { return t->version; }
 bool trace_has_locks(const struct trace *t) { return !strstr(t->meta.options, "--locks off"); }
 const struct trace_end *trace_end(const struct trace *t) { return &t->end; }
 const struct code *trace_code(const struct trace *t) { return t->code; }

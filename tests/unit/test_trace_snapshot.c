@@ -100,6 +100,7 @@ END_TEST
 
 START_TEST(any_snapshot)
 {
+    make_free(&k);
     make_init(&k, (uint64_t)_i + 1);
     check_round(snapshot_random(&k, make_random(&k) % 300, make_random(&k) % 20, make_random(&k) % 1000));
 }
