@@ -146,7 +146,8 @@ static void root_groups(struct groups *g, uint32_t heap)
         if (holder < t->n_blocks)
             continue;
         bool loose = holder == t->top && h->reach->loose && h->reach->loose[block];
-        struct group *group = &g->groups[group_of(g, (uint64_t)heap << 34 | (uint64_t)loose << 33 | holder, heap, loose ? block : holder)];
+        uint32_t number = group_of(g, (uint64_t)heap << 34 | (uint64_t)loose << 33 | holder, heap, loose ? block : holder);
+        struct group *group = &g->groups[number];
         group->blocks++;
         group->bytes += h->s->size[block];
         group->retained_blocks += t->retained_blocks[block];

@@ -120,7 +120,7 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
                source_progress progress, void *progress_context)
 {
     struct source_options o = { .flags = need == QUERY_BLOCKS ? VIEW_BLOCKS : 0,
-                                .heaps = need == QUERY_HEAP, .progress = progress, .progress_context = progress_context };
+                                .heaps = need == QUERY_HEAP || need == QUERY_BLOCKS, .progress = progress, .progress_context = progress_context };
     if (q->process && o.heaps)
         serial_parse(q->process, 'p', &o.heap_process);
     if (need == QUERY_TRACE)

@@ -44,7 +44,7 @@ struct doc_options query_doc_options(const struct query *q);
 
 /* Opens a trace: read to q->at with QUERY_VIEW and QUERY_BLOCKS, else only
  * opened. 0, or as source_open and trace_open (source_error). */
-/* QUERY_HEAP: as QUERY_VIEW, with the newest snapshots that the moment has. */
+/* QUERY_HEAP: as QUERY_VIEW, with the newest snapshots that the moment has; QUERY_BLOCKS: with its blocks too. */
 enum query_need { QUERY_TRACE, QUERY_VIEW, QUERY_BLOCKS, QUERY_HEAP };
 int query_open(struct source *s, const char *path, const struct query *q, enum query_need need,
                source_progress progress, void *progress_context);
