@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -33,7 +33,7 @@ _ownscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} self=${COMP_WORDS[0]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report threads locks copies findings events history export ps serve help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks diff events history export ps serve ctl help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -54,9 +54,11 @@ _ownscope() {
     --stacks) COMPREPLY=($(compgen -W 'full caller none' -- "$cur")); return ;;
     --locks) COMPREPLY=($(compgen -W 'on off' -- "$cur")); return ;;
     --copies) COMPREPLY=($(compgen -W '64 256 1K off' -- "$cur")); return ;;
+    --snapshot) COMPREPLY=($(compgen -W 'copy fork' -- "$cur")); return ;;
     --on-full) COMPREPLY=($(compgen -W 'wait drop' -- "$cur")); return ;;
     --gen-suppressions) COMPREPLY=($(compgen -W 'no yes all' -- "$cur")); return ;;
-    --fail-on) COMPREPLY=($(compgen -W 'any double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -W 'definite possible indirect reachable all' -- "$cur")); return ;;
+    --fail-on) COMPREPLY=($(compgen -W 'any leak leak=definite leak=all double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;
     --suppressions) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
     --type) COMPREPLY=($(compgen -W 'new drop move borrow acquire release wait wait-end lock thread process mark lost' -- "$cur")); return ;;
@@ -71,9 +73,10 @@ _ownscope() {
         return
     fi
     case $command in
-    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings events history export ps serve' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks diff events history export ps serve ctl' -- "$cur")) ;;
+    ctl) COMPREPLY=($(compgen -W 'snapshot mark status' -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
-    report | threads | locks | copies | findings | events | history | export) _ownscope_files ;;
+    report | threads | locks | copies | findings | leaks | diff | events | history | export) _ownscope_files ;;
     esac
 }
 complete -F _ownscope ownscope

@@ -89,7 +89,7 @@ static void refuse(const struct launch_check *c, const char *program)
 static bool reap(struct run *r)
 {
     int status;
-    if (waitpid(r->pid, &status, WNOHANG) != r->pid)
+    if (!launch_ended(r->pid, &status))
         return false;
     r->ended = true;
     r->status = status;
@@ -221,7 +221,8 @@ int cmd_run(int argc, char **argv)
     struct run run = {0};
     struct api *api = NULL;
     struct deadlock_watch *watch;
-    char **words, *name, *made = NULL, *broken = NULL;
+    char **words, *name, *made = NULL;
+    struct record_verdict said = {0};
     int n, e;
 
     launch_signals_save();
@@ -244,6 +245,7 @@ int cmd_run(int argc, char **argv)
     open.command = command_text(words);
     open.trace_path = r.output ? r.output : made;
     open.session = r.session;
+    open.snapshot_fork = r.snapshot_fork;
     open.session.command = open.command;
     open.session.trace_path = open.trace_path;
     run.collector = record_open(&open);
@@ -254,8 +256,7 @@ int cmd_run(int argc, char **argv)
     watch = deadlock_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
-        while (waitpid(run.pid, &run.status, 0) < 0 && errno == EINTR)
-            ;
+        launch_wait(run.pid, &run.status);
         launch_signals_end();
     }
     collector_finish(run.collector);
@@ -264,9 +265,15 @@ int cmd_run(int argc, char **argv)
     if (e == -ESTALE)
         message("another collector has taken this session over; the report is its own");
     else
-        broken = record_summary(run.collector, &r);
+        said = record_summary(run.collector, &r);
     collector_close(run.collector, e != -ESTALE);
-    if (r.verdict.fail_on && e == -ESTALE)
+    if (r.verdict.fail_on.rules && e == -ESTALE)
         message_fail(EXIT_SOURCE, "--fail-on has no answer: what was found since is in the other collector's report");
-    return broken ? end_broken(&run, &r.verdict, broken) : end_like(run.status);
+    if (said.broken)
+        return end_broken(&run, &r.verdict, said.broken);
+    if (said.unanswered && r.verdict.fail_on.leaks_named)
+        message_fail(EXIT_SOURCE, "--fail-on leak has no answer: %s", said.unanswered);
+    if (said.unanswered)
+        message("--fail-on says nothing of leaks: %s", said.unanswered);
+    return end_like(run.status);
 }

@@ -154,7 +154,7 @@ static int serve(struct serve *s, const struct record_options *r)
     if (error == -ESTALE)
         message("another collector has taken this session over; the report is its own");
     else
-        free(record_summary(s->collector, r));
+        record_summary(s->collector, r);
     return error;
 }
 
@@ -176,6 +176,7 @@ int cmd_serve(int argc, char **argv)
     if (n)
         options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
     char *link = current_path();
+    open.snapshot_fork = r.snapshot_fork;
     if (attach) {
         open.attach = attach;
         open.trace_path = r.output;

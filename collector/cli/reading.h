@@ -32,6 +32,7 @@ struct reading {
     unsigned pid;
     bool json, no_colour;
     const char *output;
+    enum query_need need;   /* of reading_document: QUERY_VIEW, or more once reading_start is done */
     struct verdict verdict;
 };
 
@@ -53,6 +54,8 @@ typedef json_t *(*reading_make)(const struct view *v, const struct doc_context *
 json_t *reading_document(struct reading *r, const char *name, reading_make make);
 /* Asks the collector for document NAME; NULL: nothing found, and it was said. */
 json_t *reading_ask(const struct reading *r, const char *name);
+/* POSTs to /v1/NAME with the query's words; the answer, or the end of the program. */
+json_t *reading_tell(const struct reading *r, const char *name);
 /* The same, streamed to `out` as it comes; when `out` fails that is left to
  * message_finish_output. */
 void reading_ask_stream(const struct reading *r, const char *name, FILE *out);

@@ -28,7 +28,7 @@ static char *target_add(char *target, const char *name, const char *value)
 /* "/v1/NAME?…" with what the query says; malloc'ed. */
 static char *target_make(const struct query *q, const char *name)
 {
-    char top[24], frames[24], *target = xasprintf("/v1/%s", name);
+    char top[24], frames[24], pid[24], depth[24], *target = xasprintf("/v1/%s", name);
     snprintf(top, sizeof top, "%llu", (unsigned long long)q->top);
     snprintf(frames, sizeof frames, "%llu", (unsigned long long)q->frames);
     target = target_add(target, "id", q->id);
@@ -39,6 +39,14 @@ static char *target_make(const struct query *q, const char *name)
     target = target_add(target, "type", q->type);
     target = target_add(target, "thread", q->thread);
     target = target_add(target, "process", q->process);
+    snprintf(pid, sizeof pid, "%llu", (unsigned long long)q->pid);
+    target = target_add(target, "pid", q->pid ? pid : NULL);
+    target = target_add(target, "name", q->name);
+    target = target_add(target, "class", q->leak_class);
+    target = target_add(target, "of", q->of);
+    target = target_add(target, "by", q->by);
+    snprintf(depth, sizeof depth, "%llu", (unsigned long long)q->depth);
+    target = target_add(target, "depth", q->depth ? depth : NULL);
     target = target_add(target, "format", q->format);
     for (size_t i = 0; i < q->n_suppressions; i++) {
         char *path = realpath(q->suppressions[i], NULL);    /* the collector works elsewhere */
@@ -76,11 +84,13 @@ static void ask_failed(const struct reading *r, int error)
     }
 }
 
-json_t *reading_ask(const struct reading *r, const char *name)
+typedef int (*asking)(const char *socket_path, const char *target, size_t max_bytes, char **body, size_t *bytes, int *status);
+
+static json_t *ask(const struct reading *r, const char *name, asking with)
 {
     char *body, *target = target_make(&r->query, name);
     size_t bytes;
-    int status, error = client_get_text(r->origin.socket_path, target, LIVE_BYTES_MAX, &body, &bytes, &status);
+    int status, error = with(r->origin.socket_path, target, LIVE_BYTES_MAX, &body, &bytes, &status);
     free(target);
     if (error)
         ask_failed(r, error);
@@ -92,6 +102,9 @@ json_t *reading_ask(const struct reading *r, const char *name)
     free(body);
     return doc;
 }
+
+json_t *reading_ask(const struct reading *r, const char *name) { return ask(r, name, client_get_text); }
+json_t *reading_tell(const struct reading *r, const char *name) { return ask(r, name, client_post_text); }
 
 /* Passes a document on, keeps the head of a refusal. *status is set before
  * the first byte of a body comes. */

@@ -11,18 +11,19 @@
 
 #include "cli/message.h"
 #include "cli/table.h"
-#include "export/doc.h"
+#include "export/doc_leaks.h"
 #include "session/segment.h"
 
 void record_options_init(struct record_options *r)
 {
     *r = (struct record_options){.verdict = {.status = VERDICT_STATUS}, .session = {.stacks = WIRE_STACKS_FULL, .on_full = WIRE_ON_FULL_WAIT,
                                              .wait_ms = 1000, .follow = WIRE_FOLLOW_TREE, .locks = true,
-                                             .copies_min_bytes = RECORD_COPIES_MIN_BYTES}};
+                                             .copies_min_bytes = RECORD_COPIES_MIN_BYTES, .snapshots = WIRE_SNAPSHOT_AT_EXIT}};
 }
 
 static const char *const stack_choices[] = {"none", "caller", "full", NULL};
 static const char *const full_choices[] = {"wait", "drop", NULL};
+static const char *const snapshot_choices[] = {"copy", "fork", NULL};
 static const char *const lock_choices[] = {"off", "on", NULL};
 
 /* Of copies of no bytes there is nothing to tell. */
@@ -71,6 +72,10 @@ bool record_option(struct record_options *r, struct options *o, int key)
     case OPTION_COPIES: r->session.copies_min_bytes = copies_min_bytes(o); return true;
     case OPTION_ON_FULL: r->session.on_full = (uint32_t)options_choice(o, full_choices); return true;
     case OPTION_WAIT_MS: r->session.wait_ms = (uint32_t)options_count(o, 0, 3600000); return true;
+    case OPTION_SNAPSHOT: r->snapshot_fork = options_choice(o, snapshot_choices) == 1; return true;
+    case OPTION_SNAPSHOT_AT_EXIT: r->session.snapshots |= WIRE_SNAPSHOT_AT_EXIT; return true;
+    case OPTION_NO_SNAPSHOT_AT_EXIT: r->session.snapshots &= ~(uint32_t)WIRE_SNAPSHOT_AT_EXIT; return true;
+    case OPTION_SNAPSHOT_AT_MARK: r->session.snapshots |= WIRE_SNAPSHOT_AT_MARK; return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
     case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
     case OPTION_FOLLOW: follow_set(r, o->argument); return true;
@@ -161,17 +166,18 @@ static void generate(const struct view *v, const struct doc_context *c, const st
     json_decref(doc);
 }
 
-static char *judge(const struct view *v, struct symbols *s, const struct verdict *verdict)
+static struct record_verdict judge(const struct view *v, const struct doc_context *c, const struct verdict *verdict)
 {
-    struct suppressed kept;
-    struct frames *f = frames_new(s, v, NULL);
-    char *text = verdict_text(verdict->fail_on, v, suppressed_view(&kept, verdict->suppressions, v, f));
-    suppressed_free(&kept);
+    struct leak_book book;
+    struct frames *f = frames_new(c->symbols, v, NULL);
+    const struct view *kept = leak_book_open(&book, v, f, verdict->fail_on.leak_kinds, 0, verdict->suppressions);
+    struct record_verdict said = {verdict_text(verdict->fail_on.rules, &book.all, kept), verdict_unanswered(&verdict->fail_on, v, c)};
+    leak_book_close(&book);
     frames_free(f);
-    return text;
+    return said;
 }
 
-char *record_summary(struct collector *c, const struct record_options *r)
+struct record_verdict record_summary(struct collector *c, const struct record_options *r)
 {
     const struct verdict *verdict = &r->verdict;
     struct doc_context context = {.meta = collector_meta(c), .trace_path = collector_trace_path(c),
@@ -180,13 +186,12 @@ char *record_summary(struct collector *c, const struct record_options *r)
     struct table_style style;
     struct view *v;
     json_t *doc = NULL;
-    char *broken;
 
     if (collector_trace_error(c))
         message("the trace %s ends early: %s; %llu events are in this report and not in the file", collector_trace_path(c),
                 strerror(-collector_trace_error(c)), (unsigned long long)collector_trace_dropped(c));
-    if (r->quiet && !r->json && !verdict->fail_on && verdict->gen == GEN_NO && !verdict->verbose)
-        return NULL;
+    if (r->quiet && !r->json && !verdict->fail_on.rules && verdict->gen == GEN_NO && !verdict->verbose)
+        return (struct record_verdict){0};
     v = collector_last_view(c);
     context.duration_ns = v->at_ns;
     context.symbols = symbols_new();
@@ -203,9 +208,9 @@ char *record_summary(struct collector *c, const struct record_options *r)
         table_suppressions(stderr, doc, &style);
     if (r->json)
         write_json(doc, r->json);
-    broken = judge(v, context.symbols, verdict);
+    struct record_verdict said = judge(v, &context, verdict);
     json_decref(doc);
     symbols_free(context.symbols);
     view_free(v);
-    return broken;
+    return said;
 }

@@ -14,6 +14,7 @@ struct record_options {
     const char *output;       /* -o; NULL: a name is made */
     const char *json;         /* --json FILE */
     bool quiet;
+    bool snapshot_fork;       /* --snapshot fork */
     struct verdict verdict;
     char preload_path[1024];
 };
@@ -32,8 +33,12 @@ void record_find_shim(struct record_options *r);
 /* collector_open, and a message and the end of the program when it fails. */
 struct collector *record_open(const struct collector_options *o);
 
-/* The summary on standard error and the --json file, from the last view. What
- * --fail-on forbids and was found, in words, malloc'ed; NULL: nothing. */
-char *record_summary(struct collector *c, const struct record_options *r);
+/* What --fail-on has to say, in words, malloc'ed; NULL: nothing. */
+struct record_verdict {
+    char *broken;               /* what it forbids and was found */
+    char *unanswered;           /* what it asks for and nobody knows */
+};
+/* The summary on standard error and the --json file, from the last view. */
+struct record_verdict record_summary(struct collector *c, const struct record_options *r);
 
 #endif

@@ -75,6 +75,10 @@ static void doubts(FILE *out, const json_t *finding, const struct table_style *s
             text = xstrdup("in doubt: no two locks were seen in both orders, only locks of the same origin");
         else if (word && !strcmp(word, "unseen-sync"))
             text = xstrdup("in doubt: threads may synchronise by what is not seen (atomics, pipes, futexes)");
+        else if (word && !strcmp(word, "unknown-stacks"))
+            text = xstrdup("in doubt: the stacks and registers of some threads could not be read; what only they hold counts as lost");
+        else if (word && !strcmp(word, "unseen-drops"))
+            text = xstrdup("in doubt: blocks are released where nobody sees it, so some of these may be gone");
         if (text)
             line_wrapped(out, s, LOOK_WARN, 4, 6, text);
         free(text);
@@ -121,7 +125,7 @@ static void finding(FILE *out, const json_t *f, const struct table_style *s)
 }
 
 /* Only what a finding may be missed for. */
-static const char *const missed_for[] = { "lost", "locks", "order", "drops", "process", "file", "nothing", NULL };
+static const char *const missed_for[] = { "lost", "locks", "order", "drops", "classes", "process", "file", "nothing", NULL };
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/table_leaks.h"
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
@@ -205,15 +206,25 @@ static void page_finding(const struct page *p, const json_t *f)
     line_wrapped(p->out, p->style, LOOK_PLAIN, 4, 6, get_text(f, "message"));
 }
 
+static void page_leaks(const struct page *p)
+{
+    if (json_is_object(get(p->doc, "leaks")))
+        table_leaks_brief(p->out, get(p->doc, "leaks"), p->style);
+}
+
+/* Leaks are told apart from what went wrong while it ran. */
 static void page_findings(const struct page *p)
 {
     const json_t *list = get(p->doc, "findings_top");
     size_t n = json_array_size(list), most = p->style->brief ? 5 : 20;
-    uint64_t all = moves_sum(get(p->doc, "findings"));
+    json_t *by = json_copy((json_t *)get(p->doc, "findings"));
+    json_object_del(by, "leak");
+    char *by_rule = moves_text(by);
+    uint64_t all = moves_sum(by);
     uint64_t suppressed = get_number(p->doc, "suppressed");
+    json_decref(by);
     if (!n && !suppressed)
         return;
-    char *by_rule = moves_text(get(p->doc, "findings"));
     char *title = suppressed ? xasprintf("Findings (%s%s%s suppressed)", n ? by_rule : "", n ? "; " : "", number_count(suppressed).text)
                              : xasprintf("Findings (%s)", by_rule);
     line_heading(p->out, p->style, title);
@@ -437,6 +448,7 @@ void table_report(FILE *out, const json_t *doc, const struct table_style *s)
     page_totals(&p);
     page_verify(&p);
     page_findings(&p);
+    page_leaks(&p);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         page_section(&p, &sections[i]);
     page_handoffs(&p);

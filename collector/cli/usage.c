@@ -33,6 +33,10 @@
     { OPTION_COPIES, "copies", "MINBYTES|off", "record copies of at least so many bytes (256)" }, \
     { OPTION_ON_FULL, "on-full", "wait|drop", "when a ring is full (wait)" }, \
     { OPTION_WAIT_MS, "wait-ms", "N", "longest wait of a thread, in all (1000)" }, \
+    { OPTION_SNAPSHOT_AT_EXIT, "snapshot-at-exit", NULL, "snapshot of the heap as a process ends (default)" }, \
+    { OPTION_NO_SNAPSHOT_AT_EXIT, "no-snapshot-at-exit", NULL, "none" }, \
+    { OPTION_SNAPSHOT_AT_MARK, "snapshot-at-mark", NULL, "snapshot at each mark" }, \
+    { OPTION_SNAPSHOT, "snapshot", "copy|fork", "how memory is read (copy)" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
@@ -84,6 +88,46 @@ const struct usage usage_findings = {
         OPTION_SOURCE, OPTIONS_DOCUMENT, OPTION_TOP, OPTION_SILENCED, OPTION_GENERATED,
         { 'v', "verbose", NULL, "say which suppressions were used" },
         END } };
+
+const struct usage usage_leaks = {
+    .command = "leaks", .synopsis = "[SOURCE]",
+    .summary = "what nothing holds any more, by leak class and stack",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_CLASS, "class", "CLASS,...", "definite, possible, indirect, reachable; all" },
+        { OPTION_PROCESS, "process", "ID", "only this process" },
+        { OPTION_SINCE, "since", "TIME", "only blocks that were made after this moment" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        { OPTION_AT, "at", "TIME", "by the newest snapshot of that moment" },
+        OPTIONS_COLOUR, OPTION_TOP, OPTION_SILENCED, OPTION_GENERATED,
+        { 'v', "verbose", NULL, "say which suppressions were used" },
+        END } };
+
+const struct usage usage_graph = {
+    .command = "graph", .synopsis = "[SOURCE]",
+    .summary = "who holds what: owners, holders, retained sizes, roots",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_OF, "of", "ID|ADDR", "one node: who holds it, by which way, what it holds" },
+        { OPTION_BY, "by", "KEY", "in groups: type, site, module, thread, root" },
+        { OPTION_DEPTH, "depth", "N", "levels of the tree (3)" },
+        { OPTION_PROCESS, "process", "ID", "only this process" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        { OPTION_AT, "at", "TIME", "by the newest snapshot of that moment" },
+        OPTIONS_COLOUR, OPTION_TOP, END } };
+
+const struct usage usage_diff = {
+    .command = "diff", .synopsis = "A B | --since TIME [SOURCE]",
+    .summary = "what grew and what went, by site and type",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_SINCE, "since", "TIME", "the first of two moments of one source" },
+        { OPTION_AT, "at", "TIME", "the second one: 350ms, mark:NAME, peak, end" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, OPTION_TOP, END } };
 
 const struct usage usage_events = {
     .command = "events", .synopsis = "[SOURCE]",
@@ -140,9 +184,18 @@ const struct usage usage_serve = {
         OPTIONS_RECORD,
         END } };
 
+const struct usage usage_ctl = {
+    .command = "ctl", .synopsis = "snapshot|mark NAME|status",
+    .summary = "tell a live collector to take a snapshot or to set a mark",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        { 'p', "pid", "PID", "the collector of this live process" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage *const usages[] = {
-    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_events, &usage_history,
-    &usage_export, &usage_ps, &usage_serve, NULL
+    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
+    &usage_export, &usage_ps, &usage_serve, &usage_ctl, NULL
 };
 
 const struct usage *usage_find(const char *command)

@@ -7,28 +7,47 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/message.h"
 #include "event/xalloc.h"
+#include "export/doc_leaks.h"
 
-int verdict_rules_parse(uint32_t *rules, const char *text, char **error)
+/* Behind "leak=". */
+static char *leak_kind_add(struct verdict_rules *r, const char *word)
+{
+    unsigned kinds;
+    char *wrong, *error = NULL;
+    if (leak_kinds_parse(&kinds, word, &wrong) || !kinds)
+        error = xasprintf("has no kind of leak '%s' (definite, possible, indirect, reachable, all)", wrong ? wrong : word);
+    free(wrong);
+    r->leak_kinds |= kinds;
+    return error;
+}
+
+static char *rule_add(struct verdict_rules *r, const char *word)
+{
+    unsigned rule = 0;
+    bool leak = !strncmp(word, "leak=", 5), every = !strcmp(word, "any") || !strcmp(word, "all");
+    while (!leak && !every && rule < RULES && strcmp(word, rule_names[rule]) != 0)
+        rule++;
+    if (rule == RULES)
+        return xasprintf("has no rule '%s'; ownscope-model(7) lists them, any means all", word);
+    r->rules |= every ? (1u << RULES) - 1 : 1u << (leak ? RULE_LEAK : rule);
+    r->leaks_named |= leak || (!every && rule == RULE_LEAK);
+    return leak ? leak_kind_add(r, word + 5) : NULL;
+}
+
+int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **error)
 {
     char *copy = xstrdup(text), *save, *word = strtok_r(copy, ", ", &save);
     *error = word ? NULL : xasprintf("names no rule");
-    *rules = 0;
-    for (; word && !*error; word = strtok_r(NULL, ", ", &save)) {
-        unsigned rule = 0;
-        bool every = !strcmp(word, "any") || !strcmp(word, "all");
-        while (!every && rule < RULES && strcmp(word, rule_names[rule]) != 0)
-            rule++;
-        if (rule == RULES)
-            *error = xasprintf("has no rule '%s'; ownscope-model(7) lists them, any means all", word);
-        else if (!every && rule == RULE_LEAK)
-            *error = xasprintf("cannot tell leaks: this version does not look for them");
-        else
-            *rules |= every ? (1u << RULES) - 1 : 1u << rule;
-    }
+    *rules = (struct verdict_rules){ 0 };
+    for (; word && !*error; word = strtok_r(NULL, ", ", &save))
+        *error = rule_add(rules, word);
+    if (rules->rules & 1u << RULE_LEAK && !rules->leak_kinds)
+        rules->leak_kinds = LEAK_KINDS_ERRORS;
     free(copy);
     return *error ? -EINVAL : 0;
 }
@@ -112,6 +131,35 @@ char *verdict_text(uint32_t rules, const struct view *all, const struct view *ke
                                : xasprintf("%s%smore %s than are kept", text ? text : "", text ? ", " : "", rule_names[i]);
         free(text);
         text = longer;
+    }
+    return text;
+}
+
+/* True when its own end does not tell already that something went wrong. */
+static bool ended_by_itself(const struct view_process *p)
+{
+    return p->ended && !(p->exit_known && WIFSIGNALED(p->wait_status));
+}
+
+char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v, const struct doc_context *c)
+{
+    size_t n, told = 0;
+    char *text = NULL;
+    if (!(rules->rules & 1u << RULE_LEAK))
+        return NULL;
+    struct leak_gap *gaps = leak_gaps(v, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (!ended_by_itself(gaps[i].process) || told++)
+            continue;
+        char *why = doc_leaks_gap(&gaps[i], c);
+        text = xasprintf("the leak classes of p%u (pid %u) are unknown: %s", gaps[i].process->id, gaps[i].process->pid, why);
+        free(why);
+    }
+    free(gaps);
+    if (told > 1) {
+        char *more = xasprintf("%s; and of %zu more process%s", text, told - 1, told == 2 ? "" : "es");
+        free(text);
+        text = more;
     }
     return text;
 }

@@ -12,11 +12,18 @@
 enum gen_suppressions { GEN_NO, GEN_YES, GEN_ALL };
 enum { VERDICT_STATUS = 99 };
 
+/* What --fail-on names. */
+struct verdict_rules {
+    uint32_t rules;                 /* a bit 1 << enum rule each */
+    unsigned leak_kinds;            /* LEAK_KIND_*: leaks of these count */
+    bool leaks_named;               /* the rule `leak` itself, not only by any: no answer is then a failure */
+};
+
 struct verdict {
     struct query files;             /* its suppressions alone */
     struct suppressions *suppressions;  /* NULL: none */
     enum gen_suppressions gen;
-    uint32_t fail_on;               /* a bit 1 << enum rule each */
+    struct verdict_rules fail_on;
     int status;                     /* of a run that fails */
     bool verbose;
 };
@@ -28,10 +35,14 @@ void verdict_ready(struct verdict *v, const struct options *o);
 /* For tables: what is asked before a suppression is printed; NULL: nothing is. */
 table_ask verdict_ask(const struct verdict *v);
 
-/* "double-drop,overlap", any, all. 0, or -EINVAL and *error, one malloc'ed line. */
-int verdict_rules_parse(uint32_t *rules, const char *text, char **error);
+/* "double-drop,overlap", any, all; "leak" (definite and possible), "leak=definite", "leak=all". 0, or -EINVAL and
+ * *error, one malloc'ed line. */
+int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **error);
 /* What of `all` the rules forbid and nothing silences, "2 double-drop, 1
  * overlap", malloc'ed; NULL: nothing. `kept`: what suppressions leave of `all`. */
 char *verdict_text(uint32_t rules, const struct view *all, const struct view *kept);
+/* For the rule leak: the processes that ended by themselves and whose blocks' classes nobody knows, and why;
+ * malloc'ed; NULL: none, or nobody asked. */
+char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v, const struct doc_context *c);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/code.h"
 #include "event/xalloc.h"
 
 static const char *const whys[SNAPSHOT_WHYS] = {"asked", "exit", "abort", "mark", "signal"};
@@ -121,6 +122,23 @@ bool snapshot_sound(const struct snapshot *s)
             return false;
     for (size_t i = 0; i < s->n_frames; i++)
         if (s->frames[i].root >= s->n_roots)
+            return false;
+    return true;
+}
+
+bool snapshot_named(const struct snapshot *s, const struct code *code)
+{
+    for (size_t i = 0; i < s->n_blocks; i++)
+        if (s->stack[i] > code_stacks(code))
+            return false;
+    for (size_t i = 0; i < s->n_roots; i++)
+        if (s->roots[i].module > code_modules(code))
+            return false;
+    for (size_t i = 0; i < s->n_frames; i++)
+        if (s->frames[i].frame > code_frames(code))
+            return false;
+    for (size_t i = 0; i < s->n_types; i++)
+        if (s->types[i].module > code_modules(code))
             return false;
     return true;
 }

@@ -6,7 +6,8 @@
  * `drops` (releases that do not fit), `file` (the trace), `process`, `stacks`,
  * `names` (code without names), `lines` (code without files and lines), `locks`
  * (those that are not seen), `copies` (those that are not recorded), `order`
- * (what may or may not be ordered). Nothing to say is an empty array.
+ * (what may or may not be ordered), `classes` (leak classes that are not known,
+ * or not surely). Nothing to say is an empty array.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #include "event/event.h"
 #include "event/xalloc.h"
-#include "export/doc_parts.h"
+#include "export/doc_leaks.h"
 #include "export/text.h"
 #include "wire/segment.h"
 
@@ -137,6 +138,45 @@ static void processes(json_t *list, const struct view *v, const struct doc_conte
         processes_that(list, v, runs_on, "still running at the end of the session", "what was done later is not in the trace");
 }
 
+/* Processes with blocks alive, by what keeps their classes unknown. */
+static void leak_classes(json_t *list, const struct view *v, const struct doc_context *c)
+{
+    size_t n;
+    struct leak_gap *gaps = leak_gaps(v, &n);
+    char **why = xcalloc(n + 1, sizeof *why);
+    for (size_t i = 0; i < n; i++)
+        why[i] = doc_leaks_gap(&gaps[i], c);
+    for (size_t i = 0; i < n; i++) {
+        char *names = NULL;
+        size_t named = 0;
+        for (size_t k = i; gaps[i].process && k < n; k++)
+            if (gaps[k].process && (k == i || !strcmp(why[i], why[k]))) {
+                name_more(&names, &named, xasprintf("p%u (pid %u)", gaps[k].process->id, gaps[k].process->pid));
+                if (k > i)
+                    gaps[k].process = NULL;
+            }
+        names = names_end(names, named);
+        if (named)
+            add(list, "classes", xasprintf("leak classes unknown: %s", names), why[i], NULL);
+        free(names);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(why[i]);
+    free(why);
+    free(gaps);
+}
+
+/* Classes that are known, but not surely so. */
+static void leak_doubts(json_t *list, const struct view *v)
+{
+    for (size_t i = 0; i < v->n_snapshots; i++) {
+        const struct snapshot *s = v->snapshots[i];
+        if (s->first && (s->stacks_unknown || s->refused))
+            add(list, "classes", xasprintf("leak classes in doubt: p%u (pid %u)", s->process, s->pid),
+                s->refused ? s->refused : "the stacks and registers of some threads could not be read: what only they hold counts as lost", NULL);
+    }
+}
+
 static void stacks_mode(json_t *list, const struct doc_context *c)
 {
     if (!c->meta || c->meta->stacks == WIRE_STACKS_FULL)
@@ -237,6 +277,8 @@ json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct f
     file_state(list, c);
     processes(list, v, c);
     drops(list, v);
+    leak_classes(list, v, c);
+    leak_doubts(list, v);
     stacks_mode(list, c);
     locks_and_order(list, v, f);
     not_recorded(list, c);

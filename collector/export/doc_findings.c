@@ -8,7 +8,7 @@
 
 #include "event/event.h"
 #include "event/xalloc.h"
-#include "export/doc_parts.h"
+#include "export/doc_leaks.h"
 #include "export/finding_text.h"
 #include "export/findings.h"
 #include "export/fingerprint.h"
@@ -73,7 +73,8 @@ static void evidence_set(json_t *j, const struct finding_maker *m, const struct 
 static json_t *doubt_json(unsigned doubt)
 {
     static const struct { unsigned bit; const char *word; } words[] = {
-        { DOUBT_LOST, "lost-events" }, { DOUBT_BY_CLASS, "by-class" }, { DOUBT_UNSEEN, "unseen-sync" } };
+        { DOUBT_LOST, "lost-events" }, { DOUBT_BY_CLASS, "by-class" }, { DOUBT_UNSEEN, "unseen-sync" },
+        { DOUBT_STACKS, "unknown-stacks" }, { DOUBT_DROPS, "unseen-drops" } };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (doubt & words[i].bit)
@@ -101,6 +102,16 @@ static void block_set(json_t *j, const struct view_finding *f)
     if (f->made_family)
         json_object_set_new(j, "made_by", json_string(finding_family_text(f->made_family)));
     json_object_set_new(j, "offset_bytes", signed_number(f->offset));
+}
+
+/* Of all its blocks; `block` and what is said of it is the largest of them. */
+static void leak_set(json_t *j, const struct view_finding *f)
+{
+    struct view_count direct = { f->count, f->leak.bytes }, below = { f->leak.indirect_blocks, f->leak.indirect_bytes };
+    json_object_set_new(j, "class", json_string(leak_class_names[f->leak.class % LEAK_CLASSES]));
+    json_object_set_new(j, "blocks", doc_number(direct.blocks));
+    json_object_set_new(j, "bytes", doc_number(direct.bytes));
+    json_object_set_new(j, "indirect", doc_count(&below));
 }
 
 static bool is_of_lock(unsigned rule)
@@ -141,6 +152,8 @@ json_t *finding_json(const struct finding_maker *m, const struct view_finding *f
         json_object_set_new(j, "writes", json_boolean(f->writes));
     if (f->block)
         block_set(j, f);
+    if (f->rule == RULE_LEAK)
+        leak_set(j, f);
     if (f->lock) {
         json_object_set_new(j, "lock", doc_id('l', f->lock));
         json_object_set_new(j, "where", text_json_string(lock_names_where(m->names, f->lock)));
@@ -186,10 +199,10 @@ static json_t *finding_whole(const struct finding_maker *m, const struct view_fi
 json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     size_t most = o && o->sites ? o->sites : FINDINGS_DEFAULT;
-    struct suppressed kept;
+    struct leak_book book;
     struct finding_maker m = { .frames = frames_new(c->symbols, v, NULL), .names = lock_names_new(v, c->symbols) };
     json_t *list = json_array(), *j = json_object();
-    v = m.view = suppressed_view(&kept, o ? o->suppressions : NULL, v, m.frames);
+    v = m.view = leak_book_open(&book, v, m.frames, LEAK_KINDS_ERRORS, 0, o ? o->suppressions : NULL);
     for (size_t i = 0; i < v->n_findings && i < most; i++)
         json_array_append_new(list, finding_whole(&m, &v->findings[i], o && o->blocks));
     json_t *coverage = doc_coverage(v, c, m.frames);
@@ -198,10 +211,10 @@ json_t *doc_findings(const struct view *v, const struct doc_context *c, const st
     json_object_set_new(j, "findings_total", doc_number(v->n_findings));
     json_object_set_new(j, "rules", findings_counts(v));
     json_object_set_new(j, "times", times_json(v));
-    json_object_set_new(j, "suppressed", doc_number(kept.n));
-    json_object_set_new(j, "suppressions", suppressed_used(&kept));
+    json_object_set_new(j, "suppressed", doc_number(book.kept.n));
+    json_object_set_new(j, "suppressions", suppressed_used(&book.kept));
     json_decref(coverage);
-    suppressed_free(&kept);
+    leak_book_close(&book);
     lock_names_free(m.names);
     frames_free(m.frames);
     return j;

@@ -6,13 +6,13 @@
 
 #include "event/xalloc.h"
 #include "event/event.h"
-#include "export/doc_parts.h"
+#include "export/doc_leaks.h"
 #include "export/findings.h"
 #include "export/lock_names.h"
 #include "export/suppressions.h"
 #include "export/text.h"
 
-enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5 };
+enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5, LEAKS_IN_REPORT = 5 };
 
 static json_t *totals_json(const struct view *v)
 {
@@ -118,7 +118,7 @@ static void number_add(json_t *j, const char *key, uint64_t more)
     json_object_set_new(j, key, doc_number((uint64_t)json_integer_value(json_object_get(j, key)) + more));
 }
 
-/* What the person at the terminal is told first: rule, count, sentence, the stack that breaks it. */
+/* What the person at the terminal is told first: rule, count, sentence, the stack that breaks it. Leaks have a place of their own. */
 static json_t *findings_json(const struct view *v, struct frames *f, struct lock_names *names)
 {
     static const char *const kept[] = { "rule", "count", "process", "thread", "node", "message", "fingerprint", "doubt" };
@@ -126,6 +126,8 @@ static json_t *findings_json(const struct view *v, struct frames *f, struct lock
     json_t *list = json_array();
     for (size_t i = 0; i < v->n_findings && i < FINDINGS_LOOKED_AT; i++) {
         const struct view_finding *one = &v->findings[i];
+        if (one->rule == RULE_LEAK)
+            continue;
         json_t *whole = finding_json(&m, one), *j = findings_like(list, whole);
         if (j || json_array_size(list) >= FINDINGS_IN_REPORT) {
             if (j) {
@@ -144,6 +146,22 @@ static json_t *findings_json(const struct view *v, struct frames *f, struct lock
         json_decref(whole);
     }
     return list;
+}
+
+/* Null: no heap was looked at. */
+static json_t *leaks_json(const struct leak_book *b, struct frames *f)
+{
+    const struct leaks *l = b->leaks;
+    json_t *top = json_array();
+    for (size_t i = 0; i < l->n && json_array_size(top) < LEAKS_IN_REPORT; i++)
+        if (l->groups[i].class == LEAK_DEFINITE && !leak_book_silenced(b, i))
+            json_array_append_new(top, doc_leak(b, f, i));
+    if (!l->view->n_snapshots) {
+        json_decref(top);
+        return json_null();
+    }
+    return json_pack("{s:o,s:o,s:o,s:o}", "totals", doc_leaks_totals(b, UINT32_MAX), "refused", doc_leaks_refused(l->view),
+                     "snapshots", doc_leaks_snapshots(b), "top", top);
 }
 
 /* The most contended ones. */
@@ -167,12 +185,13 @@ static json_t *locks_json(const struct view *v, struct lock_names *names)
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     struct frames *f = frames_new(c->symbols, v, NULL);
-    struct suppressed kept;
-    v = suppressed_view(&kept, o ? o->suppressions : NULL, v, f);
+    struct leak_book book;
+    v = leak_book_open(&book, v, f, LEAK_KINDS_ERRORS, 0, o ? o->suppressions : NULL);
     json_t *sites = sites_json(v, f, o && o->sites ? o->sites : SITES_DEFAULT);
     json_t *top = doc_top(v, f, o);
     struct lock_names *names = lock_names_new(v, c->symbols);
     json_t *findings = findings_json(v, f, names), *locks = locks_json(v, names);
+    json_t *leaks = leaks_json(&book, f);
     json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_REPORT);
     json_t *coverage = doc_coverage(v, c, f);
     json_t *j = json_object();
@@ -192,13 +211,14 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));
     json_object_set_new(j, "findings", findings_counts(v));
     json_object_set_new(j, "findings_top", findings);
-    json_object_set_new(j, "suppressed", doc_number(kept.n));
-    json_object_set_new(j, "suppressions", suppressed_used(&kept));
+    json_object_set_new(j, "leaks", leaks);
+    json_object_set_new(j, "suppressed", doc_number(book.kept.n));
+    json_object_set_new(j, "suppressions", suppressed_used(&book.kept));
     json_object_set_new(j, "locks_top", locks);
     json_object_set_new(j, "locks", doc_locks_totals(v));
     json_object_set_new(j, "copies", doc_copies_totals(v));
     json_object_set_new(j, "coverage", coverage);
-    suppressed_free(&kept);
+    leak_book_close(&book);
     lock_names_free(names);
     frames_free(f);
     return j;

@@ -9,6 +9,7 @@
 
 #include "event/event.h"
 #include "event/xalloc.h"
+#include "heap/heap_reach.h"
 
 struct sentence {
     const struct view *v;
@@ -70,6 +71,24 @@ static char *dropped_text(const struct sentence *s)
         return xstrdup("that had been dropped");
     char thread[24];
     return xasprintf("that %s had dropped", thread_text(thread, sizeof thread, e));
+}
+
+/* As memcheck says it. */
+static char *leak(const struct sentence *s)
+{
+    static const char *const ends[LEAK_CLASSES] = { "still reachable", "possibly lost", "indirectly lost", "definitely lost" };
+    const struct view_finding *f = s->f;
+    unsigned class = f->leak.class < LEAK_CLASSES ? f->leak.class : LEAK_DEFINITE;
+    uint64_t bytes = f->leak.bytes, below = f->leak.indirect_bytes, all = bytes + below;
+    char *text = xasprintf("%llu %s in %llu %s %s %s", (unsigned long long)all, bytes_word(all), (unsigned long long)f->count,
+                           f->count == 1 ? "block" : "blocks", all == 1 ? "is" : "are", ends[class]);
+    if (!f->leak.indirect_blocks)
+        return text;
+    char *more = xasprintf("%s: %llu directly, %llu indirectly in %llu %s that %s hold%s", text, (unsigned long long)bytes,
+                           (unsigned long long)below, (unsigned long long)f->leak.indirect_blocks,
+                           f->leak.indirect_blocks == 1 ? "block" : "blocks", f->count == 1 ? "it" : "they", f->count == 1 ? "s" : "");
+    free(text);
+    return more;
 }
 
 static char *double_drop(const struct sentence *s)
@@ -243,7 +262,7 @@ char *finding_text(const struct view *v, const struct view_finding *f, struct lo
     block_text(s.block, sizeof s.block, f->block_size);
     snprintf(s.thread, sizeof s.thread, f->thread ? "t%u" : "an unknown thread", f->thread);
     switch (f->rule) {
-    case RULE_LEAK: return xasprintf("nothing holds %s any more", s.block);
+    case RULE_LEAK: return leak(&s);
     case RULE_DOUBLE_DROP: return double_drop(&s);
     case RULE_INVALID_DROP: return invalid_drop(&s);
     case RULE_MISMATCHED_DROP: return mismatched_drop(&s);

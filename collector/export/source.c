@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "export/heaps.h"
 
 static _Thread_local char last_error[512];
 
@@ -71,7 +72,7 @@ struct reading {
     source_progress progress;
     void *progress_context;
     struct graph *graph;        /* NULL: only count */
-    uint64_t events;
+    uint64_t events, ns;        /* read, and the time of the last of them */
     bool reached;               /* the moment lies before the end */
 };
 
@@ -103,6 +104,7 @@ static int read_events(struct trace *t, struct reading *r)
         if (r->graph)
             graph_fold(r->graph, &e);
         r->reached = is_mark(r->at, &e);
+        r->ns = e.ns;
         if (++r->events % TELL_EVERY == 0 && r->progress)
             r->progress(r->progress_context, r->events, total);
     }
@@ -135,6 +137,16 @@ static void fill_context(struct source *s)
         .complete = trace_end(s->trace)->present };
 }
 
+static struct view *view_make(struct source *s, struct graph *g, const struct source_options *o)
+{
+    struct heaps_options heaps = { .events = s->events, .earlier = !s->whole, .process = o->heap_process };
+    struct snapshot **snapshots = NULL;
+    size_t n = o->heaps ? heaps_read(s->trace, g, &heaps, &snapshots) : 0;
+    struct view *v = graph_view_make_with(g, trace_code(s->trace), o->flags, snapshots, n);
+    free(snapshots);
+    return v;
+}
+
 static int source_read(struct source *s, const struct source_options *o)
 {
     struct reading r = { .at = &o->at, .progress = o->progress, .progress_context = o->progress_context };
@@ -159,7 +171,7 @@ static int source_read(struct source *s, const struct source_options *o)
         error = -ENOENT;
     }
     if (!error)
-        s->view = graph_view_make(r.graph, trace_code(s->trace), o->flags);
+        s->view = view_make(s, r.graph, o);
     graph_free(r.graph);
     return error;
 }
@@ -198,17 +210,36 @@ void source_close(struct source *s)
     *s = (struct source){ 0 };
 }
 
-int source_event_at(struct source *s, const struct source_at *at, uint64_t *event)
+/* Reads as far as the moment, folding nothing. 0; -ENOENT: no such mark. */
+static int read_to(struct source *s, const struct source_at *at, struct reading *r)
 {
     struct source_at peak;
-    struct reading r = { .at = at };
+    *r = (struct reading){ .at = at };
     if (at->kind == SOURCE_PEAK) {
-        find_peak(s->trace, &r, &peak);
-        r.at = &peak;
+        find_peak(s->trace, r, &peak);
+        r->at = &peak;
     }
-    int error = read_events(s->trace, &r);
+    int error = read_events(s->trace, r);
+    r->at = at;
+    return !error && at->kind == SOURCE_MARK && !r->reached ? -ENOENT : error;
+}
+
+int source_event_at(struct source *s, const struct source_at *at, uint64_t *event)
+{
+    struct reading r;
+    int error = read_to(s, at, &r);
     *event = r.events;
-    if (!error && at->kind == SOURCE_MARK && !r.reached)
-        error = -ENOENT;
+    return error;
+}
+
+int source_ns_at(struct source *s, const struct source_at *at, uint64_t *ns)
+{
+    struct reading r;
+    if (at->kind == SOURCE_NS) {
+        *ns = at->value;
+        return 0;
+    }
+    int error = read_to(s, at, &r);
+    *ns = r.ns;
     return error;
 }

@@ -25,6 +25,8 @@ typedef void (*source_progress)(void *context, uint64_t events, uint64_t total);
 struct source_options {
     unsigned flags;         /* VIEW_* */
     struct source_at at;
+    bool heaps;             /* the view has the newest snapshot of each process (heaps.h) */
+    uint32_t heap_process;  /* serial: of this one alone; 0: of all */
     source_progress progress;
     void *progress_context;
 };
@@ -51,5 +53,7 @@ const char *source_error(void);
 /* Number of the last event at a moment, 0 if it lies before the first; for
  * doc_events_options. -ENOENT: no such mark. */
 int source_event_at(struct source *s, const struct source_at *at, uint64_t *event);
+/* Its time since the session's start: of the last event at that moment. As above. */
+int source_ns_at(struct source *s, const struct source_at *at, uint64_t *ns);
 
 #endif

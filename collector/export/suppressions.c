@@ -94,7 +94,8 @@ static uint32_t *suppressions_apply(const struct suppressions *s, const struct v
         if (!suppressions_count(s) && finding->rule != RULE_MISMATCHED_DROP)
             continue;
         struct suppression_subject subject = { .rule = finding->rule, .use = finding->use, .family = finding->family,
-                                               .made_family = finding->made_family };
+                                               .made_family = finding->made_family,
+                                               .leak_kind = (uint8_t)leak_kind(finding->leak.class) };
         subject.n = stacks_take(&all, v, f, finding);
         subject.stacks = all.list;
         which[i] = operator_of_its_own(&subject) ? NOT_SO : suppressions_count(s) ? suppressions_match(s, &subject) : 0;

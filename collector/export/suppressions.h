@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "export/frames.h"
+#include "export/leaks.h"
 
 struct suppressions;
 struct suppressions *suppressions_new(void);
@@ -33,9 +34,6 @@ const char *suppression_file(const struct suppressions *s, size_t i, unsigned *l
 
 /* ---- matching ---- */
 
-/* match-leak-kinds */
-enum { LEAK_KIND_DEFINITE = 1, LEAK_KIND_INDIRECT = 2, LEAK_KIND_POSSIBLE = 4, LEAK_KIND_REACHABLE = 8, LEAK_KINDS_ALL = 15 };
-
 /* A finding as suppressions see it. */
 struct suppression_stack {
     uint8_t role;                       /* enum evidence */
@@ -44,7 +42,7 @@ struct suppression_stack {
 };
 struct suppression_subject {
     uint8_t rule, use, family, made_family;     /* as in view_finding */
-    uint8_t leak_kind;                          /* LEAK_KIND_*, 0: not told */
+    uint8_t leak_kind;                          /* LEAK_KIND_* (leaks.h), 0: not told */
     const struct suppression_stack *stacks;
     size_t n;
 };
@@ -68,7 +66,8 @@ void suppressed_free(struct suppressed *k);
 json_t *suppressed_used(const struct suppressed *k);
 
 /* The block that silences this finding and what differs from it in nothing
- * but addresses: malloc'ed lines; NULL: it has no stack to be known by. */
+ * but addresses: malloc'ed lines; NULL: it has no stack to be known by. A
+ * leak's is as Valgrind writes it, and serves there too. */
 char *suppression_block(const struct view *v, struct frames *f, const struct view_finding *finding);
 
 #endif

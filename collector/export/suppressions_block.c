@@ -2,7 +2,8 @@
  * collector/export/suppressions_block.c - writes the suppression of a finding,
  * as --gen-suppressions shows it (suppressions.h): its rule, the stack of the
  * act, and its other stacks as sections, each as far as main or the thread's
- * routine. Names as symbol tables have them, so that they stay apart.
+ * routine. Names as symbol tables have them, so that they stay apart. A leak's
+ * says what Valgrind's would: its kind, and the allocator as the first frame.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,20 @@ static uint32_t act_of(const struct view *v, struct frames *f, const struct view
     return first;
 }
 
+static void rule_write(FILE *out, const struct view_finding *finding)
+{
+    struct suppression_subject subject = { .rule = RULE_LEAK, .made_family = finding->made_family };
+    size_t n;
+    if (finding->rule != RULE_LEAK) {
+        fprintf(out, "   ownscope:%s\n", rule_names[finding->rule]);
+        return;
+    }
+    fprintf(out, "   Memcheck:Leak\n   match-leak-kinds: %s\n", leak_class_names[finding->leak.class % LEAK_CLASSES]);
+    const char *const *called = suppression_called(&subject, EVIDENCE_MADE, &n);
+    if (n && finding->made_family)
+        fprintf(out, "   fun:%s\n", called[0]);
+}
+
 char *suppression_block(const struct view *v, struct frames *f, const struct view_finding *finding)
 {
     const struct frame_place *places;
@@ -57,7 +72,8 @@ char *suppression_block(const struct view *v, struct frames *f, const struct vie
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         abort();
-    fprintf(out, "{\n   <insert_a_suppression_name_here>\n   ownscope:%s\n", rule_names[finding->rule]);
+    fputs("{\n   <insert_a_suppression_name_here>\n", out);
+    rule_write(out, finding);
     size_t n = places_of(v, f, finding, act, &places);
     stack_write(out, places, n);
     for (uint32_t i = 0; i < finding->n; i++) {

@@ -145,21 +145,16 @@ static int frame_read(struct parser *p, char *line, struct told *told)
     return 0;
 }
 
-static int leak_kinds_read(struct parser *p, char *text, uint8_t *kinds)
+static int leak_kinds_read(struct parser *p, const char *text, uint8_t *kinds)
 {
-    static const struct { const char *word; uint8_t kinds; } words[] = {
-        { "definite", LEAK_KIND_DEFINITE }, { "indirect", LEAK_KIND_INDIRECT }, { "possible", LEAK_KIND_POSSIBLE },
-        { "reachable", LEAK_KIND_REACHABLE }, { "all", LEAK_KINDS_ALL }, { "none", 0 } };
-    *kinds = 0;
-    for (char *save, *word = strtok_r(text, ", \t", &save); word; word = strtok_r(NULL, ", \t", &save)) {
-        size_t i = 0, n = sizeof words / sizeof *words;
-        while (i < n && strcmp(word, words[i].word) != 0)
-            i++;
-        if (i == n)
-            return fail(p, p->number, "'%s' is no kind of leak (definite, indirect, possible, reachable, all, none)", word);
-        *kinds |= words[i].kinds;
-    }
-    return 0;
+    unsigned all;
+    char *wrong;
+    int failed = leak_kinds_parse(&all, text, &wrong);
+    if (failed)
+        failed = fail(p, p->number, "'%s' is no kind of leak (definite, indirect, possible, reachable, all, none)", wrong);
+    *kinds = (uint8_t)all;
+    free(wrong);
+    return failed;
 }
 
 /* TOOL[,TOOL…]:KIND[,KIND…]; more than one kind for our own rules. 0; 1: nothing of ours. */

@@ -206,7 +206,9 @@ enum use { USE_NONE, USE_DROP /* enum wire_family, reallocs too */, USE_COPY, US
 
 /* Why a finding may not be so. */
 enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2,
-             DOUBT_UNSEEN = 4 /* it rests on there being no other order than the one that is seen */ };
+             DOUBT_UNSEEN = 4 /* it rests on there being no other order than the one that is seen */,
+             DOUBT_STACKS = 8 /* what only some threads' stacks and registers hold counts as lost: they could not be read */,
+             DOUBT_DROPS = 16 /* blocks are released where nobody sees it */ };
 
 enum { FINDING_EVIDENCE_MAX = 64 };    /* rows of evidence that a finding has at most */
 
@@ -225,6 +227,9 @@ struct view_finding {
     int64_t offset;             /* of the use from the block's start */
     uint64_t length;            /* bytes used; of a wrong sized delete: the size that was told */
     uint32_t first, n;          /* evidence[first .. first + n) */
+    /* RULE_LEAK: made by export/leaks.h, one for all blocks of a process, class and stack. `block` is the largest of
+     * `count` blocks; indirect: what is lost with them. */
+    struct { uint8_t class /* enum leak_class */; uint64_t bytes, indirect_blocks, indirect_bytes; } leak;
 };
 
 struct view {

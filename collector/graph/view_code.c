@@ -59,19 +59,16 @@ static void frame_rename(struct renumber *r, uint32_t *id)
 /* A holder's three functions. */
 struct uses { use_fn *stack, *frame, *module; };
 
-static void snapshots_use(struct renumber *r, const struct view *v, const struct uses *use)
+static void snapshot_uses(struct renumber *r, struct snapshot *s, const struct uses *use)
 {
-    for (size_t i = 0; i < v->n_snapshots; i++) {
-        struct snapshot *s = v->snapshots[i];
-        for (size_t b = 0; b < s->n_blocks; b++)
-            use->stack(r, &s->stack[b]);
-        for (size_t k = 0; k < s->n_roots; k++)
-            use->module(r, &s->roots[k].module);
-        for (size_t k = 0; k < s->n_frames; k++)
-            use->frame(r, &s->frames[k].frame);
-        for (size_t k = 0; k < s->n_types; k++)
-            use->module(r, &s->types[k].module);
-    }
+    for (size_t i = 0; i < s->n_blocks; i++)
+        use->stack(r, &s->stack[i]);
+    for (size_t i = 0; i < s->n_roots; i++)
+        use->module(r, &s->roots[i].module);
+    for (size_t i = 0; i < s->n_frames; i++)
+        use->frame(r, &s->frames[i].frame);
+    for (size_t i = 0; i < s->n_types; i++)
+        use->module(r, &s->types[i].module);
 }
 
 static void edges_use(struct renumber *r, struct view_order_edge *edges, size_t n, use_fn *stack)
@@ -132,7 +129,8 @@ static void view_uses(struct renumber *r, struct view *v, const struct uses *use
         stack(r, &v->blocks[i].stack);
     locks_use(r, v, stack, use->module);
     copies_use(r, v, stack);
-    snapshots_use(r, v, use);
+    for (size_t i = 0; i < v->n_snapshots; i++)
+        snapshot_uses(r, v->snapshots[i], use);
 }
 
 /* Numbers what is marked; returns how many. */

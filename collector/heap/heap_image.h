@@ -18,21 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "heap/heap_maps.h"
 #include "heap/heap_stop.h"
-
-/* A line of /proc/PID/maps. */
-struct heap_map {
-    uint64_t start, end, offset;
-    uint64_t inode;
-    bool readable, writable, executable, shared;
-    char *path;                 /* "", "[heap]", "/usr/lib/…", "/dev/shm/… (deleted)" */
-};
-struct heap_maps { struct heap_map *maps; size_t n; };
-/* 0 or -errno. */
-int heap_maps_read(struct heap_maps *m, pid_t pid);
-void heap_maps_free(struct heap_maps *m);
-/* The mapping that holds an address, or NULL. */
-const struct heap_map *heap_maps_find(const struct heap_maps *m, uint64_t address);
 
 struct heap_image;
 
@@ -56,8 +43,8 @@ const char *heap_image_text(void);
 
 const struct heap_maps *heap_image_maps(const struct heap_image *i);
 /* The bytes of [address, address + n): n never crosses a piece's end. NULL where
- * nothing was copied or nothing is (such memory reads as zeros). Sets *n to how
- * many there are, at most *n as given. Valid until the next call with a forked image. */
+ * nothing was copied or nothing is (such memory reads as zeros). Sets *n, then too, to how
+ * many there are (with NULL: are not), at least 1, at most *n as given. Valid until the next call with a forked image. */
 const uint8_t *heap_image_at(struct heap_image *i, uint64_t address, size_t *n);
 uint64_t heap_image_bytes(const struct heap_image *i);  /* read so far */
 

@@ -4,12 +4,16 @@
  *
  * By ptrace: each thread is seized and interrupted, its registers are read, and
  * all go on as if nothing had been. No signal is sent, none is lost; a system
- * call that the kernel would end with EINTR for it is begun again. A thread that
+ * call that the kernel would end with EINTR for it is begun again (one that had
+ * moved a part of its bytes returns that part, as after SIGSTOP). A thread that
  * waits in our shim (heap_held) stands still by itself and is not stopped.
  *
- * ptrace belongs to the thread that seizes: all calls for one stop come from one
- * thread, and nobody else of this program may wait for any child
- * without __WNOTHREAD meanwhile.
+ * ptrace belongs to the thread that seizes: each stop has a thread of its own,
+ * which lives from begin to end, so these may be called from any thread. When it
+ * ends, or the collector is killed, the kernel lets everything go. Stops are only
+ * looked at, never taken (WNOWAIT): the real end of a child stays for its waiter.
+ * Who waits for a traced child looks first, as launch_ended does: waitpid would
+ * take a stop away.
  */
 #ifndef OWNSCOPE_HEAP_STOP_H
 #define OWNSCOPE_HEAP_STOP_H
@@ -19,7 +23,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { HEAP_REGISTERS_MAX = 64 };
+enum { HEAP_REGISTERS_MAX = 280 };
 
 struct heap_thread {
     pid_t tid;
@@ -36,9 +40,10 @@ struct heap_held { pid_t tid; uint64_t sp; };
 struct heap_stop {
     pid_t pid;
     struct heap_thread *threads; size_t n;  /* the held one too, with its sp alone when it could not be asked */
-    uint32_t missed;            /* threads that could not be stopped: their memory moves and their registers are unknown */
+    uint32_t missed;            /* threads in uninterruptible sleep, or begun amid: the former stop before they run on, with
+                                 * sp known and the other registers not. As of heap_stop_end also what woke since */
     uint64_t began_ns;          /* CLOCK_MONOTONIC */
-    void *private;
+    struct heap_tracer *tracer;
 };
 
 /* Stops all threads of `pid`. With a held thread and no other, nothing is stopped

@@ -83,3 +83,35 @@ int address_listen(const char *path, int backlog)
     }
     return fd;
 }
+
+int address_replace(const char *path, int backlog)
+{
+    char fresh[4096];
+    int fd;
+    if (snprintf(fresh, sizeof fresh, "%s.%d", path, (int)getpid()) >= (int)sizeof fresh)
+        return -ENAMETOOLONG;
+    fd = address_listen(fresh, backlog);
+    if (fd >= 0 && rename(fresh, path)) {
+        int error = -errno;
+        close(fd);
+        unlink(fresh);
+        return error;
+    }
+    return fd;
+}
+
+void address_file_of(const char *path, struct address_file *f)
+{
+    struct stat st;
+    *f = (struct address_file){0};
+    if (!lstat(path, &st))
+        *f = (struct address_file){(unsigned long)st.st_dev, (unsigned long)st.st_ino};
+}
+
+void address_remove(const char *path, const struct address_file *f)
+{
+    struct address_file now;
+    address_file_of(path, &now);
+    if (now.inode && now.inode == f->inode && now.device == f->device)
+        unlink(path);
+}

@@ -12,5 +12,12 @@ int address_connect(const char *path);
 /* A listening stream socket at `path`, mode 0600; a socket left there by a
  * process that is gone is replaced, a live one gives -EADDRINUSE. */
 int address_listen(const char *path, int backlog);
+/* The same where the path is ours whoever listens there: at no moment is there
+ * nothing. Who listened there before keeps its connections and gets no more. */
+int address_replace(const char *path, int backlog);
+/* Removes the path if it is still that socket's. */
+struct address_file { unsigned long device, inode; };
+void address_file_of(const char *path, struct address_file *f);
+void address_remove(const char *path, const struct address_file *f);
 
 #endif

@@ -34,6 +34,7 @@ struct api {
     struct collector *collector;
     struct MHD_Daemon *daemon;
     char *path;
+    struct address_file file;   /* the socket, to be removed if it is still there */
     sem_t heavy;
 };
 
@@ -47,7 +48,8 @@ void api_refuse(struct api_answer *a, unsigned status, const char *format, ...)
     a->status = status;
 }
 
-static enum MHD_Result answer_error(struct MHD_Connection *c, unsigned status, const char *text)
+/* `allow`: the method that 405 names. */
+static enum MHD_Result answer_refusal(struct MHD_Connection *c, unsigned status, const char *text, const char *allow)
 {
     json_t *words = json_string(text ? text : "?");  /* NULL: no UTF-8 */
     json_t *o = json_pack("{s:o}", "error", words ? words : json_string("?"));
@@ -62,10 +64,15 @@ static enum MHD_Result answer_error(struct MHD_Connection *c, unsigned status, c
     }
     MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET");
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow);
     enum MHD_Result result = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
     return result;
+}
+
+static enum MHD_Result answer_error(struct MHD_Connection *c, unsigned status, const char *text)
+{
+    return answer_refusal(c, status, text, NULL);
 }
 
 static int peer_is_allowed(struct MHD_Connection *c)
@@ -107,9 +114,15 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_TYPE: q->type = value; return 0;
     case API_THREAD: q->thread = value; return 0;
     case API_PROCESS: q->process = value; return 0;
+    case API_NAME: q->name = value; return 0;
     case API_TOP: q->top_given = true; return number_read(value, API_TOP_MAX, &q->top);
     case API_FRAMES: return number_read(value, API_FRAMES_MAX, &q->frames);
     case API_SUPPRESSIONS: return *value == '/' ? query_add_suppressions(q, value) : -EINVAL;
+    case API_CLASS: q->leak_class = value; return 0;
+    case API_PID: return number_read(value, INT32_MAX, &q->pid);
+    case API_OF: q->of = value; return 0;
+    case API_BY: q->by = value; return 0;
+    case API_DEPTH: return number_read(value, QUERY_DEPTH_MAX, &q->depth);
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
     default: return flag_read(value, &q->all);
@@ -119,7 +132,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
 static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
-                                         "frames", "suppressions", "blocks" };
+                                         "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -152,21 +165,44 @@ static enum MHD_Result answer_send(struct MHD_Connection *c, struct api_answer *
     return result;
 }
 
+static const struct api_route *route_find(const struct api_route *r, const char *path)
+{
+    while (r->path && strcmp(r->path, path) != 0)
+        r++;
+    return r->path ? r : NULL;
+}
+
+/* NULL: it was refused, with *result. */
+static const struct api_route *route_choose(struct MHD_Connection *c, const char *path, const char *method,
+                                            enum MHD_Result *result)
+{
+    bool get = strcmp(method, MHD_HTTP_METHOD_GET) == 0, post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+    const struct api_route *document = route_find(api_routes, path), *action = route_find(api_actions, path);
+    if (get && document)
+        return document;
+    if (post && action)
+        return action;
+    if (document || (!action && !get))
+        *result = answer_refusal(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET asks for documents", MHD_HTTP_METHOD_GET);
+    else if (action)
+        *result = answer_refusal(c, MHD_HTTP_METHOD_NOT_ALLOWED, "POST does that", MHD_HTTP_METHOD_POST);
+    else
+        *result = answer_error(c, MHD_HTTP_NOT_FOUND, "no such document; see /v1/status");
+    return NULL;
+}
+
 /* *context stays set while this request holds a place in `heavy`. */
 static enum MHD_Result request_answer(void *server, struct MHD_Connection *c, const char *path, const char *method,
                                       const char *version, const char *upload, size_t *upload_bytes, void **context)
 {
     struct api *api = server;
-    const struct api_route *route = api_routes;
     struct api_answer answer = { 0 };
+    enum MHD_Result result = MHD_NO;
     if (!peer_is_allowed(c))
         return answer_error(c, MHD_HTTP_FORBIDDEN, "only the session's owner and root may ask");
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
-        return answer_error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET is all there is");
-    while (route->path && strcmp(route->path, path) != 0)
-        route++;
-    if (!route->path)
-        return answer_error(c, MHD_HTTP_NOT_FOUND, "no such document; see /v1/status");
+    const struct api_route *route = route_choose(c, path, method, &result);
+    if (!route)
+        return result;
     struct ask ask = { .allowed = route->parameters };
     MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, parameter_take, &ask);
     if (ask.error || query_check(&ask.q, &ask.error)) {
@@ -214,11 +250,14 @@ static struct MHD_Daemon *daemon_start(struct api *api, int fd)
 int api_start(struct api **out, struct collector *collector, const char *socket_path)
 {
     int fd = address_listen(socket_path, API_CONNECTIONS);
+    if (fd == -EADDRINUSE && session_is_ours(collector_session(collector)))
+        fd = address_replace(socket_path, API_CONNECTIONS); /* its last collector is stopped, and has lost the session */
     if (fd < 0)
         return fd;
     struct api *api = xcalloc(1, sizeof *api);
     api->collector = collector;
     api->path = xstrdup(socket_path);
+    address_file_of(socket_path, &api->file);
     sem_init(&api->heavy, 0, API_HEAVY);
     api->daemon = daemon_start(api, fd);
     if (!api->daemon) {
@@ -237,7 +276,7 @@ void api_stop(struct api *api)
 {
     if (!api)
         return;
-    unlink(api->path);
+    address_remove(api->path, &api->file);
     MHD_stop_daemon(api->daemon);
     sem_destroy(&api->heavy);
     free(api->path);

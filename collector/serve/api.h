@@ -15,6 +15,10 @@
  *   GET /v1/export?format=json&events=1&all=1
  *   …&at=TIME                             each but status: the state at that moment
  *
+ *   POST /v1/snapshot?process=p1          takes a heap snapshot (pid=PID: of that process; neither: of the
+ *                                         one that runs): what ownscope ctl snapshot --json prints
+ *   POST /v1/mark?name=NAME               sets a mark
+ *
  * Errors are {"error":"…"} with a fitting status. Only root and the socket's
  * owner are answered (SO_PEERCRED), everybody else gets 403.
  *

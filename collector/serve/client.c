@@ -19,6 +19,7 @@
 #include "serve/address.h"
 
 struct client {
+    const char *method;
     int fd;
     FILE *out;
     size_t max_bytes, got_bytes;   /* of the body; max_bytes 0: no bound */
@@ -189,7 +190,8 @@ static int client_ask(struct client *c, const char *target, int *status)
     struct timeval limit = { .tv_sec = CLIENT_TIMEOUT_S };
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    char *request = xasprintf("GET %s HTTP/1.1\r\nHost: ownscope\r\nAccept: application/json\r\nConnection: close\r\n\r\n", target);
+    char *request = xasprintf("%s %s HTTP/1.1\r\nHost: ownscope\r\nAccept: application/json\r\n%sConnection: close\r\n\r\n",
+                              c->method, target, strcmp(c->method, "GET") == 0 ? "" : "Content-Length: 0\r\n");
     int error = client_send(c->fd, request, strlen(request));
     free(request);
     if (error == -EPIPE || error == -ECONNRESET)
@@ -201,12 +203,13 @@ static int client_ask(struct client *c, const char *target, int *status)
     return error;
 }
 
-static int client_run(const char *socket_path, const char *target, FILE *out, size_t max_bytes, int *status)
+static int client_run(const char *socket_path, const char *method, const char *target, FILE *out, size_t max_bytes, int *status)
 {
     int fd = address_connect(socket_path);
     if (fd < 0)
         return fd;
     struct client *c = xcalloc(1, sizeof *c);
+    c->method = method;
     c->fd = fd;
     c->out = out;
     c->max_bytes = max_bytes;
@@ -218,18 +221,18 @@ static int client_run(const char *socket_path, const char *target, FILE *out, si
 
 int client_get(const char *socket_path, const char *target, FILE *out, int *status)
 {
-    return client_run(socket_path, target, out, 0, status);
+    return client_run(socket_path, "GET", target, out, 0, status);
 }
 
-int client_get_text(const char *socket_path, const char *target, size_t max_bytes,
-                    char **body, size_t *bytes, int *status)
+static int client_text(const char *socket_path, const char *method, const char *target, size_t max_bytes,
+                       char **body, size_t *bytes, int *status)
 {
     *body = NULL;
     *bytes = 0;
     FILE *out = open_memstream(body, bytes);
     if (!out)
         return -errno;
-    int error = client_run(socket_path, target, out, max_bytes, status);
+    int error = client_run(socket_path, method, target, out, max_bytes, status);
     if (fclose(out) && !error)
         error = -errno;
     if (error) {
@@ -238,6 +241,18 @@ int client_get_text(const char *socket_path, const char *target, size_t max_byte
         *bytes = 0;
     }
     return error;
+}
+
+int client_get_text(const char *socket_path, const char *target, size_t max_bytes,
+                    char **body, size_t *bytes, int *status)
+{
+    return client_text(socket_path, "GET", target, max_bytes, body, bytes, status);
+}
+
+int client_post_text(const char *socket_path, const char *target, size_t max_bytes,
+                     char **body, size_t *bytes, int *status)
+{
+    return client_text(socket_path, "POST", target, max_bytes, body, bytes, status);
 }
 
 char *client_escape(const char *text)

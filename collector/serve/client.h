@@ -1,6 +1,6 @@
 /*
- * collector/serve/client.h - asks a collector's API: one HTTP/1.1 GET over its
- * Unix socket, for reading commands with -p PID.
+ * collector/serve/client.h - asks a collector's API: one HTTP/1.1 request over
+ * its Unix socket, for reading commands with -p PID and for ownscope ctl.
  *
  * What comes back is input: the head is bounded, lengths are checked, and a
  * body that ends early is an error, never a shorter document.
@@ -21,6 +21,10 @@ int client_get(const char *socket_path, const char *target, FILE *out, int *stat
 /* The same into memory, ended by a NUL; *body is the caller's to free. -EMSGSIZE beyond max_bytes. */
 int client_get_text(const char *socket_path, const char *target, size_t max_bytes,
                     char **body, size_t *bytes, int *status);
+
+/* POSTs without a body; the answer as client_get_text gives it. */
+int client_post_text(const char *socket_path, const char *target, size_t max_bytes,
+                     char **body, size_t *bytes, int *status);
 
 /* `text` escaped for a query's value; malloc'ed. */
 char *client_escape(const char *text);

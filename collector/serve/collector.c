@@ -17,6 +17,7 @@
 
 #include "event/xalloc.h"
 #include "graph/dict.h"
+#include "serve/snapshots.h"
 
 /* A published view with its readers counted. */
 struct box {
@@ -31,6 +32,8 @@ struct collector {
     struct code *code;
     struct graph *graph;
     struct trace_writer *writer;
+    struct snapshots *snapshots;
+    uint32_t snapshot_number;   /* of the last one in the file that is gone on with */
     struct trace_meta meta;
     char *trace_path;
     int trace_error;
@@ -50,7 +53,7 @@ struct collector {
     struct box *boxes;  /* all that live, under the lock */
 };
 
-enum { FLUSH_EVERY_NS = 1000000000 };
+enum { FLUSH_EVERY_NS = 1000000000, SNAPSHOTS_MOST = 65536 };
 
 /* The session's sink. */
 static void ingest(void *context, const struct event *events, size_t count)
@@ -61,6 +64,15 @@ static void ingest(void *context, const struct event *events, size_t count)
     int error = trace_write_batch(c->writer, c->code, events, count); /* after an error it counts */
     if (!c->trace_error)
         c->trace_error = error;
+}
+
+static void snapshot_write(void *context, const struct snapshot *s, struct trace_packed *packed)
+{
+    struct collector *c = context;
+    int error = trace_write_packed(c->writer, c->code, s, packed);
+    if (!c->trace_error)
+        c->trace_error = error;
+    c->flushed_events = UINT64_MAX; /* there is something to flush */
 }
 
 static bool file_is_ours(const void *context)
@@ -78,10 +90,11 @@ static char *options_text(const struct wire_plan *p)
     char copies[24] = "off";
     if (p->copies_min_bytes != UINT64_MAX)
         snprintf(copies, sizeof copies, "%" PRIu64, p->copies_min_bytes);
-    return xasprintf("--stacks %s --locks %s --copies %s --on-full %s --wait-ms %" PRIu64 " --follow %s%s",
+    return xasprintf("--stacks %s --locks %s --copies %s --on-full %s --wait-ms %" PRIu64 " --follow %s%s%s",
                      p->stacks < 3 ? stacks[p->stacks] : "?", p->locks ? "on" : "off", copies,
                      p->on_full == WIRE_ON_FULL_DROP ? "drop" : "wait", p->wait_ns / 1000000,
-                     p->follow < 3 ? follow[p->follow] : "?", p->clock == WIRE_CLOCK_COUNTER_STRICT ? " --strict-order" : "");
+                     p->follow < 3 ? follow[p->follow] : "?", p->clock == WIRE_CLOCK_COUNTER_STRICT ? " --strict-order" : "",
+                     p->snapshots & WIRE_SNAPSHOT_AT_EXIT ? "" : " --no-snapshot-at-exit");
 }
 
 static void meta_fill(struct collector *c, const struct collector_options *o)
@@ -141,6 +154,8 @@ static int trace_resume(struct collector *c)
     struct written threads = {0};
     uint64_t written, unwritten;
     const struct trace_meta *m;
+    const struct trace_snapshot *snapshots;
+    size_t n;
     int r = trace_open(&t, c->trace_path);
     if (r)
         return r;
@@ -153,6 +168,10 @@ static int trace_resume(struct collector *c)
         graph_fold(c->graph, &e);
         written_count(&threads, &e);
     }
+    n = trace_snapshots(t, &snapshots);
+    for (size_t i = 0; i < n; i++)
+        if (snapshots[i].number > c->snapshot_number)
+            c->snapshot_number = snapshots[i].number;
     trace_close(t);
     unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
     dict_clear(&threads.of);
@@ -237,6 +256,12 @@ int collector_open(struct collector **out, const struct collector_options *o, en
         if (!r)
             path_tell(c);
     }
+    if (!r) {
+        struct snapshots_host h = {.session = c->session, .code = c->code, .graph = c->graph, .sink = ingest,
+                                   .write = snapshot_write, .context = c, .fork = o->snapshot_fork,
+                                   .number = c->snapshot_number};
+        c->snapshots = snapshots_new(&h);
+    }
     if (r) {
         collector_close(c, !o->attach);
         return r;
@@ -284,11 +309,35 @@ static void box_put(struct collector *c, struct box *b)
     free(b);
 }
 
+static void share_put(void *context, const struct snapshot *s)
+{
+    collector_snapshot_put(context, s);
+}
+
+/* With COLLECTOR_SNAPSHOTS: the newest snapshot of each process, shared with all views that have it. */
+static struct view *view_make(struct collector *c, unsigned flags)
+{
+    const struct snapshot **list;
+    struct snapshot **shares;
+    size_t n;
+    if (!(flags & COLLECTOR_SNAPSHOTS))
+        return graph_view_make(c->graph, c->code, flags);
+    list = xcalloc(SNAPSHOTS_MOST, sizeof *list);
+    shares = xcalloc(SNAPSHOTS_MOST, sizeof *shares);
+    n = snapshots_newest(c->snapshots, list, SNAPSHOTS_MOST);
+    for (size_t i = 0; i < n; i++)
+        shares[i] = snapshot_share(list[i], share_put, c);
+    struct view *v = graph_view_make_with(c->graph, c->code, flags & ~(unsigned)COLLECTOR_SNAPSHOTS, shares, n);
+    free(list);
+    free(shares);
+    return v;
+}
+
 static void view_publish(struct collector *c, unsigned flags)
 {
     struct box *b = xcalloc(1, sizeof *b), *old;
     graph_settle(c->graph, session_now_ns(c->session));
-    b->view = graph_view_make(c->graph, c->code, flags);
+    b->view = view_make(c, flags);
     b->flags = flags;
     b->readers = 1;
     pthread_mutex_lock(&c->lock);
@@ -339,6 +388,33 @@ void collector_view_put(struct collector *c, struct view *v)
     if (b)
         box_put(c, b);
     pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- snapshots ---- */
+
+int collector_snapshot(struct collector *c, uint32_t process, const struct snapshot **out)
+{
+    return snapshots_ask(c->snapshots, process, 0, out);
+}
+
+int collector_snapshot_of(struct collector *c, pid_t pid, const struct snapshot **out)
+{
+    return snapshots_ask(c->snapshots, 0, pid, out);
+}
+
+size_t collector_snapshots(struct collector *c, const struct snapshot **list, size_t max)
+{
+    return snapshots_newest(c->snapshots, list, max);
+}
+
+void collector_snapshot_put(struct collector *c, const struct snapshot *s)
+{
+    snapshots_put(c->snapshots, s);
+}
+
+int collector_mark(struct collector *c, const char *name)
+{
+    return snapshots_mark(c->snapshots, name);
 }
 
 /* ---- deadlocks ---- */
@@ -430,14 +506,6 @@ static void requests_serve(struct collector *c)
 
 /* ---- the loop ---- */
 
-/* Whoever waits for a snapshot goes on. */
-static void holds_answer(struct collector *c)
-{
-    struct session_hold h;
-    while (session_hold_next(c->session, &h))
-        session_hold_end(c->session, &h, false);
-}
-
 int collector_run(struct collector *c, bool (*done)(void *context), void *context)
 {
     for (;;) {
@@ -445,7 +513,7 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         uint64_t now_ns;
         if (n < 0)
             return (int)n;
-        holds_answer(c);
+        snapshots_round(c->snapshots);
         requests_serve(c);
         deadlocks_tell(c);
         now_ns = session_now_ns(c->session);
@@ -465,7 +533,7 @@ void collector_finish(struct collector *c)
     uint64_t end_ns;
     int r;
     session_finish(c->session, c->code, ingest, c);
-    holds_answer(c);
+    snapshots_finish(c->snapshots);
     requests_serve(c);
     pthread_mutex_lock(&c->lock);
     c->ending = true;
@@ -483,19 +551,20 @@ void collector_finish(struct collector *c)
 
 struct view *collector_last_view(struct collector *c)
 {
-    return graph_view_make(c->graph, c->code, 0);
+    return view_make(c, COLLECTOR_SNAPSHOTS);
 }
 
 void collector_close(struct collector *c, bool over)
 {
     if (c->writer)
         trace_write_close(c->writer, c->code, 0);
-    if (c->session)
-        session_close(c->session, over);
     while (c->boxes) {
         c->boxes->readers = 1;
         box_put(c, c->boxes);
     }
+    snapshots_free(c->snapshots); /* its threads use the session */
+    if (c->session)
+        session_close(c->session, over);
     graph_free(c->graph);
     code_free(c->code);
     meta_free(&c->meta);

@@ -65,19 +65,24 @@ uint64_t collector_trace_dropped(const struct collector *c);
 uint64_t collector_trace_bytes(const struct collector *c);
 
 /* ---- any other thread ---- */
+/* With the newest snapshot of each process: v->snapshots. Beside enum view's flags. */
+enum { COLLECTOR_SNAPSHOTS = 1 << 8 };
 /* A view of now, at least with what `flags` ask for; blocks until the ingest
  * thread has published it. NULL: the collector is ending. */
 struct view *collector_view_get(struct collector *c, unsigned flags);
 void collector_view_put(struct collector *c, struct view *v);
 /* Takes a snapshot of a process (serial; 0: the one that runs, -EINVAL if there are
  * several) and waits until it is scanned. *out: the caller's to put back.
- * -ESRCH: no such process runs. A snapshot whose memory could not be read has
- * `refused`. */
+ * -ESRCH: no such process runs, or it ended meanwhile; -ECANCELED: the collector is
+ * ending. A snapshot whose memory could not be read has `refused`. */
 int collector_snapshot(struct collector *c, uint32_t process, const struct snapshot **out);
+/* The same of a pid. */
+int collector_snapshot_of(struct collector *c, pid_t pid, const struct snapshot **out);
 /* The newest one of each process that there is, without taking any. */
 size_t collector_snapshots(struct collector *c, const struct snapshot **list, size_t max);
 void collector_snapshot_put(struct collector *c, const struct snapshot *s);
-/* A mark of the user's in the stream. 0 or -EINVAL (empty or too long). */
+/* A mark of the user's in the stream; with --snapshot-at-mark, and a snapshot of each
+ * process. 0, -EINVAL (empty or too long), -ECANCELED. */
 int collector_mark(struct collector *c, const char *name);
 /* Blocks until more deadlocks than *seen have been found, ever; sets *seen.
  * False: the collector is ending. */

@@ -28,6 +28,8 @@ int query_check(const struct query *q, char **error)
     struct doc_target target;
     struct source_at at;
     uint32_t number;
+    unsigned kinds;
+    char *wrong = NULL;
     *error = NULL;
     if (q->at && source_at_parse(&at, q->at))
         *error = xasprintf("%s, not '%s'", moments, q->at);
@@ -43,6 +45,15 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no process's ID (p1)", q->process);
     else if (q->format && strcmp(q->format, "json") != 0)
         *error = xasprintf("format '%s' is not known; there is json", q->format);
+    else if (q->of && !doc_graph_of_known(q->of))
+        *error = xasprintf("'%s' is no ID of a block (b12), root (r3) or lock (l1) and no address (0x7f12...)", q->of);
+    else if (q->by && !doc_graph_by_known(q->by))
+        *error = xasprintf("'%s' is nothing to group by; there are type, site, module, thread and root", q->by);
+    else if (q->of && q->by)
+        *error = xstrdup("--of shows one node and --by shows groups; ask for one of them");
+    else if (q->leak_class && (leak_kinds_parse(&kinds, q->leak_class, &wrong) || !kinds))
+        *error = xasprintf("'%s' is no leak class (definite, possible, indirect, reachable, all)", wrong ? wrong : q->leak_class);
+    free(wrong);
     return *error ? -EINVAL : 0;
 }
 
@@ -70,7 +81,16 @@ int query_suppressions(const struct query *q, struct suppressions **s, char **er
 struct doc_options query_doc_options(const struct query *q)
 {
     size_t n = !q->top_given ? 0 : q->top ? q->top : UINT32_MAX;
-    return (struct doc_options){ .sites = n, .handoffs = n, .top = n, .blocks = q->blocks };
+    struct doc_options o = { .sites = n, .handoffs = n, .top = n, .blocks = q->blocks };
+    char *wrong;
+    o.of = q->of;
+    o.by = q->by;
+    o.depth = (unsigned)q->depth;
+    if (q->leak_class)
+        leak_kinds_parse(&o.leak_kinds, q->leak_class, &wrong);
+    if (q->process)
+        serial_parse(q->process, 'p', &o.process);
+    return o;
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -100,7 +120,9 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
                source_progress progress, void *progress_context)
 {
     struct source_options o = { .flags = need == QUERY_BLOCKS ? VIEW_BLOCKS : 0,
-                                .progress = progress, .progress_context = progress_context };
+                                .heaps = need == QUERY_HEAP || need == QUERY_BLOCKS, .progress = progress, .progress_context = progress_context };
+    if (q->process && o.heaps)
+        serial_parse(q->process, 'p', &o.heap_process);
     if (need == QUERY_TRACE)
         return open_trace(s, path);
     if (q->at)
@@ -122,6 +144,15 @@ static int moment_event(struct source *s, const char *text, uint64_t absent, uin
         return 0;
     source_at_parse(&at, text);
     return source_event_at(s, &at, event);
+}
+
+int query_since(struct source *s, const struct query *q, struct doc_options *o)
+{
+    struct source_at at;
+    if (!q->since)
+        return 0;
+    source_at_parse(&at, q->since);
+    return source_ns_at(s, &at, &o->since_ns);
 }
 
 int query_history(struct source *s, const struct query *q, json_t **doc)

@@ -200,7 +200,6 @@ void session_image_ask(struct session *s, uint32_t process)
     uint32_t serial = 0, i;
     if (!p || !session_still_ours(s))
         return;
-    p->image = 0;
     for (i = 0; i < s->made; i++)
         if (s->lanes[i]->live && s->lanes[i]->process == p && s->lanes[i]->serial > serial)
             serial = s->lanes[i]->serial;
@@ -216,11 +215,24 @@ void session_image_unask(struct session *s)
         store_release(&wire_pulse_of(&s->segment.wire)->image_wanted, 0);
 }
 
-pid_t session_image(struct session *s, uint32_t process)
+/* It says so before anything else. */
+pid_t session_image(struct session *s, const struct session_hold *h)
 {
-    const struct process *p = registry_process(&s->registry, process);
-    return p ? p->image : -ESRCH;
+    struct lane *l = lane_of(s, h);
+    if (!l || l->gone || !l->process)
+        return -ESRCH;
+    l->process->image = 0;
+    lane_look(s, l);
+    if (!lane_next(s, l))
+        return 0;
+    if (l->item.head.type != WIRE_IMAGE || hold_note(s, l) < 0)
+        return -EIO;
+    ring_reader_next(&l->reader, &l->item);
+    l->has_item = false;
+    return l->process->image;
 }
+
+/* ---- who runs ---- */
 
 pid_t session_pid_of(const struct session *s, uint32_t process)
 {
@@ -232,4 +244,33 @@ uint32_t session_process_of(const struct session *s, pid_t pid)
 {
     const struct process *p = pid > 0 ? registry_by_pid(&s->registry, (uint32_t)pid) : NULL;
     return p && !p->foreign && !p->gone ? p->id : 0;
+}
+
+size_t session_running(const struct session *s, uint32_t *processes, size_t max)
+{
+    const struct registry *r = &s->registry;
+    size_t i, n = 0;
+    for (i = 0; i < r->process_count; i++)
+        if (!r->processes[i]->gone) {
+            if (n < max)
+                processes[n] = r->processes[i]->id;
+            n++;
+        }
+    return n;
+}
+
+void session_tell(struct session *s, struct code *code, session_sink sink, void *context, const struct event *e)
+{
+    struct event mine = *e;
+    session_round_begin(s, code, sink, context);
+    s->latest = session_stamp(s);
+    mine.ns = clock_event_ns(&s->clock, s->latest);
+    session_emit(s, &mine);
+    session_flush(s);
+}
+
+void session_keep_alive(struct session *s)
+{
+    if (session_is_ours(s))
+        session_beat(s);
 }

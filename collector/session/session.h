@@ -3,7 +3,7 @@
  * the processes that write to them, seen from the collector.
  *
  * Used by one thread, the ingest thread, but for session_wake (any thread,
- * also signal handlers), session_list and the constant accessors. Events reach
+ * also signal handlers), session_keep_alive, session_list and the constant accessors. Events reach
  * the sink in merged order (see order.h). What traced processes wrote is
  * input: it may cost events, counted, never the collector.
  *
@@ -102,11 +102,18 @@ int session_settle(struct session *s, struct code *code, session_sink sink, void
  * hold of WIRE_HOLD_FORK, and after its end session_image. */
 void session_image_ask(struct session *s, uint32_t process);
 void session_image_unask(struct session *s);
-/* The image's pid, once its process has said so; -errno: it could not; 0: not yet. */
-pid_t session_image(struct session *s, uint32_t process);
+/* The image's pid, once the thread that held has said so; -errno: it could not; 0: not
+ * yet. Nothing else is read: all other events stay where they are. */
+pid_t session_image(struct session *s, const struct session_hold *h);
 /* pid of a traced process that runs, 0: none; and the one that a pid names, 0: none. */
 pid_t session_pid_of(const struct session *s, uint32_t process);
 uint32_t session_process_of(const struct session *s, pid_t pid);
+/* Those that run, at most `max`, the oldest first; returns how many there are. */
+size_t session_running(const struct session *s, uint32_t *processes, size_t max);
+/* Hands over an event of the collector's own, as of now. */
+void session_tell(struct session *s, struct code *code, session_sink sink, void *context, const struct event *e);
+/* A heartbeat while the ingest thread is busy with one process. Any thread. */
+void session_keep_alive(struct session *s);
 
 /* waitpid() said so: EVENT_PROCESS_GONE of this pid will carry the status. */
 void session_reaped(struct session *s, pid_t pid, int status);

@@ -50,7 +50,7 @@ static ZSTD_CCtx *compressor(enum chunk_content content)
 /* Compresses behind the room for the longest column head; 0: not worth it. */
 static size_t compress(struct chunk_builder *b, const void *data, size_t bytes, enum chunk_content content)
 {
-    if (bytes < WORTH_COMPRESSING_BYTES)
+    if (bytes < WORTH_COMPRESSING_BYTES || content == CHUNK_STORED)
         return 0;
     if (!b->zstd[content] && !(b->zstd[content] = compressor(content)))
         return 0;
@@ -89,6 +89,12 @@ void chunk_finish(struct chunk_builder *b, struct trace_frame *frame)
     frame->payload_hash = XXH3_64bits(payload, frame->payload_bytes);
     frame->frame_hash = frame_hash(frame);
     memcpy(b->out.data, frame, sizeof *frame);
+}
+
+void chunk_reframe(struct trace_column *chunk, struct trace_frame *frame)
+{
+    frame->frame_hash = frame_hash(frame);
+    memcpy(chunk->data, frame, sizeof *frame);
 }
 
 void chunk_builder_free(struct chunk_builder *b)

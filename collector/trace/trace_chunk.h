@@ -12,7 +12,8 @@
 /* ---- to bytes ---- */
 enum chunk_content {
     CHUNK_PATTERNS,             /* what came before may come again */
-    CHUNK_NOISE                 /* only some values come more often than others */
+    CHUNK_NOISE,                /* only some values come more often than others */
+    CHUNK_STORED                /* as it is */
 };
 
 struct chunk_builder {
@@ -26,6 +27,8 @@ void chunk_begin(struct chunk_builder *b);
 void chunk_column(struct chunk_builder *b, unsigned id, const void *data, size_t bytes, enum chunk_content content);
 /* Completes `frame` (magic, lengths, hashes) and puts it before the payload in b->out. */
 void chunk_finish(struct chunk_builder *b, struct trace_frame *frame);
+/* A chunk that was finished before gets another frame. */
+void chunk_reframe(struct trace_column *chunk, struct trace_frame *frame);
 void chunk_builder_free(struct chunk_builder *b);
 
 /* ---- from bytes ---- */

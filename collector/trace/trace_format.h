@@ -12,12 +12,14 @@
  *   a chunk:      | frame, 64 bytes | payload: columns, one after the other |
  *   a column:     | id u8 | codec u8 | raw varint | stored varint | stored bytes |
  *
- * CODE comes before the EVENTS that need it. END, INDEX and the tail come only
+ * CODE comes before the EVENTS that need it. A heap snapshot is a SNAPSHOT
+ * chunk and the PARTs behind it, in a row, between two EVENTS. END, INDEX and the tail come only
  * when the session ended well. A reader skips chunk types and column ids that
  * it does not know; what it must not skip raises the version.
  *
  * Version history: 1, the first; 2, other models of time and addresses;
- * 3, types 23 to 36 and their models. A reader reads 2 and 3, a writer writes 3.
+ * 3, types 23 to 36 and their models; 4, type 37, SNAPSHOT and PART. A reader reads 2 to 4,
+ * a writer writes 4.
  */
 #ifndef OWNSCOPE_TRACE_FORMAT_H
 #define OWNSCOPE_TRACE_FORMAT_H
@@ -25,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22 };
+enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22, TRACE_VERSION_3_TYPES = 36 };
 
 #define TRACE_FILE_MAGIC "OWNTRACE"
 #define TRACE_TAIL_MAGIC "OWNINDEX"
@@ -42,7 +44,9 @@ enum trace_chunk_type {
     TRACE_CHUNK_CODE,
     TRACE_CHUNK_EVENTS,
     TRACE_CHUNK_END,
-    TRACE_CHUNK_INDEX
+    TRACE_CHUNK_INDEX,
+    TRACE_CHUNK_SNAPSHOT,   /* count: PARTs behind it */
+    TRACE_CHUNK_PART        /* flags: enum trace_section; count: items in it */
 };
 
 enum { TRACE_CHUNK_RESET = 1 }; /* flags: the models start afresh here, so reading may */
@@ -149,6 +153,67 @@ enum {
 
 /* Fields of an event that are not zero: part of its kind. */
 enum { FIELD_ADDRESS = 1, FIELD_SIZE = 2, FIELD_EXTRA0 = 4, FIELD_EXTRA1 = 8, FIELD_TEXT = 16, FIELD_ALL = 31 };
+
+/* SNAPSHOT: one heap snapshot; see trace_snapshot.h for what stands in its parts. */
+enum {
+    SNAPSHOT_NUMBERS = 1,   /* varints: enum trace_snapshot_number */
+    SNAPSHOT_REFUSED,       /* text */
+    SNAPSHOT_MARK_NAME      /* text */
+};
+enum trace_snapshot_number {
+    SNAPSHOT_N_NUMBER, SNAPSHOT_N_PROCESS, SNAPSHOT_N_PID, SNAPSHOT_N_NS, SNAPSHOT_N_EVENT, SNAPSHOT_N_WHY, SNAPSHOT_N_HOW,
+    SNAPSHOT_N_FLAGS, SNAPSHOT_N_PAUSE_NS, SNAPSHOT_N_READ_BYTES, SNAPSHOT_N_WORDS, SNAPSHOT_N_SCAN_NS, SNAPSHOT_N_BLOCKS,
+    SNAPSHOT_N_ROOTS, SNAPSHOT_N_EDGES, SNAPSHOT_N_FRAMES, SNAPSHOT_N_TYPES, SNAPSHOT_NUMBERS_MAX
+};
+enum { SNAPSHOT_STACKS_UNKNOWN = 1, SNAPSHOT_DOUBTFUL = 2, SNAPSHOT_HAS_EDGES = 4, SNAPSHOT_HAS_TYPES = 8,
+       SNAPSHOT_FLAGS_ALL = 15 };
+
+/* What a PART holds a piece of. They come in this order; each piece goes on where the one before stopped. */
+enum trace_section { SECTION_ROOTS = 1, SECTION_FRAMES, SECTION_TYPES, SECTION_BLOCKS, SECTION_BIRTHS, SECTION_LAYOUT,
+                     SECTION_TARGETS, SECTIONS };
+enum {
+    TRACE_PART_MAX = 1 << 17,   /* items of a PART */
+    TRACE_PART_RATIO = 32,      /* raw bytes of a PART for one of its payload, at most: its writer pads it. So what a
+                                 * reader keeps of a snapshot is in proportion to the file */
+    TRACE_TYPE_NAME_MAX = 16384 /* bytes of a type's name; longer ones are left out */
+};
+/* PART: a number is a byte in the column named, token, and bits in the one behind it (trace_number.h). */
+enum {
+    ROOTS_KIND = 1,         /* byte */
+    ROOTS_ADDRESS = 2,      /* less the end of the root before */
+    ROOTS_BYTES = 4,
+    ROOTS_OFFSET = 6,
+    ROOTS_MODULE = 8,
+    ROOTS_THREAD = 10,
+
+    FRAMES_ADDRESS = 1,     /* less that of the frame before */
+    FRAMES_ROOT = 3,        /* less that of the frame before */
+    FRAMES_FRAME = 5,
+
+    TYPES_MODULE = 1,
+    TYPES_OFFSET = 3,       /* less that of the type before */
+    TYPES_NAME_BYTES = 5,   /* 1 + bytes; 0: no name */
+    TYPES_NAME = 7,         /* text */
+
+    BLOCKS_STACK = 1,       /* 0 as the model says, else 1 + id */
+    BLOCKS_SIZE = 3,        /* less the last of that stack */
+    BLOCKS_GAP = 5,         /* address less where the block before ends, turned */
+    BLOCKS_ID = 7,          /* less that of the block before and 1 */
+    BLOCKS_THREAD = 9,      /* less that of the block before */
+    BLOCKS_OWNER = 11,      /* less the thread */
+    BLOCKS_FAMILY = 13,     /* byte */
+    BLOCKS_TYPE = 14,       /* 0 the last of that stack and size, else 1 + type */
+
+    BIRTHS_TICK = 1,        /* in the order of ids: stamp / 4 less the one before */
+    BIRTHS_FINE = 3,        /* byte: the rest; left out when all are 0 */
+
+    LAYOUT_STEP = 1,        /* a node: 0 as the last of its stack and size, else 1 + edges; then for each edge: */
+    LAYOUT_WORD = 3,        /* word less that of the edge before and 1, times 4, plus flags */
+
+    TARGETS_TO = 1,         /* 0, 1 as the model says, else 2 + difference */
+
+    PART_PAD = 39           /* zeros, stored: see TRACE_PART_RATIO */
+};
 
 /* END: varints end_ns, events. */
 enum { END_NUMBERS = 1 };

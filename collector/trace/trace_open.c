@@ -62,7 +62,7 @@ static int check_head(struct trace *t, uint64_t file_bytes)
         return -EBADMSG;
     }
     t->version = head.version;
-    t->decoder.types = head.version == 2 ? TRACE_VERSION_2_TYPES : EVENT_TYPES - 1;
+    t->decoder.types = head.version == 2 ? TRACE_VERSION_2_TYPES : head.version == 3 ? TRACE_VERSION_3_TYPES : EVENT_TYPES - 1;
     return 0;
 }
 
@@ -141,9 +141,11 @@ static int open_checked(struct trace *t)
         return error;
     map_find(&t->map, t->fd, (uint64_t)st.st_size, &t->opener);
     error = read_meta(t);
-    if (!error)
-        read_end(t);
-    return error;
+    if (error)
+        return error;
+    read_end(t);
+    trace_find_snapshots(t);
+    return 0;
 }
 
 int trace_open_fd(struct trace **out, int fd)
@@ -182,6 +184,8 @@ void trace_close(struct trace *t)
     free(t->meta.host);
     free(t->meta.session);
     free(t->meta.options);
+    free(t->snapshots);
+    free(t->snapshot_entries);
     map_free(&t->map);
     chunk_opener_free(&t->opener);
     code_free(t->code);
@@ -189,6 +193,7 @@ void trace_close(struct trace *t)
 }
 
 const struct trace_meta *trace_meta(const struct trace *t) { return &t->meta; }
+uint32_t trace_version(const struct trace *t) { return t->version; }
 bool trace_has_locks(const struct trace *t) { return !strstr(t->meta.options, "--locks off"); }
 const struct trace_end *trace_end(const struct trace *t) { return &t->end; }
 const struct code *trace_code(const struct trace *t) { return t->code; }

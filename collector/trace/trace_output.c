@@ -39,26 +39,38 @@ int output_append(struct trace_output *o, const void *data, size_t bytes)
     return error;
 }
 
+static void job_build(struct trace_output *o, struct output_job *job, bool events)
+{
+    chunk_begin(&o->builder);
+    for (unsigned id = 1; id < TRACE_COLUMNS; id++)
+        chunk_column(&o->builder, id, job->columns[id].data, job->columns[id].bytes,
+                     events && id >= EVENTS_TIME_FINE && id < EVENTS_TIME_END ? CHUNK_NOISE : CHUNK_PATTERNS);
+    chunk_finish(&o->builder, &job->frame);
+}
+
 static void job_write(struct trace_output *o, struct output_job *job)
 {
     struct trace_frame *frame = &job->frame;
     uint32_t events = frame->type == TRACE_CHUNK_EVENTS ? frame->count : 0;
+    struct trace_column *chunk = job->ready.bytes ? &job->ready : &o->builder.out;
+    if (job->ready.bytes)
+        memcpy(frame, job->ready.data, sizeof *frame);
     if (!output_error(o)) {
         frame->number = (uint32_t)o->map.count;
         frame->first_event = o->map.events;
-        chunk_begin(&o->builder);
-        for (unsigned id = 1; id < TRACE_COLUMNS; id++)
-            chunk_column(&o->builder, id, job->columns[id].data, job->columns[id].bytes,
-                         events && id >= EVENTS_TIME_FINE && id < EVENTS_TIME_END ? CHUNK_NOISE : CHUNK_PATTERNS);
-        chunk_finish(&o->builder, frame);
+        if (job->ready.bytes)
+            chunk_reframe(&job->ready, frame);
+        else
+            job_build(o, job, events);
     }
-    if (output_error(o) || output_append(o, o->builder.out.data, o->builder.out.bytes)) {
+    if (output_error(o) || output_append(o, chunk->data, chunk->bytes)) {
         pthread_mutex_lock(&o->lock);
         o->dropped += events;
         pthread_mutex_unlock(&o->lock);
     } else {
         map_add(&o->map, frame);
     }
+    column_free(&job->ready);
 }
 
 static void *output_run(void *context)
@@ -139,6 +151,8 @@ void output_free(struct trace_output *o)
     for (unsigned i = 0; i < OUTPUT_JOBS; i++)
         for (unsigned id = 0; id < TRACE_COLUMNS; id++)
             column_free(&o->jobs[i].columns[id]);
+    for (unsigned i = 0; i < OUTPUT_JOBS; i++)
+        column_free(&o->jobs[i].ready);
     map_free(&o->map);
     chunk_builder_free(&o->builder);
     pthread_cond_destroy(&o->changed);

@@ -23,6 +23,7 @@ enum { OUTPUT_JOBS = 3 };
 struct output_job {
     struct trace_frame frame;
     struct trace_column columns[TRACE_COLUMNS];
+    struct trace_column ready;      /* or the whole chunk, that only lacks its place in the file; freed when it is written */
 };
 
 struct trace_output {

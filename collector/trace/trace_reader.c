@@ -33,6 +33,17 @@ int trace_load_tables(struct trace *t, struct code *code, size_t until)
     return 0;
 }
 
+int trace_read_tables(struct trace *t, size_t until)
+{
+    for (; t->tables_loaded < until; t->tables_loaded++) {
+        const struct map_entry *e = &t->map.entries[t->tables_loaded];
+        int error = e->type == TRACE_CHUNK_CODE ? load_table(t, t->code, e) : 0;
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
 static int load_events(struct trace *t, const struct map_entry *e)
 {
     const char *flaw;

@@ -19,6 +19,8 @@ struct trace {
     struct code *code;
     size_t tables_loaded;       /* entries of the map whose definitions are in `code` */
     size_t at;                  /* entry being read is at - 1 */
+    struct trace_snapshot *snapshots; size_t n_snapshots;
+    size_t *snapshot_entries;   /* of the map: of each its SNAPSHOT chunk */
     struct chunk_opener opener;
     struct trace_decoder decoder;
     char text[256];
@@ -30,6 +32,10 @@ int trace_open_fd(struct trace **t, int fd);
 int trace_fail(struct trace *t, int error, uint64_t offset, const char *flaw);
 /* Adds the definitions of all CODE chunks up to entry `until` to `code`. */
 int trace_load_tables(struct trace *t, struct code *code, size_t until);
+/* The same into the trace's own tables, of what is not there yet. */
+int trace_read_tables(struct trace *t, size_t until);
+/* Fills in t->snapshots. */
+void trace_find_snapshots(struct trace *t);
 /* For failures that leave no trace behind: what trace_error_text(NULL) says. */
 void trace_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

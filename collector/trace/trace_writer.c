@@ -17,6 +17,7 @@
 #include "trace/trace_encode.h"
 #include "trace/trace_output.h"
 #include "trace/trace_reader.h"
+#include "trace/trace_snapshot_pack.h"
 #include "trace/trace_tables.h"
 
 struct trace_writer {
@@ -246,6 +247,42 @@ int trace_write_batch(struct trace_writer *w, const struct code *code, const str
 int trace_write_event(struct trace_writer *w, const struct code *code, const struct event *e)
 {
     return trace_write_batch(w, code, e, 1);
+}
+
+/* Chunks that are whole already go on to the output. */
+static void write_ready(struct trace_writer *w, struct trace_packed *packed)
+{
+    for (size_t i = 0; i < packed->n; i++) {
+        struct output_job *job = chunk_new(w, TRACE_CHUNK_PART);
+        job->ready = packed->chunks[i];
+        packed->chunks[i] = (struct trace_column){ 0 };
+        output_give(&w->output, true);
+    }
+    trace_packed_free(packed);
+}
+
+int trace_write_packed(struct trace_writer *w, const struct code *code, const struct snapshot *s, struct trace_packed *packed)
+{
+    int error = output_error(&w->output);
+    if (!error && !snapshot_named(s, code))
+        error = -EINVAL;
+    if (error) {
+        trace_packed_free(packed);
+        return error;
+    }
+    if (!packed)
+        packed = trace_snapshot_pack(s);
+    if (trace_encode_count(w->encoder))
+        write_chunk(w, code, true);
+    write_tables(w, code, true);
+    write_ready(w, trace_pack_rest(s, packed->n));
+    write_ready(w, packed);
+    return output_error(&w->output);
+}
+
+int trace_write_snapshot(struct trace_writer *w, const struct code *code, const struct snapshot *s)
+{
+    return trace_write_packed(w, code, s, NULL);
 }
 
 static void write_end(struct trace_writer *w, uint64_t end_ns)

@@ -198,6 +198,29 @@ START_TEST(sockets_are_private_and_replaced_only_when_dead)
 }
 END_TEST
 
+/* A collector that took a session over listens where the stopped one did, and the stopped one takes nothing away. */
+START_TEST(sockets_are_taken_over)
+{
+    struct address_file old, new;
+    int fd = address_listen(path, 1), fresh, peer, got;
+    address_file_of(path, &old);
+    fresh = address_replace(path, 1);
+    ck_assert_int_ge(fresh, 0);
+    address_file_of(path, &new);
+    address_remove(path, &old);
+    peer = address_connect(path);
+    ck_assert_int_ge(peer, 0);
+    got = accept(fresh, NULL, NULL);
+    ck_assert_int_ge(got, 0);
+    close(got);
+    close(peer);
+    close(fd);
+    address_remove(path, &new);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    close(fresh);
+}
+END_TEST
+
 START_TEST(long_paths)
 {
     char longer[512], folder[400];
@@ -236,6 +259,7 @@ int main(void)
     tcase_add_test(c, any_bytes);
     tcase_add_test(c, no_server);
     tcase_add_test(c, sockets_are_private_and_replaced_only_when_dead);
+    tcase_add_test(c, sockets_are_taken_over);
     tcase_add_test(c, long_paths);
     tcase_add_test(c, escapes);
     SRunner *r = srunner_create(s);

@@ -176,32 +176,61 @@ START_TEST(test_settle)
 }
 END_TEST
 
+/* The word about an image is read alone: what its thread did after it stays in the ring. */
 START_TEST(test_images)
 {
+    static const int64_t words[] = {4711, -ENOMEM, 1ll << 40};
+    static const int64_t heard[] = {4711, -ENOMEM, -EIO};
     struct fake_writer w = {0};
     uint32_t process;
     begin(&w);
     fake_new(&w, 1, 1);
     drain_until(&by_type[EVENT_NEW], 1, 1000);
     process = session_process_of(session, getpid());
-    ck_assert_int_eq(session_image(session, process), 0);
-    session_image_ask(session, process);
-    ck_assert_uint_eq(load_relaxed(&wire_pulse_of(&shared)->image_wanted), w.process);
-    ck_assert_uint_eq(load_relaxed(&w.ring.slot->resync), 1);
-    fake_put(&w, &(struct fake_record){.type = WIRE_IMAGE, .address = 4711});
+    for (unsigned i = 0; i < 3; i++) {
+        session_image_ask(session, process);
+        ck_assert_uint_eq(load_relaxed(&wire_pulse_of(&shared)->image_wanted), w.process);
+        ck_assert_uint_eq(load_relaxed(&w.ring.slot->resync), 1);
+        session_image_unask(session);
+        ck_assert_uint_eq(load_relaxed(&wire_pulse_of(&shared)->image_wanted), 0);
+        fake_hold(&w, WIRE_HOLD_FORK);
+        ck_assert(drain_to_hold(1000));
+        ck_assert_int_eq(session_image(session, &hold), 0);
+        session_hold_end(session, &hold, true);
+        ck_assert_uint_eq(fake_wait(&w), WIRE_HOLDING_FORK);
+        ck_assert_int_eq(session_image(session, &hold), 0);
+        fake_put(&w, &(struct fake_record){.type = WIRE_IMAGE, .address = (uint64_t)words[i]});
+        fake_new(&w, 2, 1);
+        ck_assert_int_eq(session_image(session, &hold), heard[i]);
+        ck_assert_uint_eq(by_type[EVENT_NEW], i + 1);
+        drain_until(&by_type[EVENT_NEW], i + 2, 1000);
+    }
+    ck_assert_uint_eq(lost_events[WIRE_LOST_TORN], 1);
+    fake_hold(&w, WIRE_HOLD_FORK);
+    ck_assert(drain_to_hold(1000));
+    fake_new(&w, 3, 1);
+    ck_assert_int_eq(session_image(session, &hold), -EIO); /* it went on without a word */
+}
+END_TEST
+
+/* An event of the collector's own stands where it is told. */
+START_TEST(test_tell)
+{
+    struct fake_writer w = {0};
+    uint32_t running[2] = {0};
+    struct event e = {.type = EVENT_MARK, .text = "here", .text_bytes = 4};
+    begin(&w);
+    fake_new(&w, 1, 1);
+    drain_until(&by_type[EVENT_NEW], 1, 1000);
+    session_tell(session, code, keep, NULL, &e);
+    ck_assert_uint_eq(by_type[EVENT_MARK], 1);
+    ck_assert_uint_ge(kept[seen - 1].ns, kept[seen - 2].ns);
+    ck_assert_uint_eq(kept[seen - 1].ns % EVENT_TICK_NS, 0);
     fake_new(&w, 2, 1);
     drain_until(&by_type[EVENT_NEW], 2, 1000);
-    ck_assert_int_eq(session_image(session, process), 4711);
-    session_image_ask(session, process);
-    ck_assert_int_eq(session_image(session, process), 0);
-    fake_put(&w, &(struct fake_record){.type = WIRE_IMAGE, .address = (uint64_t)-ENOMEM});
-    fake_new(&w, 3, 1);
-    drain_until(&by_type[EVENT_NEW], 3, 1000);
-    ck_assert_int_eq(session_image(session, process), -ENOMEM);
-    session_image_unask(session);
-    ck_assert_uint_eq(load_relaxed(&wire_pulse_of(&shared)->image_wanted), 0);
-    fake_put(&w, &(struct fake_record){.type = WIRE_IMAGE, .address = 1ull << 40});
-    drain_until(&lost_events[WIRE_LOST_TORN], 1, 1000);
+    ck_assert_uint_ge(kept[seen - 1].ns, kept[seen - 2].ns);
+    ck_assert_uint_eq(session_running(session, running, 2), 1);
+    ck_assert_uint_eq(running[0], session_process_of(session, getpid()));
 }
 END_TEST
 
@@ -257,6 +286,7 @@ int main(void)
     tcase_add_test(c, test_killed_while_it_holds);
     tcase_add_test(c, test_settle);
     tcase_add_test(c, test_images);
+    tcase_add_test(c, test_tell);
     tcase_add_test(c, test_outlives_its_collector);
     suite_add_tcase(s, c);
     srunner_run_all(r, CK_ENV);

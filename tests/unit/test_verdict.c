@@ -44,15 +44,26 @@ static struct suppressions *set_of(const char *text)
 
 START_TEST(rules_by_name)
 {
-    uint32_t rules;
+    struct verdict_rules rules;
     char *error;
     ck_assert_int_eq(verdict_rules_parse(&rules, "double-drop,overlap", &error), 0);
-    ck_assert_uint_eq(rules, 1u << RULE_DOUBLE_DROP | 1u << RULE_OVERLAP);
+    ck_assert_uint_eq(rules.rules, 1u << RULE_DOUBLE_DROP | 1u << RULE_OVERLAP);
+    ck_assert_uint_eq(rules.leak_kinds, 0);
     ck_assert_int_eq(verdict_rules_parse(&rules, "any", &error), 0);
-    ck_assert_uint_eq(rules, (1u << RULES) - 1);
+    ck_assert_uint_eq(rules.rules, (1u << RULES) - 1);
+    ck_assert(!rules.leaks_named);
     ck_assert_int_eq(verdict_rules_parse(&rules, "relock,all", &error), 0);
-    ck_assert_uint_eq(rules, (1u << RULES) - 1);
-    static const char *const wrong[] = { "", ",", "double-free", "overlap,x", "Overlap" };
+    ck_assert_uint_eq(rules.rules, (1u << RULES) - 1);
+    ck_assert(!rules.leaks_named);
+    static const struct { const char *text; unsigned kinds; } leaks[] = {
+        { "leak", LEAK_KIND_DEFINITE | LEAK_KIND_POSSIBLE }, { "leak=definite", LEAK_KIND_DEFINITE }, { "any,leak=all", LEAK_KINDS_ALL },
+        { "leak=indirect,leak=reachable", LEAK_KIND_INDIRECT | LEAK_KIND_REACHABLE } };
+    for (size_t i = 0; i < sizeof leaks / sizeof *leaks; i++) {
+        ck_assert_int_eq(verdict_rules_parse(&rules, leaks[i].text, &error), 0);
+        ck_assert(rules.leaks_named && rules.rules & 1u << RULE_LEAK);
+        ck_assert_uint_eq(rules.leak_kinds, leaks[i].kinds);
+    }
+    static const char *const wrong[] = { "", ",", "double-free", "overlap,x", "Overlap", "leak=", "leak=lost", "leak=none", "leaks" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(verdict_rules_parse(&rules, wrong[i], &error), -EINVAL);
         ck_assert_ptr_nonnull(error);

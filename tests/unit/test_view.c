@@ -354,7 +354,7 @@ int main(void)
     const TTest *const tests[] = {
         empty, code_that_is_used_and_no_other, stacks_of_handoffs_and_blocks, stacks_that_do_not_exist, stands_alone,
         nodes_in_order_of_id, threads_from_birth_to_end, blocks_with_owners_and_borrowers, moves_by_giver_and_taker,
-        peak_by_site, many_of_everything,
+        peak_by_site, many_of_everything, snapshots_speak_with_the_view,
     };
     Suite *s = suite_create("view");
     TCase *c = tcase_create("view");

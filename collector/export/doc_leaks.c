@@ -1,0 +1,240 @@
+/*
+ * collector/export/doc_leaks.c - the document `leaks` (doc.h): blocks by leak
+ * class and the stack that made them, as the newest snapshot of each process
+ * has it.
+ */
+#include "export/doc_leaks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "event/event.h"
+#include "event/xalloc.h"
+#include "export/finding_text.h"
+#include "export/fingerprint.h"
+#include "export/text.h"
+
+enum { LEAKS_DEFAULT = 1000 };
+
+/* ---- leaks and suppressions ----------------------------------------------- */
+
+const struct view *leak_book_open(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
+                                  uint64_t since_ns, const struct suppressions *s)
+{
+    size_t next = v->n_findings;
+    b->leaks = leaks_new(v, since_ns);
+    b->finding = xcalloc(b->leaks->n + 1, sizeof *b->finding);
+    for (size_t i = 0; i < b->leaks->n; i++)
+        if (kinds & leak_kind(b->leaks->groups[i].class))
+            b->finding[i] = ++next;
+    leaks_view(&b->all, b->leaks, kinds);
+    return suppressed_view(&b->kept, s, &b->all, f);
+}
+
+void leak_book_close(struct leak_book *b)
+{
+    suppressed_free(&b->kept);
+    leaks_view_free(&b->all);
+    leaks_free(b->leaks);
+    free(b->finding);
+}
+
+/* ---- totals --------------------------------------------------------------- */
+
+static void count_add(struct view_count *to, const struct view_count *c)
+{
+    to->blocks += c->blocks;
+    to->bytes += c->bytes;
+}
+
+json_t *doc_leaks_totals(const struct leak_book *b, uint32_t snapshot)
+{
+    static const uint8_t order[] = { LEAK_DEFINITE, LEAK_INDIRECT, LEAK_POSSIBLE, LEAK_REACHABLE };
+    struct view_count sum[LEAK_CLASSES + 1] = { 0 }, suppressed = { 0 };
+    for (size_t i = 0; i < b->leaks->n; i++) {
+        const struct leak_group *g = &b->leaks->groups[i];
+        if (snapshot == UINT32_MAX || g->snapshot == snapshot)
+            count_add(leak_book_silenced(b, i) ? &suppressed : &sum[g->class], &g->direct);
+    }
+    json_t *j = json_object();
+    for (size_t i = 0; i < sizeof order; i++)
+        json_object_set_new(j, leak_class_names[order[i]], doc_count(&sum[order[i]]));
+    json_object_set_new(j, "suppressed", doc_count(&suppressed));
+    if (sum[LEAK_UNKNOWN].blocks)
+        json_object_set_new(j, "unknown", doc_count(&sum[LEAK_UNKNOWN]));
+    return j;
+}
+
+/* ---- snapshots ------------------------------------------------------------ */
+
+static const struct view_process *process_of(const struct view *v, uint32_t id)
+{
+    for (size_t i = 0; i < v->n_processes; i++)
+        if (v->processes[i].id == id)
+            return &v->processes[i];
+    return NULL;
+}
+
+json_t *doc_leaks_snapshots(const struct leak_book *b)
+{
+    const struct view *v = b->leaks->view;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->n_snapshots; i++) {
+        const struct snapshot *s = v->snapshots[i];
+        const struct view_process *p = process_of(v, s->process);
+        json_t *j = json_object();
+        json_object_set_new(j, "process", doc_id('p', s->process));
+        json_object_set_new(j, "pid", doc_number(s->pid));
+        json_object_set_new(j, "command", text_json_string(p ? p->command : NULL));
+        json_object_set_new(j, "number", doc_number(s->number));
+        json_object_set_new(j, "ns", doc_number(s->ns));
+        json_object_set_new(j, "event", doc_number(s->event));
+        json_object_set_new(j, "why", json_string(snapshot_why_name(s->why)));
+        json_object_set_new(j, "how", json_string(snapshot_how_name(s->how)));
+        if (s->mark)
+            json_object_set_new(j, "mark", text_json_string(s->mark));
+        json_object_set_new(j, "pause_ns", doc_number(s->pause_ns));
+        json_object_set_new(j, "read_bytes", doc_number(s->read_bytes));
+        json_object_set_new(j, "scan_ns", doc_number(s->scan_ns));
+        json_object_set_new(j, "blocks", doc_number(s->n_blocks));
+        json_object_set_new(j, "edges", doc_number(s->n_edges));
+        json_object_set_new(j, "roots", doc_number(s->n_roots));
+        json_object_set_new(j, "stacks_unknown", json_boolean(s->stacks_unknown));
+        json_object_set_new(j, "doubtful", json_boolean(s->doubtful));
+        json_object_set_new(j, "refused", text_json_string(s->refused));
+        json_object_set_new(j, "totals", doc_leaks_totals(b, i));
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+char *doc_leaks_gap(const struct leak_gap *gap, const struct doc_context *c)
+{
+    const struct view_process *p = gap->process;
+    const char *off = c->meta && c->meta->options ? strstr(c->meta->options, "--no-snapshot-at-exit") : NULL;
+    if (gap->snapshot)
+        return xstrdup(gap->snapshot->refused ? gap->snapshot->refused : "its memory was not read");
+    if (!p->ended && c->live)
+        return xstrdup("no snapshot was asked for yet; ownscope leaks -p takes one");
+    if (!p->ended || c->earlier)
+        return xstrdup("there is no snapshot of it at or before this moment");
+    if (p->exit_known && WIFSIGNALED(p->wait_status))
+        return xasprintf("it was ended by signal %d before a snapshot was taken", WTERMSIG(p->wait_status));
+    return xstrdup(off ? "the session ran with --no-snapshot-at-exit" : "it ended without a snapshot");
+}
+
+json_t *doc_leaks_refused(const struct view *v)
+{
+    for (size_t i = 0; i < v->n_snapshots; i++)
+        if (!v->snapshots[i]->first && v->snapshots[i]->n_blocks) {
+            const char *why = v->snapshots[i]->refused;
+            char *text = xasprintf("classes unknown: %s", why ? why : "the memory was not read");
+            json_t *j = text_json_string(text);
+            free(text);
+            return j;
+        }
+    return json_null();
+}
+
+/* ---- groups --------------------------------------------------------------- */
+
+static json_t *ids_json(const struct leak_group *g)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < LEAK_EXAMPLES && g->ids[i]; i++)
+        json_array_append_new(list, doc_id('b', g->ids[i]));
+    return list;
+}
+
+json_t *doc_leak(const struct leak_book *b, struct frames *f, size_t group)
+{
+    const struct leak_group *g = &b->leaks->groups[group];
+    const struct snapshot *s = b->leaks->view->snapshots[g->snapshot];
+    struct view_evidence made = { .role = EVIDENCE_MADE, .stack = g->stack };
+    struct view one = { .evidence = &made, .n_evidence = 1 };
+    struct view_finding finding = { .rule = RULE_LEAK, .n = 1 };
+    char print[20];
+    snprintf(print, sizeof print, "%016llx", (unsigned long long)fingerprint_finding(&one, f, &finding));
+    json_t *j = json_object();
+    json_object_set_new(j, "class", g->class < LEAK_CLASSES ? json_string(leak_class_names[g->class]) : json_string("unknown"));
+    json_object_set_new(j, "process", doc_id('p', g->process));
+    json_object_set_new(j, "blocks", doc_number(g->direct.blocks));
+    json_object_set_new(j, "bytes", doc_number(g->direct.bytes));
+    json_object_set_new(j, "indirect", doc_count(&g->indirect));
+    json_object_set_new(j, "stack", frames_json(f, frames_view_stack(f, g->stack)));
+    json_object_set_new(j, "fingerprint", json_string(print));
+    json_object_set_new(j, "holder", json_null());
+    json_object_set_new(j, "thread", doc_id('t', s->thread[g->example]));
+    json_object_set_new(j, "made_by", json_string(finding_family_text(s->family[g->example])));
+    json_object_set_new(j, "oldest_ns", doc_number(g->oldest_ns));
+    json_object_set_new(j, "newest_ns", doc_number(g->newest_ns));
+    json_object_set_new(j, "example", doc_id('b', s->id[g->example]));
+    json_object_set_new(j, "example_size_bytes", doc_number(s->size[g->example]));
+    json_object_set_new(j, "ids", ids_json(g));
+    return j;
+}
+
+/* Groups of these kinds (0: those whose class is unknown) that nothing silences, at most `most`; *all of them. */
+static json_t *groups_json(const struct leak_book *b, struct frames *f, unsigned kinds, const struct doc_options *o, size_t *all)
+{
+    size_t most = o && o->sites ? o->sites : LEAKS_DEFAULT;
+    json_t *list = json_array();
+    *all = 0;
+    for (size_t i = 0; i < b->leaks->n; i++) {
+        unsigned kind = leak_kind(b->leaks->groups[i].class);
+        if ((kinds ? !(kinds & kind) : kind != 0) || leak_book_silenced(b, i) || ++*all > most)
+            continue;
+        json_t *j = doc_leak(b, f, i);
+        if (o && o->blocks && b->finding[i]) {
+            char *text = suppression_block(&b->all, f, &b->all.findings[b->finding[i] - 1]);
+            json_object_set_new(j, "suppression", text_json_string(text));
+            free(text);
+        }
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+/* The view as this document sees it: of one process if one is asked for, and without other findings. */
+static struct view view_of(const struct view *v, const struct doc_options *o, struct snapshot **some)
+{
+    struct view only = *v;
+    only.n_findings = only.n_evidence = only.n_snapshots = 0;
+    only.snapshots = some;
+    for (size_t i = 0; i < v->n_snapshots; i++)
+        if (!o || !o->process || v->snapshots[i]->process == o->process)
+            some[only.n_snapshots++] = v->snapshots[i];
+    return only;
+}
+
+json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struct doc_options *o)
+{
+    struct snapshot **some = xcalloc(v->n_snapshots + 1, sizeof *some);
+    struct view only = view_of(v, o, some);
+    struct frames *f = frames_new(c->symbols, v, NULL);
+    struct leak_book b;
+    unsigned shown = o && o->leak_kinds ? o->leak_kinds : LEAK_KINDS_ERRORS;
+    size_t all, live;
+    leak_book_open(&b, &only, f, LEAK_KINDS_ALL, o ? o->since_ns : 0, o ? o->suppressions : NULL);
+    json_t *leaks = groups_json(&b, f, shown, o, &all), *unknown = groups_json(&b, f, 0, o, &live);
+    json_t *coverage = doc_coverage(v, c, f), *j = json_object();
+    json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    json_object_set_new(j, "totals", doc_leaks_totals(&b, UINT32_MAX));
+    json_object_set_new(j, "refused", doc_leaks_refused(&only));
+    json_object_set_new(j, "snapshots", doc_leaks_snapshots(&b));
+    json_object_set_new(j, "leaks", leaks);
+    json_object_set_new(j, "leaks_total", doc_number(all));
+    json_object_set_new(j, "live", unknown);
+    json_object_set_new(j, "live_total", doc_number(live));
+    if (o && o->since_ns)
+        json_object_set_new(j, "since_ns", doc_number(o->since_ns));
+    json_object_set_new(j, "suppressed", doc_number(b.kept.n));
+    json_object_set_new(j, "suppressions", suppressed_used(&b.kept));
+    json_decref(coverage);
+    leak_book_close(&b);
+    frames_free(f);
+    free(some);
+    return j;
+}

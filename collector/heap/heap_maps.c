@@ -1,0 +1,110 @@
+/*
+ * collector/heap/heap_maps.c - see heap_maps.h: the list of mappings.
+ */
+#include "heap/heap_maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+
+/* The whole of a file in /proc, NUL-terminated, or NULL with *error. */
+static char *text_read(const char *name, int *error)
+{
+    size_t capacity = 0, n = 0;
+    char *text = NULL;
+    ssize_t got;
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    *error = fd < 0 ? -errno : 0;
+    if (fd < 0)
+        return NULL;
+    do {
+        text = xgrow(text, &capacity, n + 65537, 1);
+        got = read(fd, text + n, 65536);
+        n += got > 0 ? (size_t)got : 0;
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    if (got < 0)
+        *error = -errno;
+    close(fd);
+    text[n] = 0;
+    if (*error) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool line_read(const char *line, struct heap_map *m)
+{
+    char *at;
+    const char *end = strchrnul(line, '\n');
+    memset(m, 0, sizeof *m);
+    m->start = strtoull(line, &at, 16);
+    if (*at != '-')
+        return false;
+    m->end = strtoull(at + 1, &at, 16);
+    if (*at != ' ' || end - at < 6 || m->end <= m->start)
+        return false;
+    m->readable = at[1] == 'r';
+    m->writable = at[2] == 'w';
+    m->executable = at[3] == 'x';
+    m->shared = at[4] == 's';
+    m->offset = strtoull(at + 5, &at, 16);
+    at += strspn(at, " ");
+    at += strcspn(at, " \n"); /* device */
+    m->inode = strtoull(at, &at, 10);
+    at += strspn(at, " ");
+    m->path = xstrndup(at, at < end ? (size_t)(end - at) : 0);
+    return true;
+}
+
+int heap_maps_read(struct heap_maps *m, pid_t pid)
+{
+    size_t capacity = 0;
+    char name[64], *text, *at;
+    int error;
+    *m = (struct heap_maps){0};
+    snprintf(name, sizeof name, "/proc/%d/maps", (int)pid);
+    text = text_read(name, &error);
+    if (!text)
+        return error == -ENOENT ? -ESRCH : error;
+    for (at = text; *at; at = strchrnul(at, '\n'), at += *at == '\n') {
+        struct heap_map one;
+        if (!line_read(at, &one))
+            continue;
+        m->maps = xgrow(m->maps, &capacity, m->n + 1, sizeof *m->maps);
+        m->maps[m->n++] = one;
+    }
+    free(text);
+    return m->n ? 0 : -ESRCH;
+}
+
+void heap_maps_free(struct heap_maps *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        free(m->maps[i].path);
+    free(m->maps);
+    *m = (struct heap_maps){0};
+}
+
+const struct heap_map *heap_maps_find(const struct heap_maps *m, uint64_t address)
+{
+    size_t low = 0, high = m->n;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (m->maps[at].end <= address)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low < m->n && m->maps[low].start <= address ? &m->maps[low] : NULL;
+}
+
+bool heap_map_is_file(const struct heap_map *m)
+{
+    return m->path[0] == '/';
+}

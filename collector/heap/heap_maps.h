@@ -1,0 +1,40 @@
+/*
+ * collector/heap/heap_maps.h - what is mapped into a process (/proc/PID/maps),
+ * and which pages of it are there (pagemap). Any thread.
+ */
+#ifndef OWNSCOPE_HEAP_MAPS_H
+#define OWNSCOPE_HEAP_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A line of /proc/PID/maps. */
+struct heap_map {
+    uint64_t start, end, offset;
+    uint64_t inode;
+    bool readable, writable, executable, shared;
+    char *path;                 /* "", "[heap]", "/usr/lib/…", "/dev/shm/… (deleted)" */
+};
+struct heap_maps { struct heap_map *maps; size_t n; };
+/* 0 or -errno. */
+int heap_maps_read(struct heap_maps *m, pid_t pid);
+void heap_maps_free(struct heap_maps *m);
+/* The mapping that holds an address, or NULL. */
+const struct heap_map *heap_maps_find(const struct heap_maps *m, uint64_t address);
+
+/* What is in it belongs to a file (private or not), as its name says. */
+bool heap_map_is_file(const struct heap_map *m);
+
+/* Pages that are there, or swapped out, in rising order; neighbours are one run. */
+struct heap_run { uint64_t start, end; };
+struct heap_runs { struct heap_run *runs; size_t n, capacity; uint64_t bytes; void *scratch; };
+/* -errno or a descriptor of the process's pagemap. */
+int heap_pages_open(pid_t pid);
+/* Adds those of [start, end) that hold something of the process's own: with
+ * `changed`, not what is still as it is in the file. 0 or -errno. */
+int heap_pages_add(int pagemap, uint64_t start, uint64_t end, bool changed, struct heap_runs *r);
+void heap_runs_free(struct heap_runs *r);
+
+#endif

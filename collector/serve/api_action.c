@@ -1,0 +1,96 @@
+/*
+ * collector/serve/api_action.c - the API's POST requests: what makes the
+ * collector do something. Runs in the threads of connections, which wait for
+ * the ingest thread (collector.h).
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve/api_answer.h"
+
+static json_t *snapshot_json(const struct snapshot *s)
+{
+    uint64_t bytes = 0;
+    char id[16];
+    for (size_t i = 0; i < s->n_blocks; i++)
+        bytes += s->size[i];
+    snprintf(id, sizeof id, "p%u", s->process);
+    return json_pack("{s:i, s:I, s:s, s:I, s:I, s:I, s:s, s:s, s:s?, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "ownscope", 1, "snapshot", (json_int_t)s->number, "process", id, "pid", (json_int_t)s->pid,
+        "ns", (json_int_t)s->ns, "event", (json_int_t)s->event, "why", snapshot_why_name(s->why),
+        "how", snapshot_how_name(s->how), "refused", s->refused, "stacks_unknown", s->stacks_unknown,
+        "blocks", (json_int_t)s->n_blocks, "bytes", (json_int_t)bytes, "roots", (json_int_t)s->n_roots,
+        "edges", (json_int_t)s->n_edges, "pause_ns", (json_int_t)s->pause_ns, "read_bytes", (json_int_t)s->read_bytes,
+        "scan_ns", (json_int_t)s->scan_ns);
+}
+
+static void refuse(struct api_answer *a, int error)
+{
+    if (error == -ESRCH)
+        api_refuse(a, 404, "no such process runs in this session");
+    else if (error == -EINVAL)
+        api_refuse(a, 400, "several processes run in this session; say which with process= or pid=");
+    else if (error == -ECANCELED)
+        api_refuse(a, 503, "the session is ending; read its trace file");
+    else
+        api_refuse(a, 500, "no snapshot could be taken: %s", strerror(-error));
+}
+
+/* NULL: turned down. */
+static const struct snapshot *snapshot_take(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    const struct snapshot *s;
+    uint32_t process = q->process ? (uint32_t)strtoul(q->process + (*q->process == 'p'), NULL, 10) : 0;
+    int error = q->pid ? collector_snapshot_of(c, (pid_t)q->pid, &s) : collector_snapshot(c, process, &s);
+    if (error)
+        refuse(a, error);
+    return error ? NULL : s;
+}
+
+static void answer_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    const struct snapshot *s = snapshot_take(c, q, a);
+    if (!s)
+        return;
+    api_answer_tree(a, snapshot_json(s));
+    collector_snapshot_put(c, s);
+}
+
+uint32_t api_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    const struct snapshot *s = snapshot_take(c, q, a);
+    uint32_t process = s ? s->process : 0;
+    if (s)
+        collector_snapshot_put(c, s);
+    return process;
+}
+
+/* Names are printed on terminals and in documents. */
+static bool name_is_plain(const char *name)
+{
+    json_t *text = json_string(name);   /* NULL: no UTF-8 */
+    bool plain = text;
+    for (; plain && *name; name++)
+        plain = (unsigned char)*name >= ' ' && *name != 0x7f;
+    json_decref(text);
+    return plain;
+}
+
+static void answer_mark(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    int error = !q->name || !name_is_plain(q->name) ? -EINVAL : collector_mark(c, q->name);
+    if (error == -EINVAL)
+        api_refuse(a, 400, "a mark needs a name of 1 to 255 bytes of plain text");
+    else if (error)
+        refuse(a, error);
+    else
+        api_answer_tree(a, json_pack("{s:i, s:s, s:I}", "ownscope", 1, "mark", q->name, "at_ns", (json_int_t)collector_now_ns(c)));
+}
+
+const struct api_route api_actions[] = {
+    { "/v1/snapshot", API_PROCESS | API_PID, answer_snapshot },
+    { "/v1/mark", API_NAME, answer_mark },
+    { NULL, 0, NULL }
+};
