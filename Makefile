@@ -95,7 +95,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
 
 # Runs victims under the shim.
-$(B)/tests/unit/test_holds: | $(B)/libownscope.so $(B)/tests/victims/exit_ways $(B)/tests/victims/image_unseen
+$(B)/tests/unit/test_holds: | $(B)/libownscope.so $(addprefix $(B)/tests/victims/,exit_ways image_unseen marks)
 
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
