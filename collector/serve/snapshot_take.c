@@ -77,13 +77,34 @@ static void settle(struct taker *t, struct take *k, uint32_t process)
         k->snapshot->doubtful = true;
 }
 
+/* Of a thread that runs, where it is its pthread_t; 0: not known. */
+static uint64_t thread_pointer(const struct graph *g, uint32_t process, pid_t tid)
+{
+    struct graph_thread threads[8]; /* of a process with one thread */
+    size_t n = graph_heap_threads(g, process, threads, 8);
+#if !defined(__x86_64__)
+    n = 0;
+#endif
+    for (size_t i = 0; i < n && i < 8; i++)
+        if (!threads[i].ended && (pid_t)threads[i].tid == tid)
+            return threads[i].pthread;
+    return 0;
+}
+
+static int stop(struct taker *t, const struct wish *w, struct heap_held held, struct take *k)
+{
+    if (held.tid && heap_stop_alone(&k->stop, w->pid, held, thread_pointer(t->host->graph, w->process, held.tid)))
+        return 0;
+    return heap_stop_begin(&k->stop, w->pid, held);
+}
+
 /* Stops it at a moment that is between no two halves of a realloc, if there is
  * one to be had. 0 or heap_stop_begin's error. */
 static int stand(struct taker *t, const struct wish *w, struct heap_held held, struct take *k)
 {
     uint64_t blocks;
     for (unsigned tries = 0;; tries++) {
-        int e = heap_stop_begin(&k->stop, w->pid, held);
+        int e = stop(t, w, held, k);
         settle(t, k, w->process);
         if (e || graph_heap_ready(t->host->graph, w->process, &blocks) != -EAGAIN || tries == REALLOC_TRIES)
             return e;
@@ -130,6 +151,8 @@ static int know(struct taker *t, const struct wish *w, struct take *k)
 static void let_go(struct taker *t, const struct wish *w, struct take *k)
 {
     k->snapshot->pause_ns = heap_stop_end(&k->stop);
+    if (!k->snapshot->pause_ns)
+        k->snapshot->pause_ns = wire_clock_monotonic_ns() - k->stop.began_ns; /* it was alone */
     k->snapshot->stacks_unknown = k->stop.missed > 0;
     if (w->hold.thread)
         session_hold_end(t->host->session, &w->hold, false);
