@@ -89,7 +89,7 @@ static void refuse(const struct launch_check *c, const char *program)
 static bool reap(struct run *r)
 {
     int status;
-    if (waitpid(r->pid, &status, WNOHANG) != r->pid)
+    if (!launch_ended(r->pid, &status))
         return false;
     r->ended = true;
     r->status = status;
@@ -256,8 +256,7 @@ int cmd_run(int argc, char **argv)
     watch = deadlock_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
-        while (waitpid(run.pid, &run.status, 0) < 0 && errno == EINTR)
-            ;
+        launch_wait(run.pid, &run.status);
         launch_signals_end();
     }
     collector_finish(run.collector);

@@ -188,8 +188,9 @@ static void snapshot_head(FILE *out, const json_t *one, const struct table_style
             words = moments[i].words;
     char *mark = *get_text(one, "mark") ? xasprintf("at the mark %s", get_text(one, "mark")) : NULL;
     char *pause = get_number(one, "pause_ns") ? xasprintf("; it stood still for %s", number_time(get_number(one, "pause_ns")).text) : xstrdup("");
-    char *text = xasprintf("%s (pid %s), %s, at %s%s%s", get_text(one, "process"), number_plain(get_number(one, "pid")).text,
-                           mark ? mark : words, number_time(get_number(one, "ns")).text, pause,
+    char *moment = get_number(one, "number") ? xasprintf("%s, at %s", mark ? mark : words, number_time(get_number(one, "ns")).text)
+                                             : xstrdup("no snapshot");
+    char *text = xasprintf("%s (pid %s), %s%s%s", get_text(one, "process"), number_plain(get_number(one, "pid")).text, moment, pause,
                            json_is_true(get(one, "doubtful")) ? "; events of it were lost before" : "");
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     if (*get_text(one, "refused")) {
@@ -197,7 +198,7 @@ static void snapshot_head(FILE *out, const json_t *one, const struct table_style
         line_wrapped(out, s, LOOK_WARN, 2, 4, refused);
         free(refused);
     }
-    free(text), free(mark), free(pause);
+    free(text), free(mark), free(pause), free(moment);
 }
 
 void table_leaks(FILE *out, const json_t *doc, const struct table_style *s)

@@ -177,10 +177,19 @@ static json_t *totals_json(const struct view *a, const struct view *b)
     return j;
 }
 
+/* Some heap's memory was looked at. */
+static bool any_read(const struct view *v)
+{
+    for (size_t i = 0; i < v->n_snapshots; i++)
+        if (v->snapshots[i]->first)
+            return true;
+    return false;
+}
+
 /* By leak class; null: one of the moments has no snapshot. */
 static json_t *classes_json(const struct view *a, const struct view *b)
 {
-    if (!a->n_snapshots || !b->n_snapshots)
+    if (!any_read(a) || !any_read(b))
         return json_null();
     struct leaks *l[2] = { leaks_new(a, 0), leaks_new(b, 0) };
     json_t *j = json_object();

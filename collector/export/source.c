@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "export/heaps.h"
 
 static _Thread_local char last_error[512];
 
@@ -134,6 +135,17 @@ static void fill_context(struct source *s)
         .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
         .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
         .complete = trace_end(s->trace)->present };
+    s->doc.n_snapshots = trace_snapshots(s->trace, &s->doc.snapshots);
+}
+
+static struct view *view_make(struct source *s, struct graph *g, const struct source_options *o)
+{
+    struct heaps_options heaps = { .events = s->events, .earlier = !s->whole, .process = o->heap_process };
+    struct snapshot **snapshots = NULL;
+    size_t n = o->heaps ? heaps_read(s->trace, g, &heaps, &snapshots) : 0;
+    struct view *v = graph_view_make_with(g, trace_code(s->trace), o->flags, snapshots, n);
+    free(snapshots);
+    return v;
 }
 
 static int source_read(struct source *s, const struct source_options *o)
@@ -160,7 +172,7 @@ static int source_read(struct source *s, const struct source_options *o)
         error = -ENOENT;
     }
     if (!error)
-        s->view = graph_view_make(r.graph, trace_code(s->trace), o->flags);
+        s->view = view_make(s, r.graph, o);
     graph_free(r.graph);
     return error;
 }

@@ -25,6 +25,8 @@ typedef void (*source_progress)(void *context, uint64_t events, uint64_t total);
 struct source_options {
     unsigned flags;         /* VIEW_* */
     struct source_at at;
+    bool heaps;             /* the view has the newest snapshot of each process (heaps.h) */
+    uint32_t heap_process;  /* serial: of this one alone; 0: of all */
     source_progress progress;
     void *progress_context;
 };

@@ -111,11 +111,22 @@ int graph_heap_ready(const struct graph *g, uint32_t process, uint64_t *blocks);
  * place; -EFBIG. Of a heap block and a mapped one at one address the mapped one
  * is left out; blocks may lie inside mapped ones. */
 int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapshot *s);
+/* What the fold knows of a process's heap without looking at its blocks. */
+struct graph_heap {
+    uint32_t process;
+    uint64_t blocks;            /* alive, heap and mapped; of a process that ended: that it left */
+    uint64_t image_event;       /* number of the event with which its newest image began (0: its first): snapshots until
+                                 * then are of another program */
+    uint64_t snapshot_event;    /* number of its newest EVENT_SNAPSHOT since; 0: none */
+    uint32_t snapshot;          /* that one's number */
+    bool ended, exit_known;
+    int wait_status;
+};
+/* Of all processes, in order of serials: at most `max`; returns how many there are. */
+size_t graph_heaps(const struct graph *g, struct graph_heap *heaps, size_t max);
 /* Threads of a process, for who looks at its stacks: at most `max`; returns how many there are. */
 struct graph_thread { uint32_t serial, tid; uint64_t pthread; bool ended; };
 size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max);
-/* Number of the event with which its newest image began (0: its first): older snapshots are of another program. */
-uint64_t graph_heap_image(const struct graph *g, uint32_t process);
 /* Its modules, as EVENT_MODULE told them. */
 struct graph_module { uint64_t start, end, bias; uint32_t module; };
 size_t graph_heap_modules(const struct graph *g, uint32_t process, struct graph_module *modules, size_t max);

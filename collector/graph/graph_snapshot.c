@@ -10,6 +10,7 @@
 #include "graph/graph_snapshot.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "event/snapshot.h"
@@ -38,11 +39,6 @@ void snapshots_image_ended(struct graph *g, struct process *p)
 static struct process *process_known(const struct graph *g, uint32_t serial)
 {
     return process_at(g, serial ? dict_get(&g->process_of, serial) : 0);
-}
-
-uint64_t graph_heap_image(const struct graph *g, uint32_t process)
-{
-    return process_known(g, process)->image_event;
 }
 
 /* ---- which blocks ------------------------------------------------------------ */
@@ -82,6 +78,28 @@ int graph_heap_ready(const struct graph *g, uint32_t process, uint64_t *blocks)
     if (!p->place)
         return -ENOENT;
     return moving ? -EAGAIN : 0;
+}
+
+static int compare_heaps(const void *a, const void *b)
+{
+    uint32_t x = ((const struct graph_heap *)a)->process, y = ((const struct graph_heap *)b)->process;
+    return (x > y) - (x < y);
+}
+
+size_t graph_heaps(const struct graph *g, struct graph_heap *heaps, size_t max)
+{
+    size_t n = g->n_processes - 1;
+    bool moving;
+    for (size_t i = 0; i < n && i < max; i++) {
+        const struct process *p = process_at(g, (uint32_t)i + 1);
+        heaps[i] = (struct graph_heap){
+            .process = p->serial, .blocks = blocks_at_most(g, p, &moving), .image_event = p->image_event,
+            .snapshot_event = p->snapshot.event, .snapshot = p->snapshot.number, .ended = p->ended,
+            .exit_known = p->exit_known, .wait_status = p->wait_status };
+    }
+    if (n && n <= max)
+        qsort(heaps, n, sizeof *heaps, compare_heaps);
+    return n;
 }
 
 static void gather(struct gathering *to, uint64_t address, uint32_t place)

@@ -22,8 +22,8 @@
 
 enum { WINDOWS = 8, WINDOW_BYTES = 4 << 20, TEXT_MAX = 400 };
 
-/* A part of a forked image that was read last. */
-struct window { uint64_t start, end, used; uint8_t *bytes; };
+/* A part of a forked image that was read. */
+struct window { struct heap_piece piece; uint64_t used; };
 
 struct heap_image {
     pid_t pid;
@@ -82,7 +82,7 @@ void heap_image_free(struct heap_image *i)
     if (!i)
         return;
     for (size_t k = 0; k < WINDOWS; k++)
-        free(i->windows[k].bytes);
+        free(i->windows[k].piece.bytes);
     heap_room_free(&i->room);
     heap_room_free(&i->more);
     heap_maps_free(&i->maps);
@@ -204,48 +204,44 @@ static const struct heap_piece *piece_of(struct heap_image *i, uint64_t address,
     return &i->pieces[low];
 }
 
-/* The window that holds an address of a forked image, read if it is not there. */
-static const struct window *window_of(struct heap_image *i, const struct heap_piece *p, uint64_t address)
+/* The part of a forked image that holds an address, read if it is not there;
+ * bytes NULL: it cannot be read. */
+static struct heap_piece window_of(struct heap_image *i, const struct heap_piece *p, uint64_t address)
 {
     struct window *oldest = &i->windows[0];
-    struct heap_piece read;
+    struct heap_piece *to;
     uint64_t unread = 0;
     for (struct window *w = i->windows; w < i->windows + WINDOWS; w++) {
-        if (address >= w->start && address < w->end) {
+        if (address >= w->piece.start && address < w->piece.end) {
             w->used = ++i->uses;
-            return w;
+            return w->piece;
         }
         oldest = w->used < oldest->used ? w : oldest;
     }
-    if (!oldest->bytes)
-        oldest->bytes = xmalloc(WINDOW_BYTES);
-    oldest->start = p->start + (address - p->start) / WINDOW_BYTES * WINDOW_BYTES;
-    oldest->end = p->end - oldest->start > WINDOW_BYTES ? oldest->start + WINDOW_BYTES : p->end;
+    to = &oldest->piece;
+    if (!to->bytes)
+        to->bytes = xmalloc(WINDOW_BYTES);
+    to->start = p->start + (address - p->start) / WINDOW_BYTES * WINDOW_BYTES;
+    to->end = p->end - to->start > WINDOW_BYTES ? to->start + WINDOW_BYTES : p->end;
     oldest->used = ++i->uses;
-    read = (struct heap_piece){oldest->start, oldest->end, oldest->bytes};
-    if (heap_copy(i->pid, &read, 1, &unread)) {
-        oldest->start = oldest->end = 0;
-        return NULL;
+    if (heap_copy(i->pid, to, 1, &unread)) {
+        to->start = to->end = 0;
+        return (struct heap_piece){0};
     }
-    i->bytes += oldest->end - oldest->start - unread;
-    return oldest;
+    i->bytes += to->end - to->start - unread;
+    return *to;
 }
 
 const uint8_t *heap_image_at(struct heap_image *i, uint64_t address, size_t *n)
 {
     const struct heap_piece *p = piece_of(i, address, n);
-    const struct window *w;
-    uint64_t end;
+    struct heap_piece there;
     if (!p)
         return NULL;
-    end = p->end;
-    if (i->forked) {
-        w = window_of(i, p, address);
-        if (!w)
-            return NULL;
-        end = w->end;
-    }
-    if (*n > end - address)
-        *n = (size_t)(end - address);
-    return i->forked ? w->bytes + (address - w->start) : p->bytes + (address - p->start);
+    there = i->forked ? window_of(i, p, address) : *p;
+    if (!there.bytes)
+        return NULL;
+    if (*n > there.end - address)
+        *n = (size_t)(there.end - address);
+    return there.bytes + (address - there.start);
 }

@@ -43,7 +43,7 @@ const char *heap_image_text(void);
 
 const struct heap_maps *heap_image_maps(const struct heap_image *i);
 /* The bytes of [address, address + n): n never crosses a piece's end. NULL where
- * nothing was copied or nothing is (such memory reads as zeros). Sets *n to how
+ * nothing was copied or nothing is (such memory reads as zeros). Sets *n, then too, to how
  * many there are (with NULL: are not), at least 1, at most *n as given. Valid until the next call with a forked image. */
 const uint8_t *heap_image_at(struct heap_image *i, uint64_t address, size_t *n);
 uint64_t heap_image_bytes(const struct heap_image *i);  /* read so far */

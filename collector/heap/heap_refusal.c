@@ -72,11 +72,12 @@ static void already_traced(pid_t pid, pid_t tracer, char *to, size_t size)
         snprintf(to, size, "process %d is being traced by pid %d, and only one may: end that first", (int)pid, (int)tracer);
 }
 
+/* The kernel then gives its files to root. */
 static bool undumpable(pid_t pid, long uid)
 {
-    char path[32];
+    char path[40];
     struct stat st;
-    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     return uid && !stat(path, &st) && (long)st.st_uid != uid;
 }
 

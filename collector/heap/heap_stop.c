@@ -1,6 +1,11 @@
 /*
  * collector/heap/heap_stop.c - see heap_stop.h: the thread that traces, and who
  * asked it to.
+ *
+ * An exec of another thread and our next ptrace may wait for each other: the
+ * former until the dead whom we trace are reaped, the latter until the exec is
+ * over. So who asked reaps them when the tracing thread does not come back, and at last
+ * leaves that thread behind: it cleans up by itself when the kernel lets it.
  */
 #include "heap/heap_stop.h"
 
@@ -20,9 +25,13 @@ struct heap_tracer {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool stopped, let_go;       /* told by the thread; asked of it */
+    bool abandoned;             /* nobody waits for it any more: it frees all */
     int outcome;
+    struct heap_stop stop;
     struct heap_tracing tracing;
 };
+
+enum { REAP_NS = 50000000, ABANDON_ROUNDS = 40 };
 
 static __thread char last_text[HEAP_TEXT_MAX];
 
@@ -31,9 +40,18 @@ const char *heap_stop_text(void)
     return last_text;
 }
 
+static void tracer_free(struct heap_tracer *t)
+{
+    pthread_mutex_destroy(&t->mutex);
+    pthread_cond_destroy(&t->changed);
+    free(t->stop.threads);
+    free(t);
+}
+
 static void *trace(void *context)
 {
     struct heap_tracer *t = context;
+    bool abandoned;
     int outcome = heap_tracing_stop(&t->tracing);
     if (outcome)
         heap_tracing_let_go(&t->tracing);
@@ -41,11 +59,14 @@ static void *trace(void *context)
     t->outcome = outcome;
     t->stopped = true;
     pthread_cond_broadcast(&t->changed);
-    while (!outcome && !t->let_go)
+    while (!outcome && !t->let_go && !t->abandoned)
         pthread_cond_wait(&t->changed, &t->mutex);
+    abandoned = t->abandoned;
     pthread_mutex_unlock(&t->mutex);
     if (!outcome)
         heap_tracing_let_go(&t->tracing);
+    if (abandoned)
+        tracer_free(t);
     return NULL;
 }
 
@@ -60,41 +81,60 @@ static int start(struct heap_tracer *t)
     return -e;
 }
 
-static void tracer_free(struct heap_tracer *t)
+/* Until the thread has an outcome. False: it was left behind. */
+static bool outcome_wait(struct heap_tracer *t)
 {
-    pthread_mutex_destroy(&t->mutex);
-    pthread_cond_destroy(&t->changed);
-    free(t);
+    pthread_t thread = t->thread;
+    bool stopped;
+    pthread_mutex_lock(&t->mutex);
+    for (int round = 0; !t->stopped && round < ABANDON_ROUNDS; round++) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += REAP_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (pthread_cond_clockwait(&t->changed, &t->mutex, CLOCK_MONOTONIC, &until) && !t->stopped)
+            heap_tracing_reap(t->stop.pid);
+    }
+    stopped = t->stopped;
+    t->abandoned = !stopped;
+    pthread_mutex_unlock(&t->mutex);
+    if (stopped)
+        return true;
+    pthread_detach(thread); /* `t` is its own now */
+    return false;
 }
 
 int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
 {
     struct heap_tracer *t = xcalloc(1, sizeof *t);
     int e;
-    *s = (struct heap_stop){.pid = pid, .tracer = t};
+    *s = (struct heap_stop){.pid = pid};
+    t->stop.pid = pid;
+    t->tracing.stop = &t->stop;
+    t->tracing.held = held;
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->changed, NULL);
-    t->tracing.stop = s;
-    t->tracing.held = held;
     e = start(t);
     if (e) {
         snprintf(last_text, sizeof last_text, "no thread can be started to stop process %d: %s", (int)pid, strerror(-e));
-    } else {
-        pthread_mutex_lock(&t->mutex);
-        while (!t->stopped)
-            pthread_cond_wait(&t->changed, &t->mutex);
-        e = t->outcome;
-        pthread_mutex_unlock(&t->mutex);
-        if (e)
-            pthread_join(t->thread, NULL);
-        snprintf(last_text, sizeof last_text, "%s", t->tracing.text);
-    }
-    if (e) {
         tracer_free(t);
-        s->tracer = NULL;
-        heap_stop_free(s);
+        return e;
     }
-    return e;
+    if (!outcome_wait(t)) {
+        snprintf(last_text, sizeof last_text, "process %d could not be stopped: it is amid an exec that does not end", (int)pid);
+        return -ETIMEDOUT;
+    }
+    e = t->outcome;
+    if (e) {
+        snprintf(last_text, sizeof last_text, "%s", t->tracing.text);
+        pthread_join(t->thread, NULL);
+        tracer_free(t);
+        return e;
+    }
+    *s = t->stop;
+    s->tracer = t;
+    return 0;
 }
 
 uint64_t heap_stop_end(struct heap_stop *s)
@@ -108,8 +148,9 @@ uint64_t heap_stop_end(struct heap_stop *s)
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->mutex);
     pthread_join(t->thread, NULL);
+    *s = t->stop; /* the tracer knows more of late wakers now */
+    t->stop.threads = NULL;
     tracer_free(t);
-    s->tracer = NULL;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - s->began_ns;
 }

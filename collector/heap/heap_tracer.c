@@ -49,9 +49,10 @@ static int fail(struct heap_tracing *t, int error)
     return error;
 }
 
-static struct heap_traced *known(struct heap_tracing *t, pid_t tid)
+/* Among the first n, which are sorted. */
+static bool is_known(const struct heap_tracing *t, size_t n, pid_t tid)
 {
-    size_t low = 0, high = t->n;
+    size_t low = 0, high = n;
     while (low < high) {
         size_t at = low + (high - low) / 2;
         if (t->list[at].tid < tid)
@@ -59,7 +60,7 @@ static struct heap_traced *known(struct heap_tracing *t, pid_t tid)
         else
             high = at;
     }
-    return low < t->n && t->list[low].tid == tid ? &t->list[low] : NULL;
+    return low < n && t->list[low].tid == tid;
 }
 
 static int by_tid(const void *a, const void *b)
@@ -98,11 +99,7 @@ static int seize_new(struct heap_tracing *t)
         tid = (pid_t)atoi(e->d_name);
         if (tid <= 0 || tid == t->held.tid)
             continue;
-        added = t->n;
-        t->n = before;
-        gone = known(t, tid) != NULL;
-        t->n = added;
-        if (gone)
+        if (is_known(t, before, tid))
             continue;
         if (!ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACEEXEC)) {
             t->list = xgrow(t->list, &t->capacity, t->n + 1, sizeof *t->list);
@@ -122,7 +119,8 @@ static int seize_new(struct heap_tracing *t)
     for (added = before; !error && added < t->n; added++)
         ptrace(PTRACE_INTERRUPT, t->list[added].tid, NULL, NULL);
     added = t->n - before;
-    qsort(t->list, t->n, sizeof *t->list, by_tid);
+    if (added)
+        qsort(t->list, t->n, sizeof *t->list, by_tid);
     return error ? error : again ? -EAGAIN : (int)added;
 }
 
@@ -253,6 +251,23 @@ static void ask_held(struct heap_tracing *t)
         thread->sp = t->held.sp;
     }
     ptrace(PTRACE_DETACH, t->held.tid, NULL, (void *)(intptr_t)(status >> 8 ? 0 : status & 0x7f));
+}
+
+void heap_tracing_reap(pid_t pid)
+{
+    struct dirent *e;
+    char name[64];
+    siginfo_t info;
+    DIR *d;
+    snprintf(name, sizeof name, "/proc/%d/task", (int)pid);
+    d = opendir(name);
+    while (d && (e = readdir(d))) {
+        pid_t tid = (pid_t)atoi(e->d_name);
+        if (tid > 0 && tid != pid)
+            waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+    }
+    if (d)
+        closedir(d);
 }
 
 static bool somebody_stands(const struct heap_tracing *t)

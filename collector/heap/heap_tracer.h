@@ -30,5 +30,8 @@ struct heap_tracing {
 int heap_tracing_stop(struct heap_tracing *t);
 /* Lets all go that stopped; the rest follows when the calling thread ends. */
 void heap_tracing_let_go(struct heap_tracing *t);
+/* From another thread of ours: reaps dead threads that we trace, but no first
+ * thread (its end is its parent's to see). */
+void heap_tracing_reap(pid_t pid);
 
 #endif

@@ -38,17 +38,33 @@ static void refuse(struct api_answer *a, int error)
         api_refuse(a, 500, "no snapshot could be taken: %s", strerror(-error));
 }
 
-static void answer_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
+/* NULL: turned down. */
+static const struct snapshot *snapshot_take(struct collector *c, const struct query *q, struct api_answer *a)
 {
     const struct snapshot *s;
     uint32_t process = q->process ? (uint32_t)strtoul(q->process + (*q->process == 'p'), NULL, 10) : 0;
     int error = q->pid ? collector_snapshot_of(c, (pid_t)q->pid, &s) : collector_snapshot(c, process, &s);
-    if (error) {
+    if (error)
         refuse(a, error);
+    return error ? NULL : s;
+}
+
+static void answer_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    const struct snapshot *s = snapshot_take(c, q, a);
+    if (!s)
         return;
-    }
     api_answer_tree(a, snapshot_json(s));
     collector_snapshot_put(c, s);
+}
+
+uint32_t api_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    const struct snapshot *s = snapshot_take(c, q, a);
+    uint32_t process = s ? s->process : 0;
+    if (s)
+        collector_snapshot_put(c, s);
+    return process;
 }
 
 /* Names are printed on terminals and in documents. */

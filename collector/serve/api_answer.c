@@ -110,17 +110,19 @@ static struct doc_context live_context(struct collector *c, const struct view *v
                                  .duration_ns = collector_now_ns(c), .unwritten_events = collector_trace_dropped(c) };
 }
 
-static void answer_made(struct collector *c, const struct query *q, struct api_answer *a, make_document make, const struct doc_options *o)
+static void answer_made(struct collector *c, const struct query *q, struct api_answer *a, enum query_need need,
+                        make_document make, const struct doc_options *o)
 {
     json_t *doc;
     if (q->at) {
         struct source s;
-        if (trace_of(c, q, QUERY_VIEW, &s, a))
+        if (trace_of(c, q, need, &s, a))
             return;
         doc = make(s.view, &s.doc, o);
         source_close(&s);
     } else {
-        struct view *v = collector_view_get(c, 0);
+        unsigned flags = need == QUERY_BLOCKS ? VIEW_BLOCKS | COLLECTOR_SNAPSHOTS : need == QUERY_HEAP ? COLLECTOR_SNAPSHOTS : 0;
+        struct view *v = collector_view_get(c, flags);
         if (!v) {
             api_refuse(a, 503, "the session is ending; read its trace file");
             return;
@@ -137,22 +139,27 @@ static void answer_made(struct collector *c, const struct query *q, struct api_a
     api_answer_tree(a, doc);
 }
 
-static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
+static void answer_with(struct collector *c, const struct query *q, struct api_answer *a, enum query_need need,
+                        make_document make, struct doc_options o)
 {
-    struct doc_options o = query_doc_options(q);
     struct suppressions *s;
     if (query_suppressions(q, &s, &a->error)) {
         a->status = 400;
         return;
     }
     o.suppressions = s;
-    answer_made(c, q, a, make, &o);
+    answer_made(c, q, a, need, make, &o);
     suppressions_free(s);
+}
+
+static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
+{
+    answer_with(c, q, a, QUERY_VIEW, make, query_doc_options(q));
 }
 
 static void answer_report(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_view(c, q, a, doc_report);
+    answer_with(c, q, a, QUERY_HEAP, doc_report, query_doc_options(q));
 }
 
 static void answer_threads(struct collector *c, const struct query *q, struct api_answer *a)
@@ -172,7 +179,58 @@ static void answer_copies(struct collector *c, const struct query *q, struct api
 
 static void answer_findings(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_view(c, q, a, doc_findings);
+    answer_with(c, q, a, QUERY_HEAP, doc_findings, query_doc_options(q));
+}
+
+/* o->since_ns of the trace so far. 0, or turned down. */
+static int since_of(struct collector *c, const struct query *q, struct doc_options *o, struct api_answer *a)
+{
+    struct source s;
+    int error = q->since ? trace_of(c, q, QUERY_TRACE, &s, a) : 0;
+    if (error || !q->since)
+        return error;
+    error = query_since(&s, q, o);
+    source_close(&s);
+    if (error)
+        refuse_source(a, error);
+    return error;
+}
+
+/* Of now: a snapshot is taken, and told of alone. */
+static void answer_leaks(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct doc_options o = query_doc_options(q);
+    if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
+        return;
+    answer_with(c, q, a, QUERY_HEAP, doc_leaks, o);
+}
+
+static void answer_graph(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct doc_options o = query_doc_options(q);
+    if (!q->at && !(o.process = api_snapshot(c, q, a)))
+        return;
+    answer_with(c, q, a, q->of ? QUERY_BLOCKS : QUERY_HEAP, doc_graph, o);
+}
+
+/* The trace so far, read twice. */
+static void answer_diff(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct doc_options o = query_doc_options(q);
+    struct query first = *q;
+    struct source before, after;
+    if (!q->since) {
+        api_refuse(a, 400, "the parameter since is missing");
+        return;
+    }
+    first.at = q->since;
+    if (trace_of(c, &first, QUERY_HEAP, &before, a))
+        return;
+    if (!trace_of(c, q, QUERY_HEAP, &after, a)) {
+        api_answer_tree(a, doc_diff(before.view, &before.doc, after.view, &after.doc, &o));
+        source_close(&after);
+    }
+    source_close(&before);
 }
 
 static void answer_status(struct collector *c, const struct query *q, struct api_answer *a)
@@ -256,6 +314,9 @@ const struct api_route api_routes[] = {
     { "/v1/locks", API_TOP | API_AT, answer_locks },
     { "/v1/copies", API_TOP | API_AT, answer_copies },
     { "/v1/findings", API_TOP | API_AT | API_SUPPRESSIONS | API_BLOCKS, answer_findings },
+    { "/v1/graph", API_TOP | API_AT | API_OF | API_BY | API_DEPTH | API_PID | API_PROCESS, answer_graph },
+    { "/v1/leaks", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_BLOCKS | API_CLASS | API_PID | API_PROCESS, answer_leaks },
+    { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
     { "/v1/history", API_ID | API_AT, answer_history },
     { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },

@@ -119,10 +119,11 @@ static char *options_text(const struct wire_plan *p)
     char copies[24] = "off";
     if (p->copies_min_bytes != UINT64_MAX)
         snprintf(copies, sizeof copies, "%" PRIu64, p->copies_min_bytes);
-    return xasprintf("--stacks %s --locks %s --copies %s --on-full %s --wait-ms %" PRIu64 " --follow %s%s",
+    return xasprintf("--stacks %s --locks %s --copies %s --on-full %s --wait-ms %" PRIu64 " --follow %s%s%s",
                      p->stacks < 3 ? stacks[p->stacks] : "?", p->locks ? "on" : "off", copies,
                      p->on_full == WIRE_ON_FULL_DROP ? "drop" : "wait", p->wait_ns / 1000000,
-                     p->follow < 3 ? follow[p->follow] : "?", p->clock == WIRE_CLOCK_COUNTER_STRICT ? " --strict-order" : "");
+                     p->follow < 3 ? follow[p->follow] : "?", p->clock == WIRE_CLOCK_COUNTER_STRICT ? " --strict-order" : "",
+                     p->snapshots & WIRE_SNAPSHOT_AT_EXIT ? "" : " --no-snapshot-at-exit");
 }
 
 static void meta_fill(struct collector *c, const struct collector_options *o)

@@ -60,7 +60,12 @@ int launch_start(struct launch_check *c, char *const argv[], struct session *s, 
  * collector what they meant when launch_signals_save was called, but SIGXFSZ. */
 void launch_signals_end(void);
 
-/* The child has changed state since the last call: worth a waitpid(WNOHANG). */
+/* The child has changed state since the last call: worth asking launch_ended. */
 bool launch_child_changed(void);
+/* True once, when the child has ended: it is reaped. A thread of ours that traces
+ * it finds its stops where it left them: these are no ends, and are not taken. */
+bool launch_ended(pid_t pid, int *status);
+/* Waits for that. Nobody traces the child meanwhile. */
+void launch_wait(pid_t pid, int *status);
 
 #endif

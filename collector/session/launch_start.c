@@ -67,10 +67,30 @@ bool launch_child_changed(void)
     return exchange_acq_rel(&child_changed, 0);
 }
 
+bool launch_ended(pid_t pid, int *status)
+{
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) || !info.si_pid)
+        return false;
+    if (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED && info.si_code != CLD_DUMPED)
+        return false;
+    return waitpid(pid, status, WNOHANG | __WNOTHREAD) == pid && !WIFSTOPPED(*status);
+}
+
+void launch_wait(pid_t pid, int *status)
+{
+    pid_t got;
+    *status = 0;
+    do
+        got = waitpid(pid, status, __WNOTHREAD);
+    while (got < 0 ? errno == EINTR : WIFSTOPPED(*status));
+}
+
 static void handlers_install(void)
 {
     struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
-    struct sigaction child = {.sa_handler = on_child, .sa_flags = SA_RESTART};
+    struct sigaction child = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
     int i;
     sigfillset(&a.sa_mask);
     sigfillset(&child.sa_mask);
@@ -179,7 +199,7 @@ int launch_start(struct launch_check *c, char *const argv[], struct session *s, 
 {
     char **env, **shell_argv;
     sigset_t all, mask;
-    int ends[2], error;
+    int ends[2], error, status;
 
     if (!before.saved)
         launch_signals_save();
@@ -208,7 +228,7 @@ int launch_start(struct launch_check *c, char *const argv[], struct session *s, 
     launch_signals_end();
     if (*pid < 0)
         return -error;
-    waitpid(*pid, NULL, 0);
+    launch_wait(*pid, &status);
     c->reason = error == ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_EXEC_FAILED;
     c->error = error;
     c->exit_code = error == ENOENT ? 127 : 126;

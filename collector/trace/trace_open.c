@@ -184,6 +184,10 @@ void trace_close(struct trace *t)
     free(t->meta.host);
     free(t->meta.session);
     free(t->meta.options);
+    for (size_t i = 0; i < t->n_snapshots; i++) {
+        free(t->snapshots[i].refused);
+        free(t->snapshots[i].mark);
+    }
     free(t->snapshots);
     free(t->snapshot_entries);
     map_free(&t->map);
@@ -193,6 +197,7 @@ void trace_close(struct trace *t)
 }
 
 const struct trace_meta *trace_meta(const struct trace *t) { return &t->meta; }
+uint32_t trace_version(const struct trace *t) { return t->version; }
 bool trace_has_locks(const struct trace *t) { return !strstr(t->meta.options, "--locks off"); }
 const struct trace_end *trace_end(const struct trace *t) { return &t->end; }
 const struct code *trace_code(const struct trace *t) { return t->code; }

@@ -20,6 +20,15 @@ static struct snapshot *take(uint32_t process, bool force)
     return s;
 }
 
+static struct graph_heap heap_of(uint32_t process)
+{
+    struct graph_heap heaps[8], *h = heaps;
+    size_t n = graph_heaps(play, heaps, 8);
+    while (h->process != process)
+        must(++h < heaps + n);
+    return *h;
+}
+
 /* The blocks as text: address+size id, one after the other. */
 static const char *blocks(uint32_t process, bool force)
 {
@@ -173,8 +182,16 @@ START_TEST(a_process_that_ended)
 {
     process_start(100, 0, WIRE_BORN_EXEC);
     make(0x1000, 10);
+    snapshot(4, SNAPSHOT_ASKED);
     process_gone(true, 9);
     ck_assert_str_eq(blocks(1, false), "1000+10 b1");
+    struct graph_heap h = heap_of(1);
+    ck_assert_uint_eq(h.blocks, 1);
+    ck_assert_uint_eq(h.snapshot, 4);
+    ck_assert_uint_eq(h.snapshot_event, graph_events(play) - 1);
+    ck_assert(h.ended && h.exit_known);
+    ck_assert_int_eq(h.wait_status, 9);
+    ck_assert_uint_eq(graph_heaps(play, NULL, 0), 1);
     uint64_t n;
     ck_assert_int_eq(graph_heap_ready(play, 7, &n), -ENOENT);
     struct snapshot *s = snapshot_new();
@@ -190,10 +207,10 @@ START_TEST(an_image_ends)
     process_start(100, 0, WIRE_BORN_EXEC);
     make(0x1000, 10);
     snapshot(1, SNAPSHOT_ASKED);
-    ck_assert_uint_eq(graph_heap_image(play, 1), 0);
+    ck_assert_uint_eq(heap_of(1).image_event, 0);
     process_exec(100);
     process_start(100, 0, WIRE_BORN_EXEC);
-    ck_assert_uint_eq(graph_heap_image(play, 1), graph_events(play));
+    ck_assert_uint_eq(heap_of(1).image_event, graph_events(play));
     struct snapshot *s = take(1, false);
     ck_assert_uint_eq(s->n_blocks, 0);
     ck_assert_uint_eq(s->event, 0);

@@ -14,45 +14,9 @@
 #include <unistd.h>
 
 #include "heap/heap_image.h"
+#include "heap_shared.h"
 
 enum { PAGE = 4096 };
-
-/* What a child shares with its test. */
-struct shared { atomic_int ready, go; uint64_t address[8]; };
-static struct shared *shared;
-
-static void setup(void)
-{
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(shared, MAP_FAILED);
-}
-
-static void teardown(void) { munmap(shared, sizeof *shared); }
-
-static void wait_for(atomic_int *what, int value)
-{
-    for (int i = 0; i < 10000 && atomic_load(what) < value; i++)
-        usleep(1000);
-    ck_assert_int_ge(atomic_load(what), value);
-}
-
-static pid_t child_start(void (*body)(void))
-{
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (!pid) {
-        body();
-        _exit(0);
-    }
-    wait_for(&shared->ready, 1);
-    return pid;
-}
-
-static void child_kill(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-}
 
 static struct heap_image *image_of(pid_t pid, struct heap_stop *s)
 {
@@ -96,6 +60,7 @@ static void body_holes(void)
 START_TEST(test_contents)
 {
     pid_t pid = child_start(body_holes);
+    wait_for(&shared->ready, 1);
     struct heap_stop s;
     struct heap_image *i = image_of(pid, &s);
     for (size_t k = 0; k < PAGES; k++) {

@@ -1,0 +1,242 @@
+#!/bin/bash
+# What people and jobs in a CI do with leaks: --fail-on leak and its kinds,
+# suppressions that are generated and taken back (also by valgrind), the JSON
+# documents, the text, leaks of a live process, two moments and two builds.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+# One of each class, at functions of these names.
+cat >app.c <<'E2'
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#define NOINLINE __attribute__((noinline, noclone))
+struct node { struct node *next; char text[56]; };
+struct node *held;
+char *inside;
+NOINLINE static void *made(size_t n) { void *p = calloc(1, n); __asm__ volatile("" : "+r"(p)); return p; }
+NOINLINE static struct node *make_lost(void) { return made(sizeof(struct node)); }
+NOINLINE static struct node *make_child(void) { return made(sizeof(struct node)); }
+NOINLINE static char *make_alone(void) { return made(1000); }
+NOINLINE static char *make_inside(void) { return made(500); }
+NOINLINE static struct node *make_held(void) { return made(sizeof(struct node)); }
+#ifdef MORE
+NOINLINE static char *make_more(void) { return made(123456); }
+char *more;
+#endif
+NOINLINE static void act(void)
+{
+    for (int i = 0; i < 3; i++)
+        make_lost()->next = make_child();
+    make_alone();
+    inside = make_inside() + 100;
+    held = make_held();
+#ifdef MORE
+    more = make_more();
+#endif
+}
+NOINLINE static void scrub(void) { char room[1 << 14]; memset(room, 0, sizeof room); __asm__ volatile("" : : "r"(room) : "memory"); }
+int main(int argc, char **argv)
+{
+    act();
+    scrub();
+    if (argc > 1 && !strcmp(argv[1], "kill"))
+        kill(getpid(), SIGKILL);
+    if (argc > 1 && !strcmp(argv[1], "wait")) {
+        puts("ready");
+        fflush(stdout);
+        pause();
+    }
+    return argc > 1 && !strcmp(argv[1], "fail") ? 3 : 0;
+}
+E2
+cat >clean.c <<'E2'
+#include <stdlib.h>
+void *held;
+int main(void) { held = malloc(100); free(malloc(200)); return 0; }
+E2
+have gcc || { skip "leaks" "no gcc"; exit; }
+gcc -g -O1 -fno-builtin -o app app.c && gcc -g -O1 -fno-builtin -o clean clean.c && mkdir two && gcc -g -O1 -fno-builtin -DMORE -o two/app app.c || exit 99
+
+traced run app.own ./app
+traced run clean.own ./clean
+# leaks FILTER OPTIONS… [TRACE]
+leaks() { "$OWNSCOPE" leaks --json "${@:2}" 2>why | jq -c "$1"; }
+
+# ---- the document ----
+totals='[.totals.definite, .totals.indirect, .totals.possible] | map([.blocks, .bytes])'
+[ "$(leaks "$totals" app.own)" = '[[4,1192],[3,192],[1,500]]' ]
+verdict "sums by class" $? "$(leaks .totals app.own) $(leaks '[.refused, .metadata.coverage]' app.own) $(first_line why)"
+place='[.leaks[] | [.class, .blocks, .bytes, .indirect.bytes, (.stack | map(.function) | map(select(startswith("make_"))) | .[0])]]'
+[ "$(leaks "$place" app.own)" = '[["definite",1,1000,0,"make_alone"],["definite",3,192,192,"make_lost"],["possible",1,500,0,"make_inside"]]' ]
+verdict "places, definite first, most bytes first" $? "$(leaks "$place" app.own)"
+[ "$(leaks '[.leaks[].class] | unique' --class all app.own)" = '["definite","indirect","possible","reachable"]' ] &&
+    [ "$(leaks '[.leaks[].class]' --class possible app.own)" = '["possible"]' ] &&
+    [ "$(leaks '.leaks | length' -n 1 app.own)" = 1 ]
+verdict "--class, --top" $? "$(leaks '[.leaks[].class]' --class all app.own)"
+[ "$(leaks '.snapshots | map([.why, .process, .stacks_unknown])' app.own)" = '[["exit","p1",false]]' ]
+verdict "the snapshot's facts" $? "$(leaks .snapshots app.own)"
+[ "$(leaks '.leaks | length' --since 1h app.own)" = 0 ] && [ "$(leaks '.leaks | length' --since event:1 app.own)" = 3 ]
+verdict "--since" $?
+run said "$OWNSCOPE" leaks --class lost app.own
+[ "$(code said)" = 2 ] && grep -q "'lost' is no leak class" said.err
+verdict "a class that is none" $? "$(code said) $(first_line said.err)"
+run said "$OWNSCOPE" leaks clean.own
+[ "$(code said)" = 1 ] && grep -q '    still reachable' said.out
+verdict "nothing lost is nothing found" $? "$(code said) $(head -n 3 said.out)"
+
+# ---- the text ----
+run said "$OWNSCOPE" leaks app.own
+[ "$(code said)" = 0 ] && grep -q '^p1 (pid [0-9]*), at its exit, at ' said.out &&
+    grep -q '^    definitely lost           1,192 bytes in 4 blocks$' said.out && grep -q '^         192           3  made (app.c:10)$' said.out
+verdict "leaks as text" $? "$(cat said.out)"
+grep -q '^       + 192           3  lost with them$' said.out && ! grep -q 'make_child' said.out && [ "$(grep -c '\[[0-9a-f]\{16\}\]$' said.out)" = 3 ]
+verdict "what is lost with them; fingerprints" $? "$(cat said.out)"
+run said "$OWNSCOPE" report app.own
+grep -q '^Leaks$' said.out && grep -q 'definitely lost           1,192 bytes in 4 blocks' said.out
+verdict "report has a section" $? "$(head -n 30 said.out)"
+[ "$("$OWNSCOPE" report --json app.own | jq -c '[.findings, .leaks.totals.definite.blocks, (.leaks.top | length)]')" = '[{"leak":3},4,2]' ]
+verdict "report counts them" $? "$("$OWNSCOPE" report --json app.own | jq -c '[.findings, .leaks]' | head -c 500)"
+run said "$OWNSCOPE" run -o summary.own -- ./app
+grep -q '^Leaks$' said.err
+verdict "so does the summary of run" $? "$(head -n 30 said.err)"
+run said "$OWNSCOPE" findings app.own
+grep -q '384 bytes in 3 blocks are definitely lost: 192 directly, 192 indirectly' said.out
+verdict "findings says it in a sentence" $? "$(cat said.out)"
+
+# ---- --fail-on leak ----
+# ends STATUS NAME OPTIONS… -- PROGRAM…
+ends() {
+    local status=$1 name=$2
+    shift 2
+    run ended "$OWNSCOPE" run -q -o fail.own "$@"
+    [ "$(code ended)" = "$status" ]
+    verdict "$name: $status" $? "$(code ended): $(first_line ended.err)"
+}
+ends 99 "--fail-on leak" --fail-on leak -- ./app
+grep -q '^ownscope: exit status 99 for --fail-on: 3 leak (./app itself exited with 0)$' ended.err
+verdict "which says why" $? "$(cat ended.err)"
+ends 0 "--fail-on leak of a clean program" --fail-on leak -- ./clean
+ends 99 "--fail-on leak=reachable of it" --fail-on leak=reachable -- ./clean
+ends 99 "--fail-on leak=possible" --fail-on leak=possible -- ./app
+grep -q ' 1 leak ' ended.err
+verdict "of which there is one" $? "$(cat ended.err)"
+ends 0 "--fail-on of other rules" --fail-on double-drop,overlap -- ./app
+ends 99 "--fail-on any" --fail-on any --error-exitcode 99 -- ./app
+ends 125 "--fail-on of no kind" --fail-on leak=lost -- ./app
+ends 125 "--fail-on leak without snapshots" --fail-on leak --no-snapshot-at-exit -- ./app
+grep -q '^ownscope: --fail-on leak has no answer: the leak classes of p1 (pid [0-9]*) are unknown: ' ended.err
+verdict "which says why, too" $? "$(cat ended.err)"
+ends 0 "--fail-on any without snapshots" --fail-on any --no-snapshot-at-exit -- ./app
+grep -q '^ownscope: --fail-on says nothing of leaks: ' ended.err
+verdict "which is said" $? "$(cat ended.err)"
+ends 137 "a program that was killed ends as it did" --fail-on leak -- ./app kill
+ends 3 "a program's own status stays" --fail-on double-drop -- ./app fail
+run killed "$OWNSCOPE" run -q -o killed.own -- ./app kill
+[ "$(leaks '.metadata.coverage | map(select(.kind == "classes").why)' killed.own)" = '["it was ended by signal 9 before a snapshot was taken"]' ]
+verdict "a killed program's classes are not covered" $? "$(leaks .metadata.coverage killed.own)"
+
+# ---- suppressions ----
+"$OWNSCOPE" leaks --class all --json --gen-suppressions=all app.own >gen.json
+wrong=$("$PYTHON" - "$OWNSCOPE" <<'E2' 2>&1
+import json, subprocess, sys
+rows = json.load(open("gen.json"))["leaks"]
+if len(rows) < 5:
+    sys.exit("%d places" % len(rows))
+def left(*files):
+    asked = [sys.argv[1], "leaks", "--class", "all", "--json", "app.own"] + ["--suppressions=" + f for f in files]
+    d = json.loads(subprocess.run(asked, capture_output=True, check=False).stdout)
+    if d["suppressed"] + d["leaks_total"] != len(rows):
+        sys.exit("%d suppressed, %d left of %d" % (d["suppressed"], d["leaks_total"], len(rows)))
+    blocks = sum(c["blocks"] for c in d["totals"].values())
+    if blocks != sum(r["blocks"] for r in rows):
+        sys.exit("%d blocks in all, %s" % (blocks, d["totals"]))
+    return sorted(r["ids"] for r in d["leaks"])
+files = []
+for n, r in enumerate(rows):
+    if not r["suppression"]:
+        sys.exit("none for %s" % r)
+    files.append("supp.%d" % n)
+    open(files[-1], "w").write(r["suppression"])
+    if left(files[-1]) != sorted(o["ids"] for o in rows if o is not r):
+        sys.exit("more or less than %s is silenced by %s" % (r["ids"], r["suppression"]))
+if left(*files):
+    sys.exit("not all are silenced")
+open("all.supp", "w").write("".join(r["suppression"] for r in rows))
+open("lost.supp", "w").write("".join(r["suppression"] for r in rows if r["class"] in ("definite", "possible")))
+E2
+)
+verdict "each generated suppression silences its place alone" $? "$(tail -n 1 <<<"$wrong")"
+ends 0 "--fail-on leak of what is silenced" --fail-on leak --suppressions lost.supp -- ./app
+printf 'leak:make_inside\nleak:make_al\n' >lsan.supp
+[ "$(leaks '[.totals.suppressed.blocks, .totals.definite.blocks, .totals.possible.blocks]' --suppressions lsan.supp app.own)" = '[2,3,0]' ]
+verdict "LeakSanitizer's lines" $? "$(leaks .totals --suppressions lsan.supp app.own)"
+run said "$OWNSCOPE" leaks -v --suppressions lsan.supp app.own
+grep -q 'suppressed           1,500 bytes in 2 blocks' said.out && grep -qF 'leak:make_inside (lsan.supp:1)' said.out
+verdict "leaks -v says what was used" $? "$(tail -n 5 said.out)"
+run said "$OWNSCOPE" leaks --gen-suppressions=all app.own
+sed -n '/^{/,/^}/p' said.out >text.supp
+cmp -s text.supp lost.supp
+verdict "the text has the same blocks" $? "$(diff text.supp lost.supp | head -n 3)"
+if have valgrind; then
+    run bare valgrind -q --leak-check=full --error-exitcode=9 ./app
+    run given valgrind -q --leak-check=full --error-exitcode=9 --suppressions=lost.supp ./app
+    [ "$(code bare),$(code given)" = 9,0 ]
+    verdict "valgrind takes what was generated" $? "$(code bare),$(code given): $(head -n 12 given.err)"
+    run bare valgrind -q --leak-check=full --gen-suppressions=all ./app
+    sed -n '/^{/,/^}/p' bare.err >vg.supp
+    ends 0 "valgrind's own suppressions of these leaks" --fail-on leak --suppressions vg.supp -- ./app
+else
+    skip "valgrind takes what was generated" "no valgrind"
+fi
+
+# ---- a live process ----
+"$OWNSCOPE" run -q -o live.own -- ./app wait >live.out 2>live.err &
+collector=$!
+for _ in $(seq 100); do grep -q ready live.out && break; sleep 0.05; done
+pid=$(pgrep -P "$collector" -x app | head -n 1)
+[ "$(leaks "$totals" -p "$pid")" = '[[4,1192],[3,192],[1,500]]' ] && [ "$(leaks '.snapshots | map(.why)' -p "$pid")" = '["asked"]' ]
+verdict "leaks -p takes a snapshot" $? "$(leaks '[.totals, .snapshots, .refused]' -p "$pid" | head -c 600) $(first_line why)"
+"$OWNSCOPE" leaks -p "$pid" >text.live 2>&1
+grep -q ', asked for, at ' text.live
+verdict "and says so" $? "$(head -n 5 text.live)"
+kill "$pid" 2>/dev/null
+wait "$collector"
+
+# ---- two moments, two builds ----
+traced run two.own ./two/app
+"$OWNSCOPE" diff --json app.own two.own >diff.json 2>why
+[ "$(jq -c '[.totals.blocks, .totals.bytes, (.sites | map([.change, .blocks, .bytes]))]' diff.json)" = '[1,123456,[["new",1,123456]]]' ]
+verdict "diff of two builds" $? "$(jq -c '[.totals, .sites]' diff.json | head -c 800) $(first_line why)"
+[ "$("$OWNSCOPE" diff --json two.own app.own | jq -c '.sites | map([.change, .bytes])')" = '[["gone",-123456]]' ]
+verdict "and back" $?
+run said "$OWNSCOPE" diff app.own app.own
+[ "$(code said)" = 1 ] && grep -q 'the same blocks' said.out
+verdict "diff of the same is nothing found" $? "$(code said) $(cat said.out)"
+run said "$OWNSCOPE" diff app.own two.own
+[ "$(code said)" = 0 ] && grep -q '^Grew$' said.out && grep -q '+120.6 KiB' said.out
+verdict "diff as text" $? "$(code said) $(cat said.out)"
+run said "$OWNSCOPE" diff --json --since event:1 app.own
+[ "$(code said)" = 0 ] && [ "$(jq '.totals.after.blocks - .totals.before.blocks == .totals.blocks and .totals.blocks >= 8' said.out)" = true ]
+verdict "diff --since" $? "$(code said) $(jq -c .totals said.out) $(first_line said.err)"
+run said "$OWNSCOPE" diff app.own
+[ "$(code said)" = 2 ]
+verdict "diff of one source wants two moments" $? "$(code said) $(first_line said.err)"
+
+# ---- schemas ----
+if "$PYTHON" -c 'import jsonschema' 2>/dev/null; then
+    "$OWNSCOPE" leaks --json --class all app.own >leaks.json
+    "$OWNSCOPE" leaks --json killed.own >leaks2.json
+    "$OWNSCOPE" findings --json app.own >findings.json
+    "$OWNSCOPE" report --json app.own >report.json
+    schema=$ROOT/collector/export/schema/ownscope-
+    wrong=$("$PYTHON" "$ROOT/tests/unit/schema_check.py" "${schema}leaks.schema.json" leaks.json "${schema}leaks.schema.json" leaks2.json \
+        "${schema}leaks.schema.json" gen.json "${schema}findings.schema.json" findings.json "${schema}report.schema.json" report.json \
+        "${schema}diff.schema.json" diff.json 2>&1)
+    verdict "documents match their schemas" $? "$(head -n 3 <<<"$wrong")"
+else
+    skip "documents match their schemas" "no python3-jsonschema"
+fi
