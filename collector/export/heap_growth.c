@@ -62,8 +62,8 @@ static struct growth_row *site_row(struct growth_maker *m, uint8_t side, uint32_
 static struct growth_row *type_row(struct growth_maker *m, uint8_t side, const struct snapshot *s, uint32_t block)
 {
     struct block_type type = block_type_of(m->sides[side].types, s, block);
-    if (!type.number)
-        return NULL;
+    if (type.by != BLOCK_TYPE_VTABLE && type.by != BLOCK_TYPE_FRAME)
+        return NULL;    /* the place that made it is no more than that */
     if (type.number >= m->n_types[side]) {
         size_t had = m->n_types[side];
         m->type_of[side] = xgrow(m->type_of[side], &m->n_types[side], type.number + 1, sizeof *m->type_of[side]);
@@ -72,7 +72,7 @@ static struct growth_row *type_row(struct growth_maker *m, uint8_t side, const s
     uint32_t *row = &m->type_of[side][type.number];
     if (!*row) {
         struct growth_row made = { .type = type, .side = side };
-        made.key = XXH3_64bits_withSeed(type.name, strlen(type.name), type.by);
+        made.key = XXH3_64bits(type.name, strlen(type.name));
         *row = row_of(&m->types, &made);
     }
     return &m->g->types.list[*row - 1];
@@ -84,13 +84,19 @@ static void count_add(struct view_count *c, uint64_t bytes)
     c->bytes += bytes;
 }
 
-/* One block of a side; `only`: it is not alive at the other. */
-static void block_add(struct growth_maker *m, uint8_t side, const struct snapshot *s, uint32_t block, bool only)
+/* A block of a snapshot of one side. */
+struct place { uint8_t side; const struct snapshot *s; uint32_t block; };
+
+/* One block of a side, of the type that it has at `typed`; `only`: it is not alive at the other. */
+static void block_add(struct growth_maker *m, struct place at, struct place typed, bool only)
 {
+    const struct snapshot *s = at.s;
+    uint8_t side = at.side;
+    uint32_t block = at.block;
     if (family_is_map(s->family[block]))
         return;
     struct growth_row *rows[] = { &m->g->total, site_row(m, side, s->stack[block]),
-                                  m->sides[side].types ? type_row(m, side, s, block) : NULL };
+                                  m->sides[side].types ? type_row(m, typed.side, typed.s, typed.block) : NULL };
     for (unsigned i = 0; i < 3; i++) {
         if (!rows[i])
             continue;
@@ -100,7 +106,8 @@ static void block_add(struct growth_maker *m, uint8_t side, const struct snapsho
     }
 }
 
-/* One process: walks both in the order of ids. */
+/* One process: walks both in the order of ids. Where the first was not read, what
+ * a block was is what it is: objects do not change their type. */
 static void pair_add(struct growth_maker *m, const struct snapshot *a, const struct snapshot *b)
 {
     uint32_t *before = a ? snapshot_birth_order(a) : NULL, *after = b ? snapshot_birth_order(b) : NULL;
@@ -108,10 +115,11 @@ static void pair_add(struct growth_maker *m, const struct snapshot *a, const str
     while (i < na || j < nb) {
         uint64_t x = i < na ? a->id[before[i]] : UINT64_MAX, y = j < nb ? b->id[after[j]] : UINT64_MAX;
         bool left = i < na && (x <= y || j == nb), right = j < nb && (y <= x || i == na);
+        struct place was = { GROWTH_BEFORE, a, left ? before[i++] : 0 }, is = { GROWTH_AFTER, b, right ? after[j++] : 0 };
         if (left)
-            block_add(m, GROWTH_BEFORE, a, before[i++], !right);
+            block_add(m, was, right && !a->type ? is : was, !right);
         if (right)
-            block_add(m, GROWTH_AFTER, b, after[j++], !left);
+            block_add(m, is, is, !left);
     }
     free(before);
     free(after);

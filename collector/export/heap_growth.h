@@ -5,7 +5,8 @@
  * From the snapshots of two views, also those that have blocks alone (heaps.h).
  * Of one session blocks are told apart by their ids, so what was made since and
  * not dropped is known exactly, not only what sums differ by; of two, places and
- * types are joined by name. Mapped blocks are left out. One thread.
+ * types are joined by name. Types are those that memory or the allocating function
+ * tells (block_type.h), not places. Mapped blocks are left out. One thread.
  */
 #ifndef OWNSCOPE_HEAP_GROWTH_H
 #define OWNSCOPE_HEAP_GROWTH_H

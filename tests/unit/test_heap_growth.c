@@ -149,6 +149,20 @@ START_TEST(by_type)
 }
 END_TEST
 
+/* The first heap was not read: what stayed had the type that it has. */
+START_TEST(types_from_behind)
+{
+    struct snapshot *before = HEAP(BEFORE, 1, 1, 2, 3), *after = HEAP(AFTER, 1, 2, 3, 4);
+    free(before->type);
+    before->type = NULL;
+    give_types(after, "3Foo", "3Bar");
+    after->type[0] = after->type[2] = 1, after->type[1] = 2;
+    grow(true);
+    ck_assert_str_eq(told(type("Foo")), "before 1/100 after 2/200 made 1/100 dropped 0/0");
+    ck_assert_str_eq(told(type("Bar")), "before 1/100 after 1/100 made 0/0 dropped 0/0");
+}
+END_TEST
+
 /* A process that was born between, and one that has the same ids in another process. */
 START_TEST(several_processes)
 {
@@ -197,6 +211,7 @@ int main(void)
     tcase_add_test(c, all_new);
     tcase_add_test(c, by_place);
     tcase_add_test(c, by_type);
+    tcase_add_test(c, types_from_behind);
     tcase_add_test(c, several_processes);
     tcase_add_test(c, two_sessions);
     tcase_add_test(c, mappings_are_none);
