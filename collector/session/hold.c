@@ -54,6 +54,8 @@ static int note_hold(struct session *s, struct lane *l)
     }
     if (r->size == WIRE_HOLD_MARK)
         memcpy(h->words.mark, h->mark, sizeof h->words.mark);
+    if (r->size == WIRE_HOLD_FORK)
+        l->process->image = 0;
     s->holds += !h->news;
     h->news = true;
     return 1;
