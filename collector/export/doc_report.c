@@ -212,6 +212,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "findings", findings_counts(v));
     json_object_set_new(j, "findings_top", findings);
     json_object_set_new(j, "leaks", leaks);
+    json_object_set_new(j, "snapshots", doc_snapshots(v, c));
     json_object_set_new(j, "suppressed", doc_number(book.kept.n));
     json_object_set_new(j, "suppressions", suppressed_used(&book.kept));
     json_object_set_new(j, "locks_top", locks);
