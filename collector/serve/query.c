@@ -45,6 +45,12 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no process's ID (p1)", q->process);
     else if (q->format && strcmp(q->format, "json") != 0)
         *error = xasprintf("format '%s' is not known; there is json", q->format);
+    else if (q->of && !doc_graph_of_known(q->of))
+        *error = xasprintf("'%s' is no ID of a block (b12), root (r3) or lock (l1) and no address (0x7f12...)", q->of);
+    else if (q->by && !doc_graph_by_known(q->by))
+        *error = xasprintf("'%s' is nothing to group by; there are type, site, module, thread and root", q->by);
+    else if (q->of && q->by)
+        *error = xstrdup("--of shows one node and --by shows groups; ask for one of them");
     else if (q->leak_class && (leak_kinds_parse(&kinds, q->leak_class, &wrong) || !kinds))
         *error = xasprintf("'%s' is no leak class (definite, possible, indirect, reachable, all)", wrong ? wrong : q->leak_class);
     free(wrong);
@@ -77,6 +83,9 @@ struct doc_options query_doc_options(const struct query *q)
     size_t n = !q->top_given ? 0 : q->top ? q->top : UINT32_MAX;
     struct doc_options o = { .sites = n, .handoffs = n, .top = n, .blocks = q->blocks };
     char *wrong;
+    o.of = q->of;
+    o.by = q->by;
+    o.depth = (unsigned)q->depth;
     if (q->leak_class)
         leak_kinds_parse(&o.leak_kinds, q->leak_class, &wrong);
     if (q->process)
@@ -111,7 +120,7 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
                source_progress progress, void *progress_context)
 {
     struct source_options o = { .flags = need == QUERY_BLOCKS ? VIEW_BLOCKS : 0,
-                                .heaps = need == QUERY_HEAP, .progress = progress, .progress_context = progress_context };
+                                .heaps = need == QUERY_HEAP || need == QUERY_BLOCKS, .progress = progress, .progress_context = progress_context };
     if (q->process && o.heaps)
         serial_parse(q->process, 'p', &o.heap_process);
     if (need == QUERY_TRACE)
