@@ -94,9 +94,11 @@ static void example_line(FILE *out, const json_t *leak, const struct table_style
     line_end(&l);
 }
 
+/* "type Foo, held by b7 Bar (2 of 3)" */
 static void type_line(FILE *out, const json_t *leak, const struct table_style *s)
 {
     const char *type = get_text(leak, "type"), *holder = get_text(get(leak, "holder"), "what");
+    uint64_t held = get_number(get(leak, "holder"), "blocks"), all = get_number(leak, "blocks");
     struct line l;
     if (!*type && !*holder)
         return;
@@ -104,6 +106,8 @@ static void type_line(FILE *out, const json_t *leak, const struct table_style *s
     line_to(&l, 26);
     line_format(&l, "%s%s%s%s", *type ? "type " : "", type, *type && *holder ? ", " : "", *holder ? "held by " : "");
     line_text(&l, holder);
+    if (held && held < all)
+        line_format(&l, " (%s of %s)", number_count(held).text, number_count(all).text);
     line_end(&l);
 }
 

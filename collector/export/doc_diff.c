@@ -10,7 +10,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "event/event.h"
 #include "event/xalloc.h"
+#include "export/block_type.h"
 #include "export/doc_leaks.h"
 #include "export/fingerprint.h"
 #include "export/text.h"
@@ -89,6 +91,28 @@ static void sites_add(struct rows *r, const struct view *v, struct frames *f, ui
         row->at[side].blocks += s->live_blocks;
         row->at[side].bytes += s->live_bytes;
     }
+}
+
+/* ---- types ---------------------------------------------------------------- */
+
+/* Heap blocks whose type is known, not only the place that made them. */
+static void types_add(struct rows *r, const struct view *v, const struct doc_context *c, struct frames *f, uint8_t side)
+{
+    struct block_types *types = block_types_new(v, c->symbols, f);
+    for (size_t k = 0; k < v->n_snapshots; k++) {
+        const struct snapshot *s = v->snapshots[k];
+        for (uint32_t i = 0; i < s->n_blocks; i++) {
+            struct block_type t = block_type_of(types, s, i);
+            if (family_is_map(s->family[i]) || (t.by != BLOCK_TYPE_VTABLE && t.by != BLOCK_TYPE_FRAME))
+                continue;
+            struct row *row = rows_get(r, XXH3_64bits(t.name, strlen(t.name)));
+            if (!row->name)
+                row->name = xstrdup(t.name);
+            row->at[side].blocks++;
+            row->at[side].bytes += s->size[i];
+        }
+    }
+    block_types_free(types);
 }
 
 /* ---- rows ----------------------------------------------------------------- */
@@ -208,11 +232,15 @@ json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struc
                  const struct doc_options *o)
 {
     struct frames *f[2] = { frames_new(ca->symbols, a, NULL), frames_new(cb->symbols, b, NULL) };
-    struct rows sites = { 0 };
-    size_t most = o && o->sites ? o->sites : ROWS_DEFAULT, all;
+    struct rows sites = { 0 }, types = { 0 };
+    size_t most = o && o->sites ? o->sites : ROWS_DEFAULT, all, all_types;
     sites_add(&sites, a, f[BEFORE], BEFORE);
     sites_add(&sites, b, f[AFTER], AFTER);
-    json_t *j = json_object(), *rows = rows_json(&sites, f, most, &all), *coverage = doc_coverage(b, cb, f[AFTER]);
+    if (a->n_snapshots && b->n_snapshots) {
+        types_add(&types, a, ca, f[BEFORE], BEFORE);
+        types_add(&types, b, cb, f[AFTER], AFTER);
+    }
+    json_t *j = json_object(), *rows = rows_json(&sites, f, most, &all), *named = rows_json(&types, f, most, &all_types), *coverage = doc_coverage(b, cb, f[AFTER]);
     json_object_set_new(j, "metadata", doc_metadata(b, cb, coverage));
     json_object_set_new(j, "before", moment_json(a, ca));
     json_object_set_new(j, "after", moment_json(b, cb));
@@ -220,10 +248,11 @@ json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struc
     json_object_set_new(j, "classes", classes_json(a, b));
     json_object_set_new(j, "sites", rows);
     json_object_set_new(j, "sites_total", doc_number(all));
-    json_object_set_new(j, "types", json_array());
-    json_object_set_new(j, "types_total", doc_number(0));
+    json_object_set_new(j, "types", named);
+    json_object_set_new(j, "types_total", doc_number(all_types));
     json_decref(coverage);
     rows_free(&sites);
+    rows_free(&types);
     frames_free(f[BEFORE]);
     frames_free(f[AFTER]);
     return j;
