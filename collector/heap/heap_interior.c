@@ -7,6 +7,8 @@
 
 #include "heap/heap_memory.h"
 
+enum { AHEAD = 24 };
+
 /* One word of a block, all of it inside. */
 static bool block_word(struct heap_image *image, uint64_t start, uint64_t size, uint64_t address, uint64_t *word)
 {
@@ -38,6 +40,12 @@ static bool is_base(struct heap_image *image, struct heap_types *types, uint64_t
 void heap_interior(struct snapshot *s, struct heap_image *image, struct heap_types *types, const struct heap_inners *inners)
 {
     for (size_t i = 0; i < inners->n; i++) {
+        if (i + AHEAD < inners->n) {
+            uint32_t next = s->to[inners->at[i + AHEAD].edge] & EDGE_TARGET;
+            __builtin_prefetch(&s->address[next]);
+            __builtin_prefetch(&s->size[next]);
+            __builtin_prefetch(&s->type[next]);
+        }
         uint64_t word = inners->at[i].word;
         uint32_t *edge = &s->to[inners->at[i].edge], to = *edge & EDGE_TARGET;
         uint64_t start = s->address[to], size = s->size[to];
