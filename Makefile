@@ -94,6 +94,9 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
 	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
 
+# Runs victims under the shim.
+$(B)/tests/unit/test_holds: | $(B)/libownscope.so $(addprefix $(B)/tests/victims/,exit_ways image_unseen marks)
+
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
 victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
@@ -169,9 +172,9 @@ build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
 build/bench/rcu: BENCH_FLAGS := -falign-loops=64
 build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
 # These measure the collector's own rooms.
-BENCH_ROOMS := build/bench/heap_tree build/bench/snapshot_pause
+BENCH_ROOMS := build/bench/heap_tree build/bench/heap_scan build/bench/snapshot_pause
 $(BENCH_ROOMS): BENCH_FLAGS := -D_GNU_SOURCE -Icollector
-$(BENCH_ROOMS): BENCH_LIBS = $(TESTED_A)
+$(BENCH_ROOMS): BENCH_LIBS = $(TESTED_A) $(LIBS)
 $(BENCH_ROOMS): $(TESTED_A)
 bench-programs: $(BENCH_PROGRAMS)
 build/bench/%: bench/%.c

@@ -11,6 +11,7 @@
 
 #include "preload/environment.h"
 #include "preload/hook.h"
+#include "preload/image.h"
 #include "preload/record.h"
 #include "preload/system.h"
 
@@ -69,6 +70,7 @@ static bool exec_begins(uintptr_t frame, uintptr_t pc, const char *program)
     if (!c)
         return false;
     record_text(c, WIRE_PROCESS_EXEC, 0, extra, 1, program ? program : "", program ? strlen(program) : 0);
+    image_end();
     hook_leave(c);
     return true;
 }

@@ -16,6 +16,7 @@
 
 #include "preload/filter.h"
 #include "preload/hold.h"
+#include "preload/image.h"
 #include "preload/hook.h"
 #include "preload/unwind_reach.h"
 
@@ -37,6 +38,8 @@ void sandbox_enter(struct sandbox *s, unsigned doors, const void *filter)
         reach_shut(1);
     if (s->shut_holds)
         hold_shut(1);
+    if (doors == SANDBOX_FILTER)
+        image_shut(1);
     if (doors != SANDBOX_FILTER)
         context.guard = CONTEXT_SANDBOXED;
 }
@@ -47,6 +50,8 @@ void sandbox_entered(const struct sandbox *s, bool failed)
         reach_shut(-1);
     if (failed && s->shut_holds)
         hold_shut(-1);
+    if (failed && s->doors == SANDBOX_FILTER)
+        image_shut(-1);
     if (s->doors == SANDBOX_FILTER)
         return;
     if (failed)

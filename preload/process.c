@@ -18,6 +18,7 @@
 #include "preload/environment.h"
 #include "preload/hold.h"
 #include "preload/hook.h"
+#include "preload/image.h"
 #include "preload/record.h"
 #include "preload/system.h"
 #include "preload/verify.h"
@@ -241,6 +242,7 @@ void process_reborn(void)
     process.parent_serial = process.serial;
     process.pid = system_getpid();
     hold_reborn();
+    image_reborn();
     process_enter(process.page);
     context.generation = (uint32_t)CONTEXT_NONE;
     context_begin_process();

@@ -4,6 +4,7 @@
  */
 #include "preload/wait.h"
 
+#include "preload/image.h"
 #include "preload/system.h"
 
 bool wait_collector_alive(void)
@@ -54,6 +55,7 @@ static void *room_find(struct context *c, uint64_t bytes, bool reserve, bool wai
     uint64_t began;
 
     wait_wake_collector();
+    image_look(c);
     resync(c);
     room = ring_writer_refresh(&c->writer, s, bytes, reserve);
     if (!room && wait && wire_plan_of(s)->on_full == WIRE_ON_FULL_WAIT) {

@@ -34,10 +34,11 @@ enum {
     OPTION_STACKS, OPTION_LOCKS, OPTION_COPIES, OPTION_FOLLOW, OPTION_ON_FULL, OPTION_WAIT_MS, OPTION_STRICT_ORDER,
     OPTION_VERIFY_UNWIND, OPTION_ATTACH, OPTION_PROCESS, OPTION_THREAD, OPTION_TYPE, OPTION_CLEAR,
     OPTION_SUPPRESSIONS, OPTION_GEN_SUPPRESSIONS, OPTION_FAIL_ON, OPTION_ERROR_EXITCODE, OPTION_CLASS,
-    OPTION_SNAPSHOT, OPTION_SNAPSHOT_AT_EXIT, OPTION_NO_SNAPSHOT_AT_EXIT, OPTION_SNAPSHOT_AT_MARK
+    OPTION_SNAPSHOT, OPTION_SNAPSHOT_AT_EXIT, OPTION_NO_SNAPSHOT_AT_EXIT, OPTION_SNAPSHOT_AT_MARK,
+    OPTION_OF, OPTION_BY, OPTION_DEPTH
 };
 
-extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_leaks, usage_diff, usage_events, usage_history,
+extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_leaks, usage_graph, usage_diff, usage_events, usage_history,
                           usage_export, usage_ps, usage_serve, usage_ctl;
 
 int cmd_run(int argc, char **argv);
@@ -47,6 +48,7 @@ int cmd_locks(int argc, char **argv);
 int cmd_copies(int argc, char **argv);
 int cmd_findings(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
+int cmd_graph(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_history(int argc, char **argv);

@@ -33,6 +33,9 @@ static void reading_option(struct reading *r, int key)
     case OPTION_THREAD: q->thread = o->argument; break;
     case OPTION_PROCESS: q->process = o->argument; break;
     case OPTION_CLASS: q->leak_class = o->argument; break;
+    case OPTION_OF: q->of = o->argument; break;
+    case OPTION_BY: q->by = o->argument; break;
+    case OPTION_DEPTH: q->depth = options_count(o, 1, QUERY_DEPTH_MAX); break;
     }
 }
 
@@ -96,6 +99,20 @@ static void progress_show(void *context, uint64_t events, uint64_t total)
         return;
     p->shown = value;
     int n = snprintf(line, sizeof line, "\rownscope: reading, %d%s\033[K", value, total ? "%" : " million events");
+    (void)!write(STDERR_FILENO, line, (size_t)n);
+}
+
+/* The same for what is made of a snapshot. */
+static void progress_step(void *context, const char *step, uint64_t done, uint64_t total)
+{
+    struct progress *p = context;
+    struct timespec now;
+    char line[80];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec - p->start.tv_sec < 2 || !total)
+        return;
+    p->shown = (int)((double)done * 100 / (double)total);
+    int n = snprintf(line, sizeof line, "\rownscope: graph, %s %d%%\033[K", step, p->shown);
     (void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
@@ -165,7 +182,12 @@ json_t *reading_document(struct reading *r, const char *name, reading_make make)
     o.suppressions = r->verdict.suppressions;
     reading_open(r, &s, r->need);
     reading_check(r, &s, query_since(&s, &r->query, &o));
+    struct progress progress = { .shown = -1 };
+    clock_gettime(CLOCK_MONOTONIC, &progress.start);
+    s.doc.progress = isatty(STDERR_FILENO) ? progress_step : NULL;
+    s.doc.progress_context = &progress;
     json_t *doc = make(s.view, &s.doc, &o);
+    progress_clear(&progress);
     source_close(&s);
     return doc;
 }

@@ -28,7 +28,7 @@ static char *target_add(char *target, const char *name, const char *value)
 /* "/v1/NAME?…" with what the query says; malloc'ed. */
 static char *target_make(const struct query *q, const char *name)
 {
-    char top[24], frames[24], pid[24], *target = xasprintf("/v1/%s", name);
+    char top[24], frames[24], pid[24], depth[24], *target = xasprintf("/v1/%s", name);
     snprintf(top, sizeof top, "%llu", (unsigned long long)q->top);
     snprintf(frames, sizeof frames, "%llu", (unsigned long long)q->frames);
     target = target_add(target, "id", q->id);
@@ -43,6 +43,10 @@ static char *target_make(const struct query *q, const char *name)
     target = target_add(target, "pid", q->pid ? pid : NULL);
     target = target_add(target, "name", q->name);
     target = target_add(target, "class", q->leak_class);
+    target = target_add(target, "of", q->of);
+    target = target_add(target, "by", q->by);
+    snprintf(depth, sizeof depth, "%llu", (unsigned long long)q->depth);
+    target = target_add(target, "depth", q->depth ? depth : NULL);
     target = target_add(target, "format", q->format);
     for (size_t i = 0; i < q->n_suppressions; i++) {
         char *path = realpath(q->suppressions[i], NULL);    /* the collector works elsewhere */

@@ -18,7 +18,7 @@ void record_options_init(struct record_options *r)
 {
     *r = (struct record_options){.verdict = {.status = VERDICT_STATUS}, .session = {.stacks = WIRE_STACKS_FULL, .on_full = WIRE_ON_FULL_WAIT,
                                              .wait_ms = 1000, .follow = WIRE_FOLLOW_TREE, .locks = true,
-                                             .copies_min_bytes = RECORD_COPIES_MIN_BYTES}};
+                                             .copies_min_bytes = RECORD_COPIES_MIN_BYTES, .snapshots = WIRE_SNAPSHOT_AT_EXIT}};
 }
 
 static const char *const stack_choices[] = {"none", "caller", "full", NULL};

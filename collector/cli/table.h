@@ -35,6 +35,7 @@ void table_style_init(struct table_style *s, FILE *out, bool colour);
 void table_report(FILE *out, const json_t *doc, const struct table_style *s);
 void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s);
+void table_graph(FILE *out, const json_t *doc, const struct table_style *s);
 void table_copies(FILE *out, const json_t *doc, const struct table_style *s);
 void table_leaks(FILE *out, const json_t *doc, const struct table_style *s);
 void table_diff(FILE *out, const json_t *doc, const struct table_style *s);

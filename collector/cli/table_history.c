@@ -73,6 +73,8 @@ static char *event_text(const json_t *e, bool addresses)
         return xasprintf("drop %s%s%s%s%s", *family ? family : by, *address ? " " : "", address, *family && *by ? ", " : "", *family ? by : "");
     if (!strcmp(type, "lost"))
         return xasprintf("lost %llu, %s", (unsigned long long)get_number(e, "count"), get_text(e, "reason"));
+    if (!strcmp(type, "snapshot"))
+        return xasprintf("snapshot %llu, %s, of %s blocks", (unsigned long long)get_number(e, "number"), by, number_count(get_number(e, "blocks")).text);
     const char *words = get_text(e, "text");
     return xasprintf("%s%s%s%s%s", type, *by ? " " : "", by, *words ? " " : "", words);
 }

@@ -104,6 +104,20 @@ const struct usage usage_leaks = {
         { 'v', "verbose", NULL, "say which suppressions were used" },
         END } };
 
+const struct usage usage_graph = {
+    .command = "graph", .synopsis = "[SOURCE]",
+    .summary = "who holds what: owners, holders, retained sizes, roots",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_OF, "of", "ID|ADDR", "one node: who holds it, by which way, what it holds" },
+        { OPTION_BY, "by", "KEY", "in groups: type, site, module, thread, root" },
+        { OPTION_DEPTH, "depth", "N", "levels of the tree (3)" },
+        { OPTION_PROCESS, "process", "ID", "only this process" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        { OPTION_AT, "at", "TIME", "by the newest snapshot of that moment" },
+        OPTIONS_COLOUR, OPTION_TOP, END } };
+
 const struct usage usage_diff = {
     .command = "diff", .synopsis = "A B | --since TIME [SOURCE]",
     .summary = "what grew and what went, by site and type",
@@ -141,7 +155,8 @@ const struct usage usage_export = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         OPTION_SOURCE,
-        { 'f', "format", "FORMAT", "json (the default)" },
+        { 'f', "format", "FORMAT", "json (the default), dot, heapsnapshot" },
+        { OPTION_OF, "of", "ID|ADDR", "dot: what is around this node" },
         { 'o', "output", "FILE", "write there instead of standard output" },
         { OPTION_EVENTS, "events", NULL, "with the events" },
         { OPTION_ALL, "all", NULL, "with the nodes that are gone" },
@@ -180,7 +195,7 @@ const struct usage usage_ctl = {
         OPTIONS_COLOUR, END } };
 
 const struct usage *const usages[] = {
-    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_diff, &usage_events, &usage_history,
+    &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
     &usage_export, &usage_ps, &usage_serve, &usage_ctl, NULL
 };
 

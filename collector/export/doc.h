@@ -29,9 +29,13 @@ struct doc_context {
     uint64_t torn_bytes;        /* unusable bytes at the file's end */
     uint64_t unwritten_events;  /* that the trace's writer had to drop (disk full) */
     const char *damage;         /* why reading stopped before the end, in words; NULL: it did not */
+    const struct trace_snapshot *snapshots; size_t n_snapshots; /* of the trace, in any order; NULL: no trace, those of the view */
     bool live;                  /* the session goes on */
     bool earlier;               /* the view is of a moment before the end, or before now */
     bool complete;              /* the session ended well (the trace has its end record) */
+    /* Long work tells how far it is: step, done, total. NULL: nobody asks. */
+    void (*progress)(void *context, const char *step, uint64_t done, uint64_t total);
+    void *progress_context;
 };
 
 /* Takes bytes of a streamed document. 0, or -errno: the stream ends with it. */
@@ -50,7 +54,10 @@ struct doc_options {
     bool blocks;          /* each finding of `findings` with the suppression that would silence it */
     unsigned leak_kinds;  /* LEAK_KIND_* (leaks.h) that `leaks` lists; 0: definite and possible */
     uint64_t since_ns;    /* `leaks`: only blocks that were made since then */
-    uint32_t process;     /* `leaks`: only this one; 0: all */
+    uint32_t process;     /* `leaks` and `graph`: only this one; 0: all */
+    unsigned depth;       /* graph: levels of the tree; 0: 3 */
+    const char *by;       /* graph: in groups: type site module thread root; NULL: the tree */
+    const char *of;       /* graph: one node: b12, r3, l1, 0x7f… */
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
@@ -58,6 +65,13 @@ json_t *doc_locks(const struct view *v, const struct doc_context *c, const struc
 json_t *doc_copies(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 /* The first findings, as they came. */
 json_t *doc_findings(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+/* Of the view's snapshots: the dominator tree and the roots, groups of blocks (o->by), or one node (o->of; `node` is null
+ * when no snapshot has it; its borrowers need a view with VIEW_BLOCKS). */
+json_t *doc_graph(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+/* True for type, site, module, thread, root. */
+bool doc_graph_by_known(const char *by);
+/* True for what o->of can be. */
+bool doc_graph_of_known(const char *of);
 
 /* Blocks by leak class and stack, as the newest snapshots of the view have them. */
 json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struct doc_options *o);
@@ -103,5 +117,9 @@ struct doc_export_options {
 /* The view must have been made with VIEW_BLOCKS. */
 int doc_export_json(const struct view *v, struct trace *t, const struct doc_context *c,
                     const struct doc_export_options *o, doc_sink sink, void *sink_context);
+/* The view's snapshots as V8 writes them, for Chrome's DevTools. The view with blocks, else nobody borrows. */
+int doc_export_heapsnapshot(const struct view *v, const struct doc_context *c, doc_sink sink, void *sink_context);
+/* The top of the dominator tree, or with o->of what is around one node, for graphviz. -ENOENT: no such node. */
+int doc_export_dot(const struct view *v, const struct doc_context *c, const struct doc_options *o, doc_sink sink, void *sink_context);
 
 #endif

@@ -148,8 +148,9 @@ static json_t *ids_json(const struct leak_group *g)
     return list;
 }
 
-json_t *doc_leak(const struct leak_book *b, struct frames *f, size_t group)
+json_t *doc_leak(const struct leak_book *b, struct frames *f, struct leak_holders *h, uint32_t group)
 {
+    const char *by, *type = leak_type(h, group, &by);
     const struct leak_group *g = &b->leaks->groups[group];
     const struct snapshot *s = b->leaks->view->snapshots[g->snapshot];
     struct view_evidence made = { .role = EVIDENCE_MADE, .stack = g->stack };
@@ -165,7 +166,11 @@ json_t *doc_leak(const struct leak_book *b, struct frames *f, size_t group)
     json_object_set_new(j, "indirect", doc_count(&g->indirect));
     json_object_set_new(j, "stack", frames_json(f, frames_view_stack(f, g->stack)));
     json_object_set_new(j, "fingerprint", json_string(print));
-    json_object_set_new(j, "holder", json_null());
+    json_object_set_new(j, "holder", leak_holder(h, group));
+    if (type) {
+        json_object_set_new(j, "type", text_json_string(type));
+        json_object_set_new(j, "type_by", json_string(by));
+    }
     json_object_set_new(j, "thread", doc_id('t', s->thread[g->example]));
     json_object_set_new(j, "made_by", json_string(finding_family_text(s->family[g->example])));
     json_object_set_new(j, "oldest_ns", doc_number(g->oldest_ns));
@@ -176,25 +181,56 @@ json_t *doc_leak(const struct leak_book *b, struct frames *f, size_t group)
     return j;
 }
 
-/* Groups of these kinds (0: those whose class is unknown) that nothing silences, at most `most`; *all of them. */
-static json_t *groups_json(const struct leak_book *b, struct frames *f, unsigned kinds, const struct doc_options *o, size_t *all)
+/* Groups of these kinds (0: those whose class is unknown) that nothing silences, at most `most`: *n of them, of
+ * *all; malloc'ed. */
+static uint32_t *groups_choose(const struct leak_book *b, unsigned kinds, size_t most, size_t *n, size_t *all)
 {
-    size_t most = o && o->sites ? o->sites : LEAKS_DEFAULT;
-    json_t *list = json_array();
-    *all = 0;
+    uint32_t *chosen = xcalloc(b->leaks->n + 1, sizeof *chosen);
+    *n = *all = 0;
     for (size_t i = 0; i < b->leaks->n; i++) {
         unsigned kind = leak_kind(b->leaks->groups[i].class);
-        if ((kinds ? !(kinds & kind) : kind != 0) || leak_book_silenced(b, i) || ++*all > most)
+        if ((kinds ? !(kinds & kind) : kind != 0) || leak_book_silenced(b, i))
             continue;
-        json_t *j = doc_leak(b, f, i);
-        if (o && o->blocks && b->finding[i]) {
-            char *text = suppression_block(&b->all, f, &b->all.findings[b->finding[i] - 1]);
+        if (++*all <= most)
+            chosen[(*n)++] = (uint32_t)i;
+    }
+    return chosen;
+}
+
+static json_t *rows_json(const struct leak_book *b, const struct doc_context *c, struct frames *f, const uint32_t *chosen, size_t n,
+                         bool suppressions)
+{
+    bool *wanted = xcalloc(b->leaks->n + 1, sizeof *wanted);
+    for (size_t i = 0; i < n; i++)
+        wanted[chosen[i]] = true;
+    struct leak_holders *h = leak_holders_new(b->leaks, c, f, wanted);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        size_t finding = b->finding[chosen[i]];
+        json_t *j = doc_leak(b, f, h, chosen[i]);
+        if (suppressions && finding) {
+            char *text = suppression_block(&b->all, f, &b->all.findings[finding - 1]);
             json_object_set_new(j, "suppression", text_json_string(text));
             free(text);
         }
         json_array_append_new(list, j);
     }
+    leak_holders_free(h);
+    free(wanted);
     return list;
+}
+
+/* Sets `name` and how many there are in all. */
+static void list_set(json_t *j, const char *name, const struct leak_book *b, const struct doc_context *c, struct frames *f,
+                     unsigned kinds, const struct doc_options *o)
+{
+    size_t n, all;
+    uint32_t *chosen = groups_choose(b, kinds, o && o->sites ? o->sites : LEAKS_DEFAULT, &n, &all);
+    char *total = xasprintf("%s_total", name);
+    json_object_set_new(j, name, rows_json(b, c, f, chosen, n, o && o->blocks));
+    json_object_set_new(j, total, doc_number(all));
+    free(total);
+    free(chosen);
 }
 
 /* The view as this document sees it: of one process if one is asked for, and without other findings. */
@@ -215,23 +251,19 @@ json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struc
     struct view only = view_of(v, o, some);
     struct frames *f = frames_new(c->symbols, v, NULL);
     struct leak_book b;
-    unsigned shown = o && o->leak_kinds ? o->leak_kinds : LEAK_KINDS_ERRORS;
-    size_t all, live;
+    json_t *j = json_object();
     leak_book_open(&b, &only, f, LEAK_KINDS_ALL, o ? o->since_ns : 0, o ? o->suppressions : NULL);
-    json_t *leaks = groups_json(&b, f, shown, o, &all), *unknown = groups_json(&b, f, 0, o, &live);
-    json_t *coverage = doc_coverage(v, c, f), *j = json_object();
-    json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
     json_object_set_new(j, "totals", doc_leaks_totals(&b, UINT32_MAX));
     json_object_set_new(j, "refused", doc_leaks_refused(&only));
     json_object_set_new(j, "snapshots", doc_leaks_snapshots(&b));
-    json_object_set_new(j, "leaks", leaks);
-    json_object_set_new(j, "leaks_total", doc_number(all));
-    json_object_set_new(j, "live", unknown);
-    json_object_set_new(j, "live_total", doc_number(live));
+    list_set(j, "leaks", &b, c, f, o && o->leak_kinds ? o->leak_kinds : LEAK_KINDS_ERRORS, o);
+    list_set(j, "live", &b, c, f, 0, o);
     if (o && o->since_ns)
         json_object_set_new(j, "since_ns", doc_number(o->since_ns));
     json_object_set_new(j, "suppressed", doc_number(b.kept.n));
     json_object_set_new(j, "suppressions", suppressed_used(&b.kept));
+    json_t *coverage = doc_coverage(v, c, f);
+    json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
     json_decref(coverage);
     leak_book_close(&b);
     frames_free(f);

@@ -5,7 +5,7 @@
 #define OWNSCOPE_DOC_LEAKS_H
 
 #include "export/doc_parts.h"
-#include "export/leaks.h"
+#include "export/leak_holders.h"
 #include "export/suppressions.h"
 
 /* A view's leaks as findings, held against suppressions. */
@@ -32,8 +32,8 @@ json_t *doc_leaks_totals(const struct leak_book *b, uint32_t snapshot);
 json_t *doc_leaks_snapshots(const struct leak_book *b);
 /* "classes unknown: …", why; null: they are known everywhere. */
 json_t *doc_leaks_refused(const struct view *v);
-/* One group, without its holder. */
-json_t *doc_leak(const struct leak_book *b, struct frames *f, size_t group);
+/* One group. */
+json_t *doc_leak(const struct leak_book *b, struct frames *f, struct leak_holders *h, uint32_t group);
 /* Why the classes of a process are not known, in words; malloc'ed. */
 char *doc_leaks_gap(const struct leak_gap *gap, const struct doc_context *c);
 

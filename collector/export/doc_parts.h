@@ -26,6 +26,8 @@ json_t *doc_lost(const struct view *v);
 json_t *doc_moves(const struct view *v);
 json_t *doc_processes(const struct view *v);
 json_t *doc_process_exit(const struct view_process *p);
+/* All heap snapshots up to the view's moment, in order of their numbers. */
+json_t *doc_snapshots(const struct view *v, const struct doc_context *c);
 /* Made last: it reports on the modules that the document's stacks needed. */
 json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct frames *f);
 json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *coverage);

@@ -12,7 +12,7 @@
 #include "export/suppressions.h"
 #include "export/text.h"
 
-enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5, LEAKS_IN_REPORT = 5 };
+enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5, LEAKS_IN_REPORT = 20 };
 
 static json_t *totals_json(const struct view *v)
 {
@@ -149,13 +149,15 @@ static json_t *findings_json(const struct view *v, struct frames *f, struct lock
 }
 
 /* Null: no heap was looked at. */
-static json_t *leaks_json(const struct leak_book *b, struct frames *f)
+static json_t *leaks_json(const struct leak_book *b, const struct doc_context *c, struct frames *f)
 {
+    struct leak_holders *h = leak_holders_new(b->leaks, c, f, NULL);
     const struct leaks *l = b->leaks;
     json_t *top = json_array();
-    for (size_t i = 0; i < l->n && json_array_size(top) < LEAKS_IN_REPORT; i++)
+    for (uint32_t i = 0; i < l->n && json_array_size(top) < LEAKS_IN_REPORT; i++)
         if (l->groups[i].class == LEAK_DEFINITE && !leak_book_silenced(b, i))
-            json_array_append_new(top, doc_leak(b, f, i));
+            json_array_append_new(top, doc_leak(b, f, h, i));
+    leak_holders_free(h);
     if (!l->view->n_snapshots) {
         json_decref(top);
         return json_null();
@@ -191,7 +193,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_t *top = doc_top(v, f, o);
     struct lock_names *names = lock_names_new(v, c->symbols);
     json_t *findings = findings_json(v, f, names), *locks = locks_json(v, names);
-    json_t *leaks = leaks_json(&book, f);
+    json_t *leaks = leaks_json(&book, c, f);
     json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_REPORT);
     json_t *coverage = doc_coverage(v, c, f);
     json_t *j = json_object();
@@ -212,6 +214,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "findings", findings_counts(v));
     json_object_set_new(j, "findings_top", findings);
     json_object_set_new(j, "leaks", leaks);
+    json_object_set_new(j, "snapshots", doc_snapshots(v, c));
     json_object_set_new(j, "suppressed", doc_number(book.kept.n));
     json_object_set_new(j, "suppressions", suppressed_used(&book.kept));
     json_object_set_new(j, "locks_top", locks);

@@ -139,7 +139,7 @@ static void node(struct json_writer *w, const struct fact *f)
         jw_id(w, 'l', f->lock);
     else if (f->type == FACT_THREAD)
         jw_id(w, 't', f->to_thread ? f->to_thread : f->thread);
-    else if (f->type == FACT_PROCESS)
+    else if (f->type == FACT_PROCESS || f->type == FACT_SNAPSHOT)
         jw_id(w, 'p', f->process);
     else
         jw_null(w);
@@ -182,6 +182,12 @@ void event_json_members(struct json_writer *w, const struct fact *f)
         JW_KEY(w, "reason");
         jw_string(w, lost_name((unsigned)(f->address < WIRE_LOST_REASONS ? f->address : WIRE_LOST_REASONS)));
         JW_KEY(w, "count");
+        jw_u64(w, f->size);
+        break;
+    case FACT_SNAPSHOT:
+        JW_KEY(w, "number");
+        jw_u64(w, f->address);
+        JW_KEY(w, "blocks");
         jw_u64(w, f->size);
         break;
     default:

@@ -32,8 +32,8 @@ static char *absence(struct trace *t, const struct graph_heap *h, const struct h
         return xstrdup("no snapshot of it was taken up to this moment");
     if (h->exit_known && WIFSIGNALED(h->wait_status))
         return xasprintf("it was ended by signal %d before a snapshot was taken", WTERMSIG(h->wait_status));
-    if (strstr(trace_meta(t)->options, "--snapshot-at-exit off"))
-        return xstrdup("the session ran with --snapshot-at-exit off");
+    if (strstr(trace_meta(t)->options, "--no-snapshot-at-exit"))
+        return xstrdup("the session ran with --no-snapshot-at-exit");
     if (trace_version(t) < 4)
         return xstrdup("the trace is of a version without snapshots");
     return xstrdup("it ended without a snapshot");

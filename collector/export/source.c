@@ -135,6 +135,7 @@ static void fill_context(struct source *s)
         .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
         .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
         .complete = trace_end(s->trace)->present };
+    s->doc.n_snapshots = trace_snapshots(s->trace, &s->doc.snapshots);
 }
 
 static struct view *view_make(struct source *s, struct graph *g, const struct source_options *o)

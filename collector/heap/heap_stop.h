@@ -50,6 +50,9 @@ struct heap_stop {
  * and no permission is needed for it. 0, or -errno: -EPERM (not permitted: heap_stop_text says by
  * what), -ESRCH (it is gone), -ETIMEDOUT (a thread did not stop: none is stopped any more). */
 int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held);
+/* True: its only thread is the held one, and all that is to be known of it is known (what it
+ * kept in registers the shim put on its stack): *s is as after heap_stop_begin, without any tracing. */
+bool heap_stop_alone(struct heap_stop *s, pid_t pid, struct heap_held held, uint64_t thread_pointer);
 /* Lets them go on; how long they stood, in ns. Frees nothing: the registers are still wanted. */
 uint64_t heap_stop_end(struct heap_stop *s);
 void heap_stop_free(struct heap_stop *s);

@@ -120,6 +120,9 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_SUPPRESSIONS: return *value == '/' ? query_add_suppressions(q, value) : -EINVAL;
     case API_CLASS: q->leak_class = value; return 0;
     case API_PID: return number_read(value, INT32_MAX, &q->pid);
+    case API_OF: q->of = value; return 0;
+    case API_BY: q->by = value; return 0;
+    case API_DEPTH: return number_read(value, QUERY_DEPTH_MAX, &q->depth);
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
     default: return flag_read(value, &q->all);
@@ -129,7 +132,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
 static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
-                                         "frames", "suppressions", "blocks", "class", "pid", "name" };
+                                         "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -17,6 +17,7 @@
 
 #include "event/xalloc.h"
 #include "graph/dict.h"
+#include "serve/backlog.h"
 #include "serve/snapshots.h"
 
 /* A published view with its readers counted. */
@@ -33,6 +34,8 @@ struct collector {
     struct graph *graph;
     struct trace_writer *writer;
     struct snapshots *snapshots;
+    bool lent;                  /* the graph is: nobody reads it here, nothing is folded */
+    struct backlog backlog;
     uint32_t snapshot_number;   /* of the last one in the file that is gone on with */
     struct trace_meta meta;
     char *trace_path;
@@ -53,13 +56,39 @@ struct collector {
     struct box *boxes;  /* all that live, under the lock */
 };
 
-enum { FLUSH_EVERY_NS = 1000000000, SNAPSHOTS_MOST = 65536 };
+enum { FLUSH_EVERY_NS = 1000000000, SNAPSHOTS_MOST = 65536, FOLD_AT_ONCE = 1 << 17 };
+
+/* While the graph is lent, and behind what came then: the events wait, that no thread has to. */
+static void fold(struct collector *c, const struct event *events, size_t count)
+{
+    if (!c->lent && backlog_empty(&c->backlog))
+        graph_fold_batch(c->graph, events, count);
+    else
+        backlog_add(&c->backlog, events, count);
+}
+
+static void graph_lend(void *context, bool lent)
+{
+    struct collector *c = context;
+    c->lent = lent;
+}
+
+/* Nothing waits to be folded; with `wait` that is made so. */
+static bool graph_current(void *context, bool wait)
+{
+    struct collector *c = context;
+    while (wait && !c->lent && !backlog_empty(&c->backlog)) {
+        backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
+        session_keep_alive(c->session);
+    }
+    return !c->lent && backlog_empty(&c->backlog);
+}
 
 /* The session's sink. */
 static void ingest(void *context, const struct event *events, size_t count)
 {
     struct collector *c = context;
-    graph_fold_batch(c->graph, events, count);
+    fold(c, events, count);
     c->folded += count;
     int error = trace_write_batch(c->writer, c->code, events, count); /* after an error it counts */
     if (!c->trace_error)
@@ -258,7 +287,7 @@ int collector_open(struct collector **out, const struct collector_options *o, en
     }
     if (!r) {
         struct snapshots_host h = {.session = c->session, .code = c->code, .graph = c->graph, .sink = ingest,
-                                   .write = snapshot_write, .context = c, .fork = o->snapshot_fork,
+                                   .write = snapshot_write, .lend = graph_lend, .current = graph_current, .context = c, .fork = o->snapshot_fork,
                                    .number = c->snapshot_number};
         c->snapshots = snapshots_new(&h);
     }
@@ -506,6 +535,18 @@ static void requests_serve(struct collector *c)
 
 /* ---- the loop ---- */
 
+/* The fold goes on with what waits for it. True: it has caught up. */
+static bool catch_up(struct collector *c)
+{
+    if (!c->lent && !backlog_empty(&c->backlog))
+        backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
+    if (backlog_full(&c->backlog)) { /* better to wait here than to grow on */
+        snapshots_wait(c->snapshots);
+        graph_current(c, true);
+    }
+    return graph_current(c, false);
+}
+
 int collector_run(struct collector *c, bool (*done)(void *context), void *context)
 {
     for (;;) {
@@ -513,9 +554,12 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         uint64_t now_ns;
         if (n < 0)
             return (int)n;
-        snapshots_round(c->snapshots);
-        requests_serve(c);
-        deadlocks_tell(c);
+        if (catch_up(c) || c->lent)
+            snapshots_round(c->snapshots);
+        if (catch_up(c)) {
+            requests_serve(c);
+            deadlocks_tell(c);
+        }
         now_ns = session_now_ns(c->session);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
             c->flushed_ns = now_ns;
@@ -524,7 +568,8 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         }
         if (done(context))
             return 0;
-        session_wait(c->session);
+        if (c->lent || backlog_empty(&c->backlog))
+            session_wait(c->session);
     }
 }
 
@@ -534,6 +579,7 @@ void collector_finish(struct collector *c)
     int r;
     session_finish(c->session, c->code, ingest, c);
     snapshots_finish(c->snapshots);
+    graph_current(c, true);
     requests_serve(c);
     pthread_mutex_lock(&c->lock);
     c->ending = true;
@@ -565,6 +611,7 @@ void collector_close(struct collector *c, bool over)
     snapshots_free(c->snapshots); /* its threads use the session */
     if (c->session)
         session_close(c->session, over);
+    backlog_clear(&c->backlog);
     graph_free(c->graph);
     code_free(c->code);
     meta_free(&c->meta);

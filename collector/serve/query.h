@@ -11,7 +11,7 @@
 #include "export/source.h"
 #include "export/suppressions.h"
 
-enum { QUERY_SUPPRESSIONS_MAX = 64 };
+enum { QUERY_SUPPRESSIONS_MAX = 64, QUERY_DEPTH_MAX = 64 };
 
 struct query {
     const char *id;         /* b12, 12, l3, 0x7f… */
@@ -25,6 +25,8 @@ struct query {
     uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
+    const char *of, *by;    /* of a graph: b12, r3, 0x7f…; type, site, … */
+    uint64_t depth;         /* levels of its tree; 0: as many as it has by itself */
     const char *name;       /* of a mark */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;
@@ -42,7 +44,7 @@ struct doc_options query_doc_options(const struct query *q);
 
 /* Opens a trace: read to q->at with QUERY_VIEW and QUERY_BLOCKS, else only
  * opened. 0, or as source_open and trace_open (source_error). */
-/* QUERY_HEAP: as QUERY_VIEW, with the newest snapshots that the moment has. */
+/* QUERY_HEAP: as QUERY_VIEW, with the newest snapshots that the moment has; QUERY_BLOCKS: with its blocks too. */
 enum query_need { QUERY_TRACE, QUERY_VIEW, QUERY_BLOCKS, QUERY_HEAP };
 int query_open(struct source *s, const char *path, const struct query *q, enum query_need need,
                source_progress progress, void *progress_context);
@@ -60,7 +62,11 @@ struct query_range { struct doc_events_options events; uint64_t top; bool empty;
 int query_range(struct source *s, const struct query *q, struct query_range *range);
 /* As doc_events. */
 int query_events(struct source *s, const struct query_range *range, doc_sink sink, void *context);
-/* After QUERY_BLOCKS: what doc_export_json is to be told. */
-struct doc_export_options query_export_options(const struct source *s, const struct query *q);
+/* After QUERY_BLOCKS: what an export is to be told. `of` stays the query's text. */
+enum export_format { EXPORT_JSON, EXPORT_DOT, EXPORT_HEAPSNAPSHOT, EXPORT_FORMATS };
+struct query_export { enum export_format format; struct doc_export_options json; struct doc_options graph; };
+struct query_export query_export_of(const struct source *s, const struct query *q);
+/* As doc_export_json and its kin; -ENOENT: there is no such node to draw. */
+int query_export(struct source *s, const struct query_export *e, doc_sink sink, void *context);
 
 #endif

@@ -49,6 +49,7 @@ struct snapshots {
     struct taker taker;
     struct scanner *scanner;
     struct waiting *line;
+    struct take *current;           /* of the first in line, once it was begun */
     struct waiting *imaged;         /* whose process was asked for an image; it stands in line */
     uint64_t most_bytes;            /* of copies that wait */
     bool full;                      /* there was no room: until a scan ends */
@@ -168,6 +169,16 @@ static void wish_drop(struct snapshots *s, struct waiting *w)
     free(w);
 }
 
+static void wish_first(struct snapshots *s, struct waiting *w)
+{
+    struct waiting **at = &s->line;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    w->next = s->line;
+    s->line = w;
+}
+
 /* What came of a wish: its snapshot, or nothing. */
 static void wish_done(struct snapshots *s, struct waiting *w, struct take *k, int error)
 {
@@ -186,20 +197,33 @@ static void wish_done(struct snapshots *s, struct waiting *w, struct take *k, in
         publish(s, k);
 }
 
-/* A copy of its memory. False: there is no room yet. */
-static bool wish_copy(struct snapshots *s, struct waiting *w)
+/* A copy of its memory. NULL: there is no room yet. */
+static struct take *copy_begin(struct snapshots *s, const struct waiting *w)
 {
-    struct take *k;
     uint64_t bytes;
     size_t scans = scanner_waiting(s->scanner, &bytes);
     if (s->full || (scans && (scans >= SCANS_MOST || bytes >= s->most_bytes)))
+        return NULL;
+    return take_new(&s->taker, &w->wish, scans ? s->most_bytes - bytes : 0);
+}
+
+/* Goes on with the first in line. False: it takes its time. */
+static bool current_go_on(struct snapshots *s, bool wait)
+{
+    struct take *k = s->current;
+    int e = take_go_on(k, wait);
+    if (e == -EINPROGRESS)
         return false;
-    int e = take_copied(&s->taker, &w->wish, scans ? s->most_bytes - bytes : 0, &k);
-    if (e == -EFBIG && scans) {
-        s->full = true;
+    s->current = NULL;
+    if (e) {
+        take_free(k);
+        k = NULL;
+    }
+    if (e == -EFBIG) {
+        s->full = true; /* while another is scanned */
         return false;
     }
-    wish_done(s, w, k, e);
+    wish_done(s, s->line, k, e);
     return true;
 }
 
@@ -229,27 +253,46 @@ static void image_came(struct snapshots *s, const struct session_hold *h)
 {
     struct waiting *w = s->imaged;
     struct take *k;
-    if (!w || w->wish.process != h->process) {
+    int e;
+    session_image_unask(s->host.session);
+    s->imaged = NULL;
+    if (!w || w->wish.process != h->process || s->current || !s->host.current(s->host.context, false)) {
         session_hold_end(s->host.session, h, false);
+        if (w)
+            w->fork = false; /* it is copied */
         return;
     }
-    int e = take_forked(&s->taker, &w->wish, h, &k);
-    s->imaged = NULL;
-    w->fork = false; /* no image: it is copied */
-    if (e != -EAGAIN)
-        wish_done(s, w, k, e);
+    k = take_new(&s->taker, &w->wish, 0);
+    w->fork = false;
+    e = take_fork(k, h);
+    if (e) {
+        take_free(k);
+        if (e != -EAGAIN)
+            wish_done(s, w, NULL, e);
+        return;
+    }
+    wish_first(s, w);
+    s->current = k;
 }
 
 static void wishes_serve(struct snapshots *s)
 {
-    struct waiting *w = s->line, *next;
-    for (; w; w = next) {
+    struct waiting *w, *next;
+    if (s->current && !current_go_on(s, false))
+        return;
+    for (w = s->line; w; w = next) {
         next = w->next;
-        if (w->wish.hold.thread && !session_hold_lasts(s->host.session, &w->wish.hold))
+        if (w->wish.hold.thread && !session_hold_lasts(s->host.session, &w->wish.hold)) {
             wish_done(s, w, NULL, -ESRCH);
-        else if (!w->fork || wish_image(s, w))
-            if (!wish_copy(s, w))
+        } else if (!w->fork || wish_image(s, w)) {
+            s->current = copy_begin(s, w);
+            if (!s->current)
                 return; /* in turn */
+            wish_first(s, w);
+            next = s->line->next;
+            if (!current_go_on(s, false))
+                return;
+        }
     }
 }
 
@@ -360,10 +403,18 @@ void snapshots_round(struct snapshots *s)
     wishes_serve(s);
 }
 
+void snapshots_wait(struct snapshots *s)
+{
+    if (s->current)
+        current_go_on(s, true);
+}
+
 void snapshots_finish(struct snapshots *s)
 {
     struct ask *a, *next;
     holds_see(s);
+    while (s->current && !current_go_on(s, true))
+        ;
     while (s->line)
         wish_done(s, s->line, NULL, -ECANCELED);
     scans_fetch(s, true);

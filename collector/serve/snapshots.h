@@ -9,6 +9,8 @@
  * scan. Copies that wait for theirs have a bound: an exiting process is held
  * a little longer when it is reached.
  *
+ * One is taken at a time: what takes long of it is done aside (snapshot_take.h).
+ *
  * A snapshot is asked for by a thread that holds (exit, abort, a mark), by the
  * API, or by a mark of the user's. What is not wanted is let go at once.
  *
@@ -35,7 +37,10 @@ struct snapshots_host {
     session_sink sink;
     /* Into the trace; `packed` is taken over, NULL: it is not packed yet. */
     void (*write)(void *context, const struct snapshot *s, struct trace_packed *packed);
-    void *context;                                          /* of both */
+    /* The graph is read aside: nothing is folded until it is back. */
+    void (*lend)(void *context, bool lent);
+    bool (*current)(void *context, bool wait); /* all that was handed over has been folded; `wait`: it is now */
+    void *context;                                          /* of all */
     bool fork;
     uint32_t number;        /* of the last one before these */
 };
@@ -47,6 +52,8 @@ void snapshots_free(struct snapshots *s);
 /* ---- the ingest thread ---- */
 /* After each round. */
 void snapshots_round(struct snapshots *s);
+/* Until what is done aside has ended. */
+void snapshots_wait(struct snapshots *s);
 /* After the last: lets all go on, waits for scans under way. Whoever asked is answered. */
 void snapshots_finish(struct snapshots *s);
 

@@ -123,7 +123,13 @@ const struct code *trace_code(const struct trace *t);
 
 /* The snapshots in the file that are whole: what can be known of each without
  * reading it. In the order in which they were written. */
-struct trace_snapshot { uint32_t number, process; uint64_t ns, event; uint8_t why, how; uint64_t blocks, edges; };
+struct trace_snapshot {
+    uint32_t number, process, pid;
+    uint64_t ns, event;
+    uint8_t why, how;
+    uint64_t pause_ns, blocks, edges;
+    char *refused, *mark;       /* NULL; the trace's */
+};
 size_t trace_snapshots(const struct trace *t, const struct trace_snapshot **list);
 /* Reads number `i` of that list, whole: ids are trace_code's, which is read as
  * far as they need. 0, -errno, -EBADMSG: this one is lost, the rest of the file

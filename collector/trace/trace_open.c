@@ -184,6 +184,10 @@ void trace_close(struct trace *t)
     free(t->meta.host);
     free(t->meta.session);
     free(t->meta.options);
+    for (size_t i = 0; i < t->n_snapshots; i++) {
+        free(t->snapshots[i].refused);
+        free(t->snapshots[i].mark);
+    }
     free(t->snapshots);
     free(t->snapshot_entries);
     map_free(&t->map);

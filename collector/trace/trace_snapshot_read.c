@@ -33,7 +33,14 @@ struct snapshot_reader {
 
 struct snapshot_head { uint64_t numbers[SNAPSHOT_NUMBERS_MAX]; };
 
-static int head_read(struct trace *t, struct chunk_opener *o, size_t entry, struct snapshot_head *head, struct snapshot *s)
+static char *head_text(struct trace_columns *columns, unsigned id)
+{
+    size_t bytes = cursor_left(columns, id);
+    return bytes ? xstrndup((const char *)cursor_bytes(columns, id, bytes), bytes) : NULL;
+}
+
+/* `texts`: refused and mark, malloc'ed or NULL. */
+static int head_read(struct trace *t, struct chunk_opener *o, size_t entry, struct snapshot_head *head, char *texts[2])
 {
     struct trace_columns columns;
     const char *flaw;
@@ -48,13 +55,8 @@ static int head_read(struct trace *t, struct chunk_opener *o, size_t entry, stru
         n[SNAPSHOT_N_FLAGS] > SNAPSHOT_FLAGS_ALL || n[SNAPSHOT_N_BLOCKS] > SNAPSHOT_BLOCKS_MAX ||
         n[SNAPSHOT_N_ROOTS] > SNAPSHOT_BLOCKS_MAX)
         return -EBADMSG;
-    if (!s)
-        return 0;
-    size_t refused = cursor_left(&columns, SNAPSHOT_REFUSED), mark = cursor_left(&columns, SNAPSHOT_MARK_NAME);
-    if (refused)
-        s->refused = xstrndup((const char *)cursor_bytes(&columns, SNAPSHOT_REFUSED, refused), refused);
-    if (mark)
-        s->mark = xstrndup((const char *)cursor_bytes(&columns, SNAPSHOT_MARK_NAME, mark), mark);
+    texts[0] = head_text(&columns, SNAPSHOT_REFUSED);
+    texts[1] = head_text(&columns, SNAPSHOT_MARK_NAME);
     return 0;
 }
 
@@ -77,16 +79,18 @@ void trace_find_snapshots(struct trace *t)
     for (size_t i = 0; t->version > 3 && i < t->map.count; i++) {
         struct snapshot_head head;
         const uint64_t *n = head.numbers;
+        char *texts[2];
         if (t->map.entries[i].type != TRACE_CHUNK_SNAPSHOT || !parts_follow(&t->map, i) ||
-            head_read(t, &opener, i, &head, NULL))
+            head_read(t, &opener, i, &head, texts))
             continue;
         t->snapshots = xgrow(t->snapshots, &capacity, t->n_snapshots + 1, sizeof *t->snapshots);
         t->snapshot_entries = xgrow(t->snapshot_entries, &entries_capacity, t->n_snapshots + 1, sizeof *t->snapshot_entries);
         t->snapshot_entries[t->n_snapshots] = i;
         t->snapshots[t->n_snapshots++] = (struct trace_snapshot){
-            .number = (uint32_t)n[SNAPSHOT_N_NUMBER], .process = (uint32_t)n[SNAPSHOT_N_PROCESS], .ns = n[SNAPSHOT_N_NS],
-            .event = n[SNAPSHOT_N_EVENT], .why = (uint8_t)n[SNAPSHOT_N_WHY], .how = (uint8_t)n[SNAPSHOT_N_HOW],
-            .blocks = n[SNAPSHOT_N_BLOCKS], .edges = n[SNAPSHOT_N_EDGES] };
+            .number = (uint32_t)n[SNAPSHOT_N_NUMBER], .process = (uint32_t)n[SNAPSHOT_N_PROCESS],
+            .pid = (uint32_t)n[SNAPSHOT_N_PID], .ns = n[SNAPSHOT_N_NS], .event = n[SNAPSHOT_N_EVENT], .why = (uint8_t)n[SNAPSHOT_N_WHY], .how = (uint8_t)n[SNAPSHOT_N_HOW],
+            .pause_ns = n[SNAPSHOT_N_PAUSE_NS], .blocks = n[SNAPSHOT_N_BLOCKS], .edges = n[SNAPSHOT_N_EDGES],
+            .refused = texts[0], .mark = texts[1] };
     }
     chunk_opener_free(&opener);
 }
@@ -453,7 +457,10 @@ int trace_snapshot_read(struct trace *t, size_t i, struct snapshot **out)
     struct snapshot_reader r = { .t = t, .part = entry + 1, .end = entry + 1 + t->map.entries[entry].count };
     struct snapshot *s = snapshot_new();
     struct snapshot_head head;
-    error = head_read(t, &r.opener, entry, &head, s);
+    char *texts[2] = { NULL, NULL };
+    error = head_read(t, &r.opener, entry, &head, texts);
+    s->refused = texts[0];
+    s->mark = texts[1];
     if (!error)
         error = room(&r, &head, s);
     if (!error) {

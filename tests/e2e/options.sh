@@ -44,7 +44,7 @@ report_of realloc_race --strict-order
 holds "--strict-order" 't["reallocations"] == 79968 and t["frees"] == 32 and t["unseen_drops"] == 0 or t'
 
 report_of lock_returns --locks off
-holds "--locks off: no lock" 'r["events"]["acquire"] == 0 and r["events"]["lock"] == 0 and not r["findings"] or r["events"]'
+holds "--locks off: no lock" 'r["events"]["acquire"] == 0 and r["events"]["lock"] == 0 and not set(r["findings"]) - {"leak"} or r["events"]'
 report_of lock_returns --locks on
 holds "--locks on" 'r["events"]["acquire"] > 20 or r["events"]'
 

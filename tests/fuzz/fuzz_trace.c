@@ -4,8 +4,8 @@
  * The first byte chooses how deep the bytes get. Even: they are the file as
  * they stand. Odd: head and checksums are put right first, frame by frame, as
  * somebody who means harm would, so that mutations reach columns, tables and
- * events; with 4 added, as a file of version 2. Whatever comes, the reader ends in events with ids in range or in an
- * error, and a writer may go on in the file or says why not.
+ * events and snapshots; with 4 added, as a file of version 2. Whatever comes, the reader ends in events with ids in range or in an
+ * error, in sound snapshots or none, and a writer may go on in the file or says why not.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,6 +42,7 @@ static void repair(uint8_t *file, size_t bytes, uint32_t version)
             frame.payload_bytes = (uint32_t)room;
         frame.count &= 0x1ffff;
         frame.raw_bytes &= 0x1ffffff;
+        frame.type &= 7;
         if (frame.type == TRACE_CHUNK_EVENTS)
             events += frame.count;
         frame.payload_hash = XXH3_64bits(file + at + sizeof frame, frame.payload_bytes);
@@ -80,6 +81,18 @@ static uint64_t read_all(struct trace *t)
     return n;
 }
 
+static void read_snapshots(struct trace *t)
+{
+    const struct trace_snapshot *list;
+    size_t n = trace_snapshots(t, &list);
+    for (size_t i = 0; i < n; i++) {
+        struct snapshot *s;
+        int error = trace_snapshot_read(t, i, &s);
+        must(error ? !s : snapshot_sound(s) && snapshot_named(s, trace_code(t)) && s->number == list[i].number);
+        snapshot_free(s);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     if (!bytes)
@@ -100,7 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
     struct trace *t;
     if (!trace_open(&t, path)) {
+        if (data[0] & 8)    /* before the events, which then find definitions read */
+            read_snapshots(t);
         uint64_t n = read_all(t);
+        read_snapshots(t);
         trace_rewind(t);
         must(read_all(t) == n);
         trace_close(t);

@@ -53,12 +53,13 @@ static void forget_seen(void)
 }
 
 static bool strict_order;
+static uint32_t snapshots;
 
 static void open_session(void)
 {
     struct session_options o = {.preload_path = "/nowhere.so", .stacks = WIRE_STACKS_FULL, .wait_ms = 1000,
                                 .command = "fake 'one two'", .trace_path = "/tmp/x.own",
-                                .strict_order = strict_order, .locks = true, .copies_min_bytes = 300};
+                                .strict_order = strict_order, .snapshots = snapshots, .locks = true, .copies_min_bytes = 300};
     ck_assert_int_eq(session_create(&session, &o), 0);
     ck_assert_int_eq(fake_map(&shared, session_segment_path(session)), 0);
 }

@@ -122,6 +122,60 @@ START_TEST(many_stacks_are_told_apart)
 }
 END_TEST
 
+static void is_held(const json_t *leak, const char *id, const char *kind, json_int_t blocks, json_int_t bytes)
+{
+    const json_t *holder = json_object_get(leak, "holder");
+    ck_assert_str_eq(text(holder, "kind"), kind);
+    ck_assert_msg(id ? text(holder, "id") && !strcmp(text(holder, "id"), id) : json_is_null(json_object_get(holder, "id")), "%s", text(holder, "what"));
+    is_sum(holder, blocks, bytes);
+}
+
+START_TEST(types_and_holders)
+{
+    struct snapshot *s = leak_snapshot(1);
+    struct doc_options o = { .leak_kinds = LEAK_KINDS_ALL };
+    s->types = xcalloc(1, sizeof *s->types);
+    s->n_types = 1;
+    s->types[0].name = xstrdup("N3abc3FooE");
+    s->type[3] = s->type[6] = s->type[0] = 1;
+    json_t *j = leaks_of(&s, 1, &o), *list = json_object_get(j, "leaks");
+    ck_assert(json_is_null(json_object_get(json_array_get(list, 0), "holder")));
+    ck_assert_ptr_null(json_object_get(json_array_get(list, 0), "type"));
+    ck_assert_str_eq(text(json_array_get(list, 1), "type"), "abc::Foo");
+    ck_assert_str_eq(text(json_array_get(list, 1), "type_by"), "vtable");
+    is_held(json_array_get(list, 2), "r1", "root", 1, 30);
+    is_held(json_array_get(list, 3), "b5", "block", 1, 60);     /* b4 holds b5, that holds b6 */
+    is_held(json_array_get(list, 4), "b9", "block", 1, 100);    /* of b1, b2 and b10 */
+    ck_assert_ptr_null(json_object_get(json_array_get(list, 4), "type"));   /* some have none */
+    struct table_style wide = { .width = 120 };
+    char *shown = rendered(table_leaks, j, &wide);
+    ck_assert_ptr_nonnull(strstr(shown, "  type abc::Foo\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "  held by r1 data at 0x1000\n"));
+    ck_assert_ptr_nonnull(strstr(shown, " (1 of 3)\n"));
+    free(shown);
+    json_decref(j);
+    struct snapshot *t = leak_snapshot(1);
+    struct view a = leak_view(&t, 1), b = leak_view(&s, 1);
+    j = doc_diff(&a, &context, &b, &context, NULL);
+    list = json_object_get(j, "types");
+    ck_assert_uint_eq(json_array_size(list), 1);
+    ck_assert_str_eq(text(json_array_get(list, 0), "type"), "abc::Foo");
+    is_sum(json_array_get(list, 0), 3, 10 + 40 + 70);
+    json_decref(j);
+    snapshot_free(s);
+    snapshot_free(t);
+    /* two roots hold it */
+    struct play p = play_new(1, 2);
+    play_edge(&p, play_root(&p, 0), 0);
+    play_edge(&p, play_root(&p, 1), 0);
+    s = play_done(&p);
+    j = leaks_of(&s, 1, &o);
+    is_held(json_array_get(json_object_get(j, "leaks"), 0), NULL, "roots", 1, 16);
+    json_decref(j);
+    snapshot_free(s);
+}
+END_TEST
+
 /* ---- findings ---- */
 
 START_TEST(leaks_are_findings)
@@ -320,18 +374,53 @@ START_TEST(tables)
     char *shown = rendered(table_leaks, j, &wide);
     ck_assert_ptr_nonnull(strstr(shown, "    definitely lost           1,110 bytes in 3 blocks\n"));
     ck_assert_ptr_nonnull(strstr(shown, "at the mark steady?[31m, at 990 ns; it stood still for 1.5 ms\n"));
-    ck_assert_ptr_nonnull(strstr(shown, "         110           2  "));
+    ck_assert_ptr_nonnull(strstr(shown, "       1,110           3  "));
     ck_assert_ptr_nonnull(strstr(shown, "       + 110           2  lost with them\n"));
     free(shown);
     shown = rendered(table_report, report, &wide);
     ck_assert_ptr_nonnull(strstr(shown, "\nLeaks\n"));
-    ck_assert_ptr_nonnull(strstr(shown, "\n       1,000           1  "));
+    ck_assert_ptr_nonnull(strstr(shown, "\n       1,110           3  "));
     free(shown);
     json_decref(j);
     json_decref(report);
     json_decref(nothing);
     snapshot_free(s[0]);
     snapshot_free(s[1]);
+}
+END_TEST
+
+START_TEST(tables_of_many_processes)
+{
+    struct snapshot *s[20];
+    struct view v = leak_view(s, 20);
+    for (uint32_t i = 0; i < 20; i++)
+        s[i] = leak_snapshot(i + 1);
+    struct play p = play_new(1, 1);     /* the second one has lost nothing */
+    play_edge(&p, play_root(&p, 0), 0);
+    snapshot_free(s[1]);
+    s[1] = play_done(&p);
+    s[1]->process = 2;
+    json_t *j = doc_leaks(&v, &context, NULL);
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        char *shown = rendered(table_leaks, j, &styles[i]);
+        check_rules(shown, &styles[i]);
+        free(shown);
+    }
+    struct table_style wide = { .width = 120 };
+    char *shown = rendered(table_leaks, j, &wide);
+    ck_assert_ptr_nonnull(strstr(shown, "20 processes, by the newest snapshot of each\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "    definitely lost          21,090 bytes in 57 blocks\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "\n  p16          4015           1,110         110          30         130           0\n"));
+    ck_assert_ptr_null(strstr(shown, "\n  p2 "));
+    ck_assert_ptr_null(strstr(shown, "\n  p17 "));
+    ck_assert_ptr_nonnull(strstr(shown, "  and 4 more: --process ID shows one\n  and 1 process that lost nothing\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "      21,090          57  "));
+    ck_assert_ptr_nonnull(strstr(shown, "     + 2,090          38  lost with them\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "b8 and 56 more; in 19 processes; operator new[] in t1 first, 400 ns to 800 ns"));
+    free(shown);
+    json_decref(j);
+    for (size_t i = 0; i < 20; i++)
+        snapshot_free(s[i]);
 }
 END_TEST
 
@@ -421,12 +510,14 @@ int main(void)
     tcase_add_test(c, sums_and_groups);
     tcase_add_test(c, kinds_moments_processes);
     tcase_add_test(c, many_stacks_are_told_apart);
+    tcase_add_test(c, types_and_holders);
     tcase_add_test(c, leaks_are_findings);
     tcase_add_test(c, suppressed_leaks);
     tcase_add_test(c, each_block_silences_its_own);
     tcase_add_test(c, classes_unknown);
     tcase_add_test(c, gaps_are_told);
     tcase_add_test(c, tables);
+    tcase_add_test(c, tables_of_many_processes);
     tcase_add_test(c, what_grew);
     tcase_add_test(c, schemas);
     suite_add_tcase(suite, c);

@@ -83,10 +83,12 @@ START_TEST(newest_of_each_process)
     start(2);
     struct snapshot *second = begin_snapshot(2, 2);
     make_block(1, 0x2000, 10);
-    end_snapshot(begin_snapshot(1, 3));         /* event 7; the scan of the other took longer */
+    struct snapshot *third = begin_snapshot(1, 3);
+    end_snapshot(begin_snapshot(1, 4));         /* event 8; the scans of the others took longer */
+    end_snapshot(third);
     end_snapshot(second);
     finish();
-    ck_assert_str_eq(heaps("end"), "p1:3, p2:2");
+    ck_assert_str_eq(heaps("end"), "p1:4, p2:2");
     ck_assert_str_eq(heaps("event:7"), "p1:3, p2:2");
     ck_assert_str_eq(heaps("event:6"), "p1:1, p2:2");
     ck_assert_str_eq(heaps("event:4"), "p1:1");
@@ -94,6 +96,61 @@ START_TEST(newest_of_each_process)
     ck_assert_str_eq(heaps("event:1"), "");
     ck_assert_str_eq(heaps_of(k.path, "end", 2), "p2:2");
     ck_assert_uint_gt(source.view->n_stacks, 0);
+}
+END_TEST
+
+/* As report lists them: all up to the moment, in order of their numbers. */
+START_TEST(listed_in_a_report)
+{
+    start(1);
+    struct snapshot *s = begin_snapshot(1, 1);
+    free(s->refused), free(s->mark);
+    s->refused = xstrdup("not permitted"), s->mark = xstrdup("here"), s->why = SNAPSHOT_MARK, s->how = SNAPSHOT_UNREAD;
+    s->pause_ns = 77;
+    end_snapshot(s);
+    struct snapshot *second = begin_snapshot(1, 2);
+    end_snapshot(begin_snapshot(1, 3));
+    end_snapshot(second);
+    finish();
+    heaps("end");
+    json_t *doc = doc_report(source.view, &source.doc, NULL), *list = json_object_get(doc, "snapshots"), *first = json_array_get(list, 0);
+    ck_assert_uint_eq(json_array_size(list), 3);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, i), "number")), (json_int_t)i + 1);
+    ck_assert_str_eq(json_string_value(json_object_get(first, "refused")), "not permitted");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "mark")), "here");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "why")), "mark");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "how")), "unread");
+    ck_assert_str_eq(json_string_value(json_object_get(first, "process")), "p1");
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "pause_ns")), 77);
+    ck_assert_int_eq(json_integer_value(json_object_get(first, "blocks")), 5);
+    json_decref(doc);
+    heaps("event:3");
+    doc = doc_report(source.view, &source.doc, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(doc, "snapshots")), 2);
+    json_decref(doc);
+}
+END_TEST
+
+static int append(void *context, const char *bytes, size_t n)
+{
+    char *text = context;
+    strncat(text, bytes, n);
+    return 0;
+}
+
+START_TEST(told_as_an_event)
+{
+    char text[4096] = "";
+    struct doc_events_options o = { 0 };
+    start(1);
+    end_snapshot(begin_snapshot(1, 6));
+    finish();
+    heaps("end");
+    ck_assert_int_eq(doc_event_types_parse(&o.types, "snapshot"), 0);
+    ck_assert_int_eq(doc_events(source.trace, &source.doc, &o, append, text, NULL), 0);
+    ck_assert_str_eq(text, "{\"event\":2,\"ns\":20000,\"type\":\"snapshot\",\"process\":\"p1\",\"thread\":null,\"node\":\"p1\","
+                           "\"by\":\"exit\",\"number\":6,\"blocks\":5}\n");
 }
 END_TEST
 
@@ -133,14 +190,14 @@ END_TEST
 START_TEST(turned_off)
 {
     struct trace_meta meta = make_meta();
-    meta.options = (char *)"--locks off --snapshot-at-exit off";
+    meta.options = (char *)"--locks off --no-snapshot-at-exit";
     finish();
     ck_assert_int_eq(trace_write_open(&w, k.path, &meta), 0);
     start(1);
     make_block(1, 0x1000, 10);
     gone(1, 0);
     finish();
-    ck_assert_str_eq(heaps("end"), "p1:0 1 blocks, the session ran with --snapshot-at-exit off");
+    ck_assert_str_eq(heaps("end"), "p1:0 1 blocks, the session ran with --no-snapshot-at-exit");
 }
 END_TEST
 
@@ -194,6 +251,8 @@ int main(void)
     TCase *c = tcase_create("heaps");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, newest_of_each_process);
+    tcase_add_test(c, listed_in_a_report);
+    tcase_add_test(c, told_as_an_event);
     tcase_add_test(c, of_the_program_that_runs);
     tcase_add_test(c, ended_without_one);
     tcase_add_test(c, turned_off);

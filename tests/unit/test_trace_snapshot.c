@@ -315,6 +315,46 @@ START_TEST(torn)
 }
 END_TEST
 
+/* The collector died inside a snapshot; the next one goes on behind its parts, with another. */
+START_TEST(torn_and_gone_on_with)
+{
+    struct snapshot *s[2];
+    size_t bytes, cut = 0;
+    uint8_t *file = two_snapshots(s, &bytes);
+    struct chunk chunks[64];
+    size_t n = chunks_of(file, bytes, chunks, 64);
+    for (size_t i = 0; i < n && !cut; i++)
+        if (chunks[i].frame.type == TRACE_CHUNK_SNAPSHOT)
+            cut = chunks[i + 4].at;
+    make_spill(k.path, file, cut);
+    free(file);
+    struct code *code = code_new();
+    struct trace_writer *w;
+    struct trace *t;
+    const struct trace_snapshot *list;
+    uint64_t events;
+    ck_assert_int_eq(trace_write_reopen(&w, k.path, code, &events), 0);
+    struct snapshot *late = snapshot_new();
+    late->number = 5;
+    ck_assert_int_eq(trace_write_snapshot(w, code, late), 0);
+    for (int i = 0; i < 4; i++)
+        for (size_t e = events; e < k.count && e < events + 10; e++) {
+            k.events[e].stack = 0;
+            ck_assert_int_eq(trace_write_event(w, code, &k.events[e]), 0);
+            trace_write_flush(w, code);
+        }
+    ck_assert_int_eq(trace_write_close(w, code, 1), 0);
+    code_free(code);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    ck_assert_uint_eq(trace_snapshots(t, &list), 1);
+    ck_assert_uint_eq(list[0].number, 5);
+    trace_close(t);
+    snapshot_free(late);
+    snapshot_free(s[0]);
+    snapshot_free(s[1]);
+}
+END_TEST
+
 /* A byte of a snapshot's payload that is not as it was costs that snapshot, and nothing else. */
 START_TEST(damaged)
 {
@@ -459,6 +499,7 @@ int main(void)
     tcase_add_test(c, ids_that_nobody_has);
     tcase_add_test(c, gone_on_with);
     tcase_add_test(c, torn);
+    tcase_add_test(c, torn_and_gone_on_with);
     tcase_add_test(c, damaged);
     tcase_add_test(c, hostile);
     tcase_add_test(c, not_more_than_its_file);
