@@ -155,7 +155,8 @@ const struct usage usage_export = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         OPTION_SOURCE,
-        { 'f', "format", "FORMAT", "json (the default)" },
+        { 'f', "format", "FORMAT", "json (the default), dot, heapsnapshot" },
+        { OPTION_OF, "of", "ID|ADDR", "dot: what is around this node" },
         { 'o', "output", "FILE", "write there instead of standard output" },
         { OPTION_EVENTS, "events", NULL, "with the events" },
         { OPTION_ALL, "all", NULL, "with the nodes that are gone" },

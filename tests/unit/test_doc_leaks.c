@@ -374,18 +374,53 @@ START_TEST(tables)
     char *shown = rendered(table_leaks, j, &wide);
     ck_assert_ptr_nonnull(strstr(shown, "    definitely lost           1,110 bytes in 3 blocks\n"));
     ck_assert_ptr_nonnull(strstr(shown, "at the mark steady?[31m, at 990 ns; it stood still for 1.5 ms\n"));
-    ck_assert_ptr_nonnull(strstr(shown, "         110           2  "));
+    ck_assert_ptr_nonnull(strstr(shown, "       1,110           3  "));
     ck_assert_ptr_nonnull(strstr(shown, "       + 110           2  lost with them\n"));
     free(shown);
     shown = rendered(table_report, report, &wide);
     ck_assert_ptr_nonnull(strstr(shown, "\nLeaks\n"));
-    ck_assert_ptr_nonnull(strstr(shown, "\n       1,000           1  "));
+    ck_assert_ptr_nonnull(strstr(shown, "\n       1,110           3  "));
     free(shown);
     json_decref(j);
     json_decref(report);
     json_decref(nothing);
     snapshot_free(s[0]);
     snapshot_free(s[1]);
+}
+END_TEST
+
+START_TEST(tables_of_many_processes)
+{
+    struct snapshot *s[20];
+    struct view v = leak_view(s, 20);
+    for (uint32_t i = 0; i < 20; i++)
+        s[i] = leak_snapshot(i + 1);
+    struct play p = play_new(1, 1);     /* the second one has lost nothing */
+    play_edge(&p, play_root(&p, 0), 0);
+    snapshot_free(s[1]);
+    s[1] = play_done(&p);
+    s[1]->process = 2;
+    json_t *j = doc_leaks(&v, &context, NULL);
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        char *shown = rendered(table_leaks, j, &styles[i]);
+        check_rules(shown, &styles[i]);
+        free(shown);
+    }
+    struct table_style wide = { .width = 120 };
+    char *shown = rendered(table_leaks, j, &wide);
+    ck_assert_ptr_nonnull(strstr(shown, "20 processes, by the newest snapshot of each\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "    definitely lost          21,090 bytes in 57 blocks\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "\n  p16          4015           1,110         110          30         130           0\n"));
+    ck_assert_ptr_null(strstr(shown, "\n  p2 "));
+    ck_assert_ptr_null(strstr(shown, "\n  p17 "));
+    ck_assert_ptr_nonnull(strstr(shown, "  and 4 more: --process ID shows one\n  and 1 process that lost nothing\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "      21,090          57  "));
+    ck_assert_ptr_nonnull(strstr(shown, "     + 2,090          38  lost with them\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "b8 and 56 more; in 19 processes; operator new[] in t1 first, 400 ns to 800 ns"));
+    free(shown);
+    json_decref(j);
+    for (size_t i = 0; i < 20; i++)
+        snapshot_free(s[i]);
 }
 END_TEST
 
@@ -482,6 +517,7 @@ int main(void)
     tcase_add_test(c, classes_unknown);
     tcase_add_test(c, gaps_are_told);
     tcase_add_test(c, tables);
+    tcase_add_test(c, tables_of_many_processes);
     tcase_add_test(c, what_grew);
     tcase_add_test(c, schemas);
     suite_add_tcase(suite, c);
