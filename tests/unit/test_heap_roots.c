@@ -4,7 +4,6 @@
  */
 #include <check.h>
 #include <dlfcn.h>
-#include <gnu/lib-names.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -158,6 +157,15 @@ static void *filling(void *unused)
     return NULL;
 }
 
+/* What lies in the loader's own data; `_r_debug` may name a copy in ours. */
+static struct r_debug *loader_own(void)
+{
+    const ElfW(Dyn) *d = _DYNAMIC;
+    while (d->d_tag != DT_DEBUG)
+        d++;
+    return (struct r_debug *)d->d_un.d_ptr;
+}
+
 static __attribute__((noinline)) void keep_all(void)
 {
     void **library;
@@ -171,7 +179,7 @@ static __attribute__((noinline)) void keep_all(void)
     tls = of(TLS_FIRST);
     *(void **)of(HEAP) = of(HEAP);
     inside = (char *)of(INSIDE) + 16;
-    ((struct r_debug *)dlsym(dlopen(LD_SO, RTLD_NOW), "_r_debug"))->r_ldbase = told->at[LOADER] + 16; /* its own data */
+    loader_own()->r_ldbase = told->at[LOADER] + 16;
     library = dlsym(dlopen("libstdc++.so.6", RTLD_NOW), "_ZSt4cerr");
     library[20] = of(LIBRARY);
     *(void **)map(8192) = of(UNANNOUNCED);
