@@ -1,348 +1,148 @@
 #!/bin/bash
-# Snapshots of the heap from outside: at every way to end, at marks, on demand
-# while threads run and under redis's load; what holds for one when its collector
-# is killed or stopped; what is said where memory may not be read.
-# SNAPSHOTS=N on demand: 100 unless told.
+# Snapshots on demand of programs at work, copied and forked: no call of theirs
+# ends for it, no client sees an error, their data are what they were.
+# SNAPSHOTS=N of each kind: 5 unless told, 100 with TORTURE.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-cd "$T" || exit 99
-SNAPSHOTS=${SNAPSHOTS:-100}
-SLACK_MS=3000 # what a busy machine may add
 
-now_ms() { echo $(($(date +%s%N) / 1000000)); }
+N=${SNAPSHOTS:-${TORTURE:+100}}
+N=${N:-5}
 
-cat >end.c <<'E2'
-#include <ownscope.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-static char *way;
-static int is(const char *w) { return !strcmp(way, w); }
-static __attribute__((noinline)) void lose(size_t n) { char *volatile p = malloc(n); memset(p, 1, n); p = NULL; }
-static __attribute__((noinline)) void scrub(void) { char room[1 << 14]; memset(room, 0, sizeof room); __asm__ volatile("" : : "r"(room) : "memory"); }
-static void *last(void *p) { usleep(20000); lose(777); scrub(); return p; }
-static void *held[64];
-int main(int argc, char **argv)
-{
-    pthread_t t;
-    way = argv[1];
-    if (is("thread")) {
-        pthread_create(&t, NULL, last, NULL);
-        pthread_exit(NULL);
-    }
-    lose(777);
-    scrub();
-    if (is("mark")) {
-        OWNSCOPE_MARK("first");
-        lose(888);
-        scrub();
-        OWNSCOPE_MARK("second");
-        lose(999);
-        scrub();
-    }
-    if (is("secret"))
-        prctl(PR_SET_DUMPABLE, 0);
-    if (is("big")) {
-        for (int i = 0; i < 64; i++)
-            memset(held[i] = malloc(4 << 20), 1, 4 << 20);
-        puts("ends");
-        fflush(stdout);
-    }
-    if (is("wait") || (is("secret") && argc > 2)) {
-        puts("ready");
-        fflush(stdout);
-        sleep(20);
-    }
-    if (is("exit")) exit(5);
-    if (is("_exit")) _exit(6);
-    if (is("quick_exit")) quick_exit(7);
-    if (is("abort")) abort();
-    return is("big") ? 9 : 4;
-}
-E2
-cat >work.c <<'E2'
-/* Threads that make and drop blocks, and threads that wait in system calls: until
- * a file appears. Prints what they computed and how many calls were cut short. */
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-static volatile int over;
-static unsigned long cut, wrong;
-static sem_t never;
-struct item { struct item *next; unsigned long value; char pad[80]; };
-static void *work(void *number)
-{
-    unsigned seed = (unsigned)(long)number;
-    struct item *list = NULL;
-    unsigned long sum = 0, n = 0;
-    while (!over) {
-        seed = seed * 1103515245 + 12345;
-        if (n < 2000 && (seed >> 16) % 2) {
-            struct item *i = malloc(sizeof *i + seed % 512);
-            *i = (struct item){.next = list, .value = seed};
-            sum += seed;
-            list = i;
-            n++;
-        } else if (list) {
-            struct item *i = list;
-            list = i->next;
-            sum -= i->value;
-            free(i);
-            n--;
-        }
-    }
-    for (; list; n--) {
-        struct item *i = list;
-        list = i->next;
-        sum -= i->value;
-        free(i);
-    }
-    if (sum || n)
-        __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
-    return NULL;
-}
-static void *wait_in_calls(void *pipe_end)
-{
-    struct timespec nap = {0, 3000000}, until;
-    struct pollfd p = {.fd = (int)(long)pipe_end, .events = POLLIN};
-    while (!over) {
-        if (nanosleep(&nap, NULL) || poll(&p, 1, 3) < 0)
-            __atomic_fetch_add(&cut, 1, __ATOMIC_RELAXED);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec = (until.tv_nsec + 3000000) % 1000000000;
-        if (sem_timedwait(&never, &until) && errno == EINTR)
-            __atomic_fetch_add(&cut, 1, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-int main(int argc, char **argv)
-{
-    pthread_t t[4];
-    int ends[2];
-    sem_init(&never, 0, 0);
-    if (pipe(ends))
-        return 1;
-    for (long i = 0; i < 4; i++)
-        pthread_create(t + i, NULL, i < 2 ? work : wait_in_calls, (void *)(i < 2 ? i + 1 : (long)ends[0]));
-    puts("ready");
-    fflush(stdout);
-    while (access(argv[1], F_OK))
-        usleep(10000);
-    over = 1;
-    for (int i = 0; i < 4; i++)
-        pthread_join(t[i], NULL);
-    printf("wrong %lu, cut short %lu\n", wrong, cut);
-    return 3;
-}
-E2
-cc -O1 -g -I "$ROOT/include" end.c -o end -pthread && cc -O1 -g work.c -o work -pthread
-verdict "programs are built" $?
-
-# told TRACE CODE: a Python expression over the report `r` of a trace.
-told() {
-    "$OWNSCOPE" report --json "$1" >"$1.json" 2>"$1.said" &&
-        "$PYTHON" -c 'import json, sys
-r = json.load(open(sys.argv[1]))
-s = r["snapshots"]
-v = eval(sys.argv[2])
-print(v if v is not True and v is not False else "")
-sys.exit(v is False)' "$1.json" "$2" 2>&1
-}
-definite() { "$OWNSCOPE" leaks --json "${@:2}" "$1" 2>&1 | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["totals"]["definite"]["bytes"])' 2>&1; }
-wait_for() { # FILE WORD
-    for _ in $(seq 1000); do
-        grep -q "$2" "$1" 2>/dev/null && return 0
-        sleep 0.01
+# wait_for CONDITION…: until it holds, ten seconds at most.
+wait_for() {
+    for _ in $(seq 500); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.02
     done
     return 1
 }
-# pid_of RUNNER: the program that a collector runs.
-pid_of() { "$OWNSCOPE" ps --json | "$PYTHON" -c 'import json, sys
-for s in json.load(sys.stdin)["sessions"]:
-    if s["collector"] == int(sys.argv[1]) and s["processes"]:
-        print(s["processes"][0]["pid"])' "$1"; }
 
-# ---- as a process ends ----
-
-for way in return exit _exit quick_exit thread abort; do
-    run bare ./end $way 2>/dev/null
-    traced out "$way.own" ./end $way
-    why=$(same bare out) &&
-        why=$(told "$way.own" '[i["why"] for i in s] == [sys.argv[2] and ("abort" if "abort" in sys.argv[1] else "exit")] and not s[0]["refused"]') &&
-        why="lost $(definite "$way.own")" && [ "$why" = "lost 777" ]
-    verdict "$way: a snapshot at the end" $? "$why"
-done
-run out "$OWNSCOPE" run -q --no-snapshot-at-exit -o none.own -- ./end return
-why=$(told none.own 's == []') && [ "$(code out)" = 4 ]
-verdict "--no-snapshot-at-exit takes none" $? "$why"
-
-# ---- at marks ----
-
-run out "$OWNSCOPE" run -q --snapshot-at-mark -o mark.own -- ./end mark
-why=$(told mark.own '[i["why"] for i in s] == ["mark", "mark", "exit"]') &&
-    why="$(definite mark.own --at mark:first) $(definite mark.own --at mark:second) $(definite mark.own)"
-[ "$(code out) $why" = "4 777 1665 2664" ]
-verdict "a snapshot at each mark" $? "$why"
-
-# ---- on demand, while it runs ----
-
-# demand NAME OPTION…: SNAPSHOTS of ./work, one after the other.
-demand() {
-    local name=$1 runner pid i why=''
-    shift
-    rm -f go "$name.own"
-    "$OWNSCOPE" run -q --wait-ms 20000 "$@" -o "$name.own" -- ./work go >"$name.out" 2>"$name.err" </dev/null &
-    runner=$!
-    wait_for "$name.out" ready
-    pid=$(pid_of $runner)
-    for i in $(seq "$SNAPSHOTS"); do
-        timeout "$LIMIT" "$OWNSCOPE" ctl -p "$pid" snapshot --json >"$name.ctl" 2>&1 || { why="number $i: $(cat "$name.ctl")"; break; }
+# snapshots PID HOW: N of them, each told as whole; else the reason.
+snapshots() {
+    local i said
+    for i in $(seq "$N"); do
+        said=$(timeout -k 5 "$LIMIT" "$OWNSCOPE" ctl -p "$1" --json snapshot 2>&1) || { echo "$i: $said"; return 1; }
+        case $said in
+        *'"refused": null'* | *'"refused":null'*) ;;
+        *) echo "$i: $said"; return 1 ;;
+        esac
+        case $said in *'"how": "forked"'* | *'"how":"forked"'*) forked=$((forked + 1)) ;; esac
     done
-    touch go
+}
+
+# Every kind of wait that the kernel could end with EINTR when a thread is stopped.
+waits_under() {
+    local how=$1 runner why forked=0
+    rm -f "$T/pid"
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT --snapshot "$how" -o "$T/w.own" -- "$VICTIMS/waits_all" $((N / 4 + 1)) "$T/pid" \
+        >"$T/w.out" 2>"$T/w.err" </dev/null &
+    runner=$!
+    wait_for test -s "$T/pid"
+    why=$(N=$N snapshots "$(cat "$T/pid")")
+    verdict "$N snapshots ($how) of threads in every kind of wait" $? "$why"
     wait $runner
-    [ $? = 3 ] && [ "$(cat "$name.out")" = "ready
-wrong 0, cut short 0" ] && [ ! -s "$name.err" ] && [ -z "$why" ]
-    verdict "$name: $SNAPSHOTS snapshots of a busy program leave it as it is" $? "$why $(cat "$name.out" "$name.err")"
-    why=$(told "$name.own" "len(s) == $SNAPSHOTS + 1 and all(not i['refused'] for i in s) and not r['lost']['events']")
-    verdict "$name: all are in the trace, and no event was lost" $? "$why"
+    [ "$(cat "$T/w.out" "$T/w.err")" = "done" ]
+    verdict "no wait is interrupted by snapshots ($how)" $? "$(head -n 3 "$T/w.out" "$T/w.err" | tr '\n' ' ')"
 }
-demand copied
-demand forked --snapshot fork
-why=$(told forked.own 'sum(i["how"] == "forked" for i in s) * 2 > len(s)')
-verdict "forked: most are read of forked images" $? "$why"
 
-"$OWNSCOPE" run -q --snapshot-at-mark -o asked.own -- ./end wait >asked.out 2>&1 </dev/null &
-runner=$!
-wait_for asked.out ready
-pid=$(pid_of $runner)
-run ctl "$OWNSCOPE" ctl -p "$pid" mark 'half way'
-run ctl2 "$OWNSCOPE" ctl -p "$pid" snapshot
-run ctl3 "$OWNSCOPE" ctl -p "$pid" status --json
-run ctl4 "$OWNSCOPE" ctl -p "$pid" resume
-run ctl5 "$OWNSCOPE" ctl -p "$pid" mark ''
-kill "$pid"
-wait $runner
-grep -q '^marked half way$' ctl.out && grep -q '^snapshot 2 of p1 ' ctl2.out && grep -q '"processes_alive":1' ctl3.out
-verdict "ctl: mark, snapshot, status" $? "$(cat ctl.out ctl.err ctl2.out ctl2.err ctl3.err)"
-[ "$(code ctl4)" = 2 ] && grep -q "knows no 'resume'" ctl4.err && [ "$(code ctl5)" = 2 ]
-verdict "ctl: other words and empty names are refused" $? "$(cat ctl4.err ctl5.err)"
-why=$(told asked.own '[i["why"] for i in s] == ["mark", "asked"]') && why=$(definite asked.own --at 'mark:half way') && [ "$why" = 777 ]
-verdict "a mark of the user's has its snapshot" $? "$why"
+# ---- redis under load -----------------------------------------------------------
 
-# ---- a collector that goes while a process holds ----
+ask_redis() { redis-cli -s "$T/socket" "$@"; }
 
-# A process of 256 MiB holds for tens of milliseconds: hit at a random moment of it.
-hit() {
-    local signal=$1 times=$2 i why='' runner began took
-    for i in $(seq "$times"); do
-        rm -f hit.out
-        # shellcheck disable=SC2016 # for the inner shell
-        "$OWNSCOPE" run -q --wait-ms 300 -o hit.own -- sh -c './end big; echo "code $?"' >hit.out 2>hit.err </dev/null &
-        runner=$!
-        wait_for hit.out ends || why="never began: $(cat hit.err)"
-        sleep "$(printf '0.%03d' $((RANDOM % 60)))"
-        kill "-$signal" $runner
-        began=$(now_ms)
-        wait_for hit.out code || why="time $i: it hangs"
-        took=$(($(now_ms) - began))
-        kill -KILL $runner
-        wait $runner
-        [ "$(tail -n 1 hit.out)" = "code 9" ] || why="time $i: $(tail -n 1 hit.out)"
-        [ $took -le $((300 + SLACK_MS)) ] || why="time $i: took $took ms"
-        [ -z "$why" ] || break
-    done
-    [ -z "$why" ]
-    verdict "$times times SIG$signal to the collector of a process that ends" $? "$why"
+# The data that must stay: strings, lists, hashes, sets, sorted sets.
+fill_redis() {
+    "$PYTHON" -c '
+for i in range(4000):
+    print("SET", f"s{i}", "x" * (i % 300) + str(i))
+    print("RPUSH", f"l{i % 100}", *range(i, i + 5))
+    print("HSET", f"h{i % 100}", f"f{i}", i * 7919)
+    print("ZADD", f"z{i % 50}", i % 977, f"m{i}")
+    print("SADD", f"t{i % 50}", f"e{i * 31}")' | ask_redis | grep -vE '^[0-9]+$|^OK$' | head -n 1
 }
-{
-    hit KILL 8
-    hit STOP 4
-    "$OWNSCOPE" ps --clear >/dev/null 2>&1
-} 2>/dev/null # the shell's own words about what was killed
 
-# The session of a stopped collector is taken over with its socket, and the one that wakes does not take it away.
-taken() {
-    local runner server pid why=''
-    "$OWNSCOPE" run -q -o taken.own -- ./end wait >taken.out 2>taken.err </dev/null &
+# A client of its own: every answer is held against what it set.
+cat >"$T/client.py" <<'EOF'
+import os, random, socket, sys, time
+path, stop = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+f = s.makefile("rb")
+def ask(*words):
+    s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+    line = f.readline()
+    if line[:1] == b"$":
+        n = int(line[1:])
+        return f.read(n + 2)[:-2] if n >= 0 else None
+    if line[:1] in b":+":
+        return line[1:-2]
+    sys.exit(f"answer to {words[0]}: {line!r}")
+ask(b"SELECT", b"2")
+kept, r, n, worst = {}, random.Random(1), 0, 0
+while not os.path.exists(stop):
+    key = b"key%d" % r.randrange(500)
+    began = time.monotonic()
+    if r.random() < 0.5:
+        kept[key] = b"%d" % n * r.randrange(1, 400)
+        ask(b"SET", key, kept[key])
+    elif ask(b"GET", key) != kept.get(key):
+        sys.exit(f"{key}: not what was set")
+    worst = max(worst, time.monotonic() - began)
+    n += 1
+print(f"{n} requests, the longest took {worst * 1000:.0f} ms")
+EOF
+
+redis_under() {
+    local how=$1 pid before after why benchmark client runner forked=0
+    rm -f "$T/stop" "$T/r.own"
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT --snapshot "$how" -o "$T/r.own" -- redis-server --port 0 --unixsocket "$T/socket" \
+        --save '' --appendonly no --io-threads 2 --enable-debug-command yes --daemonize no >"$T/r.out" 2>"$T/r.err" </dev/null &
     runner=$!
-    wait_for taken.out ready
-    pid=$(pid_of $runner)
-    kill -STOP $runner
-    sleep 2.3
-    "$OWNSCOPE" serve --attach "$pid" >serve.out 2>&1 </dev/null &
-    server=$!
-    wait_for serve.out 'goes on'
-    run ctl "$OWNSCOPE" ctl -p "$pid" snapshot
-    kill -CONT $runner
-    sleep 0.5
-    run ctl2 "$OWNSCOPE" ctl -p "$pid" snapshot
-    kill "$pid"
-    wait $runner $server
-    [ "$(code ctl)$(code ctl2)" = 00 ] && ! grep -q 'no questions' serve.out
-    verdict "who takes a session over gets its socket, and keeps it" $? "$(cat ctl.err ctl2.err serve.out)"
-}
-taken 2>/dev/null
-
-# ---- not permitted ----
-
-# A process that may not be traced, by somebody who is not root.
-refused() {
-    local as=() runner pid why
-    mkdir -p nobody/sessions
-    if [ "$(id -u)" = 0 ]; then
-        have setpriv || { skip "memory that may not be read" "no setpriv"; return; }
-        chmod 755 "$T" end
-        chown -R 65534 nobody
-        chmod 700 nobody/sessions
-        as=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
-        "${as[@]}" test -x "$OWNSCOPE" || { skip "memory that may not be read" "another user cannot reach $B"; return; }
+    wait_for ask_redis ping || { not_ok "redis under snapshots ($how)" "it did not start: $(first_line "$T/r.err")"; return; }
+    pid=$(ask_redis info server | tr -d '\r' | sed -n 's/^process_id://p')
+    why=$(fill_redis)
+    before=$(ask_redis debug digest)
+    if [ -n "$why" ] || [ ${#before} != 40 ]; then
+        not_ok "redis under snapshots ($how)" "cannot be filled: $why, $before"
+        return
     fi
-    OWNSCOPE_DIR=$T/nobody/sessions run out "${as[@]}" env HOME="$T/nobody" "$OWNSCOPE" run -q -o nobody/r.own -- ./end secret
-    why=$(told nobody/r.own 'len(s) == 1 and s[0]["how"] == "unread" and s[0]["blocks"] > 0 and bool(s[0]["refused"])') && [ "$(code out)" = 4 ]
-    verdict "memory that may not be read: a snapshot of blocks alone" $? "$(code out) $why $(cat out.err)"
-    "$OWNSCOPE" leaks nobody/r.own >leaks.out 2>&1
-    grep -q 'classes unknown' leaks.out
-    verdict "and the reader is told that classes are unknown, and why" $? "$(cat leaks.out)"
-}
-refused
-
-# ---- redis ----
-
-redis() {
-    local runner pid i port=7$((RANDOM % 1000 + 100)) why=''
-    have redis-server && have redis-benchmark || { skip "redis under load" "no redis"; return; }
-    mkdir -p redis
-    "$OWNSCOPE" run -q --wait-ms 20000 -o redis.own -- redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$T/redis" >redis.out 2>&1 </dev/null &
-    runner=$!
-    wait_for redis.out 'eady to accept'
-    pid=$(pid_of $runner)
-    redis-cli -p "$port" set kept "the same" >/dev/null
-    redis-benchmark -p "$port" -t set,get,lpush,lpop -n 100000000 -r 10000 -q >bench.out 2>&1 </dev/null &
-    local bench=$!
-    sleep 0.5
-    for i in $(seq "$SNAPSHOTS"); do
-        timeout "$LIMIT" "$OWNSCOPE" ctl -p "$pid" snapshot --json >ctl.out 2>&1 || { why="number $i: $(cat ctl.out)"; break; }
-    done
-    kill -0 $bench || why="$why the client ended: $(tail -c 300 bench.out)"
-    kill $bench
-    wait $bench
-    grep -qi error bench.out && why="$why $(grep -i error bench.out | head -n 1)"
-    [ "$(redis-cli -p "$port" get kept)" = "the same" ] || why="$why its data is not the same"
-    redis-cli -p "$port" shutdown nosave >/dev/null 2>&1
+    until [ -e "$T/stop" ]; do
+        redis-benchmark -s "$T/socket" --dbnum 1 -q -n 20000 -c 20 -r 5000 -d 100 -t set,get,lpush,lpop,hset,zadd || echo "Error: ended with $?"
+    done >"$T/benchmark" 2>&1 </dev/null &
+    benchmark=$!
+    timeout 600 "$PYTHON" "$T/client.py" "$T/socket" "$T/stop" >"$T/client" 2>&1 </dev/null &
+    client=$!
+    sleep 0.3
+    snapshots "$pid" >"$T/why"
+    verdict "$N snapshots ($how) of redis under load" $? "$(cat "$T/why")"
+    [ "$how" = copy ] || [ "$forked" -gt 0 ]
+    verdict "they are made as they were asked for ($how)" $? "$forked of $N are forked"
+    : >"$T/stop"
+    wait $client
+    verdict "a client that checks its answers sees nothing of snapshots ($how)" $? "$(cat "$T/client")"
+    wait $benchmark
+    ! grep -iq error "$T/benchmark"
+    verdict "no client sees an error under snapshots ($how)" $? "$(grep -ai error "$T/benchmark" | head -n 2)"
+    [ "$(ask_redis -n 1 flushdb)" = OK ] && [ "$(ask_redis -n 2 flushdb)" = OK ]
+    after=$(ask_redis debug digest)
+    [ "$before" = "$after" ]
+    verdict "redis has the same data after snapshots ($how)" $? "$before before, $after after"
+    ask_redis shutdown nosave
     wait $runner
-    [ -z "$why" ]
-    verdict "redis under load: $SNAPSHOTS snapshots, no error at the client" $? "$why"
-    why=$(told redis.own "len(s) == $SNAPSHOTS + 1 and all(not i['refused'] for i in s)")
-    verdict "redis under load: all are in the trace" $? "$why"
+    verdict "redis ends as it would, after snapshots ($how)" $? "exit code, $(first_line "$T/r.err")"
+    why=$(number "$T/r.own" lost.events) && [ "$why" = 0 ]
+    verdict "no event of redis is lost under snapshots ($how)" $? "$why"
+    [ -n "${VERBOSE-}" ] && cat "$T/client"
+    rm -f "$T/r.own"
 }
-redis 2>/dev/null
+
+cd "$T" || exit 99
+waits_under copy
+waits_under fork
+if have redis-server && have redis-benchmark && have redis-cli; then
+    redis_under copy
+    redis_under fork
+else
+    skip "snapshots of redis" "no redis-server, redis-benchmark, redis-cli"
+fi
