@@ -523,7 +523,7 @@ START_TEST(version_4_is_read)
         ck_assert_uint_eq(s->first[i + 1] - s->first[i], edges[i]);
     }
     ck_assert_uint_eq(s->born_ns[4], 21163976);
-    ck_assert_uint_eq(s->family[4], WIRE_NEW);
+    ck_assert_uint_eq(s->family[4], WIRE_NEW_SCALAR);
     ck_assert_uint_eq(s->to[1], 4);
     ck_assert_uint_eq(s->at[1], 1);
     ck_assert_str_eq(s->types[1].name, "6Square");
