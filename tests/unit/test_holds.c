@@ -119,6 +119,7 @@ static const struct way {
     {"abort_jump", 7 << 8, {WIRE_HOLD_ABORT, WIRE_HOLD_EXIT}, ""},
     {"abort_exit", 28 << 8, {WIRE_HOLD_ABORT, WIRE_HOLD_EXIT}, ""},
     {"abort__exit", 29 << 8, {WIRE_HOLD_ABORT, WIRE_HOLD_EXIT}, ""},
+    {"assert", SIGABRT, {WIRE_HOLD_ABORT}, ""},
     {"signal", 30 << 8, {WIRE_HOLD_EXIT}, "first second destructor after "},
     {"fork_exit", 8 << 8, {WIRE_HOLD_EXIT, WIRE_HOLD_EXIT}, NULL}, /* the child, then the parent */
     {"fork__exit", 8 << 8, {WIRE_HOLD_EXIT, WIRE_HOLD_EXIT}, NULL},

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <assert.h>
 #include "victim.h"
 
 static const char *way = "";
@@ -73,12 +74,13 @@ static void on_abort(int sig)
 static void on_signal(int sig) { exit(30); }
 static void on_message(int sig) { free(keep(malloc(55604))); say("message "); }
 
-/* From now on whoever waits on a futex is killed. */
+/* From now on whoever waits on a futex, or asks for its pid, is killed. */
 static void filter(void)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -114,7 +116,7 @@ static void vforked(void)
 
 static int go(void)
 {
-    fputs("kept ", stdout);
+    int kept = fputs("kept ", stdout) != EOF;
     if (is("return") || strstr(way, "_in_handler") || strstr(way, "_in_destructor"))
         return 1;
     if (is("exit"))
@@ -137,6 +139,10 @@ static int go(void)
     if (is("threads_run_on"))
         for (int i = 0; i < 4; i++)
             victim_thread(churn, NULL);
+    if (is("assert")) {
+        dup2(1, 2);
+        assert(!kept);
+    }
     if (strstr(way, "abort")) {
         if (!is("abort"))
             signal(SIGABRT, is("abort_ignored") ? SIG_IGN : on_abort);
@@ -195,7 +201,7 @@ int main(int argc, char **argv)
         "return", "exit", "_exit", "_Exit", "quick_exit", "raw", "many_handlers", "last_thread", "exit_in_thread",
         "_exit_in_thread", "threads_run_on", "exit_in_handler", "_exit_in_handler", "quick_exit_in_handler",
         "exit_in_destructor", "_exit_in_destructor", "abort", "abort_ignored", "abort_returns", "abort_jump", "abort_exit",
-        "abort__exit", "signal", "fork_exit", "fork__exit", "vfork",
+        "abort__exit", "assert", "signal", "fork_exit", "fork__exit", "vfork",
         "filtered",
     };
     if (argc > 1) {
