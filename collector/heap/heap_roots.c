@@ -98,7 +98,7 @@ static uint64_t lower_end(const struct roots *r, const struct heap_map *m, uint6
 static bool red_zone_used(const struct roots *r, const struct heap_thread *t)
 {
     uint8_t code[2];
-    return RED_ZONE && t->n_registers && t->pc &&
+    return RED_ZONE > 0 && t->n_registers && t->pc &&
            !(heap_modules_constant(r->modules, t->pc - 2, code, 2) == 2 && code[0] == 0x0f && code[1] == 0x05);
 }
 

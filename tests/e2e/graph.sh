@@ -17,7 +17,7 @@ done
 # ---- a real heap, in V8's format ----
 cat >heap.py <<'E2'
 import json, os
-rows = [json.loads('{"a": [%d, "x%d"], "b": {"c": null}}' % (i, i)) for i in range(10000)]
+rows = [json.loads('{"a": [%d, "x%d"], "b": {"c": null}}' % (i, i)) for i in range(4000)]
 os._exit(0)
 E2
 PYTHONMALLOC=malloc traced python python.own /usr/bin/python3 heap.py

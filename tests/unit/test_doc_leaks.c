@@ -162,6 +162,13 @@ START_TEST(types_and_holders)
     ck_assert_str_eq(text(json_array_get(list, 0), "type"), "abc::Foo");
     is_sum(json_array_get(list, 0), 3, 10 + 40 + 70);
     json_decref(j);
+    struct snapshot *unread = leak_snapshot_refused(1);    /* its objects could not tell: no type is new for that */
+    a.snapshots = &unread;
+    j = doc_diff(&a, &context, &b, &context, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(j, "types")), 0);
+    ck_assert(json_is_null(json_object_get(j, "classes")));
+    json_decref(j);
+    snapshot_free(unread);
     snapshot_free(s);
     snapshot_free(t);
     /* two roots hold it */
