@@ -34,11 +34,11 @@ for name in moves fork_chain handoff new_forms mmap abort_double_free exec_self 
     document "$name" export export -f json --all --events "$name.own"
     [ "$name" = own_malloc ] || document "$name" event events --json "$name.own"
 done 2>/dev/null
-for name in leak_tree leak_multiple leak_thread_stack leak_mmap fork_chain; do
+for name in leak_multiple leak_thread_stack leak_mmap; do
     "$OWNSCOPE" run -q -o "$name.own" -- "$VICTIMS/$name" >/dev/null 2>&1
     document "$name" graph graph --json "$name.own"
     document "$name" export export "$name.own"
-    for by in type site module thread root; do document "$name" graph graph --json --by $by "$name.own"; done
+    for by in type root; do document "$name" graph graph --json --by $by "$name.own"; done
     for node in $("$OWNSCOPE" graph --json "$name.own" | jq -r '.dominators[:3][].id, .roots[:2][].id' | grep -v lost); do
         document "$name" graph graph --json --of "$node" "$name.own"
     done
