@@ -171,9 +171,11 @@ BENCH_PROGRAMS := $(patsubst %.c,build/%,$(wildcard bench/*.c))
 build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
 build/bench/rcu: BENCH_FLAGS := -falign-loops=64
 build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
-build/bench/heap_tree: BENCH_FLAGS := -D_GNU_SOURCE -Icollector
-build/bench/heap_tree: BENCH_LIBS = $(TESTED_A) $(LIBS)
-build/bench/heap_tree: $(TESTED_A)
+# These measure the collector's own rooms.
+BENCH_ROOMS := build/bench/heap_tree build/bench/heap_scan build/bench/snapshot_pause
+$(BENCH_ROOMS): BENCH_FLAGS := -D_GNU_SOURCE -Icollector
+$(BENCH_ROOMS): BENCH_LIBS = $(TESTED_A) $(LIBS)
+$(BENCH_ROOMS): $(TESTED_A)
 bench-programs: $(BENCH_PROGRAMS)
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)

@@ -33,7 +33,7 @@ _ownscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} self=${COMP_WORDS[0]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks diff events history export ps serve ctl help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export ps serve ctl help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -63,7 +63,8 @@ _ownscope() {
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
     --type) COMPREPLY=($(compgen -W 'new drop move borrow acquire release wait wait-end lock thread process mark lost' -- "$cur")); return ;;
     --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;
-    -f | --format) COMPREPLY=($(compgen -W 'json' -- "$cur")); return ;;
+    --by) COMPREPLY=($(compgen -W 'type site module thread root' -- "$cur")); return ;;
+    -f | --format) COMPREPLY=($(compgen -W 'json dot heapsnapshot' -- "$cur")); return ;;
     -p | --pid | --attach) COMPREPLY=($(compgen -W "$(_ownscope_pids "$self")" -- "$cur")); return ;;
     -o | --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --json) if [[ $command == run ]]; then COMPREPLY=($(compgen -f -- "$cur")); return; fi ;;
@@ -73,10 +74,10 @@ _ownscope() {
         return
     fi
     case $command in
-    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks diff events history export ps serve ctl' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export ps serve ctl' -- "$cur")) ;;
     ctl) COMPREPLY=($(compgen -W 'snapshot mark status' -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
-    report | threads | locks | copies | findings | leaks | diff | events | history | export) _ownscope_files ;;
+    report | threads | locks | copies | findings | leaks | graph | diff | events | history | export) _ownscope_files ;;
     esac
 }
 complete -F _ownscope ownscope

@@ -1,6 +1,6 @@
 /*
  * collector/cli/cmd_export.c - `ownscope export`: the whole graph as one
- * document, streamed. With -o the file appears whole or not at all: it is
+ * document, or the heap in a format of another tool, streamed. With -o the file appears whole or not at all: it is
  * written beside its place and then renamed, unless its place is no plain file.
  */
 #include <errno.h>
@@ -66,6 +66,7 @@ int cmd_export(int argc, char **argv)
     struct source s;
     reading_start(&r, &usage_export, argc, argv);
     reading_one_source(&r);
+    r.query.pid = r.query.format && strcmp(r.query.format, "json") ? r.pid : 0;   /* a snapshot is taken of it */
     if (r.origin.path)
         reading_open(&r, &s, QUERY_BLOCKS);
     atexit(target_abandon);
@@ -73,8 +74,10 @@ int cmd_export(int argc, char **argv)
     if (r.origin.socket_path) {
         reading_ask_stream(&r, "export", open_target.file);
     } else {
-        struct doc_export_options o = query_export_options(&s, &r.query);
-        int error = doc_export_json(s.view, s.trace, &s.doc, &o, doc_sink_file, open_target.file);
+        struct query_export e = query_export_of(&s, &r.query);
+        int error = query_export(&s, &e, doc_sink_file, open_target.file);
+        if (error == -ENOENT && r.query.of)
+            message_fail(EXIT_NOTHING, "there is no snapshot that has %s; see ownscope graph", r.query.of);
         if (!ferror(open_target.file))
             reading_check(&r, &s, error);
         source_close(&s);

@@ -115,6 +115,8 @@ struct snapshot *snapshot_share(const struct snapshot *s, void (*let_go)(void *c
 /* True when all numbers are inside their arrays and blocks rise: what came from
  * a file is held against this before anybody relies on it. */
 bool snapshot_sound(const struct snapshot *s);
+/* Numbers of the blocks in the order of their ids; to be freed. */
+uint32_t *snapshot_birth_order(const struct snapshot *s);
 struct code;
 /* True when `code` has all its ids. */
 bool snapshot_named(const struct snapshot *s, const struct code *code);

@@ -148,6 +148,11 @@ uint64_t heap_part_bytes(const struct heap *h, uint32_t node)
     return end > begin ? end - begin : 0;
 }
 
+uint64_t heap_pointer_offset(const struct heap *h, uint32_t node, uint32_t at)
+{
+    return 8ull * at - (heap_is_part(h, node) ? part_begin(h, node) : 0);
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -64,6 +64,8 @@ struct heap_id heap_node_id(const struct heap *h, uint32_t node);
 /* Where a part's memory begins, and how much it is. */
 uint64_t heap_part_address(const struct heap *h, uint32_t node);
 uint64_t heap_part_bytes(const struct heap *h, uint32_t node);
+/* How far in a node the word `at` (of the snapshot) lies, in bytes: in a part, from where that begins. */
+uint64_t heap_pointer_offset(const struct heap *h, uint32_t node, uint32_t at);
 /* "app:table", "app+0x4010", "main in the stack of t1", "registers of t2", "TLS of t1", "memory at 0x7f…": malloc'ed. */
 char *heap_part_text(const struct analysis *hs, const struct heap *h, uint32_t node);
 /* Sets root (what kind), where, address, size_bytes, and module, symbol, offset, thread, function, file, line where there are such. */

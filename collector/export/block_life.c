@@ -78,7 +78,7 @@ void block_life_fold(struct block_life *l, const struct fact *f)
     }
 }
 
-void block_life_members(struct json_writer *w, const struct block_life *l)
+void block_life_members(struct json_writer *w, const struct block_life *l, const struct block_holding *h)
 {
     JW_KEY(w, "id");
     jw_id(w, 'b', l->id);
@@ -120,11 +120,25 @@ void block_life_members(struct json_writer *w, const struct block_life *l)
         jw_id(w, 'b', l->cloned_from);
     }
     JW_KEY(w, "holder");
-    jw_null(w);
+    jw_string(w, h ? h->holder : NULL);
     JW_KEY(w, "type");
-    jw_null(w);
+    jw_string(w, h ? h->type : NULL);
     JW_KEY(w, "retained_bytes");
-    jw_null(w);
+    if (h && h->known)
+        jw_u64(w, h->retained_bytes);
+    else
+        jw_null(w);
+    if (!h)
+        return;
+    JW_KEY(w, "type_by");
+    jw_string(w, h->type_by);
+    JW_KEY(w, "class");
+    jw_string(w, h->class);
+    JW_KEY(w, "retained_blocks");
+    if (h->known)
+        jw_u64(w, h->retained_blocks);
+    else
+        jw_null(w);
 }
 
 /* ---- the table ---- */

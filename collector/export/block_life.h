@@ -26,8 +26,15 @@ struct block_life {
 struct block_life block_life_of(const struct view_block *b);
 /* What a fact about this block changes. */
 void block_life_fold(struct block_life *l, const struct fact *f);
-/* Every member of the node but `stack` and `drop_stack`. */
-void block_life_members(struct json_writer *w, const struct block_life *l);
+/* What a snapshot knows of a block. */
+struct block_holding {
+    const char *holder;     /* "b7", "r3"; NULL: no single one, or not known */
+    const char *type, *type_by, *class; /* NULL: not known */
+    bool known;             /* retained_* are */
+    uint64_t retained_bytes, retained_blocks;
+};
+/* Every member of the node but `stack` and `drop_stack`. `h` NULL: no snapshot knows the block. */
+void block_life_members(struct json_writer *w, const struct block_life *l, const struct block_holding *h);
 
 /* Lives of blocks that are alive during a replay. */
 struct block_lives;

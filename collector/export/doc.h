@@ -117,5 +117,9 @@ struct doc_export_options {
 /* The view must have been made with VIEW_BLOCKS. */
 int doc_export_json(const struct view *v, struct trace *t, const struct doc_context *c,
                     const struct doc_export_options *o, doc_sink sink, void *sink_context);
+/* The view's snapshots as V8 writes them, for Chrome's DevTools. The view with blocks, else nobody borrows. */
+int doc_export_heapsnapshot(const struct view *v, const struct doc_context *c, doc_sink sink, void *sink_context);
+/* The top of the dominator tree, or with o->of what is around one node, for graphviz. -ENOENT: no such node. */
+int doc_export_dot(const struct view *v, const struct doc_context *c, const struct doc_options *o, doc_sink sink, void *sink_context);
 
 #endif

@@ -8,13 +8,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "event/event.h"
 #include "event/xalloc.h"
-#include "export/block_type.h"
 #include "export/doc_leaks.h"
-#include "export/fingerprint.h"
+#include "export/heap_growth.h"
 #include "export/text.h"
 
 enum { ROWS_DEFAULT = 1000, BEFORE = 0, AFTER = 1 };
@@ -25,7 +22,8 @@ struct row {
     struct view_count at[2];
     uint32_t stack;             /* of `side`'s frames */
     uint8_t side;
-    char *name;                 /* of a type */
+    struct block_type type;     /* of a type */
+    const struct growth_row *growth;    /* NULL: none is known */
 };
 struct rows { struct row *list; size_t n, capacity; uint32_t *slots; size_t size; };
 
@@ -59,24 +57,11 @@ static struct row *rows_get(struct rows *r, uint64_t key)
 
 static void rows_free(struct rows *r)
 {
-    for (size_t i = 0; i < r->n; i++)
-        free(r->list[i].name);
     free(r->list);
     free(r->slots);
 }
 
 /* ---- sites ---------------------------------------------------------------- */
-
-static uint64_t site_key(struct frames *f, uint32_t stack, uint64_t fingerprint)
-{
-    const struct frame_place *places;
-    size_t n = frames_places(f, frames_view_stack(f, stack), 0, &places);
-    uint64_t key = fingerprint;
-    for (size_t i = 0; i < n; i++)
-        if (!places[i].function)
-            key = XXH3_64bits_withSeed(&places[i].offset, sizeof places[i].offset, key);
-    return key;
-}
 
 static void sites_add(struct rows *r, const struct view *v, struct frames *f, uint8_t side)
 {
@@ -84,8 +69,8 @@ static void sites_add(struct rows *r, const struct view *v, struct frames *f, ui
         const struct view_site *s = &v->sites[i];
         if (!s->live_blocks)
             continue;
-        uint64_t fingerprint = fingerprint_stack(f, s->stack, evidence_names[EVIDENCE_MADE]);
-        struct row *row = rows_get(r, site_key(f, s->stack, fingerprint));
+        uint64_t fingerprint, key = growth_site_key(f, s->stack, &fingerprint);
+        struct row *row = rows_get(r, key);
         if (!row->at[BEFORE].blocks && !row->at[AFTER].blocks)
             *row = (struct row){ .key = row->key, .fingerprint = fingerprint, .stack = s->stack, .side = side };
         row->at[side].blocks += s->live_blocks;
@@ -93,26 +78,20 @@ static void sites_add(struct rows *r, const struct view *v, struct frames *f, ui
     }
 }
 
-/* ---- types ---------------------------------------------------------------- */
-
-/* Heap blocks whose type is known, not only the place that made them. */
-static void types_add(struct rows *r, const struct view *v, const struct doc_context *c, struct frames *f, uint8_t side)
+/* What came and was not dropped; what went. */
+static void sites_grow(struct rows *r, const struct heap_growth *g)
 {
-    struct block_types *types = block_types_new(v, c->symbols, f);
-    for (size_t k = 0; k < v->n_snapshots; k++) {
-        const struct snapshot *s = v->snapshots[k];
-        for (uint32_t i = 0; i < s->n_blocks; i++) {
-            struct block_type t = block_type_of(types, s, i);
-            if (family_is_map(s->family[i]) || (t.by != BLOCK_TYPE_VTABLE && t.by != BLOCK_TYPE_FRAME))
-                continue;
-            struct row *row = rows_get(r, XXH3_64bits(t.name, strlen(t.name)));
-            if (!row->name)
-                row->name = xstrdup(t.name);
-            row->at[side].blocks++;
-            row->at[side].bytes += s->size[i];
-        }
+    for (size_t i = 0; i < r->n; i++)
+        r->list[i].growth = heap_growth_site(g, r->list[i].key);
+}
+
+static void types_add(struct rows *r, const struct heap_growth *g)
+{
+    for (size_t i = 0; i < g->types.n; i++) {
+        const struct growth_row *type = &g->types.list[i];
+        struct row *row = rows_get(r, type->key);
+        *row = (struct row){ .key = type->key, .at = { type->at[BEFORE], type->at[AFTER] }, .type = type->type, .growth = type };
     }
-    block_types_free(types);
 }
 
 /* ---- rows ----------------------------------------------------------------- */
@@ -152,7 +131,7 @@ static uint64_t distance(const struct row *r)
 }
 
 /* Those that differ, the largest difference first, at most `most`; *all of them. */
-static json_t *rows_json(const struct rows *r, struct frames *const f[2], size_t most, size_t *all)
+static json_t *rows_json(const struct rows *r, struct frames *const f[2], bool by_id, size_t most, size_t *all)
 {
     struct doc_rank *order = xcalloc(r->n + 1, sizeof *order);
     json_t *list = json_array();
@@ -166,8 +145,13 @@ static json_t *rows_json(const struct rows *r, struct frames *const f[2], size_t
         json_t *j = json_object();
         json_object_set_new(j, "change", json_string(change(row)));
         deltas_set(j, row->at);
-        if (row->name) {
-            json_object_set_new(j, "type", text_json_string(row->name));
+        if (by_id && row->growth) {
+            json_object_set_new(j, "made", doc_count(&row->growth->made));
+            json_object_set_new(j, "dropped", doc_count(&row->growth->dropped));
+        }
+        if (row->type.name) {
+            json_object_set_new(j, "type", text_json_string(row->type.name));
+            json_object_set_new(j, "by", json_string(block_type_by_name(row->type.by)));
         } else {
             char print[20];
             snprintf(print, sizeof print, "%016llx", (unsigned long long)row->fingerprint);
@@ -189,7 +173,14 @@ static json_t *moment_json(const struct view *v, const struct doc_context *c)
                      text_json_string(c->meta ? c->meta->command : NULL), "snapshots", doc_number(v->n_snapshots));
 }
 
-static json_t *totals_json(const struct view *a, const struct view *b)
+/* One session: its blocks can be told apart by their ids. */
+static bool one_session(const struct doc_context *a, const struct doc_context *b)
+{
+    return a->meta && b->meta && a->meta->start_real_ns == b->meta->start_real_ns && a->meta->session && b->meta->session &&
+           !strcmp(a->meta->session, b->meta->session);
+}
+
+static json_t *totals_json(const struct view *a, const struct view *b, const struct heap_growth *g)
 {
     const struct view_count live[2] = { { a->totals.live_blocks, a->totals.live_bytes }, { b->totals.live_blocks, b->totals.live_bytes } };
     const struct view_count made[2] = { { a->totals.allocations, a->totals.bytes_allocated }, { b->totals.allocations, b->totals.bytes_allocated } };
@@ -197,6 +188,10 @@ static json_t *totals_json(const struct view *a, const struct view *b)
     deltas_set(j, live);
     deltas_set(all, made);
     json_object_set_new(j, "allocated", all);
+    if (g->by_id) {
+        json_object_set_new(j, "made", doc_count(&g->total.made));
+        json_object_set_new(j, "dropped", doc_count(&g->total.dropped));
+    }
     json_object_set_new(j, "peak_bytes", delta(a->totals.peak_bytes, b->totals.peak_bytes));
     return j;
 }
@@ -232,28 +227,35 @@ json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struc
                  const struct doc_options *o)
 {
     struct frames *f[2] = { frames_new(ca->symbols, a, NULL), frames_new(cb->symbols, b, NULL) };
+    bool one = one_session(ca, cb), typed = one || any_read(a) == any_read(b);  /* else what objects tell would be new */
+    struct growth_side sides[2] = { { a, f[BEFORE], typed ? block_types_new(a, ca->symbols, f[BEFORE]) : NULL },
+                                    { b, f[AFTER], typed ? block_types_new(b, cb->symbols, f[AFTER]) : NULL } };
+    struct heap_growth *g = heap_growth_new(sides, one);
     struct rows sites = { 0 }, types = { 0 };
-    size_t most = o && o->sites ? o->sites : ROWS_DEFAULT, all, all_types;
+    size_t most = o && o->sites ? o->sites : ROWS_DEFAULT, all_sites, all_types;
     sites_add(&sites, a, f[BEFORE], BEFORE);
     sites_add(&sites, b, f[AFTER], AFTER);
-    if (a->n_snapshots && b->n_snapshots) {
-        types_add(&types, a, ca, f[BEFORE], BEFORE);
-        types_add(&types, b, cb, f[AFTER], AFTER);
-    }
-    json_t *j = json_object(), *rows = rows_json(&sites, f, most, &all), *named = rows_json(&types, f, most, &all_types), *coverage = doc_coverage(b, cb, f[AFTER]);
+    sites_grow(&sites, g);
+    types_add(&types, g);
+    json_t *j = json_object(), *site_rows = rows_json(&sites, f, g->by_id, most, &all_sites);
+    json_t *type_rows = rows_json(&types, f, g->by_id, most, &all_types), *coverage = doc_coverage(b, cb, f[AFTER]);
     json_object_set_new(j, "metadata", doc_metadata(b, cb, coverage));
     json_object_set_new(j, "before", moment_json(a, ca));
     json_object_set_new(j, "after", moment_json(b, cb));
-    json_object_set_new(j, "totals", totals_json(a, b));
+    json_object_set_new(j, "totals", totals_json(a, b, g));
     json_object_set_new(j, "classes", classes_json(a, b));
-    json_object_set_new(j, "sites", rows);
-    json_object_set_new(j, "sites_total", doc_number(all));
-    json_object_set_new(j, "types", named);
+    json_object_set_new(j, "sites", site_rows);
+    json_object_set_new(j, "sites_total", doc_number(all_sites));
+    json_object_set_new(j, "types", type_rows);
     json_object_set_new(j, "types_total", doc_number(all_types));
     json_decref(coverage);
     rows_free(&sites);
     rows_free(&types);
-    frames_free(f[BEFORE]);
-    frames_free(f[AFTER]);
+    heap_growth_free(g);
+    for (unsigned side = 0; side < 2; side++) {
+        if (typed)
+            block_types_free(sides[side].types);
+        frames_free(f[side]);
+    }
     return j;
 }

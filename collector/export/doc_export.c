@@ -15,6 +15,7 @@
 #include "export/block_life.h"
 #include "export/doc_parts.h"
 #include "export/event_json.h"
+#include "export/export_heap.h"
 #include "export/export_locks.h"
 #include "export/findings.h"
 #include "export/replay.h"
@@ -24,6 +25,7 @@ struct export {
     const struct view *view;
     struct block_lives *lives;
     struct lock_names *names;
+    struct export_heap *heap;
     uint32_t *index;        /* frames' stack number -> index in `stacks` + 1 */
     size_t index_capacity, index_count;
     uint32_t *order;        /* frames' stack numbers by index */
@@ -149,10 +151,10 @@ static void thread_node(struct json_writer *w, const struct view_thread *t)
     jw_end(w);
 }
 
-static void block_node(struct export *x, const struct block_life *l, uint32_t stack, uint32_t drop_stack)
+static void block_node(struct export *x, const struct block_life *l, const struct block_holding *h, uint32_t stack, uint32_t drop_stack)
 {
     jw_object(x->w);
-    block_life_members(x->w, l);
+    block_life_members(x->w, l, h);
     JW_KEY(x->w, "stack");
     stack_index(x, stack);
     JW_KEY(x->w, "drop_stack");
@@ -174,7 +176,7 @@ static void dead_node(void *context, const struct fact *f)
     block_life_fold(l, f);
     if (!ends_life(f))
         return;
-    block_node(x, l, frames_code_stack(x->frames, l->stack), frames_code_stack(x->frames, l->drop_stack));
+    block_node(x, l, NULL, frames_code_stack(x->frames, l->stack), frames_code_stack(x->frames, l->drop_stack));
     block_lives_forget(x->lives, f->block);
 }
 
@@ -285,8 +287,11 @@ static int nodes(struct export *x, struct trace *t, const struct doc_export_opti
         thread_node(x->w, &v->threads[i]);
     for (size_t i = 0; i < v->n_blocks; i++) {
         struct block_life l = block_life_of(&v->blocks[i]);
-        block_node(x, &l, frames_view_stack(x->frames, l.stack), 0);
+        struct block_holding h;
+        bool known = export_heap_block(x->heap, &v->blocks[i], &h);
+        block_node(x, &l, known ? &h : NULL, frames_view_stack(x->frames, l.stack), 0);
     }
+    export_heap_nodes(x->heap, x->w);
     export_lock_nodes(x->w, v, x->names, o->all, view_stack_index, x);
     int error = o->all && t ? replay_for(x, t, o, dead_node) : 0;
     jw_end(x->w);
@@ -307,6 +312,7 @@ static int edges(struct export *x, struct trace *t, const struct doc_export_opti
     move_edges(x->w, v);
     export_lock_edges(x->w, v, x->names);
     export_flow_edges(x->w, v, o->all && t);
+    export_heap_edges(x->heap, x->w);
     int error = o->all && t ? replay_for(x, t, o, ended_edge) : 0;
     jw_end(x->w);
     return error;
@@ -381,6 +387,7 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
     x->w = xmalloc(sizeof *x->w);
     x->frames = frames_new(c->symbols, v, t ? trace_code(t) : NULL);
     x->names = lock_names_new(v, c->symbols);
+    x->heap = export_heap_new(v, c, x->frames);
     jw_init(x->w, sink, sink_context);
     jw_object(x->w);
     JW_KEY(x->w, "ownscope");
@@ -397,6 +404,7 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
     free(findings.text);
     jw_end(x->w);
     int written = jw_finish(x->w);
+    export_heap_free(x->heap);
     lock_names_free(x->names);
     frames_free(x->frames);
     free(x->index);

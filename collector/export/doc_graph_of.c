@@ -81,10 +81,7 @@ static json_t *offset_json(const struct heap *h, uint32_t node, uint32_t at)
 {
     if (at == UINT32_MAX)
         return json_null();
-    uint64_t offset = 8ull * at;
-    if (heap_is_part(h, node))
-        offset += h->s->roots[heap_part_of(h, node)->root].address - heap_part_address(h, node);
-    return json_integer((json_int_t)offset);
+    return doc_number(heap_pointer_offset(h, node, at));
 }
 
 /* Sets offset_bytes, interior and, of those that point inside, whether they are as good as a start. */
@@ -222,7 +219,7 @@ static void node_set(json_t *doc, struct graph_maker *m, const struct heap *h, u
     size_t pointed_total, holds_total;
     json_t *j = graph_node(m, h, node), *pointed = pointed_json(m, h, node, &pointed_total);
     json_t *holds = holds_json(m, h, node, most, &holds_total);
-    bool held = h->tree && h->tree->holder[node] != h->tree->top;
+    bool held = h->tree && h->tree->holder[node] < h->tree->lost;
     json_object_set_new(doc, "owner", node < h->s->n_blocks ? doc_party(h->s->owner[node], h->s->process) : doc_id('p', h->s->process));
     json_object_set(doc, "holder", json_object_get(j, "holder"));
     json_object_set_new(doc, "node", j);

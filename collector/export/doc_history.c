@@ -131,7 +131,7 @@ static void story_node(struct story *s)
     struct json_writer *w = &s->writer;
     JW_KEY(w, "node");
     jw_object(w);
-    block_life_members(w, &s->life);
+    block_life_members(w, &s->life, NULL);
     JW_KEY(w, "stack");
     frames_write(s->frames, w, frames_code_stack(s->frames, s->life.stack));
     JW_KEY(w, "drop_stack");

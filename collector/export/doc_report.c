@@ -12,7 +12,7 @@
 #include "export/suppressions.h"
 #include "export/text.h"
 
-enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5, LEAKS_IN_REPORT = 5 };
+enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5, LEAKS_IN_REPORT = 20 };
 
 static json_t *totals_json(const struct view *v)
 {

@@ -83,10 +83,17 @@ static void block_members(json_t *j, struct graph_maker *m, const struct heap *h
     json_object_set_new(j, "stack", s->stack[node] ? frames_json(m->frames, frames_view_stack(m->frames, s->stack[node])) : json_null());
 }
 
+/* Null where several roots hold it, and of what is lost: nobody does. */
+static json_t *holder_id(const struct heap *h, uint32_t node)
+{
+    uint32_t holder = h->tree ? h->tree->holder[node] : 0;
+    return h->tree && holder < h->tree->lost ? graph_node_id(h, holder) : json_null();
+}
+
 json_t *graph_node(struct graph_maker *m, const struct heap *h, uint32_t node)
 {
     json_t *j = json_pack("{s:o,s:s,s:o}", "id", graph_node_id(h, node), "kind", kind(h, node), "process", doc_id('p', h->s->process));
-    json_object_set_new(j, "holder", h->tree ? graph_node_id(h, h->tree->holder[node]) : json_null());
+    json_object_set_new(j, "holder", holder_id(h, node));
     json_object_set_new(j, "retained_bytes", h->tree ? doc_number(h->tree->retained_bytes[node]) : json_null());
     json_object_set_new(j, "retained_blocks", h->tree ? doc_number(h->tree->retained_blocks[node]) : json_null());
     if (node < h->s->n_blocks) {

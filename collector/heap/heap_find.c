@@ -1,9 +1,10 @@
 /*
  * collector/heap/heap_find.c - see heap_find.h.
  *
- * Invariants: before[line] == blocks that begin below the line's first address;
- * so the last block that begins at or before a word is number
- * before[line] + (bits of the line up to the word's) - 1.
+ * Invariants: before[line].blocks == blocks that begin below the line's first
+ * address, .words[w] == bits of the line's words below w; so the last block that
+ * begins at or before a place is number .blocks + .words[w] + (bits of word w up to
+ * the place's) - 1.
  */
 #include "heap/heap_find.h"
 
@@ -13,17 +14,18 @@
 
 #include "event/xalloc.h"
 
-enum { CHUNK_LINED = 1u << 31, CHUNKS_MAX = 1 << 27, REACHED_MAX = 1 << 24, OUTER_CLIMB_MAX = 64 };
+enum { SOME = 64, CHUNK_LINED = 1u << 31, CHUNKS_MAX = 1 << 27, REACHED_MAX = 1 << 24, OUTER_CLIMB_MAX = 64 };
 
-static inline uint32_t count_bits(uint64_t v)
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* `quick`: the processor counts bits itself. */
+ALWAYS uint32_t count_bits(uint64_t v, bool quick)
 {
-#ifdef __POPCNT__
-    return (uint32_t)__builtin_popcountll(v);
-#else
+    if (quick)
+        return (uint32_t)__builtin_popcountll(v);
     v -= v >> 1 & 0x5555555555555555u;
     v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
     return (uint32_t)(((v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
-#endif
 }
 
 /* Number of blocks that begin at or before the word. */
@@ -41,7 +43,7 @@ static uint32_t upto_by_halves(const struct heap_find *f, uint64_t word)
 }
 
 /* Where the word's line stands; false: its chunk has none, and *before is the answer. */
-static inline bool line_of(const struct heap_find *f, uint64_t word, size_t *line, uint32_t *before)
+ALWAYS bool line_of(const struct heap_find *f, uint64_t word, size_t *line, uint32_t *before)
 {
     uint64_t place = (word - f->base) >> f->shift;
     uint32_t c = f->chunks[place >> HEAP_FIND_CHUNK_LOG];
@@ -50,18 +52,19 @@ static inline bool line_of(const struct heap_find *f, uint64_t word, size_t *lin
     return c & CHUNK_LINED;
 }
 
-static inline uint32_t upto(const struct heap_find *f, uint64_t word)
+/* Blocks that begin at or before the word, and where the last of them begins, where one word of bits tells: else 0. */
+ALWAYS uint32_t upto(const struct heap_find *f, uint64_t word, uint64_t *start, bool quick)
 {
     size_t line;
     uint32_t n;
+    *start = 0;
     if (!line_of(f, word, &line, &n))
         return n;
-    unsigned bit = (unsigned)((word - f->base) >> f->shift) & (HEAP_FIND_LINE - 1);
-    const uint64_t *bits = f->bits[line];
-    n = f->before[line];
-    for (unsigned i = 0; i < bit / 64; i++)
-        n += count_bits(bits[i]);
-    return n + count_bits(bits[bit / 64] << (63 - bit % 64));
+    uint64_t place = (word - f->base) >> f->shift;
+    unsigned at = (unsigned)place / 64 % (HEAP_FIND_LINE / 64);
+    uint64_t mine = f->bits[line][at] << (63 - place % 64);
+    *start = mine ? f->base + ((place - (uint64_t)__builtin_clzll(mine | 1)) << f->shift) : 0;
+    return f->before[line].blocks + f->before[line].words[at] + count_bits(mine, quick);
 }
 
 static inline bool holds(const struct heap_find *f, uint32_t i, uint64_t word)
@@ -87,32 +90,73 @@ uint32_t heap_find(const struct heap_find *f, uint64_t word)
 {
     if (!f->n || !heap_find_near(f, word))
         return HEAP_FIND_NONE;
-    return settle(f, f->chunks ? upto(f, word) : upto_by_halves(f, word), word);
+    uint64_t start;
+    return settle(f, f->chunks ? upto(f, word, &start, false) : upto_by_halves(f, word), word);
 }
 
-void heap_find_many(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n)
+static inline uint32_t flagged(const struct heap_find *f, uint32_t block, uint64_t word)
 {
+    return block != HEAP_FIND_NONE && f->address[block] != word ? block | HEAP_FIND_INSIDE : block;
+}
+
+/* At most SOME words, so that what is fetched is still there when it is read. */
+ALWAYS void find_some(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n, bool quick)
+{
+    uint64_t starts[SOME];
+    uint32_t inside[SOME + 1], before, k = 0; /* words that are no start of which is known: what is left to look at */
     size_t line;
-    uint32_t before;
-    if (!f->chunks) {
-        for (size_t i = 0; i < n; i++)
-            blocks[i] = heap_find(f, words[i]);
-        return;
-    }
     for (size_t i = 0; i < n; i++)
         if (line_of(f, words[i], &line, &before)) {
             __builtin_prefetch(&f->before[line]);
             __builtin_prefetch(f->bits[line]);
         }
     for (size_t i = 0; i < n; i++) {
-        blocks[i] = upto(f, words[i]);
-        if (blocks[i]) {
-            __builtin_prefetch(&f->address[blocks[i] - 1]);
-            __builtin_prefetch(&f->size[blocks[i] - 1]);
-        }
+        uint32_t last = upto(f, words[i], &starts[i], quick) - 1; /* HEAP_FIND_NONE: 0 - 1 */
+        blocks[i] = last;
+        inside[k] = (uint32_t)i;
+        k += starts[i] != words[i];
+        __builtin_prefetch(&f->size[last]);
     }
-    for (size_t i = 0; i < n; i++)
-        blocks[i] = settle(f, blocks[i], words[i]);
+    for (uint32_t j = 0; j < k; j++) {
+        uint32_t i = inside[j];
+        if (starts[i] && words[i] - starts[i] < f->size[blocks[i]])
+            blocks[i] |= HEAP_FIND_INSIDE;
+        else
+            blocks[i] = flagged(f, settle(f, blocks[i] + 1, words[i]), words[i]);
+    }
+}
+
+static void find_some_plainly(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n)
+{
+    find_some(f, words, blocks, n, false);
+}
+
+#ifdef __x86_64__
+__attribute__((target("popcnt"))) static void find_some_quickly(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n)
+{
+    find_some(f, words, blocks, n, true);
+}
+static bool quick(void) { return __builtin_cpu_supports("popcnt"); }
+#else
+static void find_some_quickly(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n)
+{
+    find_some(f, words, blocks, n, true);
+}
+static bool quick(void) { return true; }
+#endif
+
+void heap_find_many(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n)
+{
+    bool q = quick();
+    for (size_t i = 0, some; i < n; i += some) {
+        some = f->chunks ? n - i < SOME ? n - i : SOME : 1;
+        if (!f->chunks)
+            blocks[i] = flagged(f, heap_find(f, words[i]), words[i]);
+        else if (q)
+            find_some_quickly(f, words + i, blocks + i, some);
+        else
+            find_some_plainly(f, words + i, blocks + i, some);
+    }
 }
 
 /* Which blocks lie in others: mapped memory that an allocator hands out in parts. */
@@ -162,10 +206,12 @@ static size_t chunk_fill(struct heap_find *f, size_t c, size_t lined, size_t i)
     for (size_t l = 0; l < HEAP_FIND_CHUNK_LINES; l++) {
         size_t line = lined * HEAP_FIND_CHUNK_LINES + l;
         uint64_t from = f->base + ((((uint64_t)c << HEAP_FIND_CHUNK_LOG) + l * HEAP_FIND_LINE) << f->shift);
-        f->before[line] = (uint32_t)i;
+        f->before[line] = (struct heap_find_before){.blocks = (uint32_t)i};
         for (; i < f->n && (f->address[i] - from) >> f->shift < HEAP_FIND_LINE; i++) {
             unsigned bit = (unsigned)((f->address[i] - from) >> f->shift);
             f->bits[line][bit / 64] |= 1ull << bit % 64;
+            for (unsigned w = bit / 64 + 1; w < HEAP_FIND_LINE / 64; w++)
+                f->before[line].words[w]++;
         }
     }
     return i;

@@ -4,9 +4,9 @@
  * A bit for every place a block can begin at (all addresses' common alignment),
  * kept only for chunks of address space where one does, with the number of
  * blocks before each line of 256 bits: counting bits gives the block's number
- * at once, so a look-up touches one line of bits, one count and the block's own
- * address and size. Asked for many words at once, both are fetched ahead. Some 1.2 bytes
- * a block of 128. Addresses that span too much for the table of chunks are
+ * at once, and the last bit its address, so a look-up touches one line of bits, its
+ * count, and the block's size. Asked for many words at once, all are fetched
+ * ahead. Some 1.5 bytes a block of 128. Addresses that span too much for the table of chunks are
  * searched by halves instead.
  *
  * Reads the snapshot's arrays, which must stay. Immutable: any thread.
@@ -20,6 +20,9 @@
 
 enum { HEAP_FIND_LINE = 256, HEAP_FIND_CHUNK_LINES = 512, HEAP_FIND_CHUNK_LOG = 17 /* bits a chunk */ };
 #define HEAP_FIND_NONE UINT32_MAX
+#define HEAP_FIND_INSIDE (1u << 31)
+
+struct heap_find_before { uint32_t blocks; uint8_t words[HEAP_FIND_LINE / 64]; };
 
 struct heap_find {
     const uint64_t *address, *size;
@@ -29,7 +32,7 @@ struct heap_find {
     unsigned shift;             /* log2 of the alignment */
     uint32_t *chunks;           /* of each: its lines; or, where none begins, blocks before it if one reaches into it; NULL: by halves */
     size_t n_chunks;
-    uint32_t *before;           /* HEAP_FIND_CHUNK_LINES a chunk: blocks before each line */
+    struct heap_find_before *before; /* HEAP_FIND_CHUNK_LINES a chunk: blocks before each line, and before each word in it */
     uint64_t (*bits)[HEAP_FIND_LINE / 64];
     size_t n_lines;
     uint32_t *outer;            /* of each block: number + 1 of the one it lies in; NULL: none does */
@@ -46,7 +49,8 @@ static inline bool heap_find_near(const struct heap_find *f, uint64_t word) { re
 /* The innermost block that holds the address (or has size 0 and lies at it), or HEAP_FIND_NONE. */
 uint32_t heap_find(const struct heap_find *f, uint64_t word);
 
-/* The same of many words, all of them near: each step fetches for all what the next one reads. */
+/* The same of many words, all of them near: each step fetches for all what the
+ * next one reads. HEAP_FIND_INSIDE beside: not at the block's first byte. */
 void heap_find_many(const struct heap_find *f, const uint64_t *words, uint32_t *blocks, size_t n);
 
 #endif

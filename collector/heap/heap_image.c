@@ -7,6 +7,7 @@
  */
 #include "heap/heap_image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ enum { WINDOWS = 8, WINDOW_BYTES = 4 << 20, TEXT_MAX = 400 };
 struct window { struct heap_piece piece; uint64_t used; };
 
 struct heap_image {
-    pid_t pid;
+    pid_t pid;                  /* a thread of it that has its memory */
     struct heap_select select;
     uint64_t most_bytes, bytes;
     struct heap_maps maps;
@@ -63,10 +64,31 @@ static int refuse_size(const struct heap_image *i, uint64_t need, uint64_t most)
     return -EFBIG;
 }
 
+/* A first thread that has ended (pthread_exit) has no memory any more: another of
+ * the process, through which the kernel shows it. */
+static pid_t thread_with_memory(pid_t pid)
+{
+    char name[64];
+    pid_t found = 0;
+    DIR *d;
+    if (heap_refusal_state(pid, pid) != 'Z')
+        return pid;
+    snprintf(name, sizeof name, "/proc/%d/task", (int)pid);
+    d = opendir(name);
+    for (struct dirent *e; d && !found && (e = readdir(d));) {
+        pid_t tid = (pid_t)atoi(e->d_name);
+        char state = tid > 0 ? heap_refusal_state(pid, tid) : 0;
+        found = state && state != 'Z' && state != 'X' ? tid : 0;
+    }
+    if (d)
+        closedir(d);
+    return found ? found : pid;
+}
+
 static struct heap_image *image_new(pid_t pid, const struct heap_image_options *o)
 {
     struct heap_image *i = xcalloc(1, sizeof *i);
-    i->pid = pid;
+    i->pid = thread_with_memory(pid);
     i->most_bytes = o->most_bytes;
     if (o->segment_path)
         i->select.segment_path = xstrdup(o->segment_path);

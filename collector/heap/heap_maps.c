@@ -62,6 +62,23 @@ static bool line_read(const char *line, struct heap_map *m)
     return true;
 }
 
+/* The 28th word of stat; names of programs have blanks and brackets. */
+static uint64_t first_sp(pid_t pid)
+{
+    char name[64], *text, *at;
+    uint64_t sp = 0;
+    int error;
+    snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+    text = text_read(name, &error);
+    at = text ? strrchr(text, ')') : NULL;
+    for (int word = 2; at && word < 28; word++)
+        at = (at = strchr(at, ' ')) ? at + 1 : NULL;
+    if (at)
+        sp = strtoull(at, NULL, 10);
+    free(text);
+    return sp;
+}
+
 int heap_maps_read(struct heap_maps *m, pid_t pid)
 {
     size_t capacity = 0;
@@ -80,6 +97,7 @@ int heap_maps_read(struct heap_maps *m, pid_t pid)
         m->maps[m->n++] = one;
     }
     free(text);
+    m->first_sp = first_sp(pid);
     return m->n ? 0 : -ESRCH;
 }
 

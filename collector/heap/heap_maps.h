@@ -17,7 +17,10 @@ struct heap_map {
     bool readable, writable, executable, shared;
     char *path;                 /* "", "[heap]", "/usr/lib/…", "/dev/shm/… (deleted)" */
 };
-struct heap_maps { struct heap_map *maps; size_t n; };
+struct heap_maps {
+    struct heap_map *maps; size_t n;
+    uint64_t first_sp;          /* where the first thread began: arguments and environment lie there and above; 0: not known */
+};
 /* 0 or -errno. */
 int heap_maps_read(struct heap_maps *m, pid_t pid);
 void heap_maps_free(struct heap_maps *m);

@@ -98,7 +98,7 @@ static uint64_t lower_end(const struct roots *r, const struct heap_map *m, uint6
 static bool red_zone_used(const struct roots *r, const struct heap_thread *t)
 {
     uint8_t code[2];
-    return RED_ZONE && t->n_registers && t->pc &&
+    return RED_ZONE > 0 && t->n_registers && t->pc &&
            !(heap_modules_constant(r->modules, t->pc - 2, code, 2) == 2 && code[0] == 0x0f && code[1] == 0x05);
 }
 
@@ -178,9 +178,25 @@ static void ended_stacks(struct roots *r)
         const struct heap_map *m = k->ended && k->pthread ? heap_maps_find(r->maps, k->pthread) : NULL;
         if (m && holdable(m) && nameless(m) && strcmp(m->path, "[heap]") && !cut_already(r, k->pthread)) {
             uint64_t end = (k->pthread + DESCRIPTOR + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-            cut(r, lower_end(r, m, k->pthread), end < m->end ? end : m->end);
+            end = end < m->end ? end : m->end;
+            add(r, ROOT_TLS, k->pthread, end)->thread = k->serial; /* the next thread is given its dtv */
+            cut(r, lower_end(r, m, k->pthread), end);
         }
     }
+}
+
+static bool first_runs(const struct roots *r)
+{
+    for (size_t i = 0; i < r->in->stop->n; i++)
+        if (r->in->stop->threads[i].tid == r->in->stop->pid)
+            return true;
+    return false;
+}
+
+/* What outlives the first thread on its stack. */
+static uint64_t environment_from(const struct roots *r, const struct heap_map *m)
+{
+    return r->maps->first_sp > m->start && r->maps->first_sp < m->end ? r->maps->first_sp : m->start;
 }
 
 static void threads_add(struct roots *r)
@@ -196,8 +212,9 @@ static void threads_add(struct roots *r)
         const struct heap_map *m = &r->maps->maps[i];
         if (strcmp(m->path, "[stack]") || !holdable(m))
             continue;
-        if (!cut_already(r, m->start)) /* nobody runs on it now: the first thread's, whole */
-            add(r, ROOT_STACK, m->start, m->end)->thread = main_thread ? main_thread->serial : 0;
+        if (!cut_already(r, m->start)) /* the first thread runs elsewhere now, or has ended */
+            add(r, ROOT_STACK, first_runs(r) ? m->start : environment_from(r, m), m->end)->thread =
+                main_thread ? main_thread->serial : 0;
         cut(r, m->start, m->end);
     }
     ended_stacks(r);

@@ -5,11 +5,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "event/xalloc.h"
 #include "heap/heap_roots.h"
 
-enum { BATCH = 1024, BATCH_SPARE = 64, PIECE_BYTES = 4 << 20, PROGRESS_WORDS = 1 << 22 };
+enum { PAGE = 4096, ROOM_MIN = 4096, ROOM_MAX = 1 << 26, LARGE_MIN = 1 << 20, BATCH = 1024, BATCH_SPARE = 64, PIECE_BYTES = 4 << 20, PROGRESS_WORDS = 1 << 22 };
+
+_Static_assert((unsigned)EDGE_INTERIOR == HEAP_FIND_INSIDE, "as it is found");
 
 struct walk {
     struct snapshot *s;
@@ -29,45 +32,59 @@ struct walk {
     uint32_t node[BATCH], at[BATCH], block[BATCH];
 
     size_t room;                /* for edges */
-    uint64_t nodes_begun;       /* first[] is known of that many */
     uint64_t told, total;       /* words, for the progress */
 };
 
-static void edges_room(struct walk *w, size_t need)
+/* Room for one edge in some words from the start on: what is not written to costs nothing,
+ * and what is, less in large pages. */
+static void room_begin(struct walk *w)
 {
     struct snapshot *s = w->s;
-    if (need <= w->room)
+    w->room = w->total / 4 > ROOM_MAX ? ROOM_MAX : w->total / 4 > ROOM_MIN ? (size_t)w->total / 4 : ROOM_MIN;
+    s->to = xmalloc_lines(w->room * sizeof *s->to);
+    s->at = xmalloc_lines(w->room * sizeof *s->at);
+    if (w->room < LARGE_MIN)
         return;
-    w->room = w->room ? w->room * 2 : 65536;
-    s->to = xrealloc(s->to, w->room * sizeof *s->to);
-    s->at = xrealloc(s->at, w->room * sizeof *s->at);
+    uintptr_t to = ((uintptr_t)s->to + PAGE - 1) & ~(uintptr_t)(PAGE - 1), at = ((uintptr_t)s->at + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    madvise((void *)to, w->room * sizeof *s->to - PAGE, MADV_HUGEPAGE);
+    madvise((void *)at, w->room * sizeof *s->at - PAGE, MADV_HUGEPAGE);
 }
 
-static void inner_add(struct walk *w, uint64_t edge, uint64_t word)
+static void room_make(struct walk *w, size_t edges)
 {
+    struct snapshot *s = w->s;
     struct heap_inners *l = w->inners;
-    l->at = xgrow(l->at, &l->room, l->n + 1, sizeof *l->at);
-    l->at[l->n++] = (struct heap_inner){edge, word};
+    if (s->n_edges + edges >= w->room) { /* one more is written to, and overwritten */
+        w->room *= 2;
+        s->to = xrealloc(s->to, w->room * sizeof *s->to);
+        s->at = xrealloc(s->at, w->room * sizeof *s->at);
+    }
+    if (l->n + edges >= l->room) {
+        l->room = l->room ? l->room * 2 : ROOM_MIN;
+        l->at = xrealloc(l->at, l->room * sizeof *l->at);
+    }
 }
 
 static void flush(struct walk *w)
 {
     struct snapshot *s = w->s;
     heap_find_many(w->find, w->word, w->block, w->n);
-    edges_room(w, s->n_edges + w->n);
+    room_make(w, w->n);
+    /* Without branches: how a heap's words follow each other cannot be foretold. */
+    struct heap_inner *inner = w->inners->at + w->inners->n;
+    uint32_t *to = s->to, *at = s->at;
+    uint64_t e = s->n_edges;
     for (size_t i = 0; i < w->n; i++) {
-        uint32_t to = w->block[i];
-        if (to == HEAP_FIND_NONE)
-            continue;
-        while (w->nodes_begun <= w->node[i])
-            s->first[w->nodes_begun++] = s->n_edges;
-        if (w->word[i] != s->address[to]) {
-            inner_add(w, s->n_edges, w->word[i]);
-            to |= EDGE_INTERIOR;
-        }
-        s->to[s->n_edges] = to;
-        s->at[s->n_edges++] = w->at[i];
+        uint32_t block = w->block[i], found = block != HEAP_FIND_NONE;
+        to[e] = block;
+        at[e] = w->at[i];
+        *inner = (struct heap_inner){e, w->word[i]};
+        s->first[w->node[i] + 1] += found;
+        inner += found & block >> 31;
+        e += found;
     }
+    w->inners->n = (size_t)(inner - w->inners->at);
+    s->n_edges = e;
     w->n = 0;
     if (w->in->progress && s->words - w->told >= PROGRESS_WORDS) {
         w->told = s->words;
@@ -81,12 +98,13 @@ static void pick(struct walk *w, const uint8_t *p, size_t n, uint32_t node, uint
     w->s->words += n;
     while (n) {
         size_t some = n < BATCH - w->n ? n : BATCH - w->n, k = w->n;
-        for (size_t i = 0; i < some; i++) {
+        uint32_t step = at + some < UINT32_MAX, place = at + some < UINT32_MAX ? (uint32_t)at : UINT32_MAX;
+        for (size_t i = 0; i < some; i++, place += step) {
             uint64_t word;
             memcpy(&word, p + i * 8, 8);
             w->word[k] = word;
             w->node[k] = node;
-            w->at[k] = (uint32_t)(at + i < UINT32_MAX ? at + i : UINT32_MAX);
+            w->at[k] = place;
             k += heap_find_near(w->find, word);
         }
         w->n = k;
@@ -231,14 +249,15 @@ void heap_walk(struct snapshot *s, const struct heap_scan_input *in, const struc
     struct walk *w = xcalloc(1, sizeof *w);
     size_t nodes = snapshot_nodes(s);
     *w = (struct walk){.s = s, .in = in, .find = find, .types = types, .inners = inners, .total = words_expected(s)};
-    s->first = xmalloc((nodes + 1) * sizeof *s->first);
-    s->to = xmalloc(sizeof *s->to);
-    s->at = xmalloc(sizeof *s->at);
+    s->first = xcalloc(nodes + 1, sizeof *s->first); /* edges of each, until all are known */
+    room_begin(w);
     for (size_t i = 0; i < s->n_blocks; i++)
         walk_block(w, i);
     walk_roots(w);
     flush(w);
-    while (w->nodes_begun <= nodes)
-        s->first[w->nodes_begun++] = s->n_edges;
+    for (size_t i = 0; i < nodes; i++)
+        s->first[i + 1] += s->first[i];
+    s->to = xrealloc(s->to, (s->n_edges + 1) * sizeof *s->to);
+    s->at = xrealloc(s->at, (s->n_edges + 1) * sizeof *s->at);
     free(w);
 }

@@ -41,7 +41,8 @@ void api_answer_tree(struct api_answer *a, json_t *doc)
 struct replay {
     struct source source;
     struct query_range range;                /* of events */
-    struct doc_export_options export;
+    struct query_export export;
+    char *of;                                /* of the export: a request's words end with it */
     int (*run)(struct replay *r, doc_sink sink, void *context);
 };
 
@@ -85,6 +86,7 @@ static void replay_free(void *state)
 {
     struct replay *r = state;
     source_close(&r->source);
+    free(r->of);
     free(r);
 }
 
@@ -295,15 +297,19 @@ static void answer_events(struct collector *c, const struct query *q, struct api
 
 static int run_export(struct replay *r, doc_sink sink, void *context)
 {
-    return doc_export_json(r->source.view, r->source.trace, &r->source.doc, &r->export, sink, context);
+    return query_export(&r->source, &r->export, sink, context);
 }
 
 static void answer_export(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    bool heap = q->format && strcmp(q->format, "json") != 0;
+    if (heap && !q->at && !api_snapshot(c, q, a))
+        return;
     struct replay *r = replay_open(c, q, QUERY_BLOCKS, a);
     if (!r)
         return;
-    r->export = query_export_options(&r->source, q);
+    r->export = query_export_of(&r->source, q);
+    r->export.graph.of = r->of = q->of ? xstrdup(q->of) : NULL;
     r->run = run_export;
 }
 
@@ -319,6 +325,6 @@ const struct api_route api_routes[] = {
     { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
     { "/v1/history", API_ID | API_AT, answer_history },
     { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
-    { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT, answer_export },
+    { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT | API_OF | API_PID | API_PROCESS, answer_export },
     { NULL, 0, NULL }
 };

@@ -22,6 +22,16 @@ static int serial_parse(const char *text, char letter, uint32_t *serial)
     return *serial ? 0 : -EINVAL;
 }
 
+/* enum export_format, or -1. */
+static int format_find(const char *name)
+{
+    static const char *const names[EXPORT_FORMATS] = { "json", "dot", "heapsnapshot" };
+    for (int i = 0; i < EXPORT_FORMATS; i++)
+        if (!strcmp(name, names[i]))
+            return i;
+    return -1;
+}
+
 int query_check(const struct query *q, char **error)
 {
     static const char moments[] = "a moment is 12.5s, 350ms, event:N, mark:NAME, peak or end";
@@ -43,8 +53,8 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no thread's ID (t3)", q->thread);
     else if (q->process && serial_parse(q->process, 'p', &number))
         *error = xasprintf("'%s' is no process's ID (p1)", q->process);
-    else if (q->format && strcmp(q->format, "json") != 0)
-        *error = xasprintf("format '%s' is not known; there is json", q->format);
+    else if (q->format && format_find(q->format) < 0)
+        *error = xasprintf("format '%s' is not known; there are json, dot and heapsnapshot", q->format);
     else if (q->of && !doc_graph_of_known(q->of))
         *error = xasprintf("'%s' is no ID of a block (b12), root (r3) or lock (l1) and no address (0x7f12...)", q->of);
     else if (q->by && !doc_graph_by_known(q->by))
@@ -212,9 +222,19 @@ int query_events(struct source *s, const struct query_range *range, doc_sink sin
     return error == -ECANCELED && !limit.left ? 0 : error;
 }
 
-struct doc_export_options query_export_options(const struct source *s, const struct query *q)
+struct query_export query_export_of(const struct source *s, const struct query *q)
 {
     bool some = s->whole || s->events > 0;  /* until_event 0 means the end */
-    return (struct doc_export_options){ .events = q->events && some, .all = q->all && some,
-                                        .until_event = s->whole ? 0 : s->events };
+    int format = q->format ? format_find(q->format) : EXPORT_JSON;
+    return (struct query_export){ .format = (enum export_format)format, .graph = query_doc_options(q),
+                                  .json = { .events = q->events && some, .all = q->all && some, .until_event = s->whole ? 0 : s->events } };
+}
+
+int query_export(struct source *s, const struct query_export *e, doc_sink sink, void *context)
+{
+    switch (e->format) {
+    case EXPORT_DOT: return doc_export_dot(s->view, &s->doc, &e->graph, sink, context);
+    case EXPORT_HEAPSNAPSHOT: return doc_export_heapsnapshot(s->view, &s->doc, sink, context);
+    default: return doc_export_json(s->view, s->trace, &s->doc, &e->json, sink, context);
+    }
 }

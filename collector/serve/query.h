@@ -62,7 +62,11 @@ struct query_range { struct doc_events_options events; uint64_t top; bool empty;
 int query_range(struct source *s, const struct query *q, struct query_range *range);
 /* As doc_events. */
 int query_events(struct source *s, const struct query_range *range, doc_sink sink, void *context);
-/* After QUERY_BLOCKS: what doc_export_json is to be told. */
-struct doc_export_options query_export_options(const struct source *s, const struct query *q);
+/* After QUERY_BLOCKS: what an export is to be told. `of` stays the query's text. */
+enum export_format { EXPORT_JSON, EXPORT_DOT, EXPORT_HEAPSNAPSHOT, EXPORT_FORMATS };
+struct query_export { enum export_format format; struct doc_export_options json; struct doc_options graph; };
+struct query_export query_export_of(const struct source *s, const struct query *q);
+/* As doc_export_json and its kin; -ENOENT: there is no such node to draw. */
+int query_export(struct source *s, const struct query_export *e, doc_sink sink, void *context);
 
 #endif

@@ -54,6 +54,8 @@ static int note_hold(struct session *s, struct lane *l)
     }
     if (r->size == WIRE_HOLD_MARK)
         memcpy(h->words.mark, h->mark, sizeof h->words.mark);
+    if (r->size == WIRE_HOLD_FORK)
+        l->process->image = 0;
     s->holds += !h->news;
     h->news = true;
     return 1;
@@ -128,6 +130,8 @@ static void answer(struct lane *l, uint32_t word)
 void session_hold_end(struct session *s, const struct session_hold *h, bool fork)
 {
     struct lane *l = lane_of(s, h);
+    if (l && l->process)
+        l->process->image = 0;
     if (l && session_still_ours(s))
         answer(l, fork ? WIRE_HOLDING_FORK : WIRE_HOLDING_GO);
 }
@@ -221,7 +225,8 @@ pid_t session_image(struct session *s, const struct session_hold *h)
     struct lane *l = lane_of(s, h);
     if (!l || l->gone || !l->process)
         return -ESRCH;
-    l->process->image = 0;
+    if (l->process->image) /* a round came by it first */
+        return l->process->image;
     lane_look(s, l);
     if (!lane_next(s, l))
         return 0;

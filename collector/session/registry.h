@@ -26,7 +26,7 @@ struct process {
     bool gone;              /* the kernel said so, a round ago */
     bool reaped;
     int status;             /* of waitpid, when reaped */
-    int image;              /* pid of the image that it forked last, -errno; 0: none */
+    int image;              /* pid of the image that it forked, -errno; 0: nothing said since it was told to */
 };
 
 struct registered {

@@ -20,7 +20,4 @@ struct trace_packed {
 /* The SNAPSHOT chunk and the PARTs before those: its ids are those of now. */
 struct trace_packed *trace_pack_rest(const struct snapshot *s, size_t parts);
 
-/* Indexes of blocks in the order of their ids; to be freed. */
-uint32_t *snapshot_birth_order(const struct snapshot *s);
-
 #endif

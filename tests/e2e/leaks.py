@@ -6,8 +6,8 @@ ownscope has it. Run by leaks.sh.
                                            by process, class and place; and as the victim has it
   leaks.py totals NAME FOLDER LEAKS        a real program: blocks and bytes by class
 
-$DIFFERENCES: lines `NAME FUNCTION CLASS CLASS [BLOCKS] - why`: what memcheck has in the first
-class, made in FUNCTION, we rightly have in the second; none: not at all.
+$DIFFERENCES: lines `NAME FUNCTION CLASS CLASS[@PLACE] [BLOCKS | +BYTES] - why`: what memcheck has in
+the first class, made in FUNCTION, we rightly have in the second (none: not at all), made in PLACE.
 Prints what is not so; exit 1."""
 import fnmatch
 import glob
@@ -34,6 +34,9 @@ class Group:
     def place(self):
         """Its lines in victims; of what libraries made for themselves only that."""
         return tuple((f, line) for _, f, line in self.frames if f.startswith("leak"))
+
+    def of_loader(self):
+        return any(f.startswith("_dl_") for f, _, _ in self.frames)
 
     def name(self):
         return "<".join(f for f, _, _ in self.frames[:3])
@@ -79,22 +82,27 @@ def ours(path):
 # ---- what may differ ----
 
 def differences(name):
+    """(FUNCTION, CLASS, CLASS, PLACE or "", BLOCKS or None, +BYTES, is it for this program alone)"""
     for line in os.environ.get("DIFFERENCES", "").splitlines():
         words = line.partition(" - ")[0].split()
         if len(words) >= 4 and fnmatch.fnmatch(name, words[0]):
-            yield words[1], words[2], words[3], int(words[4]) if len(words) > 4 else None
+            to, _, place = words[3].partition("@")
+            count = words[4] if len(words) > 4 else ""
+            yield (words[1], words[2], to, place, int(count) if count[:1].isdigit() else None,
+                   int(count) if count[:1] == "+" else 0, words[0] == name)
 
 
-def moved(groups, name):
+def moved(groups, mine, name):
     """Memcheck's groups, as they are in ours."""
-    for function, kind, to, blocks in differences(name):
+    for function, kind, to, place, blocks, more, needed in differences(name):
         found = [g for g in groups if g.kind == kind and g.made_in(function)]
-        if not found:
+        there = [g for g in mine if g.kind == to and g.made_in(place)]
+        if not found and needed:
             print(f"memcheck has none of {function} as {kind}")
         for g in found:
             take = g.blocks if blocks is None else min(g.blocks, blocks)
             size = g.size // g.blocks * take if g.blocks else 0
-            groups.append(Group(g.process, to, take, size, g.frames))
+            groups.append(Group(g.process, to, take, size + more * take, there[0].frames if place and there else g.frames))
             g.blocks, g.size = g.blocks - take, g.size - size
             blocks = blocks and blocks - take
     return [g for g in groups if g.kind != "none" and g.blocks]
@@ -121,7 +129,7 @@ def compare(theirs, mine, key):
 
 def check_said(said, groups):
     """The victim's own words; nothing of its making is in another class but reachable."""
-    left = {id(g): g for g in groups if g.kind != "reachable" and g.place()}
+    left = {id(g): g for g in groups if g.kind != "reachable" and g.place() and not g.of_loader()}
     for line in open(said, encoding="utf-8"):
         if not line.startswith("expect leak "):
             continue
@@ -139,7 +147,8 @@ def check_said(said, groups):
 
 def main():
     how, name, *paths = sys.argv[1:]
-    mine, theirs = ours(paths[-1]), moved(memcheck(paths[-2]), name)
+    mine = ours(paths[-1])
+    theirs = moved(memcheck(paths[-2]), mine, name)
     if how == "victim":
         bad = list(compare(theirs, mine, lambda g: (g.process, g.kind, g.place())))
         bad += check_said(paths[0], mine)

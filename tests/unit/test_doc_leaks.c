@@ -13,6 +13,16 @@ static struct doc_context context = { .complete = true };
 
 static const json_t *sum(const json_t *doc, const char *class) { return json_object_get(json_object_get(doc, "totals"), class); }
 
+/* Why classes are not known, or not surely. */
+static const char *coverage_why(const json_t *doc)
+{
+    const json_t *list = json_object_get(json_object_get(doc, "metadata"), "coverage");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!strcmp(text(json_array_get(list, i), "kind"), "classes"))
+            return text(json_array_get(list, i), "why");
+    return NULL;
+}
+
 static void is_sum(const json_t *one, json_int_t blocks, json_int_t bytes)
 {
     ck_assert_int_eq(number(one, "blocks"), blocks);
@@ -137,7 +147,7 @@ START_TEST(types_and_holders)
     s->types = xcalloc(1, sizeof *s->types);
     s->n_types = 1;
     s->types[0].name = xstrdup("N3abc3FooE");
-    s->type[3] = s->type[6] = s->type[0] = 1;
+    s->type[3] = s->type[6] = s->type[0] = s->type[9] = 1;
     json_t *j = leaks_of(&s, 1, &o), *list = json_object_get(j, "leaks");
     ck_assert(json_is_null(json_object_get(json_array_get(list, 0), "holder")));
     ck_assert_ptr_null(json_object_get(json_array_get(list, 0), "type"));
@@ -160,8 +170,15 @@ START_TEST(types_and_holders)
     list = json_object_get(j, "types");
     ck_assert_uint_eq(json_array_size(list), 1);
     ck_assert_str_eq(text(json_array_get(list, 0), "type"), "abc::Foo");
-    is_sum(json_array_get(list, 0), 3, 10 + 40 + 70);
+    is_sum(json_array_get(list, 0), 4, 10 + 40 + 70 + 100);
     json_decref(j);
+    struct snapshot *unread = leak_snapshot_refused(1);    /* its objects could not tell: no type is new for that */
+    a.snapshots = &unread;
+    j = doc_diff(&a, &context, &b, &context, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(j, "types")), 0);
+    ck_assert(json_is_null(json_object_get(j, "classes")));
+    json_decref(j);
+    snapshot_free(unread);
     snapshot_free(s);
     snapshot_free(t);
     /* two roots hold it */
@@ -285,6 +302,7 @@ START_TEST(classes_unknown)
     ck_assert_uint_eq(json_array_size(live), 4);
     ck_assert_str_eq(text(json_array_get(live, 0), "class"), "unknown");
     is_sum(json_array_get(live, 0), 2, 1030);
+    ck_assert_str_eq(coverage_why(j), "may not trace it (yama)");
     json_t *findings = doc_findings(&v, &context, NULL);
     ck_assert_int_eq(number(findings, "findings_total"), 0);
     json_decref(findings);
@@ -297,15 +315,6 @@ START_TEST(classes_unknown)
     snapshot_free(s);
 }
 END_TEST
-
-static const char *coverage_why(const json_t *doc)
-{
-    const json_t *list = json_object_get(json_object_get(doc, "metadata"), "coverage");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (!strcmp(text(json_array_get(list, i), "kind"), "classes"))
-            return text(json_array_get(list, i), "why");
-    return NULL;
-}
 
 START_TEST(gaps_are_told)
 {
@@ -374,18 +383,53 @@ START_TEST(tables)
     char *shown = rendered(table_leaks, j, &wide);
     ck_assert_ptr_nonnull(strstr(shown, "    definitely lost           1,110 bytes in 3 blocks\n"));
     ck_assert_ptr_nonnull(strstr(shown, "at the mark steady?[31m, at 990 ns; it stood still for 1.5 ms\n"));
-    ck_assert_ptr_nonnull(strstr(shown, "         110           2  "));
+    ck_assert_ptr_nonnull(strstr(shown, "       1,110           3  "));
     ck_assert_ptr_nonnull(strstr(shown, "       + 110           2  lost with them\n"));
     free(shown);
     shown = rendered(table_report, report, &wide);
     ck_assert_ptr_nonnull(strstr(shown, "\nLeaks\n"));
-    ck_assert_ptr_nonnull(strstr(shown, "\n       1,000           1  "));
+    ck_assert_ptr_nonnull(strstr(shown, "\n       1,110           3  "));
     free(shown);
     json_decref(j);
     json_decref(report);
     json_decref(nothing);
     snapshot_free(s[0]);
     snapshot_free(s[1]);
+}
+END_TEST
+
+START_TEST(tables_of_many_processes)
+{
+    struct snapshot *s[20];
+    struct view v = leak_view(s, 20);
+    for (uint32_t i = 0; i < 20; i++)
+        s[i] = leak_snapshot(i + 1);
+    struct play p = play_new(1, 1);     /* the second one has lost nothing */
+    play_edge(&p, play_root(&p, 0), 0);
+    snapshot_free(s[1]);
+    s[1] = play_done(&p);
+    s[1]->process = 2;
+    json_t *j = doc_leaks(&v, &context, NULL);
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        char *shown = rendered(table_leaks, j, &styles[i]);
+        check_rules(shown, &styles[i]);
+        free(shown);
+    }
+    struct table_style wide = { .width = 120 };
+    char *shown = rendered(table_leaks, j, &wide);
+    ck_assert_ptr_nonnull(strstr(shown, "20 processes, by the newest snapshot of each\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "    definitely lost          21,090 bytes in 57 blocks\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "\n  p16          4015           1,110         110          30         130           0\n"));
+    ck_assert_ptr_null(strstr(shown, "\n  p2 "));
+    ck_assert_ptr_null(strstr(shown, "\n  p17 "));
+    ck_assert_ptr_nonnull(strstr(shown, "  and 4 more: --process ID shows one\n  and 1 process that lost nothing\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "      21,090          57  "));
+    ck_assert_ptr_nonnull(strstr(shown, "     + 2,090          38  lost with them\n"));
+    ck_assert_ptr_nonnull(strstr(shown, "b8 and 56 more; in 19 processes; operator new[] in t1 first, 400 ns to 800 ns"));
+    free(shown);
+    json_decref(j);
+    for (size_t i = 0; i < 20; i++)
+        snapshot_free(s[i]);
 }
 END_TEST
 
@@ -482,6 +526,7 @@ int main(void)
     tcase_add_test(c, classes_unknown);
     tcase_add_test(c, gaps_are_told);
     tcase_add_test(c, tables);
+    tcase_add_test(c, tables_of_many_processes);
     tcase_add_test(c, what_grew);
     tcase_add_test(c, schemas);
     suite_add_tcase(suite, c);

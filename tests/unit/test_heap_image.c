@@ -2,16 +2,18 @@
  * tests/unit/test_heap_image.c - a process's memory in an image: what is in it
  * equals what is there, what is not there stays so.
  */
-#include <check.h>
+#include <dlfcn.h>
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/syscall.h>
 
 #include "heap/heap_image.h"
 #include "heap_shared.h"
@@ -42,6 +44,13 @@ static uint64_t word_at(struct heap_image *i, uint64_t address)
     return word;
 }
 
+static void ready_and_wait(void)
+{
+    atomic_store(&shared->ready, 1);
+    for (;;)
+        pause();
+}
+
 /* A mapping of which every third page is there, each with its own words. */
 enum { PAGES = 3000 };
 static void body_holes(void)
@@ -52,30 +61,435 @@ static void body_holes(void)
         for (size_t k = 0; k < PAGE; k += 8)
             *(uint64_t *)(at + i * PAGE + k) = i * 1000003 + k;
     shared->address[0] = (uint64_t)at;
+    ready_and_wait();
+}
+
+static void *map_new(size_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        abort();
+    return at;
+}
+
+/* Is a page of the child's there? As its own pagemap says. */
+static size_t pages_there(pid_t pid, uint64_t start, size_t pages)
+{
+    uint64_t entry;
+    size_t n = 0;
+    char name[64];
+    int fd;
+    snprintf(name, sizeof name, "/proc/%d/pagemap", (int)pid);
+    fd = open(name, O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    for (size_t i = 0; i < pages; i++) {
+        ck_assert_int_eq((int)pread(fd, &entry, 8, (off_t)((start / PAGE + i) * 8)), 8);
+        n += entry >> 63;
+    }
+    close(fd);
+    return n;
+}
+
+static bool is_in(struct heap_image *i, uint64_t address)
+{
+    size_t n = 1;
+    return heap_image_at(i, address, &n) != NULL;
+}
+
+static void check_holes(void)
+{
+    pid_t pid = child_start(body_holes);
+    struct heap_stop s;
+    struct heap_image *i;
+    uint64_t start;
+    wait_for(&shared->ready, 1);
+    start = shared->address[0];
+    i = image_of(pid, &s);
+    for (size_t k = 0; k < PAGES; k++) {
+        size_t n = PAGES * PAGE;
+        if (k % 3) {
+            ck_assert_ptr_null(heap_image_at(i, start + k * PAGE, &n));
+            if (k + 2 < PAGES)
+                ck_assert_uint_eq(n, (3 - k % 3) * PAGE);
+            continue;
+        }
+        ck_assert_ptr_nonnull(heap_image_at(i, start + k * PAGE, &n));
+        ck_assert_uint_eq(n, PAGE);
+        for (size_t b = 0; b < PAGE; b += 8)
+            ck_assert_uint_eq(word_at(i, start + k * PAGE + b), k * 1000003 + b);
+    }
+    ck_assert_uint_eq(pages_there(pid, start, PAGES), PAGES / 3); /* what was not there is not there now */
+    heap_image_free(i);
+    heap_stop_free(&s);
+    child_kill(pid);
+}
+
+START_TEST(test_contents) { check_holes(); }
+END_TEST
+
+/* The same on a kernel that does not tell runs of pages. */
+START_TEST(test_contents_old_kernel)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xc0606610u, 0, 1), /* PAGEMAP_SCAN */
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+    check_holes();
+}
+END_TEST
+
+/* ---- what is left out ---- */
+
+static void body_kinds(void)
+{
+    char name[] = "/tmp/ownscope-image-XXXXXX";
+    int fd = mkstemp(name);
+    uint64_t *at;
+    char block[3 * PAGE];
+    unlink(name);
+    memset(block, 0x77, sizeof block);
+    if (write(fd, block, sizeof block) != sizeof block)
+        abort();
+    at = map_new(PAGE); /* 0: closed */
+    *at = 1;
+    mprotect(at, PAGE, PROT_NONE);
+    shared->address[0] = (uint64_t)at;
+    at = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0); /* 1: a file's, of which one page is changed */
+    if (at[0] + at[PAGE / 8] == 0)
+        abort();
+    at[PAGE / 8] = 42;
+    shared->address[1] = (uint64_t)at;
+    at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0); /* 2: a file's, shared */
+    at[1] = 43;
+    shared->address[2] = (uint64_t)at;
+    at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); /* 3: shared, no file's */
+    *at = 44;
+    shared->address[3] = (uint64_t)at;
+    at = map_new(PAGE); /* 4: closed for writing */
+    *at = 45;
+    mprotect(at, PAGE, PROT_READ);
+    shared->address[4] = (uint64_t)at;
+    at = malloc(64); /* 5: of the heap */
+    *at = 46;
+    shared->address[5] = (uint64_t)at;
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    shared->address[6] = (uint64_t)dlsym(libc, "_IO_2_1_stdout_"); /* 6, 7: data, bss of a library */
+    shared->address[7] = (uint64_t)dlsym(libc, "optarg");
+    *(char **)shared->address[7] = block;
+    ready_and_wait();
+}
+
+static struct heap_image *image_with(pid_t pid, const struct heap_image_options *o)
+{
+    struct heap_stop s;
+    struct heap_image *i;
+    ck_assert_int_eq(heap_image_prepare(&i, pid, o), 0);
+    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    ck_assert_int_eq(heap_image_copy(i, &s), 0);
+    heap_stop_free(&s);
+    return i;
+}
+
+START_TEST(test_kinds)
+{
+    pid_t pid = child_start(body_kinds);
+    struct heap_image_options o = {0};
+    const uint64_t *a = shared->address;
+    const struct heap_map *libc;
+    struct heap_image *i;
+    char *path;
+    wait_for(&shared->ready, 1);
+    i = image_with(pid, &o);
+    ck_assert(!is_in(i, a[0]));
+    ck_assert(!is_in(i, a[1]) && is_in(i, a[1] + PAGE) && !is_in(i, a[1] + 2 * PAGE));
+    ck_assert_uint_eq(word_at(i, a[1] + PAGE), 42);
+    ck_assert(!is_in(i, a[2]));
+    ck_assert_uint_eq(word_at(i, a[3]), 44);
+    ck_assert_uint_eq(word_at(i, a[4]), 45);
+    ck_assert_uint_eq(word_at(i, a[5]), 46);
+    ck_assert(is_in(i, a[6]) && word_at(i, a[7]));
+    for (size_t k = 0; k < heap_image_maps(i)->n; k++)
+        if (heap_image_maps(i)->maps[k].path[0] == '[' && strcmp(heap_image_maps(i)->maps[k].path, "[heap]") &&
+            strcmp(heap_image_maps(i)->maps[k].path, "[stack]"))
+            ck_assert(!is_in(i, heap_image_maps(i)->maps[k].start));
+    libc = heap_maps_find(heap_image_maps(i), a[6]);
+    ck_assert_ptr_nonnull(libc);
+    path = strdup(libc->path);
+    heap_image_free(i);
+
+    o.shim_path = path; /* as if that were ours: its data and bss are left out, and nothing else */
+    i = image_with(pid, &o);
+    ck_assert(!is_in(i, a[6]));
+    ck_assert(!is_in(i, a[7]));
+    ck_assert_uint_eq(word_at(i, a[5]), 46);
+    ck_assert_uint_eq(word_at(i, a[3]), 44);
+    heap_image_free(i);
+    free(path);
+    child_kill(pid);
+}
+END_TEST
+
+/* ---- stacks ---- */
+
+static __attribute__((noinline)) void deep(void)
+{
+    volatile uint64_t room[64 * 1024 / 8];
+    for (size_t i = 0; i < sizeof room / 8; i += 8)
+        room[i] = 7;
+    shared->address[1] = (uint64_t)room;
+}
+
+static void *thread_stack(void *unused)
+{
+    volatile uint64_t mine = 4711;
+    deep();
+    shared->address[0] = (uint64_t)&mine;
     atomic_store(&shared->ready, 1);
+    for (;;)
+        pause();
+    return unused;
+}
+
+static void body_stack(void)
+{
+    pthread_t t;
+    pthread_create(&t, NULL, thread_stack, NULL);
     for (;;)
         pause();
 }
 
-START_TEST(test_contents)
+START_TEST(test_stack_from_its_pointer_on)
 {
-    pid_t pid = child_start(body_holes);
-    wait_for(&shared->ready, 1);
+    pid_t pid = child_start(body_stack);
     struct heap_stop s;
-    struct heap_image *i = image_of(pid, &s);
-    for (size_t k = 0; k < PAGES; k++) {
-        uint64_t address = shared->address[0] + k * PAGE;
-        size_t n = PAGE;
-        if (k % 3) {
-            ck_assert_ptr_null(heap_image_at(i, address, &n));
-            continue;
-        }
-        for (size_t b = 0; b < PAGE; b += 8)
-            ck_assert_uint_eq(word_at(i, address + b), k * 1000003 + b);
-    }
+    struct heap_image *i;
+    wait_for(&shared->ready, 1);
+    nap(2000);
+    i = image_of(pid, &s);
+    ck_assert_uint_eq(word_at(i, shared->address[0]), 4711);
+    ck_assert_uint_eq(pages_there(pid, shared->address[1] & ~(uint64_t)(PAGE - 1), 1), 1); /* it is there, but used no more */
+    ck_assert(!is_in(i, shared->address[1]));
+    for (size_t k = 0; k < s.n; k++)
+        ck_assert(is_in(i, s.threads[k].sp) && is_in(i, s.threads[k].thread_pointer));
     heap_image_free(i);
     heap_stop_free(&s);
     child_kill(pid);
+}
+END_TEST
+
+/* ---- what changes between the two ---- */
+
+static void body_grows(void)
+{
+    enum { BYTES = 96 << 20 };
+    uint8_t *old = map_new(BYTES / 4), *at;
+    memset(old, 1, BYTES / 4);
+    atomic_store(&shared->ready, 1);
+    while (!atomic_load(&shared->go))
+        nap(100);
+    munmap(old, BYTES / 4);
+    at = map_new(BYTES);
+    for (size_t i = 0; i < BYTES; i += 8)
+        *(uint64_t *)(at + i) = i * 31;
+    shared->address[0] = (uint64_t)at;
+    shared->address[1] = BYTES;
+    atomic_store(&shared->done, 1);
+    for (;;)
+        pause();
+}
+
+START_TEST(test_grows_between)
+{
+    pid_t pid = child_start(body_grows);
+    struct heap_image_options o = {0};
+    struct heap_image *i;
+    struct heap_stop s;
+    wait_for(&shared->ready, 1);
+    ck_assert_int_eq(heap_image_prepare(&i, pid, &o), 0);
+    atomic_store(&shared->go, 1);
+    wait_for(&shared->done, 1);
+    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    ck_assert_int_eq(heap_image_copy(i, &s), 0);
+    heap_stop_free(&s);
+    ck_assert_uint_ge(heap_image_bytes(i), shared->address[1]);
+    for (uint64_t at = 0, n; at < shared->address[1]; at += n) {
+        size_t got = (size_t)(shared->address[1] - at);
+        const uint8_t *p = heap_image_at(i, shared->address[0] + at, &got);
+        ck_assert_ptr_nonnull(p);
+        n = got;
+        for (size_t k = 0; k < got; k += 8)
+            if (*(const uint64_t *)(p + k) != (at + k) * 31)
+                ck_abort_msg("at %llu", (unsigned long long)(at + k));
+    }
+    heap_image_free(i);
+    child_kill(pid);
+}
+END_TEST
+
+/* Mappings come and go all the time: whatever a stop finds is whole. */
+static void body_comes_and_goes(void)
+{
+    for (uint64_t round = 0;; round++) {
+        size_t pages = 1 + round * 7 % 61;
+        uint64_t *at = map_new(pages * PAGE);
+        for (size_t i = 0; i < pages; i++)
+            at[i * PAGE / 8] = round;
+        shared->address[1] = pages;
+        shared->address[2] = round;
+        shared->address[0] = (uint64_t)at; /* from here … */
+        atomic_store(&shared->ready, 1);
+        shared->address[0] = 0;            /* … to here it holds */
+        munmap(at, pages * PAGE);
+    }
+}
+
+START_TEST(test_comes_and_goes)
+{
+    pid_t pid = child_start(body_comes_and_goes);
+    unsigned held = 0;
+    wait_for(&shared->ready, 1);
+    for (int round = 0; round < 200; round++) {
+        struct heap_image_options o = {0};
+        struct heap_image *i;
+        struct heap_stop s;
+        ck_assert_int_eq(heap_image_prepare(&i, pid, &o), 0);
+        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        ck_assert_int_eq(heap_image_copy(i, &s), 0);
+        if (shared->address[0]) {
+            held++;
+            for (size_t k = 0; k < shared->address[1]; k++)
+                ck_assert_uint_eq(word_at(i, shared->address[0] + k * PAGE), shared->address[2]);
+        }
+        heap_stop_free(&s);
+        heap_image_free(i);
+    }
+    child_kill(pid);
+    ck_assert_uint_le(held, 200);
+}
+END_TEST
+
+/* ---- a forked image ---- */
+
+static void body_forks(void)
+{
+    enum { BYTES = 48 << 20 };
+    uint64_t *at = map_new(BYTES + PAGE * 16);
+    pid_t pid;
+    for (size_t i = 0; i < BYTES / 8; i++)
+        at[i] = i * 17;
+    pid = fork();
+    if (!pid) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    memset(at, 0xff, BYTES);
+    shared->address[0] = (uint64_t)at;
+    shared->address[1] = BYTES;
+    shared->ids[0] = pid;
+    ready_and_wait();
+}
+
+START_TEST(test_forked)
+{
+    pid_t pid = child_start(body_forks);
+    struct heap_image_options o = {0};
+    struct heap_stop s;
+    struct heap_image *i;
+    uint64_t start, bytes;
+    wait_for(&shared->ready, 1);
+    start = shared->address[0], bytes = shared->address[1];
+    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    heap_stop_end(&s);
+    ck_assert_int_eq(heap_image_of(&i, shared->ids[0], &s, &o), 0);
+    ck_assert_uint_eq(heap_image_bytes(i), 0);
+    for (uint64_t k = 0; k < 4000; k++) { /* to and fro: more than is kept */
+        uint64_t at = (k * 2654435761u) % bytes & ~7ull;
+        ck_assert_uint_eq(word_at(i, start + at), at / 8 * 17);
+    }
+    for (uint64_t at = 0; at < bytes;) {
+        size_t n = (size_t)(bytes - at);
+        const uint8_t *p = heap_image_at(i, start + at, &n);
+        ck_assert_ptr_nonnull(p);
+        for (size_t k = 0; k < n; k += 8)
+            if (*(const uint64_t *)(p + k) != (at + k) / 8 * 17)
+                ck_abort_msg("at %llu", (unsigned long long)(at + k));
+        at += n;
+    }
+    ck_assert(!is_in(i, start + bytes + PAGE));
+    ck_assert_uint_gt(heap_image_bytes(i), bytes);
+    child_kill(pid);
+    heap_image_free(i);
+    heap_stop_free(&s);
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+START_TEST(test_too_large)
+{
+    pid_t pid = child_start(body_holes);
+    struct heap_image_options o = {.most_bytes = 1 << 20};
+    struct heap_image *i = (struct heap_image *)1;
+    wait_for(&shared->ready, 1);
+    ck_assert_int_eq(heap_image_prepare(&i, pid, &o), -EFBIG);
+    ck_assert_ptr_null(i);
+    ck_assert_msg(strstr(heap_image_text(), "MiB") != NULL, "%s", heap_image_text());
+    child_kill(pid);
+    ck_assert_int_eq(heap_image_prepare(&i, pid, &o), -ESRCH);
+}
+END_TEST
+
+static void body_stranger(void)
+{
+    struct heap_image_options o = {0};
+    struct heap_image *i;
+    if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+        _exit(77);
+    if (heap_image_prepare(&i, shared->ids[0], &o) != -EPERM || !strstr(heap_image_text(), "uid 0"))
+        _exit(1);
+    _exit(0);
+}
+
+START_TEST(test_other_user)
+{
+    pid_t pid;
+    if (getuid())
+        return;
+    pid = child_start(body_holes);
+    wait_for(&shared->ready, 1);
+    shared->ids[0] = pid;
+    ck_assert_int_eq(child_end(child_start(body_stranger)), 0);
+    child_kill(pid);
+}
+END_TEST
+
+START_TEST(test_killed_amid)
+{
+    for (int round = 0; round < 20; round++) {
+        pid_t pid = child_start(body_holes);
+        struct heap_image_options o = {0};
+        struct heap_image *i;
+        struct heap_stop s;
+        int e;
+        wait_for(&shared->ready, 1);
+        ck_assert_int_eq(heap_image_prepare(&i, pid, &o), 0);
+        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        kill(pid, SIGKILL);
+        nap(round * 100);
+        e = heap_image_copy(i, &s);
+        ck_assert_msg(!e || e == -ESRCH, "%d: %s", e, heap_image_text());
+        heap_stop_free(&s);
+        heap_image_free(i);
+        child_end(pid);
+        atomic_store(&shared->ready, 0);
+    }
 }
 END_TEST
 
@@ -88,6 +502,15 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_contents);
+    tcase_add_test(c, test_contents_old_kernel);
+    tcase_add_test(c, test_kinds);
+    tcase_add_test(c, test_stack_from_its_pointer_on);
+    tcase_add_test(c, test_grows_between);
+    tcase_add_test(c, test_comes_and_goes);
+    tcase_add_test(c, test_forked);
+    tcase_add_test(c, test_too_large);
+    tcase_add_test(c, test_other_user);
+    tcase_add_test(c, test_killed_amid);
     suite_add_tcase(suite, c);
     r = srunner_create(suite);
     srunner_run_all(r, CK_ENV);

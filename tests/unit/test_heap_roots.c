@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ enum { GLIBC_HEAP = 1 };
 #endif
 
 enum name { GLOBAL = 1, BSS, TLS_FIRST, TLS_THREAD, STACK_FIRST, STACK_THREAD, REGISTER, LIBRARY, UNANNOUNCED, ALTERNATE, ORDINARY,
-            HEAP, DEAD_STACK, BELOW_SP, LOST, BIN, ARENA, NAMES };
+            HEAP, LOADER, INSIDE, DEAD_STACK, BELOW_SP, LOST, BIN, ARENA, NAMES };
 
 /* What the child tells: shared, so it holds nothing. */
 struct told {
@@ -36,6 +37,7 @@ static struct told *told;
 
 static void *volatile global = (void *)1;
 static void *volatile bss;
+static void *volatile inside;
 static __thread void *volatile tls = (void *)1;
 
 /* A new block that nobody's frame or register keeps. */
@@ -155,6 +157,15 @@ static void *filling(void *unused)
     return NULL;
 }
 
+/* What lies in the loader's own data; `_r_debug` may name a copy in ours. */
+static struct r_debug *loader_own(void)
+{
+    const ElfW(Dyn) *d = _DYNAMIC;
+    while (d->d_tag != DT_DEBUG)
+        d++;
+    return (struct r_debug *)d->d_un.d_ptr;
+}
+
 static __attribute__((noinline)) void keep_all(void)
 {
     void **library;
@@ -167,6 +178,8 @@ static __attribute__((noinline)) void keep_all(void)
     bss = of(BSS);
     tls = of(TLS_FIRST);
     *(void **)of(HEAP) = of(HEAP);
+    inside = (char *)of(INSIDE) + 16;
+    loader_own()->r_ldbase = told->at[LOADER] + 16;
     library = dlsym(dlopen("libstdc++.so.6", RTLD_NOW), "_ZSt4cerr");
     library[20] = of(LIBRARY);
     *(void **)map(8192) = of(UNANNOUNCED);
@@ -276,15 +289,35 @@ START_TEST(data_knows_its_module)
             continue;
         path = child.code.modules[r->module - 1].path;
         dladdr((void *)child_run, &self);
-        if (child.names[child.s->to[e]] == LIBRARY)
+        if (child.names[child.s->to[e] & EDGE_TARGET] == LIBRARY)
             found += strstr(path, "libstdc++") != NULL;
-        if (child.names[child.s->to[e]] == GLOBAL) {
+        if (child.names[child.s->to[e] & EDGE_TARGET] == GLOBAL) {
             uint64_t linked = r->offset + child.s->at[e] * 8ull;
             found += linked == (uint64_t)(uintptr_t)&global - (uint64_t)(uintptr_t)self.dli_fbase;
             ck_assert_uint_gt(child.code.modules[r->module - 1].build_id_bytes, 0);
         }
     }
     ck_assert_uint_eq(found, 2);
+    child_forget(&child);
+    child_end(&child);
+}
+END_TEST
+
+/* The loader aligns what it allocates: what it points into, it holds. */
+START_TEST(the_loader_points_inside)
+{
+    unsigned seen = 0;
+    child_begin();
+    look(false);
+    for (uint64_t e = child.s->first[child.s->n_blocks]; e < child.s->n_edges; e++) {
+        enum name name = (enum name)child.names[child.s->to[e] & EDGE_TARGET];
+        if ((name != LOADER && name != INSIDE) || child_root_of(child.s, e)->kind != ROOT_DATA)
+            continue;
+        ck_assert(child.s->to[e] & EDGE_INTERIOR);
+        ck_assert_int_eq((child.s->to[e] & EDGE_GOOD) != 0, name == LOADER);
+        seen |= name == LOADER ? 1 : 2;
+    }
+    ck_assert_uint_eq(seen, 3);
     child_forget(&child);
     child_end(&child);
 }
@@ -348,6 +381,7 @@ int main(void)
     tcase_add_loop_test(t, each_root_holds_its_own, 0, 2);
     tcase_add_loop_test(t, words_of_stacks_lie_in_frames, 0, 2);
     tcase_add_test(t, data_knows_its_module);
+    tcase_add_test(t, the_loader_points_inside);
     tcase_add_test(t, roots_are_apart);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);

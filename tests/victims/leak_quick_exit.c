@@ -10,6 +10,7 @@ static void never(void) { free(held); }
 static void late(void)
 {
     free(freed);
+    freed = NULL;
     keep(make_late());
     scrub();
 }

@@ -1,5 +1,6 @@
 /* realloc that moves: the pointer to the old place holds nothing, the new one
- * does; what is inside moves with it. Grown in place, it is the same block. */
+ * does; what is inside moves with it. It stays the block that it was, made where
+ * it was made; so does one that grows in place. */
 #include "leak.h"
 
 static void *old, *held, *grown;
@@ -31,10 +32,10 @@ static void act(void)
 int main(void)
 {
     act();
-    puts("expect leak definite new=move_lost blocks=1 bytes=300000");
-    puts("expect leak reachable new=move_held blocks=1 bytes=310000");
+    puts("expect leak definite new=make_lost blocks=1 bytes=300000");
+    puts("expect leak reachable new=make_held blocks=1 bytes=310000");
     puts("expect leak reachable new=make_inside blocks=1 bytes=56");
-    puts("expect leak reachable new=grow blocks=1 bytes=103");
+    puts("expect leak reachable new=make_grown blocks=1 bytes=103");
     scrub();
     return 0;
 }

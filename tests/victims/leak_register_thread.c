@@ -12,7 +12,7 @@ static void *spin(void *arg)
     register void (*clean)(void) __asm__("r13") = scrub;
     register pthread_barrier_t *at __asm__("r15") = &ready;
     register int (*wait)(pthread_barrier_t *) __asm__("r14") = pthread_barrier_wait;
-    __asm__ volatile("call *%0; mov %%rax, %%r12; call *%1; mov %%r15, %%rdi; call *%2; xor %%eax, %%eax\n"
+    __asm__ volatile("lea -128(%%rsp), %%rsp; and $-16, %%rsp; call *%0; mov %%rax, %%r12; call *%1; mov %%r15, %%rdi; call *%2; xor %%eax, %%eax\n"
                      "1: pause; jmp 1b"
                      : : "b"(make_held), "r"(clean), "r"(wait), "r"(at) : "r12", "memory");
 #endif

@@ -5,7 +5,7 @@
 static void *stale, *gone;
 
 NOINLINE static void *make_first(void) { return malloc(104); }
-NOINLINE static void *make_second(void) { return calloc(1, 104); }
+NOINLINE static void *make_second(void) { return memset(malloc(104), 0, 104); }
 NOINLINE static void *make_lost(void) { return malloc(4000); }
 NOINLINE static struct link *make_holder(void) { return calloc(1, sizeof(struct link)); }
 

@@ -1,12 +1,12 @@
 /*
- * collector/trace/trace_snapshot_order.c - the blocks of a snapshot in the order
+ * collector/event/snapshot_order.c - the blocks of a snapshot in the order
  * in which they were made: by id, equal ones as they stand. By digits, as far
  * as the ids go.
  */
 #include <stdlib.h>
 
+#include "event/snapshot.h"
 #include "event/xalloc.h"
-#include "trace/trace_snapshot_pack.h"
 
 enum { DIGIT_BITS = 11, DIGIT_VALUES = 1 << DIGIT_BITS };
 

@@ -1,0 +1,148 @@
+#!/bin/bash
+# Snapshots on demand of programs at work, copied and forked: no call of theirs
+# ends for it, no client sees an error, their data are what they were.
+# SNAPSHOTS=N of each kind: 5 unless told, 100 with TORTURE.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+N=${SNAPSHOTS:-${TORTURE:+100}}
+N=${N:-5}
+
+# wait_for CONDITION…: until it holds, ten seconds at most.
+wait_for() {
+    for _ in $(seq 500); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.02
+    done
+    return 1
+}
+
+# snapshots PID HOW: N of them, each told as whole; else the reason.
+snapshots() {
+    local i said
+    for i in $(seq "$N"); do
+        said=$(timeout -k 5 "$LIMIT" "$OWNSCOPE" ctl -p "$1" --json snapshot 2>&1) || { echo "$i: $said"; return 1; }
+        case $said in
+        *'"refused": null'* | *'"refused":null'*) ;;
+        *) echo "$i: $said"; return 1 ;;
+        esac
+        case $said in *'"how": "forked"'* | *'"how":"forked"'*) forked=$((forked + 1)) ;; esac
+    done
+}
+
+# Every kind of wait that the kernel could end with EINTR when a thread is stopped.
+waits_under() {
+    local how=$1 runner why forked=0
+    rm -f "$T/pid"
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT --snapshot "$how" -o "$T/w.own" -- "$VICTIMS/waits_all" $((N / 4 + 1)) "$T/pid" \
+        >"$T/w.out" 2>"$T/w.err" </dev/null &
+    runner=$!
+    wait_for test -s "$T/pid"
+    why=$(N=$N snapshots "$(cat "$T/pid")")
+    verdict "$N snapshots ($how) of threads in every kind of wait" $? "$why"
+    wait $runner
+    [ "$(cat "$T/w.out" "$T/w.err")" = "done" ]
+    verdict "no wait is interrupted by snapshots ($how)" $? "$(head -n 3 "$T/w.out" "$T/w.err" | tr '\n' ' ')"
+}
+
+# ---- redis under load -----------------------------------------------------------
+
+ask_redis() { redis-cli -s "$T/socket" "$@"; }
+
+# The data that must stay: strings, lists, hashes, sets, sorted sets.
+fill_redis() {
+    "$PYTHON" -c '
+for i in range(4000):
+    print("SET", f"s{i}", "x" * (i % 300) + str(i))
+    print("RPUSH", f"l{i % 100}", *range(i, i + 5))
+    print("HSET", f"h{i % 100}", f"f{i}", i * 7919)
+    print("ZADD", f"z{i % 50}", i % 977, f"m{i}")
+    print("SADD", f"t{i % 50}", f"e{i * 31}")' | ask_redis | grep -vE '^[0-9]+$|^OK$' | head -n 1
+}
+
+# A client of its own: every answer is held against what it set.
+cat >"$T/client.py" <<'EOF'
+import os, random, socket, sys, time
+path, stop = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+f = s.makefile("rb")
+def ask(*words):
+    s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+    line = f.readline()
+    if line[:1] == b"$":
+        n = int(line[1:])
+        return f.read(n + 2)[:-2] if n >= 0 else None
+    if line[:1] in b":+":
+        return line[1:-2]
+    sys.exit(f"answer to {words[0]}: {line!r}")
+ask(b"SELECT", b"2")
+kept, r, n, worst = {}, random.Random(1), 0, 0
+while not os.path.exists(stop):
+    key = b"key%d" % r.randrange(500)
+    began = time.monotonic()
+    if r.random() < 0.5:
+        kept[key] = b"%d" % n * r.randrange(1, 400)
+        ask(b"SET", key, kept[key])
+    elif ask(b"GET", key) != kept.get(key):
+        sys.exit(f"{key}: not what was set")
+    worst = max(worst, time.monotonic() - began)
+    n += 1
+print(f"{n} requests, the longest took {worst * 1000:.0f} ms")
+EOF
+
+redis_under() {
+    local how=$1 pid before after why benchmark client runner forked=0
+    rm -f "$T/stop" "$T/r.own"
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT --snapshot "$how" -o "$T/r.own" -- redis-server --port 0 --unixsocket "$T/socket" \
+        --save '' --appendonly no --io-threads 2 --enable-debug-command yes --daemonize no >"$T/r.out" 2>"$T/r.err" </dev/null &
+    runner=$!
+    wait_for ask_redis ping || { not_ok "redis under snapshots ($how)" "it did not start: $(first_line "$T/r.err")"; return; }
+    pid=$(ask_redis info server | tr -d '\r' | sed -n 's/^process_id://p')
+    why=$(fill_redis)
+    before=$(ask_redis debug digest)
+    if [ -n "$why" ] || [ ${#before} != 40 ]; then
+        not_ok "redis under snapshots ($how)" "cannot be filled: $why, $before"
+        return
+    fi
+    until [ -e "$T/stop" ]; do
+        redis-benchmark -s "$T/socket" --dbnum 1 -q -n 20000 -c 20 -r 5000 -d 100 -t set,get,lpush,lpop,hset,zadd || echo "Error: ended with $?"
+    done >"$T/benchmark" 2>&1 </dev/null &
+    benchmark=$!
+    timeout 600 "$PYTHON" "$T/client.py" "$T/socket" "$T/stop" >"$T/client" 2>&1 </dev/null &
+    client=$!
+    sleep 0.3
+    snapshots "$pid" >"$T/why"
+    verdict "$N snapshots ($how) of redis under load" $? "$(cat "$T/why")"
+    [ "$how" = copy ] || [ "$forked" -gt 0 ]
+    verdict "they are made as they were asked for ($how)" $? "$forked of $N are forked"
+    : >"$T/stop"
+    wait $client
+    verdict "a client that checks its answers sees nothing of snapshots ($how)" $? "$(cat "$T/client")"
+    wait $benchmark
+    ! grep -iq error "$T/benchmark"
+    verdict "no client sees an error under snapshots ($how)" $? "$(grep -ai error "$T/benchmark" | head -n 2)"
+    [ "$(ask_redis -n 1 flushdb)" = OK ] && [ "$(ask_redis -n 2 flushdb)" = OK ]
+    after=$(ask_redis debug digest)
+    [ "$before" = "$after" ]
+    verdict "redis has the same data after snapshots ($how)" $? "$before before, $after after"
+    ask_redis shutdown nosave
+    wait $runner
+    verdict "redis ends as it would, after snapshots ($how)" $? "exit code, $(first_line "$T/r.err")"
+    why=$(number "$T/r.own" lost.events) && [ "$why" = 0 ]
+    verdict "no event of redis is lost under snapshots ($how)" $? "$why"
+    [ -n "${VERBOSE-}" ] && cat "$T/client"
+    rm -f "$T/r.own"
+}
+
+cd "$T" || exit 99
+waits_under copy
+waits_under fork
+if have redis-server && have redis-benchmark && have redis-cli; then
+    redis_under copy
+    redis_under fork
+else
+    skip "snapshots of redis" "no redis-server, redis-benchmark, redis-cli"
+fi
