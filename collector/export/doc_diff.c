@@ -227,9 +227,10 @@ json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struc
                  const struct doc_options *o)
 {
     struct frames *f[2] = { frames_new(ca->symbols, a, NULL), frames_new(cb->symbols, b, NULL) };
-    struct growth_side sides[2] = { { a, f[BEFORE], block_types_new(a, ca->symbols, f[BEFORE]) },
-                                    { b, f[AFTER], block_types_new(b, cb->symbols, f[AFTER]) } };
-    struct heap_growth *g = heap_growth_new(sides, one_session(ca, cb));
+    bool one = one_session(ca, cb), typed = one || any_read(a) == any_read(b);  /* else what objects tell would be new */
+    struct growth_side sides[2] = { { a, f[BEFORE], typed ? block_types_new(a, ca->symbols, f[BEFORE]) : NULL },
+                                    { b, f[AFTER], typed ? block_types_new(b, cb->symbols, f[AFTER]) : NULL } };
+    struct heap_growth *g = heap_growth_new(sides, one);
     struct rows sites = { 0 }, types = { 0 };
     size_t most = o && o->sites ? o->sites : ROWS_DEFAULT, all_sites, all_types;
     sites_add(&sites, a, f[BEFORE], BEFORE);
@@ -252,7 +253,8 @@ json_t *doc_diff(const struct view *a, const struct doc_context *ca, const struc
     rows_free(&types);
     heap_growth_free(g);
     for (unsigned side = 0; side < 2; side++) {
-        block_types_free(sides[side].types);
+        if (typed)
+            block_types_free(sides[side].types);
         frames_free(f[side]);
     }
     return j;

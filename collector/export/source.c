@@ -73,6 +73,7 @@ struct reading {
     void *progress_context;
     struct graph *graph;        /* NULL: only count */
     uint64_t events, ns;        /* read, and the time of the last of them */
+    uint64_t until;             /* past the mark: the event of the snapshot that was taken for it; 0: none is waited for */
     bool reached;               /* the moment lies before the end */
 };
 
@@ -80,6 +81,38 @@ static bool is_mark(const struct source_at *at, const struct event *e)
 {
     return at->kind == SOURCE_MARK && e->type == EVENT_MARK && strlen(at->mark) == e->text_bytes &&
            !memcmp(at->mark, e->text, e->text_bytes);
+}
+
+static bool for_mark(const struct trace_snapshot *s, const struct reading *r)
+{
+    return s->why == SNAPSHOT_MARK && s->event > r->events;
+}
+
+/* The snapshots that a mark asked for are begun a moment after it, of its process
+ * (whose thread waits) or, for one that the collector was told to set, of each: the
+ * number of the last one's event; 0: there is none. */
+static uint64_t mark_snapshot(const struct trace *t, const struct reading *r, const struct event *mark)
+{
+    const struct trace_snapshot *list;
+    size_t n = trace_snapshots(t, &list), i, earlier;
+    uint64_t last = 0;
+    for (i = 0; i < n; i++) {
+        if (!for_mark(&list[i], r) || (mark->process && list[i].process != mark->process))
+            continue;
+        for (earlier = 0; earlier < i && (list[earlier].process != list[i].process || !for_mark(&list[earlier], r)); earlier++)
+            ;
+        if (earlier == i && list[i].event > last)
+            last = list[i].event;
+    }
+    return last;
+}
+
+/* After an event was read: the mark is reached, with its snapshot, if it has one. */
+static bool mark_reached(const struct trace *t, struct reading *r, const struct event *e)
+{
+    if (!r->until && is_mark(r->at, e))
+        return !(r->until = mark_snapshot(t, r, e));
+    return r->until && r->events >= r->until;
 }
 
 /* Reads up to the moment. 0 or trace_next's error. */
@@ -101,11 +134,16 @@ static int read_events(struct trace *t, struct reading *r)
             r->reached = true;
             break;
         }
+        if (r->until && e.type == EVENT_MARK) { /* the next one: that snapshot is its own */
+            r->reached = true;
+            break;
+        }
         if (r->graph)
             graph_fold(r->graph, &e);
-        r->reached = is_mark(r->at, &e);
         r->ns = e.ns;
-        if (++r->events % TELL_EVERY == 0 && r->progress)
+        r->events++;
+        r->reached = mark_reached(t, r, &e);
+        if (r->events % TELL_EVERY == 0 && r->progress)
             r->progress(r->progress_context, r->events, total);
     }
     if (r->graph)

@@ -203,6 +203,14 @@ verdict "leaks -p takes a snapshot" $? "$(leaks '[.totals, .snapshots, .refused]
 "$OWNSCOPE" leaks -p "$pid" >text.live 2>&1
 grep -q ', asked for, at ' text.live
 verdict "and says so" $? "$(head -n 5 text.live)"
+[ "$(leaks '.leaks | length' -p "$pid" --since 1h)" = 0 ] && [ "$(leaks '.leaks | length' -p "$pid" --since event:1)" = 3 ]
+verdict "leaks -p --since" $? "$(first_line why)"
+"$OWNSCOPE" diff --json -p "$pid" --since event:1 >diff.live 2>why
+[ "$(jq '.totals.after.blocks - .totals.before.blocks == .totals.blocks and .totals.blocks >= 8' diff.live)" = true ]
+verdict "diff -p --since" $? "$(head -c 300 diff.live) $(first_line why)"
+run said "$OWNSCOPE" leaks -p "$pid" --suppressions lost.supp
+[ "$(code said)" = 1 ] && grep -q 'suppressed           1,692 bytes in 5 blocks' said.out
+verdict "leaks -p with suppressions" $? "$(code said) $(head -n 8 said.out)"
 kill "$pid" 2>/dev/null
 wait "$collector"
 

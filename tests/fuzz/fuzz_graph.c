@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "event/code.h"
+#include "event/snapshot.h"
 #include "graph/graph.h"
 #include "graph/repair.h"
 #include "graph/view.h"
@@ -116,6 +117,21 @@ static void view(struct graph *g, const struct code *code, unsigned flags)
     view_free(v);
 }
 
+/* What would go into a heap snapshot of any process is sound, and no more than lives there. */
+static void heaps(struct graph *g)
+{
+    size_t n = graph_heaps(g, NULL, 0);
+    struct graph_heap *all = calloc(n + 1, sizeof *all);
+    check(graph_heaps(g, all, n) == n);
+    for (size_t i = 0; i < n; i++) {
+        struct snapshot *s = snapshot_new();
+        check(!graph_heap_take(g, all[i].process, true, s));
+        check(snapshot_sound(s) && s->n_blocks <= all[i].blocks && s->event == all[i].snapshot_event);
+        snapshot_free(s);
+    }
+    free(all);
+}
+
 static void observe(void *context, const struct fact *f)
 {
     uint64_t *facts = context;
@@ -186,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     graph_settle(g, UINT64_MAX);
     check(!g->n_parked);    /* whoever must no longer wait does not */
     view(g, code, VIEW_BLOCKS);
+    heaps(g);
     graph_free(g);
     code_free(code);
     return 0;

@@ -13,6 +13,16 @@ static struct doc_context context = { .complete = true };
 
 static const json_t *sum(const json_t *doc, const char *class) { return json_object_get(json_object_get(doc, "totals"), class); }
 
+/* Why classes are not known, or not surely. */
+static const char *coverage_why(const json_t *doc)
+{
+    const json_t *list = json_object_get(json_object_get(doc, "metadata"), "coverage");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!strcmp(text(json_array_get(list, i), "kind"), "classes"))
+            return text(json_array_get(list, i), "why");
+    return NULL;
+}
+
 static void is_sum(const json_t *one, json_int_t blocks, json_int_t bytes)
 {
     ck_assert_int_eq(number(one, "blocks"), blocks);
@@ -137,7 +147,7 @@ START_TEST(types_and_holders)
     s->types = xcalloc(1, sizeof *s->types);
     s->n_types = 1;
     s->types[0].name = xstrdup("N3abc3FooE");
-    s->type[3] = s->type[6] = s->type[0] = 1;
+    s->type[3] = s->type[6] = s->type[0] = s->type[9] = 1;
     json_t *j = leaks_of(&s, 1, &o), *list = json_object_get(j, "leaks");
     ck_assert(json_is_null(json_object_get(json_array_get(list, 0), "holder")));
     ck_assert_ptr_null(json_object_get(json_array_get(list, 0), "type"));
@@ -160,8 +170,15 @@ START_TEST(types_and_holders)
     list = json_object_get(j, "types");
     ck_assert_uint_eq(json_array_size(list), 1);
     ck_assert_str_eq(text(json_array_get(list, 0), "type"), "abc::Foo");
-    is_sum(json_array_get(list, 0), 3, 10 + 40 + 70);
+    is_sum(json_array_get(list, 0), 4, 10 + 40 + 70 + 100);
     json_decref(j);
+    struct snapshot *unread = leak_snapshot_refused(1);    /* its objects could not tell: no type is new for that */
+    a.snapshots = &unread;
+    j = doc_diff(&a, &context, &b, &context, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(j, "types")), 0);
+    ck_assert(json_is_null(json_object_get(j, "classes")));
+    json_decref(j);
+    snapshot_free(unread);
     snapshot_free(s);
     snapshot_free(t);
     /* two roots hold it */
@@ -285,6 +302,7 @@ START_TEST(classes_unknown)
     ck_assert_uint_eq(json_array_size(live), 4);
     ck_assert_str_eq(text(json_array_get(live, 0), "class"), "unknown");
     is_sum(json_array_get(live, 0), 2, 1030);
+    ck_assert_str_eq(coverage_why(j), "may not trace it (yama)");
     json_t *findings = doc_findings(&v, &context, NULL);
     ck_assert_int_eq(number(findings, "findings_total"), 0);
     json_decref(findings);
@@ -297,15 +315,6 @@ START_TEST(classes_unknown)
     snapshot_free(s);
 }
 END_TEST
-
-static const char *coverage_why(const json_t *doc)
-{
-    const json_t *list = json_object_get(json_object_get(doc, "metadata"), "coverage");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (!strcmp(text(json_array_get(list, i), "kind"), "classes"))
-            return text(json_array_get(list, i), "why");
-    return NULL;
-}
 
 START_TEST(gaps_are_told)
 {

@@ -5,6 +5,7 @@
  *
  * Stamps are 2 us apart: inversions have their own tests.
  */
+#include "event/snapshot.h"
 #include "graph_model.h"
 
 /* ---- what happens -------------------------------------------------------------------- */
@@ -273,6 +274,49 @@ static void compare_blocks(const struct view *v)
     }
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static const struct view_block *block_of(const struct view *v, uint64_t id)
+{
+    size_t low = 0, high = v->n_blocks;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (v->blocks[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->n_blocks && v->blocks[low].id == id ? &v->blocks[low] : NULL;
+}
+
+/* What a snapshot would have: of each address the one block that the view has there. */
+static void compare_heap(const struct view *v, uint32_t process)
+{
+    struct snapshot *s = snapshot_new();
+    uint64_t *addresses = malloc((v->n_blocks + 1) * sizeof *addresses);
+    size_t n = 0, distinct = 0;
+    must(graph_heap_take(g, process, true, s) == 0);
+    must(snapshot_sound(s));
+    for (size_t i = 0; i < v->n_blocks; i++)
+        if (v->blocks[i].process == process)
+            addresses[n++] = v->blocks[i].address;
+    qsort(addresses, n, sizeof *addresses, compare_numbers);
+    for (size_t i = 0; i < n; i++)
+        distinct += !i || addresses[i] != addresses[i - 1];
+    must(s->n_blocks == distinct);
+    for (size_t i = 0; i < s->n_blocks; i++) {
+        const struct view_block *b = block_of(v, s->id[i]);
+        must(b && b->process == process && b->address == s->address[i] && b->size == s->size[i] && b->stack == 0 &&
+             b->born_ns == s->born_ns[i] && b->thread == s->thread[i] && b->owner == s->owner[i] && b->family == s->family[i]);
+    }
+    free(addresses);
+    snapshot_free(s);
+}
+
 static void compare_state(void)
 {
     graph_settle(g, UINT64_MAX);
@@ -282,6 +326,8 @@ static void compare_state(void)
     compare_sums(v);
     compare_blocks(v);
     check_view(v, true);
+    for (size_t i = 0; i < v->n_processes; i++)
+        compare_heap(v, v->processes[i].id);
     view_free(v);
 }
 

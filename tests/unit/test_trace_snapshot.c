@@ -482,6 +482,64 @@ START_TEST(not_more_than_its_file)
 }
 END_TEST
 
+/* A file of the first writer of version 4, with what its snapshot is known to have. */
+START_TEST(version_4_is_read)
+{
+    char path[4096];
+    struct trace *t;
+    struct event e;
+    uint64_t events = 0, begun = 0;
+    snprintf(path, sizeof path, "%.*s../golden/version-4-leak_virtual.own", (int)(strrchr(__FILE__, '/') - __FILE__ + 1), __FILE__);
+    ck_assert_int_eq(trace_open(&t, path), 0);
+    ck_assert_uint_eq(trace_version(t), 4);
+    struct snapshot *s = read_one(t, 0);
+    while (trace_next(t, &e) == 1) {
+        events++;
+        if (e.type == EVENT_SNAPSHOT) {
+            ck_assert_uint_eq(e.address, s->number);
+            ck_assert_uint_eq(events, s->event);
+            begun++;
+        }
+    }
+    ck_assert_uint_eq(begun, 1);
+    ck_assert_uint_eq(events, 18);
+    ck_assert_uint_eq(s->why, SNAPSHOT_EXIT);
+    ck_assert_uint_eq(s->how, SNAPSHOT_COPIED);
+    ck_assert_uint_eq(s->ns, 23263356);
+    ck_assert_uint_eq(s->pause_ns, 160574);
+    ck_assert_uint_eq(s->words, 14929);
+    ck_assert_uint_eq(s->n_blocks, 6);
+    ck_assert_uint_eq(s->n_roots, 15);
+    ck_assert_uint_eq(s->n_edges, 11);
+    static const uint64_t address[] = { 0x563957cff2a0, 0x563957d10eb0, 0x563957d10ed0, 0x563957d10f00, 0x563957d10f30, 0x563957d10f80 };
+    static const uint64_t size[] = { 72704, 24, 40, 40, 40, 4096 }, id[] = { 1, 2, 3, 4, 5, 7 };
+    static const uint32_t stack[] = { 4, 10, 12, 14, 16, 26 }, type[] = { 0, 1, 2, 2, 2, 0 }, edges[] = { 0, 1, 0, 1, 0, 0 };
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_uint_eq(s->address[i], address[i]);
+        ck_assert_uint_eq(s->size[i], size[i]);
+        ck_assert_uint_eq(s->id[i], id[i]);
+        ck_assert_uint_eq(s->stack[i], stack[i]);
+        ck_assert_uint_eq(s->type[i], type[i]);
+        ck_assert_uint_eq(s->first[i + 1] - s->first[i], edges[i]);
+    }
+    ck_assert_uint_eq(s->born_ns[4], 21163976);
+    ck_assert_uint_eq(s->family[4], WIRE_NEW_SCALAR);
+    ck_assert_uint_eq(s->to[1], 4);
+    ck_assert_uint_eq(s->at[1], 1);
+    ck_assert_str_eq(s->types[1].name, "6Square");
+    ck_assert_uint_eq(s->types[1].offset, 0x3d28);
+    ck_assert_str_eq(code_module(trace_code(t), s->types[1].module)->path, "/srv/own/leak_virtual");
+    const struct snapshot_root *data = &s->roots[2];
+    ck_assert_uint_eq(data->kind, ROOT_DATA);
+    ck_assert_uint_eq(data->offset, 0x4000);
+    ck_assert_uint_eq(s->first[6 + 3] - s->first[6 + 2], 1);
+    ck_assert_uint_eq(s->to[s->first[6 + 2]], 1);
+    ck_assert_uint_eq(s->at[s->first[6 + 2]], 7);
+    snapshot_free(s);
+    trace_close(t);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("trace_snapshot");
@@ -503,6 +561,7 @@ int main(void)
     tcase_add_test(c, damaged);
     tcase_add_test(c, hostile);
     tcase_add_test(c, not_more_than_its_file);
+    tcase_add_test(c, version_4_is_read);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
