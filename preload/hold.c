@@ -10,9 +10,7 @@
  */
 #include "preload/hold.h"
 
-#include "preload/filter.h"
 #include "preload/record.h"
-#include "preload/sandbox.h"
 #include "preload/system.h"
 #include "preload/wait.h"
 
@@ -56,13 +54,28 @@ static inline uint64_t stack_pointer(void)
     return sp;
 }
 
+/* Where this thread stands, for who unwinds it from outside. */
+static inline __attribute__((always_inline)) void state_take(volatile struct wire_hold_state *s)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("movq %%rbx, 8(%0)\n\tmovq %%rbp, 16(%0)\n\tmovq %%r12, 24(%0)\n\tmovq %%r13, 32(%0)\n\t"
+                     "movq %%r14, 40(%0)\n\tmovq %%r15, 48(%0)\n\tmovq %%rsp, 56(%0)\n\tleaq 1f(%%rip), %%rax\n\t"
+                     "movq %%rax, 64(%0)\n1:" : : "r"(s) : "rax", "memory");
+    s->magic = WIRE_HOLD_MAGIC;
+#else
+    s->magic = 0;
+#endif
+}
+
 /* What callers keep in registers lies in this frame then, above the stack pointer
  * that is told. */
 __attribute__((noinline)) uint32_t hold_here(struct context *c, enum wire_hold why, uintptr_t guard_meanwhile)
 {
     struct wire_slot *slot = c->writer.slot;
     uint64_t tid = slot->tid;
+    volatile struct wire_hold_state state;
     __builtin_unwind_init();
+    state_take(&state);
     if (!wait_collector_alive()) {
         c->guard = guard_meanwhile;
         return WIRE_HOLDING_HOLDS;
@@ -73,6 +86,7 @@ __attribute__((noinline)) uint32_t hold_here(struct context *c, enum wire_hold w
     fence_signal();
     c->guard = guard_meanwhile;
     wait_answered(slot);
+    state.magic = 0;    /* it stands no more */
     return exchange_acq_rel(&slot->holding, (uint32_t)WIRE_HOLDING_NOT);
 }
 
@@ -159,21 +173,4 @@ void hold_start(void)
         __cxa_at_quick_exit(last, NULL);
     }
     errno = saved;
-}
-
-/* ---- sandboxes ---- */
-
-static bool passes(const struct sock_fprog *filter, int number, const uint64_t arguments[3])
-{
-    struct seccomp_data call = {.nr = number, .arch = SANDBOX_ARCH, .instruction_pointer = (uintptr_t)wait_answered,
-                                .args = {arguments[0], arguments[1], arguments[2]}};
-    return filter_allows(filter, &call);
-}
-
-bool hold_spared(const struct sock_fprog *filter)
-{
-    uint64_t word = (uintptr_t)wire_pulse_of(&process.segment);
-    return passes(filter, SYS_getpid, (uint64_t[3]){0}) &&
-           passes(filter, SYS_futex, (uint64_t[3]){word, FUTEX_WAIT, WIRE_HOLDING_HOLDS}) &&
-           passes(filter, SYS_futex, (uint64_t[3]){word, FUTEX_WAKE, 0x7fffffff});
 }

@@ -48,6 +48,12 @@ enum wire_snapshots { WIRE_SNAPSHOT_AT_EXIT = 1, WIRE_SNAPSHOT_AT_MARK = 2 };
 /* slot->holding, a futex word. The thread sets HOLDS and waits as long as the heartbeat
  * is young; the collector says GO or, to who was asked for an image, FORK, and wakes. */
 enum wire_holding { WIRE_HOLDING_NOT = 0, WIRE_HOLDING_HOLDS, WIRE_HOLDING_GO, WIRE_HOLDING_FORK };
+
+/* Stands on the stack of a thread that holds, at the stack pointer it tells or above:
+ * where it stands, and what its callers keep in registers. */
+#define WIRE_HOLD_MAGIC 0x2e646c6f48776f8dull
+struct wire_hold_state { uint64_t magic, rbx, rbp, r12_15[4], sp, pc; };
+
 enum wire_slot_state { WIRE_SLOT_EMPTY = 0, WIRE_SLOT_READY = 1, WIRE_SLOT_LIVE = 2 };
 
 /* Page 0. Constant for readers. */

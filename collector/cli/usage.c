@@ -110,7 +110,7 @@ const struct usage usage_graph = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         OPTION_SOURCE,
-        { OPTION_OF, "of", "ID|ADDR", "one node: who holds it, by which way, what it holds" },
+        { OPTION_OF, "of", "ID|ADDR", "one node: who holds it, how, and what it holds" },
         { OPTION_BY, "by", "KEY", "in groups: type, site, module, thread, root" },
         { OPTION_DEPTH, "depth", "N", "levels of the tree (3)" },
         { OPTION_PROCESS, "process", "ID", "only this process" },

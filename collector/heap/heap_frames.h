@@ -6,9 +6,11 @@
 
 #include "heap/heap_modules.h"
 #include "heap/heap_scan.h"
+#include "heap/heap_unwind.h"
 
-/* Unwinds the stacks of the image that have registers, from those and the copied memory: into
- * code->frames, by root and rising address. Bounded in time; what is not known is left out. */
-void heap_frames(const struct snapshot *s, const struct heap_scan_input *in, const struct heap_modules *modules, struct heap_code *code);
+/* Unwinds the stacks of the image whose threads have registers: into code->frames, by root
+ * and rising address. Bounded in time; what is not known is left out. */
+void heap_frames(const struct snapshot *s, const struct heap_scan_input *in, const struct heap_modules *modules,
+                 struct heap_unwind *unwind, struct heap_code *code);
 
 #endif

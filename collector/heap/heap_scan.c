@@ -10,6 +10,7 @@
 
 #include "event/xalloc.h"
 #include "heap/heap_frames.h"
+#include "heap/heap_standing.h"
 #include "heap/heap_interior.h"
 #include "heap/heap_roots.h"
 #include "heap/heap_walk.h"
@@ -41,24 +42,32 @@ int heap_scan(struct snapshot *s, const struct heap_scan_input *in, struct heap_
     struct heap_find find;
     struct heap_types types;
     struct heap_inners inners = {0};
+    struct heap_scan_input seen = *in;
+    struct heap_unwind *unwind;
+    struct heap_stop stop;
 
     *code = (struct heap_code){0};
     if (s->first || s->n_roots || !snapshot_sound(s))
         return -EINVAL;
     heap_modules_read(&modules, heap_image_maps(in->image), in->stop->pid);
-    heap_roots(s, in, &modules);
+    unwind = heap_unwind_new(&modules, in->image, in->stop->pid);
+    stop = heap_standing(in, &modules, unwind);
+    seen.stop = &stop;
+    heap_roots(s, &seen, &modules);
     modules_tell(&modules, code);
     heap_find_init(&find, s->address, s->size, s->n_blocks);
     heap_types_init(&types, s, in->image, &modules);
-    heap_walk(s, in, &find, &types, &inners);
+    heap_walk(s, &seen, &find, &types, &inners);
     heap_interior(s, in->image, &types, &inners);
     heap_interior_loader(s, &modules);
     heap_types_settle(&types);
-    heap_frames(s, in, &modules, code);
+    heap_frames(s, &seen, &modules, unwind, code);
     s->read_bytes = heap_image_bytes(in->image);
     free(inners.at);
     heap_types_done(&types);
     heap_find_done(&find);
+    heap_unwind_free(unwind);
+    heap_standing_done(&stop);
     heap_modules_done(&modules);
     s->scan_ns = now_ns() - began_ns;
     return 0;
