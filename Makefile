@@ -172,7 +172,7 @@ build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
 build/bench/rcu: BENCH_FLAGS := -falign-loops=64
 build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
 # These measure the collector's own rooms.
-BENCH_ROOMS := build/bench/heap_tree build/bench/heap_scan build/bench/snapshot_pause
+BENCH_ROOMS := build/bench/heap_tree build/bench/heap_scan build/bench/snapshot_pause build/bench/trace_snapshot
 $(BENCH_ROOMS): BENCH_FLAGS := -D_GNU_SOURCE -Icollector
 $(BENCH_ROOMS): BENCH_LIBS = $(TESTED_A) $(LIBS)
 $(BENCH_ROOMS): $(TESTED_A)
