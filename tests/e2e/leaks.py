@@ -61,8 +61,14 @@ def memcheck_process(path, process):
 
 
 def memcheck(folder):
-    """Processes are numbered as they were born."""
-    paths = sorted(glob.glob(folder + "/*.xml"), key=lambda p: int(re.findall(r"\d+", os.path.basename(p))[-1]))
+    """Processes are numbered as they were born: parents first, whose pids may be the greater ones."""
+    parents = {int(root.findtext("pid")): (int(root.findtext("ppid")), path)
+               for path in glob.glob(folder + "/*.xml") for root in [xml.parse(path).getroot()]}
+
+    def line(pid):
+        return line(parents[pid][0]) + [pid] if pid in parents else []
+
+    paths = [parents[pid][1] for pid in sorted(parents, key=lambda pid: (len(line(pid)), pid))]
     return [g for i, p in enumerate(paths) for g in memcheck_process(p, i + 1)]
 
 
