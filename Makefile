@@ -141,8 +141,8 @@ torture: setup-check all victims
 
 sanitize: setup-check
 	UNIT_LIMIT=600 $(MAKE) SAN=address,undefined check-unit
-	$(MAKE) SAN=thread all victims build/thread/tests/unit/test_ring build/thread/tests/unit/test_collector
-	build/thread/tests/unit/test_ring && build/thread/tests/unit/test_collector
+	$(MAKE) SAN=thread all victims build/thread/tests/unit/test_ring build/thread/tests/unit/test_collector build/thread/tests/unit/test_snapshots
+	build/thread/tests/unit/test_ring && build/thread/tests/unit/test_collector && build/thread/tests/unit/test_snapshots
 	TSAN_OPTIONS=exitcode=66 B=build/thread tests/e2e/run.sh live locks
 	$(MAKE) SAN=address,undefined all victims
 	ASAN_OPTIONS=detect_leaks=0 B=build/address+undefined tests/e2e/run.sh victims kill refusals live locks schema
@@ -172,7 +172,7 @@ build/bench/micro: BENCH_FLAGS := -fno-builtin -fno-omit-frame-pointer
 build/bench/rcu: BENCH_FLAGS := -falign-loops=64
 build/bench/rcu: BENCH_LIBS := -lurcu-bp -lurcu-memb -lurcu-mb -lurcu-qsbr -lurcu-common
 # These measure the collector's own rooms.
-BENCH_ROOMS := build/bench/heap_tree build/bench/heap_scan build/bench/snapshot_pause
+BENCH_ROOMS := build/bench/heap_tree build/bench/heap_scan build/bench/snapshot_pause build/bench/trace_snapshot
 $(BENCH_ROOMS): BENCH_FLAGS := -D_GNU_SOURCE -Icollector
 $(BENCH_ROOMS): BENCH_LIBS = $(TESTED_A) $(LIBS)
 $(BENCH_ROOMS): $(TESTED_A)

@@ -89,8 +89,10 @@ void context_attach(uint32_t serial, void *start);
 
 /* In a forked child: becomes a process of its own. */
 void process_reborn(void);
-/* getpid() differs: this is a vfork child running on its parent's memory. */
+/* getpid() differs: this is a vfork child running on its parent's memory. Where a
+ * sandbox forbids to ask (process_pid_shut) it never does. */
 bool process_is_borrowed(void);
+void process_pid_shut(int by);
 
 /* The thread's frames from here inwards are gone, and what they did with them. */
 void context_abandon(struct context *c);

@@ -10,9 +10,7 @@
  */
 #include "preload/hold.h"
 
-#include "preload/filter.h"
 #include "preload/record.h"
-#include "preload/sandbox.h"
 #include "preload/system.h"
 #include "preload/wait.h"
 
@@ -175,21 +173,4 @@ void hold_start(void)
         __cxa_at_quick_exit(last, NULL);
     }
     errno = saved;
-}
-
-/* ---- sandboxes ---- */
-
-static bool passes(const struct sock_fprog *filter, int number, const uint64_t arguments[3])
-{
-    struct seccomp_data call = {.nr = number, .arch = SANDBOX_ARCH, .instruction_pointer = (uintptr_t)wait_answered,
-                                .args = {arguments[0], arguments[1], arguments[2]}};
-    return filter_allows(filter, &call);
-}
-
-bool hold_spared(const struct sock_fprog *filter)
-{
-    uint64_t word = (uintptr_t)wire_pulse_of(&process.segment);
-    return passes(filter, SYS_getpid, (uint64_t[3]){0}) &&
-           passes(filter, SYS_futex, (uint64_t[3]){word, FUTEX_WAIT, WIRE_HOLDING_HOLDS}) &&
-           passes(filter, SYS_futex, (uint64_t[3]){word, FUTEX_WAKE, 0x7fffffff});
 }

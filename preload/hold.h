@@ -34,8 +34,5 @@ uint32_t hold_here(struct context *c, enum wire_hold why, uintptr_t guard_meanwh
 /* A sandbox forbids the system calls of a wait (1), or did not come to be after
  * all (-1). While one does nobody holds. */
 void hold_shut(int by);
-/* Would this filter? */
-struct sock_fprog;
-bool hold_spared(const struct sock_fprog *filter);
 
 #endif

@@ -5,7 +5,9 @@
  * exit handlers do afterwards is still traced. exit and quick_exit hold behind
  * their handlers, in functions that the shim entered (hold.c), and so does a
  * return from main or the end of the last thread, which no hook sees; the others
- * end at once, and hold here. raise(SIGABRT) and libc's own aborts pass by.
+ * end at once, and hold here. A failed assertion holds before its message, for it
+ * ends in libc's own abort. That is seen by no hook: libc's checks of the heap and
+ * of buffers, and raise(SIGABRT), end a process that does not hold.
  */
 #include "preload/hold.h"
 #include "preload/record.h"
@@ -37,6 +39,22 @@ EXIT(exit, )
 EXIT(_exit, hold_before_end(HOOK_SITE))
 EXIT(_Exit, hold_before_end(HOOK_SITE))
 EXIT(quick_exit, )
+
+EXPORT void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
+{
+    names_known();
+    hold_before_abort(HOOK_SITE);
+    real.__assert_fail(assertion, file, line, function);
+    __builtin_unreachable();
+}
+
+EXPORT void __assert_perror_fail(int error, const char *file, unsigned line, const char *function)
+{
+    names_known();
+    hold_before_abort(HOOK_SITE);
+    real.__assert_perror_fail(error, file, line, function);
+    __builtin_unreachable();
+}
 
 EXPORT void abort(void)
 {

@@ -258,7 +258,11 @@ __attribute__((constructor)) static void process_constructed(void)
     verify_load();
 }
 
+static atomic_u32 pid_shut;
+
+void process_pid_shut(int by) { add_relaxed(&pid_shut, (uint32_t)by); }
+
 bool process_is_borrowed(void)
 {
-    return process.pid != system_getpid();
+    return !load_relaxed(&pid_shut) && process.pid != system_getpid();
 }

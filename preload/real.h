@@ -9,6 +9,7 @@
 #ifndef PRELOAD_REAL_H
 #define PRELOAD_REAL_H
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>

@@ -12,7 +12,6 @@
 #ifndef PRELOAD_SANDBOX_H
 #define PRELOAD_SANDBOX_H
 
-#include <linux/audit.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
@@ -24,16 +23,10 @@ enum {
     SANDBOX_FILTER = 4   /* what the filter says */
 };
 
-#if defined(__x86_64__)
-enum { SANDBOX_ARCH = (int)AUDIT_ARCH_X86_64 };
-#elif defined(__aarch64__)
-enum { SANDBOX_ARCH = (int)AUDIT_ARCH_AARCH64 };
-#endif
-
 struct sandbox {
     unsigned doors;
     uintptr_t guard;
-    bool shut, shut_holds;
+    unsigned denied; /* of what the shim does, by a filter: bits of hooks_sandbox.c */
 };
 
 static inline unsigned sandbox_doors_of_prctl(long option, long how)

@@ -63,7 +63,8 @@ _ownscope() {
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
     --type) COMPREPLY=($(compgen -W 'new drop move borrow acquire release wait wait-end lock thread process mark lost' -- "$cur")); return ;;
     --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;
-    -f | --format) COMPREPLY=($(compgen -W 'json' -- "$cur")); return ;;
+    --by) COMPREPLY=($(compgen -W 'type site module thread root' -- "$cur")); return ;;
+    -f | --format) COMPREPLY=($(compgen -W 'json dot heapsnapshot' -- "$cur")); return ;;
     -p | --pid | --attach) COMPREPLY=($(compgen -W "$(_ownscope_pids "$self")" -- "$cur")); return ;;
     -o | --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --json) if [[ $command == run ]]; then COMPREPLY=($(compgen -f -- "$cur")); return; fi ;;

@@ -8,7 +8,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { TREE_ROWS = 40, TREE_CHILDREN = 5, ROOT_ROWS = 15, GROUP_ROWS = 40, LIST_ROWS = 15, PATH_ROWS = 24, INDENT = 2, NAME_COLUMN = 34 };
+enum { SNAPSHOT_ROWS = 8, TREE_ROWS = 40, TREE_CHILDREN = 5, ROOT_ROWS = 15, GROUP_ROWS = 40, LIST_ROWS = 15, PATH_ROWS = 24 };
 
 static void more(FILE *out, const struct table_style *s, uint64_t all, size_t shown)
 {
@@ -62,8 +62,9 @@ static void class_word(char **text, const json_t *totals, const char *class)
 static void head(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *snapshots = get(doc, "snapshots"), *totals = get(doc, "totals");
-    for (size_t i = 0; i < json_array_size(snapshots); i++)
+    for (size_t i = 0; i < json_array_size(snapshots) && i < SNAPSHOT_ROWS; i++)
         snapshot_line(out, json_array_get(snapshots, i), s);
+    more(out, s, json_array_size(snapshots), SNAPSHOT_ROWS);
     if (!json_array_size(snapshots)) {
         line_wrapped(out, s, LOOK_WARN, 0, 2, get_text(doc, "refused"));
         return;

@@ -110,11 +110,12 @@ const struct usage usage_graph = {
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         OPTION_SOURCE,
-        { OPTION_OF, "of", "ID|ADDR", "one node: who holds it, by which way, what it holds" },
+        { OPTION_OF, "of", "ID|ADDR", "one node: who holds it, how, and what it holds" },
         { OPTION_BY, "by", "KEY", "in groups: type, site, module, thread, root" },
         { OPTION_DEPTH, "depth", "N", "levels of the tree (3)" },
         { OPTION_PROCESS, "process", "ID", "only this process" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
+        { OPTION_SINCE, "since", "TIME", "only blocks that were made after this moment count" },
         { OPTION_AT, "at", "TIME", "by the newest snapshot of that moment" },
         OPTIONS_COLOUR, OPTION_TOP, END } };
 

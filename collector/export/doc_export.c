@@ -18,6 +18,7 @@
 #include "export/export_heap.h"
 #include "export/export_locks.h"
 #include "export/findings.h"
+#include "export/leaks.h"
 #include "export/replay.h"
 
 struct export {
@@ -349,17 +350,22 @@ static int kept_sink(const char *bytes, size_t n, void *context)
 /* Made before `stacks` is written, as they have stacks of their own; written behind it. */
 static struct kept findings_text(struct export *x)
 {
-    struct finding_maker m = { .view = x->view, .frames = x->frames, .names = x->names, .stack = finding_stack, .context = x };
+    struct leaks *leaks = leaks_new(x->view, 0);
+    struct view all;
+    struct finding_maker m = { .view = &all, .frames = x->frames, .names = x->names, .stack = finding_stack, .context = x };
     struct kept k = { 0 };
+    leaks_view(&all, leaks, LEAK_KINDS_ERRORS);
     kept_sink("[", 1, &k);
-    for (size_t i = 0; i < x->view->n_findings; i++) {
-        json_t *j = finding_json(&m, &x->view->findings[i]);
+    for (size_t i = 0; i < all.n_findings; i++) {
+        json_t *j = finding_json(&m, &all.findings[i]);
         if (i)
             kept_sink(",", 1, &k);
         json_dump_callback(j, kept_sink, &k, JSON_COMPACT);
         json_decref(j);
     }
     kept_sink("]", 1, &k);
+    leaks_view_free(&all);
+    leaks_free(leaks);
     return k;
 }
 

@@ -5,6 +5,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -22,9 +23,21 @@ static ssize_t set_get(pid_t tid, int set, void *to, size_t bytes)
 #include <cpuid.h>
 
 /* Where the state components of wide registers stand in an XSAVE area. */
-enum { XSAVE_XMM = 160, XSAVE_LEGACY = 512, XSAVE_MAX = 16384 };
-/* Upper halves of ymm0-15; upper halves of zmm0-15; zmm16-31. */
-static const struct { unsigned component, bytes; } wide[] = {{2, 256}, {6, 512}, {7, 1024}};
+enum { XSAVE_XMM = 160, XSAVE_LEGACY = 512, XSAVE_MAX = 16384, WIDE = 3 };
+/* Upper halves of ymm0-15; upper halves of zmm0-15; zmm16-31. offset 0: this
+ * processor has none. Asked once: under a hypervisor each question costs microseconds. */
+static struct { unsigned component, bytes, offset; } wide[WIDE] = {{2, 256, 0}, {6, 512, 0}, {7, 1024, 0}};
+static pthread_once_t wide_asked = PTHREAD_ONCE_INIT;
+
+static void wide_ask(void)
+{
+    for (size_t i = 0; i < WIDE; i++) {
+        unsigned bytes, offset, c, d;
+        if (__get_cpuid_count(0xd, wide[i].component, &bytes, &offset, &c, &d) && bytes >= wide[i].bytes &&
+            offset >= XSAVE_LEGACY && offset <= XSAVE_MAX - wide[i].bytes)
+            wide[i].offset = offset;
+    }
+}
 
 static void words_add(struct heap_thread *t, const uint8_t *from, size_t bytes)
 {
@@ -43,12 +56,21 @@ static void vectors_read(struct heap_thread *t)
     if (got < XSAVE_LEGACY)
         return;
     words_add(t, area + XSAVE_XMM, 256);
-    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
-        unsigned bytes, offset, c, d;
-        if (__get_cpuid_count(0xd, wide[i].component, &bytes, &offset, &c, &d) && bytes >= wide[i].bytes &&
-            offset >= XSAVE_LEGACY && offset + wide[i].bytes <= (size_t)got)
-            words_add(t, area + offset, wide[i].bytes);
-    }
+    pthread_once(&wide_asked, wide_ask);
+    for (size_t i = 0; i < WIDE; i++)
+        if (wide[i].offset && wide[i].offset + wide[i].bytes <= (size_t)got)
+            words_add(t, area + wide[i].offset, wide[i].bytes);
+}
+
+/* The kernel's own number for "again, unless a handler runs"; it looks at it
+ * when the thread goes on, after our stop. */
+enum { KERNEL_ERESTARTNOHAND = 514 };
+
+/* A closed descriptor is closed all the same, and its number may be another's by now. */
+static void call_mend(pid_t tid, const struct user_regs_struct *r)
+{
+    if ((long)r->rax == -EINTR && (int)r->orig_rax >= 0 && r->orig_rax != SYS_close)
+        ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.rax), -(long)KERNEL_ERESTARTNOHAND);
 }
 
 int heap_registers_read(struct heap_thread *t)
@@ -57,6 +79,7 @@ int heap_registers_read(struct heap_thread *t)
     ssize_t got = set_get(t->tid, NT_PRSTATUS, &r, sizeof r);
     if (got != sizeof r)
         return got < 0 ? (int)got : -EIO;
+    call_mend(t->tid, &r);
     const uint64_t general[] = {r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi, r.rbp, r.rsp,
                                 r.r8,  r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rip};
     t->sp = r.rsp;
@@ -68,23 +91,8 @@ int heap_registers_read(struct heap_thread *t)
     vectors_read(t);
     return 0;
 }
-
-/* The kernel's own number for "again, unless a handler runs"; it looks at it
- * when the thread goes on, after our stop. */
-enum { KERNEL_ERESTARTNOHAND = 514 };
-
-void heap_registers_mend(pid_t tid)
-{
-    struct user_regs_struct r;
-    if (set_get(tid, NT_PRSTATUS, &r, sizeof r) != sizeof r)
-        return;
-    if ((long)r.rax != -EINTR || (int)r.orig_rax < 0)
-        return;
-    if (r.orig_rax == SYS_close) /* the descriptor is closed all the same, and may be another's by now */
-        return;
-    ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.rax), -(long)KERNEL_ERESTARTNOHAND);
-}
 #elif defined(__aarch64__)
+/* Here the kernel looks at a call's outcome before the stop: nothing can be told it any more. */
 int heap_registers_read(struct heap_thread *t)
 {
     struct user_pt_regs r;
@@ -107,9 +115,6 @@ int heap_registers_read(struct heap_thread *t)
     }
     return 0;
 }
-
-/* Here the kernel looks at the outcome before the stop, so nothing set in it is heard. */
-void heap_registers_mend(pid_t tid) {}
 #else
 #error "registers of this machine are not known"
 #endif

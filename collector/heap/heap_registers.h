@@ -10,13 +10,13 @@
 
 #include "heap/heap_stop.h"
 
-/* Fills in all but the tid. 0 or -errno (-ESRCH: it was killed). */
-int heap_registers_read(struct heap_thread *t);
-/* Some calls end with EINTR for a stop, where they should begin again
+/* Fills in all but the tid. 0 or -errno (-ESRCH: it was killed).
+ *
+ * Some calls end with EINTR for a stop, where they should begin again
  * (epoll_wait, semop, rt_sigtimedwait …, see signal(7)). The kernel is told to
- * treat them as it treats poll: again, unless a handler of the program runs. One
- * that has a timeout then has it whole once more, where it does not stand in memory. */
-void heap_registers_mend(pid_t tid);
+ * treat them as it treats ppoll: again, unless a handler of the program runs. One
+ * that has a timeout then has it whole once more: of these the kernel keeps no moment. */
+int heap_registers_read(struct heap_thread *t);
 /* sp and pc of a thread that sleeps in the kernel, without stopping it (proc(5),
  * syscall). False: not known. */
 bool heap_registers_asleep(pid_t pid, struct heap_thread *t);

@@ -8,8 +8,11 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "event/xalloc.h"
 
 enum { RED_ZONE = 128, PAGE = 4096, PROGRAM_HEADERS_MAX = 64 };
 
@@ -57,37 +60,52 @@ static bool wanted(const struct heap_select *h, const struct heap_map *m)
            strcmp(m->path, "[vvar_vclock]");
 }
 
+static size_t map_of(const struct heap_maps *maps, uint64_t address)
+{
+    const struct heap_map *m = heap_maps_find(maps, address);
+    return m ? (size_t)(m - maps->maps) : maps->n;
+}
+
 /* A thread's stack is told by its thread pointer, which libc keeps at its top,
  * and the guard below it; no other thread's is in the same mapping. */
-static bool is_stack_of(const struct heap_maps *maps, size_t at, const struct heap_stop *stop, size_t thread)
+static bool is_stack(const struct heap_maps *maps, size_t at, const struct heap_thread *t, uint32_t tenants)
 {
     const struct heap_map *m = &maps->maps[at];
-    const struct heap_thread *t = &stop->threads[thread];
-    if (t->sp <= m->start || t->sp >= m->end)
-        return false;
     if (!strcmp(m->path, "[stack]"))
         return true;
     if (m->path[0] && !starts(m->path, "[anon"))
         return false;
-    if (t->thread_pointer < t->sp || t->thread_pointer >= m->end || !at || maps->maps[at - 1].end != m->start ||
-        maps->maps[at - 1].readable)
-        return false;
-    for (size_t i = 0; i < stop->n; i++)
-        if (i != thread && ((stop->threads[i].sp >= m->start && stop->threads[i].sp < m->end) ||
-                            (stop->threads[i].thread_pointer >= m->start && stop->threads[i].thread_pointer < m->end)))
-            return false;
-    return true;
+    return tenants == 1 && t->thread_pointer >= t->sp && t->thread_pointer < m->end && at && maps->maps[at - 1].end == m->start &&
+           !maps->maps[at - 1].readable;
 }
 
-/* Where the used part of a mapping begins: stacks below their stack pointer are not. */
-static uint64_t used_from(const struct heap_maps *maps, size_t at, const struct heap_stop *stop)
+/* Where the used part of each mapping begins: stacks below their stack pointer are not. */
+static uint64_t *used_from(const struct heap_maps *maps, const struct heap_stop *stop)
 {
-    for (size_t i = 0; stop && i < stop->n; i++)
-        if (is_stack_of(maps, at, stop, i)) {
-            uint64_t from = (stop->threads[i].sp - RED_ZONE) & ~(uint64_t)(PAGE - 1);
-            return from > maps->maps[at].start ? from : maps->maps[at].start;
-        }
-    return maps->maps[at].start;
+    uint64_t *from = xcalloc(maps->n + 1, sizeof *from), below;
+    uint32_t *tenants = xcalloc(maps->n + 1, sizeof *tenants);
+    size_t n = stop ? stop->n : 0;
+    for (size_t i = 0; i < maps->n; i++)
+        from[i] = maps->maps[i].start;
+    for (size_t i = 0; i < n; i++) {
+        size_t stack = map_of(maps, stop->threads[i].sp), descriptor = map_of(maps, stop->threads[i].thread_pointer);
+        tenants[stack]++;
+        if (descriptor != stack)
+            tenants[descriptor]++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct heap_thread *t = &stop->threads[i];
+        size_t at = map_of(maps, t->sp);
+        if (at == maps->n || !is_stack(maps, at, t, tenants[at]))
+            continue;
+        below = (t->sp - RED_ZONE) & ~(uint64_t)(PAGE - 1);
+        if (below < maps->maps[at].start)
+            below = maps->maps[at].start;
+        if (from[at] == maps->maps[at].start ? below > from[at] : below < from[at])
+            from[at] = below;
+    }
+    free(tenants);
+    return from;
 }
 
 int heap_select_runs(const struct heap_select *h, pid_t pid, const struct heap_maps *maps, const struct heap_stop *stop,
@@ -95,23 +113,25 @@ int heap_select_runs(const struct heap_select *h, pid_t pid, const struct heap_m
 {
     uint64_t shim = 0, shim_end = 0;
     int pagemap = heap_pages_open(pid), e = 0;
+    uint64_t *from;
     if (pagemap < 0)
         return pagemap;
+    from = used_from(maps, stop);
     for (size_t i = 0; !e && i < maps->n; i++) {
         const struct heap_map *m = &maps->maps[i];
-        uint64_t start = m->start;
+        uint64_t start = from[i];
         if (h->shim_path && !strcmp(m->path, h->shim_path)) {
             shim = shim ? shim : m->start;
             shim_end = shim + h->shim_bytes > m->end ? shim + h->shim_bytes : m->end;
         }
         if (!wanted(h, m))
             continue;
-        start = used_from(maps, i, stop);
         if (shim && start < shim_end)
             start = shim_end;
         if (start < m->end)
             e = heap_pages_add(pagemap, start, m->end, heap_map_is_file(m) && !m->shared, runs);
     }
+    free(from);
     close(pagemap);
     return e;
 }

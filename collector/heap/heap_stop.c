@@ -31,7 +31,7 @@ struct heap_tracer {
     struct heap_tracing tracing;
 };
 
-enum { REAP_NS = 50000000, ABANDON_ROUNDS = 40 };
+enum { REAP_NS = 50000000, ABANDON_ROUNDS = 80 };
 
 static __thread char last_text[HEAP_TEXT_MAX];
 

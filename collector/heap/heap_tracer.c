@@ -25,9 +25,11 @@
 #include "heap/heap_registers.h"
 
 enum {
-    PATIENCE_NS = 500000000,        /* for all together */
+    PATIENCE_NS = 500000000,        /* for the next one to stop … */
+    PATIENCE_ALL = 6,               /* … and so many times that for all */
     PATIENCE_ASLEEP_NS = 20000000,  /* for uninterruptible sleepers, when nobody else is waited for */
-    PATIENCE_HELD_NS = 20000000
+    PATIENCE_HELD_NS = 20000000,
+    FEW = 8, FULL_LOOK = 16         /* most rounds look at the first few only: many stop in the order they were told to */
 };
 
 static uint64_t now_ns(void)
@@ -155,29 +157,31 @@ static void stopped(struct heap_tracing *t, struct heap_traced *one, int status)
     one->signal = event ? 0 : status & 0x7f;
     if (event == PTRACE_EVENT_EXEC)
         t->became_another = true;
-    heap_registers_mend(one->tid);
     if (heap_registers_read(thread)) { /* it was killed */
         thread->n_registers = 0;
         one->state = TRACED_GONE;
     }
 }
 
-/* Looks at all that have not stopped; how many of these are left. */
-static size_t look(struct heap_tracing *t)
+/* Looks at the first `most` of those that have not stopped; true when there are none left. */
+static bool look(struct heap_tracing *t, size_t most)
 {
-    size_t left = 0;
-    for (size_t i = 0; i < t->n; i++) {
+    bool all = true;
+    for (size_t i = 0; i < t->n && most; i++) {
         struct heap_traced *one = &t->list[i];
-        int status;
+        int status, how;
         if (one->state != TRACED_RUNS)
             continue;
-        switch (peek(one->tid, &status)) {
-        case 0: left++; break;
-        case 1: stopped(t, one, status); break;
-        default: one->state = TRACED_GONE;
-        }
+        how = peek(one->tid, &status);
+        if (how > 0)
+            stopped(t, one, status);
+        else if (how < 0)
+            one->state = TRACED_GONE;
+        else
+            all = false, most--;
+        t->settled += how != 0;
     }
-    return left;
+    return all;
 }
 
 static void rest(unsigned round)
@@ -212,18 +216,23 @@ static void leave_asleep(struct heap_tracing *t)
     }
 }
 
-/* Until all that are known stand still. 0 or -ETIMEDOUT. */
+/* Until all that are known stand still, as long as some do. 0 or -ETIMEDOUT. */
 static int wait_all(struct heap_tracing *t, uint64_t deadline_ns)
 {
-    uint64_t began = now_ns(), now;
-    for (unsigned round = 0; look(t); round++) {
+    uint64_t progress = now_ns(), now;
+    size_t settled = t->settled;
+    for (unsigned round = 0; !look(t, round % FULL_LOOK ? FEW : SIZE_MAX); round++) {
         now = now_ns();
-        if (now - began > PATIENCE_ASLEEP_NS && round % 16 == 0 && all_asleep(t)) {
-            if (look(t))
+        if (settled != t->settled) {
+            settled = t->settled;
+            progress = now;
+        }
+        if (now - progress > PATIENCE_ASLEEP_NS && round % FULL_LOOK == 0 && all_asleep(t)) {
+            if (!look(t, SIZE_MAX))
                 leave_asleep(t);
             return 0;
         }
-        if (now > deadline_ns)
+        if (now - progress > PATIENCE_NS || now > deadline_ns)
             return fail(t, -ETIMEDOUT);
         rest(round);
     }
@@ -245,7 +254,6 @@ static void ask_held(struct heap_tracing *t)
         rest(round);
     if (how != 1)
         return;
-    heap_registers_mend(t->held.tid);
     if (heap_registers_read(thread)) {
         thread->n_registers = 0;
         thread->sp = t->held.sp;
@@ -253,18 +261,27 @@ static void ask_held(struct heap_tracing *t)
     ptrace(PTRACE_DETACH, t->held.tid, NULL, (void *)(intptr_t)(status >> 8 ? 0 : status & 0x7f));
 }
 
+/* A stop is seen whether asked for or not, and would be taken: so look first. */
+static void reap_dead(pid_t tid)
+{
+    siginfo_t info;
+    info.si_pid = 0;
+    if (!waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) && info.si_pid &&
+        info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+        waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+}
+
 void heap_tracing_reap(pid_t pid)
 {
     struct dirent *e;
     char name[64];
-    siginfo_t info;
     DIR *d;
     snprintf(name, sizeof name, "/proc/%d/task", (int)pid);
     d = opendir(name);
     while (d && (e = readdir(d))) {
         pid_t tid = (pid_t)atoi(e->d_name);
         if (tid > 0 && tid != pid)
-            waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+            reap_dead(tid);
     }
     if (d)
         closedir(d);
@@ -283,7 +300,7 @@ int heap_tracing_stop(struct heap_tracing *t)
     uint64_t deadline;
     int added = 0, error;
     t->stop->began_ns = now_ns();
-    deadline = t->stop->began_ns + PATIENCE_NS;
+    deadline = t->stop->began_ns + (uint64_t)PATIENCE_NS * PATIENCE_ALL;
     if (t->held.tid)
         ask_held(t);
     for (;;) {
@@ -294,7 +311,7 @@ int heap_tracing_stop(struct heap_tracing *t)
         }
         if (added < 0)
             return fail(t, added == -EAGAIN ? -ETIMEDOUT : added);
-        if (!added && !look(t))
+        if (!added && look(t, SIZE_MAX))
             break;
         if ((error = wait_all(t, deadline)))
             return error;

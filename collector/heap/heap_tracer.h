@@ -22,6 +22,7 @@ struct heap_tracing {
     struct heap_held held;
     struct heap_traced *list; size_t n, capacity; /* by rising tid */
     size_t threads_capacity;
+    size_t settled;             /* of the list, that stopped or are gone */
     bool became_another;        /* exec */
     char text[HEAP_TEXT_MAX];
 };

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "event/xalloc.h"
@@ -27,7 +28,7 @@
 #include "serve/api_answer.h"
 #include "serve/api_stream.h"
 
-enum { API_CONNECTIONS = 32, API_HEAVY = 4, API_TIMEOUT_S = 60, API_HEAD_BYTES = 32 * 1024,
+enum { API_CONNECTIONS = 32, API_HEAVY = 4, API_TIMEOUT_S = 60, API_LAST_S = 1, API_HEAD_BYTES = 32 * 1024,
        API_STACK_BYTES = 8 * 1024 * 1024, API_TOP_MAX = 1000000, API_FRAMES_MAX = 64 };
 
 struct api {
@@ -272,11 +273,22 @@ int api_start(struct api **out, struct collector *collector, const char *socket_
     return 0;
 }
 
+/* Answers on their way may arrive: who asked as the program ended is told so. New ones find no place. */
+static void answers_end(struct api *api)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += API_LAST_S;
+    for (int i = 0; i < API_HEAVY && !sem_timedwait(&api->heavy, &until); i++)
+        ;
+}
+
 void api_stop(struct api *api)
 {
     if (!api)
         return;
     address_remove(api->path, &api->file);
+    answers_end(api);
     MHD_stop_daemon(api->daemon);
     sem_destroy(&api->heavy);
     free(api->path);

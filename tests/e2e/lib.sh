@@ -116,6 +116,11 @@ for path in sys.argv[1:]:
 print(*values)' "${@:2}"
 }
 
+# Leaks as memcheck sees them: `"${MEMCHECK[@]}" --xml-file=FOLDER/%p.xml CMD…`. The C library's
+# own clean-up, which no program without memcheck runs, is left out.
+MEMCHECK=(valgrind -q --leak-check=full --show-leak-kinds=all --leak-resolution=high --num-callers=60
+    --run-libc-freeres=no --run-cxx-freeres=no --keep-debuginfo=yes --default-suppressions=no --error-limit=no --xml=yes)
+
 # The independent counter: `counter_of FILE` makes an empty FILE and fills
 # COUNTING with the words to put before a command; counted FILE KEY reads it.
 # The counter leaves ownscope itself out.

@@ -34,6 +34,15 @@ for name in moves fork_chain handoff new_forms mmap abort_double_free exec_self 
     document "$name" export export -f json --all --events "$name.own"
     [ "$name" = own_malloc ] || document "$name" event events --json "$name.own"
 done 2>/dev/null
+for name in leak_multiple leak_thread_stack leak_mmap; do
+    "$OWNSCOPE" run -q -o "$name.own" -- "$VICTIMS/$name" >/dev/null 2>&1
+    document "$name" graph graph --json "$name.own"
+    document "$name" export export "$name.own"
+    for by in type root; do document "$name" graph graph --json --by $by "$name.own"; done
+    for node in $("$OWNSCOPE" graph --json "$name.own" | jq -r '.dominators[:3][].id, .roots[:2][].id' | grep -v lost); do
+        document "$name" graph graph --json --of "$node" "$name.own"
+    done
+done 2>/dev/null
 document moves export export -f json --at peak moves.own
 for block in $("$OWNSCOPE" export -f json --all moves.own | jq -r '.nodes[] | select(.kind == "block") | .id' | head -n 5); do
     document moves history history --json moves.own "$block"

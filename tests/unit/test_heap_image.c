@@ -20,6 +20,13 @@
 
 enum { PAGE = 4096 };
 
+/* A sanitized child has terabytes of address space to look through. */
+#ifdef __SANITIZE_ADDRESS__
+enum { VAST = 1, ROUNDS = 10 };
+#else
+enum { VAST = 0, ROUNDS = 200 };
+#endif
+
 static struct heap_image *image_of(pid_t pid, struct heap_stop *s)
 {
     struct heap_image_options o = {0};
@@ -344,6 +351,8 @@ static void body_comes_and_goes(void)
         shared->address[2] = round;
         shared->address[0] = (uint64_t)at; /* from here … */
         atomic_store(&shared->ready, 1);
+        for (volatile int i = 0; i < 30000; i++)
+            ;
         shared->address[0] = 0;            /* … to here it holds */
         munmap(at, pages * PAGE);
     }
@@ -354,7 +363,7 @@ START_TEST(test_comes_and_goes)
     pid_t pid = child_start(body_comes_and_goes);
     unsigned held = 0;
     wait_for(&shared->ready, 1);
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         struct heap_image_options o = {0};
         struct heap_image *i;
         struct heap_stop s;
@@ -370,7 +379,7 @@ START_TEST(test_comes_and_goes)
         heap_image_free(i);
     }
     child_kill(pid);
-    ck_assert_uint_le(held, 200);
+    ck_assert_uint_gt(held, 0);
 }
 END_TEST
 
@@ -502,7 +511,8 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_contents);
-    tcase_add_test(c, test_contents_old_kernel);
+    if (!VAST)
+        tcase_add_test(c, test_contents_old_kernel);
     tcase_add_test(c, test_kinds);
     tcase_add_test(c, test_stack_from_its_pointer_on);
     tcase_add_test(c, test_grows_between);

@@ -86,9 +86,46 @@ START_TEST(test_stand_still)
         }
         ck_assert_uint_ge(heap_stop_end(&s), 5000000);
         heap_stop_free(&s);
-        nap(2000);
+        for (int k = 0; k < 2000 && atomic_load(&shared->count) == count; k++)
+            nap(1000);
         ck_assert_int_ne(atomic_load(&shared->count), count);
     }
+    child_kill(pid);
+}
+END_TEST
+
+static void *idle(void *unused)
+{
+    atomic_fetch_add(&shared->ready, 1);
+    for (;;)
+        pause();
+    return unused;
+}
+
+enum { CROWD = 3000 };
+static void body_crowd(void)
+{
+    pthread_attr_t small;
+    pthread_t t;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 65536);
+    for (int i = 0; i < CROWD; i++)
+        if (pthread_create(&t, &small, idle, NULL))
+            atomic_fetch_add(&shared->failed, 1);
+    idle(NULL);
+}
+
+/* So many that who asked looks after the dead meanwhile. */
+START_TEST(test_crowd)
+{
+    pid_t pid = child_start(body_crowd);
+    int threads;
+    for (int i = 0; i < 20000 && atomic_load(&shared->ready) + atomic_load(&shared->failed) < CROWD + 1; i++)
+        nap(1000);
+    threads = atomic_load(&shared->ready);
+    ck_assert_int_gt(threads, 100);
+    for (int i = 0; i < 5; i++)
+        stop_once(pid, (size_t)threads);
     child_kill(pid);
 }
 END_TEST
@@ -272,6 +309,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_stand_still);
+    tcase_add_test(c, test_crowd);
     tcase_add_test(c, test_no_call_interrupted);
     suite_add_tcase(suite, c);
     r = srunner_create(suite);

@@ -1,12 +1,13 @@
 /* All ways to end, each in a process of its own: what handlers and destructors
  * print, and when, whether streams are flushed, and the status. `exit_ways WAY`
- * goes one of them; two more ways are for who stops it on its way. */
+ * goes one of them; three more ways are for who stops it on its way. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <assert.h>
 #include "victim.h"
 
 static const char *way = "";
@@ -50,6 +51,8 @@ static void *leave(void *arg)
         _exit(27);
     if (is("both"))
         _exit(8);
+    if (is("both_exit"))
+        exit(8);
     return NULL;
 }
 static void *churn(void *arg)
@@ -63,7 +66,7 @@ static void *churn(void *arg)
 static void on_abort(int sig)
 {
     say("abort ");
-    if (is("abort_jump"))
+    if (is("abort_jump") || is("abort_forks"))
         siglongjmp(back, 1);
     if (is("abort_exit"))
         exit(28);
@@ -73,12 +76,13 @@ static void on_abort(int sig)
 static void on_signal(int sig) { exit(30); }
 static void on_message(int sig) { free(keep(malloc(55604))); say("message "); }
 
-/* From now on whoever waits on a futex is killed. */
+/* From now on whoever waits on a futex, or asks for its pid, is killed. */
 static void filter(void)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -100,6 +104,7 @@ static void forked(int (*child)(void))
 }
 static int child_exits(void) { free(keep(malloc(55603))); fflush(stdout); exit(31); }
 static int child_leaves(void) { return 32; }
+static int child_aborts(void) { signal(SIGABRT, SIG_DFL); abort(); }
 
 /* As programs do it that start others: the child has the parent's memory. */
 static void vforked(void)
@@ -114,7 +119,8 @@ static void vforked(void)
 
 static int go(void)
 {
-    fputs("kept ", stdout);
+    static int jumps;
+    int kept = fputs("kept ", stdout) != EOF;
     if (is("return") || strstr(way, "_in_handler") || strstr(way, "_in_destructor"))
         return 1;
     if (is("exit"))
@@ -137,11 +143,19 @@ static int go(void)
     if (is("threads_run_on"))
         for (int i = 0; i < 4; i++)
             victim_thread(churn, NULL);
+    if (is("assert")) {
+        dup2(1, 2);
+        assert(!kept);
+    }
     if (strstr(way, "abort")) {
         if (!is("abort"))
             signal(SIGABRT, is("abort_ignored") ? SIG_IGN : on_abort);
-        if (is("abort_jump") && sigsetjmp(back, 1))
-            return 7;
+        if (sigsetjmp(back, 1)) {
+            if (is("abort_forks"))
+                forked(child_aborts);
+            if (is("abort_forks") || jumps++)
+                return 7;
+        }
         abort();
     }
     if (is("signal")) {
@@ -150,10 +164,14 @@ static int go(void)
     }
     if (is("message"))
         signal(SIGUSR1, on_message);
-    if (is("filtered"))
+    if (is("filtered")) {
         filter();
-    if (is("both"))
+        exit(8);
+    }
+    if (strstr(way, "both"))
         victim_thread(leave, NULL);
+    if (is("both_exit"))
+        victim_sleep_ms(60);
     if (is("fork_exit"))
         forked(child_exits);
     if (is("fork__exit"))
@@ -194,8 +212,8 @@ int main(int argc, char **argv)
     static const char *const ways[] = {
         "return", "exit", "_exit", "_Exit", "quick_exit", "raw", "many_handlers", "last_thread", "exit_in_thread",
         "_exit_in_thread", "threads_run_on", "exit_in_handler", "_exit_in_handler", "quick_exit_in_handler",
-        "exit_in_destructor", "_exit_in_destructor", "abort", "abort_ignored", "abort_returns", "abort_jump", "abort_exit",
-        "abort__exit", "signal", "fork_exit", "fork__exit", "vfork",
+        "exit_in_destructor", "_exit_in_destructor", "abort", "abort_ignored", "abort_returns", "abort_jump", "abort_forks", "abort_exit",
+        "abort__exit", "assert", "signal", "fork_exit", "fork__exit", "vfork",
         "filtered",
     };
     if (argc > 1) {

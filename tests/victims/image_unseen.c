@@ -81,7 +81,7 @@ int main(int argc, char **argv)
         }
     }
     if (argc > 2)
-        execl("/proc/self/exe", argv[0], (char *)NULL);
+        execl("/proc/self/exe", argv[0], argv[1], (char *)NULL);
     printf("expect report lost.events == 0\n");
     return 0;
 }
