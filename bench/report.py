@@ -94,10 +94,31 @@ def machine():
     return "%s, %d processors, %.0f GiB, Linux %s, glibc %s" % (model, os.cpu_count(), memory, platform.release(), platform.libc_ver()[1])
 
 
-def write(path, options, all_rows, figures, notes):
+SNAPSHOTS = "\n## Snapshots\n\n"
+
+
+def made_by(options):
+    return "Made by `%s` on %s: %s.\n" % (("bench/run.sh " + options).strip(), datetime.date.today().isoformat(), machine())
+
+
+def write_snapshots(path, options, section, notes):
+    """That part alone; the others stay as they are."""
+    with open(path) as f:
+        text = f.read()
+    before, found, rest = text.partition(SNAPSHOTS)
+    if not found:
+        before, _, rest = text.partition("\n## What falls short")
+        rest = "\n## What falls short" + rest
+    else:
+        rest = rest[rest.index("\n## "):]
+    notes = "".join("\nNot measured: %s.\n" % n for n in notes)
     with open(path, "w") as f:
-        f.write("# What tracing costs\n\nMade by `%s` on %s: %s.\n\n## Targets\n\n" % (
-            ("bench/run.sh " + options).strip(), datetime.date.today().isoformat(), machine()))
+        f.write(before.rstrip("\n") + "\n" + SNAPSHOTS + made_by(options) + "\n" + section + notes + rest)
+
+
+def write(path, options, all_rows, figures, section, notes):
+    with open(path, "w") as f:
+        f.write("# What tracing costs\n\n" + made_by(options) + "\n## Targets\n\n")
         f.write(targets(figures))
         f.write("\n## Every workload\n\n" + LEGEND + "\n" + rows(all_rows))
         if figures.startup:
@@ -106,6 +127,8 @@ def write(path, options, all_rows, figures, notes):
             f.write("\n## Ten million events, with the report at the end\n\n" + reports(figures.reports, figures.rate))
         if figures.rcu:
             f.write("\n## RCU read side\n\n" + RCU + "\n" + rcu(figures.rcu))
+        if section:
+            f.write(SNAPSHOTS + section)
         for note in notes:
             f.write("\nNot measured: %s.\n" % note)
         with open(os.path.join(os.path.dirname(path), "SHORTFALLS.md")) as why:  # by hand, from profiles

@@ -29,7 +29,7 @@ extern "C" {
 #define OWNSCOPE_INLINE static __inline__
 #endif
 
-#if defined(OWNSCOPE_DISABLE) || !defined(__GNUC__) || !defined(__ELF__) || !(defined(__x86_64__) || defined(__aarch64__))
+#if defined(OWNSCOPE_DISABLE) || !defined(__GNUC__) || !defined(__ELF__) || !defined(__LP64__) || !(defined(__x86_64__) || defined(__aarch64__))
 
 OWNSCOPE_INLINE void ownscope_mark(const char *name) { (void)name; }
 

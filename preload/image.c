@@ -138,7 +138,7 @@ static long make(struct wire_slot *slot)
 }
 
 /* Signals wait: amid an event what their handlers do could not be recorded. */
-static void give(struct context *c)
+static __attribute__((noinline)) void give(struct context *c)
 {
     uint64_t all = ~0ull, before;
     long pid;

@@ -271,9 +271,9 @@ int cmd_run(int argc, char **argv)
         message_fail(EXIT_SOURCE, "--fail-on has no answer: what was found since is in the other collector's report");
     if (said.broken)
         return end_broken(&run, &r.verdict, said.broken);
-    if (said.unanswered && r.verdict.fail_on.leaks_named)
+    if (said.fails)
         message_fail(EXIT_SOURCE, "--fail-on leak has no answer: %s", said.unanswered);
     if (said.unanswered)
-        message("--fail-on says nothing of leaks: %s", said.unanswered);
+        message("--fail-on says nothing of some leaks: %s", said.unanswered);
     return end_like(run.status);
 }

@@ -41,7 +41,7 @@ static void reading_option(struct reading *r, int key)
 
 static bool takes_since(const char *command)
 {
-    static const char *const commands[] = { "events", "leaks", "diff" };
+    static const char *const commands[] = { "events", "leaks", "graph", "diff" };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(command, commands[i]))
             return true;
@@ -64,7 +64,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
     if (r->query.since && !takes_since(u->command))
-        options_fail(&r->options, "--since is for ownscope events, leaks and diff; compare two moments with ownscope diff");
+        options_fail(&r->options, "--since is for ownscope events, leaks, graph and diff; compare two moments with ownscope diff");
     r->need = QUERY_VIEW;
 }
 

@@ -36,7 +36,8 @@ struct collector *record_open(const struct collector_options *o);
 /* What --fail-on has to say, in words, malloc'ed; NULL: nothing. */
 struct record_verdict {
     char *broken;               /* what it forbids and was found */
-    char *unanswered;           /* what it asks for and nobody knows */
+    char *unanswered;           /* what it asks for and nobody knows … */
+    bool fails;                 /* … which is a failure */
 };
 /* The summary on standard error and the --json file, from the last view. */
 struct record_verdict record_summary(struct collector *c, const struct record_options *r);

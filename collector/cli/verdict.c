@@ -141,25 +141,36 @@ static bool ended_by_itself(const struct view_process *p)
     return p->ended && !(p->exit_known && WIFSIGNALED(p->wait_status));
 }
 
-char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v, const struct doc_context *c)
+/* Who exits holds for a snapshot; of who left neither that nor a status, only a signal is known to do so. */
+static bool may_be_killed(const struct leak_gap *gap, const struct doc_context *c)
+{
+    return !gap->snapshot && !gap->process->exit_known && doc_leaks_at_exit(c);
+}
+
+char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v, const struct doc_context *c, bool *fails)
 {
     size_t n, told = 0;
-    char *text = NULL;
+    const struct leak_gap *first = NULL;
+    *fails = false;
     if (!(rules->rules & 1u << RULE_LEAK))
         return NULL;
     struct leak_gap *gaps = leak_gaps(v, &n);
     for (size_t i = 0; i < n; i++) {
-        if (!ended_by_itself(gaps[i].process) || told++)
+        if (!ended_by_itself(gaps[i].process))
             continue;
-        char *why = doc_leaks_gap(&gaps[i], c);
-        text = xasprintf("the leak classes of p%u (pid %u) are unknown: %s", gaps[i].process->id, gaps[i].process->pid, why);
-        free(why);
+        told++;
+        bool sure = !may_be_killed(&gaps[i], c);
+        if (!first || (sure && !*fails))
+            first = &gaps[i];
+        *fails |= sure;
+    }
+    *fails &= rules->leaks_named;
+    char *text = NULL;
+    if (first) {
+        char *why = doc_leaks_gap(first, c), *more = told > 1 ? xasprintf("; and of %zu more process%s", told - 1, told == 2 ? "" : "es") : xstrdup("");
+        text = xasprintf("the leak classes of p%u (pid %u) are unknown: %s%s", first->process->id, first->process->pid, why, more);
+        free(why), free(more);
     }
     free(gaps);
-    if (told > 1) {
-        char *more = xasprintf("%s; and of %zu more process%s", text, told - 1, told == 2 ? "" : "es");
-        free(text);
-        text = more;
-    }
     return text;
 }

@@ -42,7 +42,8 @@ int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **er
  * overlap", malloc'ed; NULL: nothing. `kept`: what suppressions leave of `all`. */
 char *verdict_text(uint32_t rules, const struct view *all, const struct view *kept);
 /* For the rule leak: the processes that ended by themselves and whose blocks' classes nobody knows, and why;
- * malloc'ed; NULL: none, or nobody asked. */
-char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v, const struct doc_context *c);
+ * malloc'ed; NULL: none, or nobody asked. *fails: it is a failure: `leak` was named, and the process was not just
+ * killed unseen. */
+char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v, const struct doc_context *c, bool *fails);
 
 #endif

@@ -18,12 +18,26 @@ struct tree_maker { struct graph_maker *m; size_t rows; size_t left; unsigned de
 
 static json_t *children_json(struct tree_maker *t, const struct heap *h, uint32_t node, unsigned depth);
 
+/* With --since: nothing in it was made since. */
+static bool left_out(const struct graph_maker *m, const struct heap_tree *t, uint32_t node)
+{
+    return m->since_ns && !t->retained_blocks[node];
+}
+
+static uint32_t children_of(const struct graph_maker *m, const struct heap_tree *t, uint32_t node)
+{
+    uint32_t n = 0;
+    for (uint32_t i = t->child_first[node]; i < t->child_first[node + 1]; i++)
+        n += !left_out(m, t, t->child[i]);
+    return n;
+}
+
 static json_t *branch(struct tree_maker *t, const struct heap *h, uint32_t node, unsigned depth)
 {
     json_t *j = graph_node(t->m, h, node);
     t->left--;
     json_object_set_new(j, "children", children_json(t, h, node, depth + 1));
-    json_object_set_new(j, "children_total", doc_number(h->tree->child_first[node + 1] - h->tree->child_first[node]));
+    json_object_set_new(j, "children_total", doc_number(children_of(t->m, h->tree, node)));
     return j;
 }
 
@@ -33,7 +47,8 @@ static json_t *children_json(struct tree_maker *t, const struct heap *h, uint32_
     json_t *list = json_array();
     uint32_t begin = h->tree->child_first[node], end = h->tree->child_first[node + 1];
     for (uint32_t i = begin; i < end && i - begin < t->rows && depth < t->depth && t->left; i++)
-        json_array_append_new(list, branch(t, h, h->tree->child[i], depth));
+        if (!left_out(t->m, h->tree, h->tree->child[i]))
+            json_array_append_new(list, branch(t, h, h->tree->child[i], depth));
     return list;
 }
 
@@ -88,7 +103,7 @@ static json_t *roots_json(struct graph_maker *m, size_t rows, size_t *total)
         const struct heap *h = &m->hs->heaps[i];
         for (uint32_t k = 0; h->tree && k < h->n_parts; k++) {
             uint32_t part = h->tree->n_blocks + k;
-            if (h->tree->part_edge[k] == h->tree->part_edge[k + 1])
+            if (h->tree->part_edge[k] == h->tree->part_edge[k + 1] || left_out(m, h->tree, part))
                 continue;
             heap[n] = i;
             node[n] = part;
@@ -134,7 +149,7 @@ static json_t *group_parts(struct graph_maker *m, const struct doc_options *o)
 json_t *doc_graph(const struct view *v, const struct doc_context *c, const struct doc_options *o)
 {
     struct graph_maker m;
-    graph_maker_begin(&m, v, c, o->process);
+    graph_maker_begin(&m, v, c, o->process, o->since_ns);
     json_t *parts = o->of ? graph_one(&m, o->of, o->sites) : o->by ? group_parts(&m, o) : tree_parts(&m, o);
     json_t *doc = graph_head(&m);
     json_object_update(doc, parts);

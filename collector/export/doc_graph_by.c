@@ -100,6 +100,8 @@ static uint32_t *own_sums(struct groups *g, uint32_t heap)
     for (uint32_t block = 0; block < s->n_blocks; block++) {
         of[block] = group_of(g, block_key(g, s, block), heap, block);
         struct group *group = &g->groups[of[block]];
+        if (s->born_ns[block] < g->m->since_ns)
+            continue;
         group->blocks++;
         group->bytes += s->size[block];
     }
@@ -143,13 +145,14 @@ static void root_groups(struct groups *g, uint32_t heap)
     const struct heap_tree *t = h->tree;
     for (uint32_t block = 0; t && block < t->n_blocks; block++) {
         uint32_t holder = t->holder[block];
-        if (holder < t->n_blocks)
+        if (holder < t->n_blocks || (g->m->since_ns && !t->retained_blocks[block]))
             continue;
         bool loose = holder == t->top && h->reach->loose && h->reach->loose[block];
         uint32_t number = group_of(g, (uint64_t)heap << 34 | (uint64_t)loose << 33 | holder, heap, loose ? block : holder);
         struct group *group = &g->groups[number];
-        group->blocks++;
-        group->bytes += h->s->size[block];
+        bool counts = h->s->born_ns[block] >= g->m->since_ns;
+        group->blocks += counts;
+        group->bytes += counts ? h->s->size[block] : 0;
         group->retained_blocks += t->retained_blocks[block];
         group->retained_bytes += t->retained_bytes[block];
     }
@@ -201,6 +204,16 @@ static void key_members(json_t *j, struct groups *g, const struct group *group)
     }
 }
 
+/* Lets go of groups of which nothing was made since. */
+static void groups_since(struct groups *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++)
+        if (!g->m->since_ns || g->groups[i].blocks || g->groups[i].retained_blocks)
+            g->groups[n++] = g->groups[i];
+    g->n = n;
+}
+
 static json_t *rows_json(struct groups *g, size_t rows, bool known)
 {
     json_t *list = json_array();
@@ -238,6 +251,7 @@ json_t *graph_groups(struct graph_maker *m, const char *by, size_t rows, size_t 
             retained_sums(&g, h->tree, of);
         free(of);
     }
+    groups_since(&g);
     json_t *list = rows_json(&g, rows, known);
     *total = g.n;
     dict_clear(&g.numbers);

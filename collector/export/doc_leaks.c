@@ -110,10 +110,14 @@ json_t *doc_leaks_snapshots(const struct leak_book *b)
     return list;
 }
 
+bool doc_leaks_at_exit(const struct doc_context *c)
+{
+    return !c->meta || !c->meta->options || !strstr(c->meta->options, "--no-snapshot-at-exit");
+}
+
 char *doc_leaks_gap(const struct leak_gap *gap, const struct doc_context *c)
 {
     const struct view_process *p = gap->process;
-    const char *off = c->meta && c->meta->options ? strstr(c->meta->options, "--no-snapshot-at-exit") : NULL;
     if (gap->snapshot)
         return xstrdup(gap->snapshot->refused ? gap->snapshot->refused : "its memory was not read");
     if (!p->ended && c->live)
@@ -122,7 +126,9 @@ char *doc_leaks_gap(const struct leak_gap *gap, const struct doc_context *c)
         return xstrdup("there is no snapshot of it at or before this moment");
     if (p->exit_known && WIFSIGNALED(p->wait_status))
         return xasprintf("it was ended by signal %d before a snapshot was taken", WTERMSIG(p->wait_status));
-    return xstrdup(off ? "the session ran with --no-snapshot-at-exit" : "it ended without a snapshot");
+    if (!doc_leaks_at_exit(c))
+        return xstrdup("the session ran with --no-snapshot-at-exit");
+    return xstrdup(p->exit_known ? "it ended without a snapshot" : "it ended without a snapshot, and nobody saw how: most likely it was killed");
 }
 
 json_t *doc_leaks_refused(const struct view *v)

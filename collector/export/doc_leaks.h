@@ -34,6 +34,8 @@ json_t *doc_leaks_snapshots(const struct leak_book *b);
 json_t *doc_leaks_refused(const struct view *v);
 /* One group. */
 json_t *doc_leak(const struct leak_book *b, struct frames *f, struct leak_holders *h, uint32_t group);
+/* True unless the session ran without snapshots at the ends of processes. */
+bool doc_leaks_at_exit(const struct doc_context *c);
 /* Why the classes of a process are not known, in words; malloc'ed. */
 char *doc_leaks_gap(const struct leak_gap *gap, const struct doc_context *c);
 

@@ -9,10 +9,13 @@
 #include "event/event.h"
 #include "export/text.h"
 
-void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process)
+void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process, uint64_t since_ns)
 {
     *m = (struct graph_maker){ .v = v, .c = c, .hs = analysis_new(v, c->symbols, process, ANALYSIS_TREE, c->progress, c->progress_context),
-                               .frames = frames_new(c->symbols, v, NULL) };
+                               .frames = frames_new(c->symbols, v, NULL), .since_ns = since_ns };
+    for (size_t i = 0; since_ns && i < m->hs->n; i++)
+        if (m->hs->heaps[i].tree)
+            heap_tree_since(m->hs->heaps[i].tree, m->hs->heaps[i].s, since_ns);
     m->types = block_types_new(v, c->symbols, m->frames);
 }
 
@@ -202,5 +205,7 @@ json_t *graph_head(struct graph_maker *m)
     json_object_set_new(j, "snapshots", graph_snapshots(m));
     json_object_set_new(j, "refused", refused(m));
     json_object_set_new(j, "totals", graph_totals(m));
+    if (m->since_ns)
+        json_object_set_new(j, "since_ns", doc_number(m->since_ns));
     return j;
 }

@@ -16,8 +16,9 @@ struct graph_maker {
     struct analysis *hs;
     struct frames *frames;
     struct block_types *types;
+    uint64_t since_ns;          /* only blocks made since count; 0: all */
 };
-void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process);
+void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process, uint64_t since_ns);
 void graph_maker_end(struct graph_maker *m);
 
 json_t *graph_hex(uint64_t n);

@@ -67,6 +67,18 @@ static void sort_children(struct heap_tree *t, uint32_t node, struct heap_ordere
         child[i] = (*rows)[i].value;
 }
 
+static void sort_all(struct heap_tree *t, heap_progress progress, void *context)
+{
+    struct heap_ordered *rows = NULL;
+    size_t capacity = 0;
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        if (progress && i % (1 << 20) == 0)
+            progress(context, "children", i, t->n_nodes);
+        sort_children(t, i, &rows, &capacity);
+    }
+    free(rows);
+}
+
 static void children(struct heap_tree *t, heap_progress progress, void *context)
 {
     t->child_first = xcalloc(t->n_nodes + 1ull, sizeof *t->child_first);
@@ -82,14 +94,28 @@ static void children(struct heap_tree *t, heap_progress progress, void *context)
     for (uint32_t i = t->n_nodes; i-- > 0;)     /* each list is filled from its end */
         if (i != t->top)
             t->child[--t->child_first[t->holder[i]]] = i;
-    struct heap_ordered *rows = NULL;
-    size_t capacity = 0;
+    sort_all(t, progress, context);
+}
+
+void heap_tree_since(struct heap_tree *t, const struct snapshot *s, uint64_t since_ns)
+{
+    uint32_t *order = xmalloc(t->n_nodes * sizeof *order), n = 1;
     for (uint32_t i = 0; i < t->n_nodes; i++) {
-        if (progress && i % (1 << 20) == 0)
-            progress(context, "children", i, t->n_nodes);
-        sort_children(t, i, &rows, &capacity);
+        bool counts = i < t->n_blocks && s->born_ns[i] >= since_ns;
+        t->retained_bytes[i] = counts ? s->size[i] : 0;
+        t->retained_blocks[i] = counts;
     }
-    free(rows);
+    order[0] = t->top;
+    for (uint32_t i = 0; i < n; i++)        /* each node behind its holder */
+        for (uint32_t k = t->child_first[order[i]]; k < t->child_first[order[i] + 1]; k++)
+            order[n++] = t->child[k];
+    for (uint32_t i = n - 1; i > 0; i--) {
+        uint32_t holder = t->holder[order[i]];
+        t->retained_bytes[holder] += t->retained_bytes[order[i]];
+        t->retained_blocks[holder] += t->retained_blocks[order[i]];
+    }
+    free(order);
+    sort_all(t, NULL, NULL);
 }
 
 struct heap_tree *heap_tree_new(const struct snapshot *s, const struct heap_reach *r,

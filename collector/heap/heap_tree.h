@@ -38,6 +38,9 @@ typedef void (*heap_progress)(void *context, const char *step, uint64_t done, ui
 struct heap_tree *heap_tree_new(const struct snapshot *s, const struct heap_reach *r,
                                 const struct heap_part *parts, size_t n_parts, heap_progress progress, void *context);
 void heap_tree_free(struct heap_tree *t);
+/* From now on only blocks that were made since count: what is retained, and the
+ * order of children. Who holds what stays. */
+void heap_tree_since(struct heap_tree *t, const struct snapshot *s, uint64_t since_ns);
 
 /* A path from a root's part to a block: nodes and the edges between them. */
 struct heap_step {

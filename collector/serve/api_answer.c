@@ -210,7 +210,7 @@ static void answer_leaks(struct collector *c, const struct query *q, struct api_
 static void answer_graph(struct collector *c, const struct query *q, struct api_answer *a)
 {
     struct doc_options o = query_doc_options(q);
-    if (!q->at && !(o.process = api_snapshot(c, q, a)))
+    if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
     answer_with(c, q, a, q->of ? QUERY_BLOCKS : QUERY_HEAP, doc_graph, o);
 }
@@ -320,7 +320,7 @@ const struct api_route api_routes[] = {
     { "/v1/locks", API_TOP | API_AT, answer_locks },
     { "/v1/copies", API_TOP | API_AT, answer_copies },
     { "/v1/findings", API_TOP | API_AT | API_SUPPRESSIONS | API_BLOCKS, answer_findings },
-    { "/v1/graph", API_TOP | API_AT | API_OF | API_BY | API_DEPTH | API_PID | API_PROCESS, answer_graph },
+    { "/v1/graph", API_TOP | API_AT | API_SINCE | API_OF | API_BY | API_DEPTH | API_PID | API_PROCESS, answer_graph },
     { "/v1/leaks", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_BLOCKS | API_CLASS | API_PID | API_PROCESS, answer_leaks },
     { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
     { "/v1/history", API_ID | API_AT, answer_history },

@@ -136,6 +136,7 @@ static void hold_answer(struct take *k)
 {
     if (k->wish.hold.thread)
         session_hold_end(k->taker->host->session, &k->wish.hold, false);
+    k->wish.hold.thread = 0; /* it may hold again at once, for another */
 }
 
 static void let_go(struct take *k)

@@ -52,7 +52,7 @@ struct take {
     struct take *next;
 
     struct taker *taker;
-    struct wish wish;
+    struct wish wish;           /* its hold goes once it was answered */
     uint64_t most_bytes;
     enum take_step step;        /* what comes next */
 };

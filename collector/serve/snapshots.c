@@ -184,7 +184,7 @@ static void wish_done(struct snapshots *s, struct waiting *w, struct take *k, in
 {
     struct ask *a = w->ask;
     if (w->wish.hold.thread)
-        session_hold_end(s->host.session, &w->wish.hold, false); /* it was answered already, if all went well */
+        session_hold_end(s->host.session, &w->wish.hold, false);
     wish_drop(s, w);
     if (!k) {
         ask_answer(s, a, error, NULL);
@@ -215,6 +215,7 @@ static bool current_go_on(struct snapshots *s, bool wait)
     if (e == -EINPROGRESS)
         return false;
     s->current = NULL;
+    s->line->wish.hold = k->wish.hold;
     if (e) {
         take_free(k);
         k = NULL;

@@ -276,6 +276,6 @@ void session_tell(struct session *s, struct code *code, session_sink sink, void 
 
 void session_keep_alive(struct session *s)
 {
-    if (session_is_ours(s))
-        session_beat(s);
+    if (session_is_ours(s)) /* s->stale is the ingest thread's */
+        store_relaxed(&wire_pulse_of(&s->segment.wire)->heartbeat_stamp, session_stamp(s));
 }

@@ -131,8 +131,11 @@ ends 125 "--fail-on leak without snapshots" --fail-on leak --no-snapshot-at-exit
 grep -q '^ownscope: --fail-on leak has no answer: the leak classes of p1 (pid [0-9]*) are unknown: ' ended.err
 verdict "which says why, too" $? "$(cat ended.err)"
 ends 0 "--fail-on any without snapshots" --fail-on any --no-snapshot-at-exit -- ./app
-grep -q '^ownscope: --fail-on says nothing of leaks: ' ended.err
+grep -q '^ownscope: --fail-on says nothing of some leaks: ' ended.err
 verdict "which is said" $? "$(cat ended.err)"
+ends 0 "--fail-on leak where a child was killed" --fail-on leak -- sh -c './app wait & sleep 1; kill -9 $!; exit 0'
+grep -q '^ownscope: --fail-on says nothing of some leaks: .*most likely it was killed' ended.err
+verdict "which is said, too" $? "$(cat ended.err)"
 ends 137 "a program that was killed ends as it did" --fail-on leak -- ./app kill
 ends 3 "a program's own status stays" --fail-on double-drop -- ./app fail
 run killed "$OWNSCOPE" run -q -o killed.own -- ./app kill

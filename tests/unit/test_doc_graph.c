@@ -64,6 +64,43 @@ START_TEST(tree)
 }
 END_TEST
 
+/* Born in the order of addresses: b6, b5 and b8 are the last. Who holds none of them is not told of. */
+START_TEST(since)
+{
+    json_t *doc = graph(&(struct doc_options){ .since_ns = 6 });
+    char text[512] = "";
+    tree_text(json_object_get(doc, "dominators"), text);
+    ck_assert_str_eq(text, "b8:4096/1 lost:130/2(b6:130/2(b5:70/1))");
+    ck_assert_int_eq(num(doc, "dominators_total"), 2);
+    ck_assert_int_eq(num(doc, "since_ns"), 6);
+    ck_assert_int_eq(num(doc, "roots_total"), 0);
+    json_decref(doc);
+    doc = graph(&(struct doc_options){ .since_ns = 4 });    /* of what b1 holds, b4 alone */
+    const json_t *b1 = json_array_get(json_object_get(doc, "dominators"), 3);
+    ck_assert_str_eq(str(b1, "id"), "b1");
+    ck_assert_int_eq(num(b1, "retained_bytes"), 40);
+    ck_assert_int_eq(num(b1, "children_total"), 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(b1, "children")), 1);
+    json_decref(doc);
+    doc = graph(&(struct doc_options){ .since_ns = 6, .by = "site" });
+    const json_t *groups = json_object_get(doc, "groups");
+    json_int_t blocks = 0, bytes = 0;
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        blocks += num(json_array_get(groups, i), "blocks");
+        bytes += num(json_array_get(groups, i), "bytes");
+    }
+    ck_assert_uint_eq(json_array_size(groups), 1);
+    ck_assert_int_eq(num(doc, "groups_total"), 1);
+    ck_assert_int_eq(blocks, 3);
+    ck_assert_int_eq(bytes, 4096 + 60 + 70);
+    json_decref(doc);
+    doc = graph(&(struct doc_options){ .since_ns = 9, .by = "root" });
+    ck_assert_uint_eq(json_array_size(json_object_get(doc, "groups")), 0);
+    ck_assert_int_eq(num(doc, "groups_total"), 0);
+    json_decref(doc);
+}
+END_TEST
+
 START_TEST(rows_and_depth)
 {
     json_t *doc = graph(&(struct doc_options){ .sites = 2, .depth = 1 });
@@ -229,6 +266,7 @@ int main(void)
     Suite *suite = suite_create("doc_graph");
     TCase *t = tcase_create("graph");
     tcase_add_test(t, tree);
+    tcase_add_test(t, since);
     tcase_add_test(t, rows_and_depth);
     tcase_add_test(t, roots);
     tcase_add_test(t, by);

@@ -161,6 +161,30 @@ START_TEST(test_holds)
 }
 END_TEST
 
+/* A thread that holds again the moment it was let go is not let go for the time before. */
+START_TEST(test_every_hold)
+{
+    enum { HOLDS = 60 };
+    const struct trace_snapshot *list;
+    struct trace *t;
+    child = fork();
+    if (!child) {
+        child_begin();
+        child_chain();
+        for (int i = 0; i < HOLDS; i++)
+            if (!child_hold(WIRE_HOLD_MARK))
+                _exit(92);
+        _exit(0);
+    }
+    ck_assert_int_eq(collector_run(collector, child_ended, NULL), 0);
+    collector_finish(collector);
+    collector_close(collector, true);
+    ck_assert_int_eq(trace_open(&t, trace_path), 0);
+    ck_assert_uint_eq(trace_snapshots(t, &list), HOLDS);
+    trace_close(t);
+}
+END_TEST
+
 /* A process that is killed while it holds, or before it is read, costs its snapshot alone. */
 START_TEST(test_killed)
 {
@@ -347,6 +371,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 120);
     tcase_add_test(c, test_holds);
+    tcase_add_test(c, test_every_hold);
     tcase_add_test(c, test_killed);
     tcase_add_test(c, test_asked_at_work);
     tcase_add_test(c, test_in_vain);
