@@ -115,7 +115,7 @@ const struct usage usage_graph = {
         { OPTION_DEPTH, "depth", "N", "levels of the tree (3)" },
         { OPTION_PROCESS, "process", "ID", "only this process" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
-        { OPTION_SINCE, "since", "TIME", "only blocks that were made after this moment count" },
+        { OPTION_SINCE, "since", "TIME", "only blocks that were made later count" },
         { OPTION_AT, "at", "TIME", "by the newest snapshot of that moment" },
         OPTIONS_COLOUR, OPTION_TOP, END } };
 

@@ -10,7 +10,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_roots.h"
 
-enum { PAGE = 4096, ROOM_MIN = 4096, ROOM_MAX = 1 << 26, LARGE_MIN = 1 << 20, BATCH = 1024, BATCH_SPARE = 64, PIECE_BYTES = 4 << 20, PROGRESS_WORDS = 1 << 22 };
+enum { PAGE = 4096, ROOM_MIN = 4096, ROOM_MAX = 1 << 24, LARGE_MIN = 1 << 20, BATCH = 1024, BATCH_SPARE = 64, PROGRESS_WORDS = 1 << 22 };
 
 _Static_assert((unsigned)EDGE_INTERIOR == HEAP_FIND_INSIDE, "as it is found");
 
@@ -121,9 +121,7 @@ static inline size_t at_hand(struct walk *w, uint64_t address)
 {
     if (address - w->start >= w->bytes) {
         w->start = address;
-        w->bytes = PIECE_BYTES;
-        if (w->bytes > UINT64_MAX - address)
-            w->bytes = UINT64_MAX - address;
+        w->bytes = UINT64_MAX - address; /* as much as there is, or is not */
         w->piece = heap_image_at(w->in->image, address, &w->bytes);
         if (!w->bytes)
             w->bytes = 8;

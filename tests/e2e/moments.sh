@@ -268,7 +268,6 @@ hit() {
 {
     hit KILL 8
     hit STOP 4
-    "$OWNSCOPE" ps --clear >/dev/null 2>&1
 } 2>/dev/null # the shell's own words about what was killed
 
 # The session of a stopped collector is taken over with its socket, and the one that wakes does not take it away.
