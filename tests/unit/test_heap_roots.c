@@ -24,12 +24,12 @@ enum { GLIBC_HEAP = 1 };
 #endif
 
 enum name { GLOBAL = 1, BSS, TLS_FIRST, TLS_THREAD, STACK_FIRST, STACK_THREAD, REGISTER, LIBRARY, UNANNOUNCED, ALTERNATE, ORDINARY,
-            HEAP, DEAD_STACK, BELOW_SP, LOST, BIN, ARENA, NAMES };
+            HEAP, DEAD_STACK, OWN_STACK, BELOW_SP, LOST, BIN, ARENA, NAMES };
 
 /* What the child tells: shared, so it holds nothing. */
 struct told {
     uint64_t at[NAMES], size[NAMES];
-    struct { atomic_uint tid; pthread_t pthread; } threads[4];
+    struct { atomic_uint tid; pthread_t pthread; } threads[5];
     atomic_uint ready;
 };
 static struct told *told;
@@ -84,6 +84,34 @@ static void *dying(void *unused)
     return NULL;
 }
 
+static void *map(size_t bytes)
+{
+    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* On memory of the program's, which holds things again when it was joined. */
+static void *on_own_stack(void *unused)
+{
+    here(4);
+    return NULL;
+}
+
+static void own_stack(void)
+{
+    enum { BYTES = 1 << 18, GUARD = 1 << 12 };  /* the guards: it is no neighbour's mapping */
+    char *all = map(BYTES + 2 * GUARD);
+    void **stack = (void **)(void *)(all + GUARD);
+    pthread_attr_t how;
+    pthread_t thread;
+    mprotect(all, GUARD, PROT_NONE);
+    mprotect(all + GUARD + BYTES, GUARD, PROT_NONE);
+    pthread_attr_init(&how);
+    pthread_attr_setstack(&how, stack, BYTES);
+    pthread_create(&thread, &how, on_own_stack, NULL);
+    pthread_join(thread, NULL);
+    stack[BYTES / 16] = of(OWN_STACK);
+}
+
 static void *waiting(void *unused)
 {
     void *volatile mine[2] = {of(STACK_THREAD)};
@@ -127,11 +155,6 @@ static void *elsewhere(void *stack)
     return NULL;
 }
 
-static void *map(size_t bytes)
-{
-    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
 /* A large free chunk behind a small block: a bin then holds an address in the block's last word. */
 static __attribute__((noinline)) void make_bin(void)
 {
@@ -172,6 +195,7 @@ static __attribute__((noinline)) void keep_all(void)
     *(void **)map(8192) = of(UNANNOUNCED);
     pthread_create(&thread, NULL, filling, NULL);
     pthread_join(thread, NULL);
+    own_stack();
     pthread_create(&thread, NULL, waiting, NULL);
     while (told->ready < 1)
         usleep(100);
@@ -206,9 +230,10 @@ static void child_begin(void)
         usleep(1000);
     ck_assert_uint_eq(told->ready, 4);
     child.threads[0] = (struct heap_known_thread){.serial = 1, .tid = child.pid};
-    for (uint32_t i = 0; i < 4; i++)
-        child.threads[i + 1] = (struct heap_known_thread){i + 2, (pid_t)told->threads[i].tid, told->threads[i].pthread, i == 0};
-    child.n_threads = 5;
+    for (uint32_t i = 0; i < 5; i++)
+        child.threads[i + 1] =
+            (struct heap_known_thread){i + 2, (pid_t)told->threads[i].tid, told->threads[i].pthread, i == 0 || i == 4};
+    child.n_threads = 6;
 }
 
 static void look(bool in_place)
@@ -255,6 +280,7 @@ START_TEST(each_root_holds_its_own)
     held_by_none(BELOW_SP);
     if (GLIBC_HEAP) {
         held_by(UNANNOUNCED, ROOT_MAPPING, 0);
+        held_by(OWN_STACK, ROOT_MAPPING, 0);
         held_by_none(BIN);
         held_by_none(ARENA);
     }
