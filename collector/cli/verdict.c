@@ -54,13 +54,14 @@ int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **er
 
 bool verdict_option(struct verdict *v, struct options *o, int key)
 {
-    static const char *const gens[] = { "no", "yes", "all", NULL };
+    static const char *const gens[] = { "no", "yes", "all", NULL }, *const truths[] = { "yes", "no", NULL };
     char *error;
     switch (key) {
     case OPTION_SUPPRESSIONS:
         if (query_add_suppressions(&v->files, o->argument))
             options_fail(o, "at most %d --suppressions", QUERY_SUPPRESSIONS_MAX);
         return true;
+    case OPTION_DEFAULT_SUPPRESSIONS: v->files.no_default_suppressions = options_choice(o, truths) == 1; return true;
     case OPTION_GEN_SUPPRESSIONS: v->gen = (enum gen_suppressions)options_choice(o, gens); return true;
     case OPTION_FAIL_ON:
         if (verdict_rules_parse(&v->fail_on, o->argument, &error))
