@@ -30,9 +30,12 @@ static void dim(FILE *out, const struct table_style *s, const char *text)
 
 static void snapshot_line(FILE *out, const json_t *j, const struct table_style *s)
 {
-    char *text = xasprintf("%s: %s blocks at %s (%s%s%s), memory %s", get_text(j, "process"), number_count(get_number(j, "blocks")).text,
-                           number_time(get_number(j, "ns")).text, get_text(j, "why"), *get_text(j, "mark") ? " " : "", get_text(j, "mark"),
-                           get_text(j, "how"));
+    uint64_t blocks = get_number(j, "blocks");
+    char *when = xasprintf("%s: %s block%s at %s", get_text(j, "process"), number_count(blocks).text, blocks == 1 ? "" : "s",
+                           number_time(get_number(j, "ns")).text);
+    char *text = !get_number(j, "number") ? xasprintf("%s, no snapshot", when)
+               : xasprintf("%s (%s%s%s), memory %s", when, get_text(j, "why"), *get_text(j, "mark") ? " " : "", get_text(j, "mark"), get_text(j, "how"));
+    free(when);
     if (get_number(j, "pause_ns")) {
         char *longer = xasprintf("%s in a pause of %s", text, number_time(get_number(j, "pause_ns")).text);
         free(text);
@@ -69,7 +72,8 @@ static void head(FILE *out, const json_t *doc, const struct table_style *s)
         line_wrapped(out, s, LOOK_WARN, 0, 2, get_text(doc, "refused"));
         return;
     }
-    char *text = xasprintf("%s in %s blocks", number_bytes(get_number(totals, "bytes")).text, number_count(get_number(totals, "blocks")).text);
+    char *text = xasprintf("%s in %s block%s", number_bytes(get_number(totals, "bytes")).text, number_count(get_number(totals, "blocks")).text,
+                           get_number(totals, "blocks") == 1 ? "" : "s");
     if (json_is_object(get(totals, "definite"))) {
         static const char *const classes[] = { "reachable", "possible", "indirect", "definite" };
         for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
@@ -77,6 +81,11 @@ static void head(FILE *out, const json_t *doc, const struct table_style *s)
     }
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
+    if (get_number(doc, "since_ns")) {
+        text = xasprintf("below, only blocks made after %s count", number_time(get_number(doc, "since_ns")).text);
+        line_wrapped(out, s, LOOK_PLAIN, 0, 2, text);
+        free(text);
+    }
 }
 
 /* ---- a node's name ------------------------------------------------------------------ */
@@ -94,17 +103,25 @@ static char *node_name(const json_t *j)
                      telling ? ", " : "", telling ? class : "");
 }
 
-static void node_end(struct line *l, const json_t *j)
+/* Of which process a row is, where there are several. NULL: it stands below one that says so. */
+static void process_put(struct line *l, const json_t *doc, const json_t *j)
+{
+    if (json_array_size(get(doc, "snapshots")) > 1 && *get_text(j, "process"))
+        line_format(l, " (%s)", get_text(j, "process"));
+}
+
+static void node_end(struct line *l, const json_t *doc, const json_t *j)
 {
     char *name = node_name(j);
     line_text(l, name);
     free(name);
+    process_put(l, doc, j);
     line_end(l);
 }
 
 /* ---- the tree ------------------------------------------------------------------------ */
 
-static void tree_row(FILE *out, const json_t *j, uint64_t whole, unsigned depth, size_t *left, const struct table_style *s)
+static void tree_row(FILE *out, const json_t *doc, const json_t *j, uint64_t whole, unsigned depth, size_t *left, const struct table_style *s)
 {
     const json_t *children = get(j, "children");
     struct line l;
@@ -120,9 +137,9 @@ static void tree_row(FILE *out, const json_t *j, uint64_t whole, unsigned depth,
     line_text(&l, "  ");
     for (unsigned i = 0; i < depth; i++)
         line_text(&l, "  ");
-    node_end(&l, j);
+    node_end(&l, depth ? NULL : doc, j);
     for (size_t i = 0; i < json_array_size(children) && i < TREE_CHILDREN; i++)
-        tree_row(out, json_array_get(children, i), whole, depth + 1, left, s);
+        tree_row(out, doc, json_array_get(children, i), whole, depth + 1, left, s);
 }
 
 static void tree(FILE *out, const json_t *doc, const struct table_style *s)
@@ -139,7 +156,7 @@ static void tree(FILE *out, const json_t *doc, const struct table_style *s)
     line_text(&l, "    retained   share      blocks  by");
     line_end(&l);
     for (; shown < json_array_size(list) && left; shown++)
-        tree_row(out, json_array_get(list, shown), whole, 0, &left, s);
+        tree_row(out, doc, json_array_get(list, shown), whole, 0, &left, s);
     more(out, s, get_number(doc, "dominators_total"), shown);
 }
 
@@ -163,14 +180,14 @@ static void roots(FILE *out, const json_t *doc, const struct table_style *s)
         line_right(&l, 12, number_count(get_number(j, "retained_blocks")).text);
         line_right(&l, 12, number_count(get_number(j, "pointers")).text);
         line_text(&l, "  ");
-        node_end(&l, j);
+        node_end(&l, doc, j);
     }
     more(out, s, get_number(doc, "roots_total"), shown);
 }
 
 /* ---- groups ---------------------------------------------------------------------------- */
 
-static void group_name(struct line *l, const json_t *j, const char *by)
+static void group_name(struct line *l, const json_t *doc, const json_t *j, const char *by)
 {
     const char *kind = get_text(j, "kind");
     if (!strcmp(by, "site") && json_is_array(get(j, "stack"))) {
@@ -187,6 +204,8 @@ static void group_name(struct line *l, const json_t *j, const char *by)
                     get_text(j, "name"), *get_text(j, "name") ? ")" : "");
     else
         line_text(l, *get_text(j, by) ? get_text(j, by) : "not known");
+    if (!strcmp(by, "root"))
+        process_put(l, doc, j);
     line_end(l);
 }
 
@@ -211,7 +230,7 @@ static void groups(FILE *out, const json_t *doc, const struct table_style *s)
         line_right(&l, 12, number_bytes(get_number(j, "bytes")).text);
         line_right(&l, 12, number_count(get_number(j, "blocks")).text);
         line_text(&l, "  ");
-        group_name(&l, j, by);
+        group_name(&l, doc, j, by);
     }
     more(out, s, get_number(doc, "groups_total"), shown);
 }
@@ -228,6 +247,14 @@ static void field(FILE *out, const struct table_style *s, const char *label, con
     line_look(&l, LOOK_PLAIN);
     line_text(&l, text);
     line_end(&l);
+}
+
+/* Of a block, where its document names none. */
+static const char *no_holder(const json_t *block)
+{
+    const char *class = get_text(block, "class");
+    bool lost = !strcmp(class, "definite") || json_is_true(get(block, "loose"));
+    return lost ? "nothing" : *class ? "no single one" : "not known";
 }
 
 static void node_fields(FILE *out, const json_t *doc, const struct table_style *s)
@@ -255,9 +282,11 @@ static void node_fields(FILE *out, const json_t *doc, const struct table_style *
     }
     if (*get_text(doc, "owner"))
         field(out, s, "owner", get_text(doc, "owner"));
-    text = json_is_object(holder) ? node_name(holder) : xstrdup("no single one");
-    field(out, s, "holder", text);
-    free(text);
+    if (strcmp(get_text(j, "kind"), "root") != 0) {
+        text = json_is_object(holder) ? node_name(holder) : xstrdup(no_holder(j));
+        field(out, s, "holder", text);
+        free(text);
+    }
     for (size_t i = 0; i < json_array_size(borrowers); i++)
         field(out, s, "borrowed by", get_text(json_array_get(borrowers, i), "thread"));
     if (json_array_size(stack)) {

@@ -12,7 +12,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { FRAMES = 6, BRIEF_FRAMES = 3, BRIEF_ROWS = 5, HEADS = 3, PROCESSES = 15 };
+enum { FRAMES = 12 /* as memcheck */, BRIEF_FRAMES = 3, BRIEF_ROWS = 5, HEADS = 3, PROCESSES = 15 };
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
@@ -32,13 +32,23 @@ static char *title_of(const char *class)
     return xstrdup(class);
 }
 
+/* Of all that lives the class is unknown: "0 bytes are lost" was never measured. */
+static bool only_unknown(const json_t *totals)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof *classes - 1; i++)
+        if (get_number(get(totals, classes[i].class), "blocks"))
+            return false;
+    return get_number(get(totals, "unknown"), "blocks") > 0;
+}
+
 void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s)
 {
     struct line l;
+    bool unknown = only_unknown(totals);
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         const json_t *one = get(totals, classes[i].class);
         uint64_t blocks = get_number(one, "blocks");
-        if (i > 3 && !blocks)
+        if ((i > 3 || unknown) && !blocks)
             continue;
         line_begin(&l, out, s);
         line_right(&l, 19, classes[i].title);
@@ -205,7 +215,7 @@ static void suppression(FILE *out, const json_t *leak, const struct table_style 
 static void leak_row(FILE *out, const struct row *r, const struct table_style *s, bool processes)
 {
     const json_t *stack = get(r->leak, "stack");
-    struct shown shown = s->brief ? shown_frames(stack, NULL, BRIEF_FRAMES) : shown_plain(stack, FRAMES);
+    struct shown shown = s->brief ? shown_frames(stack, NULL, BRIEF_FRAMES) : shown_long(stack, FRAMES);
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_NUMBER);
@@ -314,8 +324,9 @@ static void process_lines(FILE *out, const json_t *snapshots, const struct table
         line_left(&l, 7, get_text(one, "process"));
         line_right(&l, 10, number_plain(get_number(one, "pid")).text);
         for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+            bool known = k == 4 || !only_unknown(totals);
             line_look(&l, k ? LOOK_PLAIN : LOOK_NUMBER);
-            line_right(&l, k ? 12 : 16, number_count(get_number(get(totals, shown[k]), "bytes")).text);
+            line_right(&l, k ? 12 : 16, known ? number_count(get_number(get(totals, shown[k]), "bytes")).text : "-");
         }
         line_look(&l, LOOK_PLAIN);
         line_end(&l);
@@ -335,8 +346,12 @@ static void heads(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *snapshots = get(doc, "snapshots");
     size_t n = json_array_size(snapshots);
-    if (!n)
-        line_wrapped(out, s, LOOK_PLAIN, 0, 2, "no heap was looked at: there is no snapshot of this moment");
+    if (!n) {
+        const char *why = *get_text(doc, "refused") ? get_text(doc, "refused") : "there is no snapshot of this moment";
+        char *text = xasprintf("no heap was looked at: %s", why);
+        line_wrapped(out, s, LOOK_PLAIN, 0, 2, text);
+        free(text);
+    }
     for (size_t i = 0; i < n && n <= HEADS; i++) {
         snapshot_head(out, json_array_get(snapshots, i), s);
         table_leaks_totals(out, get(json_array_get(snapshots, i), "totals"), s);
@@ -385,7 +400,7 @@ void table_leaks_brief(FILE *out, const json_t *leaks, const struct table_style 
         for (size_t i = 0; i < n && i < BRIEF_ROWS; i++)
             leak_row(out, &rows[i], &brief, false);
         line_look(&l, LOOK_DIM);
-        line_text(&l, "  ownscope leaks shows all of them, whole");
+        line_text(&l, "  ownscope leaks shows all of them, and more of their stacks");
         line_end(&l);
     }
     rows_free(rows, n);

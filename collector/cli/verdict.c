@@ -22,7 +22,7 @@ static char *leak_kind_add(struct verdict_rules *r, const char *word)
     if (leak_kinds_parse(&kinds, word, &wrong) || !kinds)
         error = xasprintf("has no kind of leak '%s' (definite, possible, indirect, reachable, all)", wrong ? wrong : word);
     free(wrong);
-    r->leak_kinds |= kinds;
+    r->leak_kinds_named |= kinds;
     return error;
 }
 
@@ -43,11 +43,10 @@ int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **er
 {
     char *copy = xstrdup(text), *save, *word = strtok_r(copy, ", ", &save);
     *error = word ? NULL : xasprintf("names no rule");
-    *rules = (struct verdict_rules){ 0 };
     for (; word && !*error; word = strtok_r(NULL, ", ", &save))
         *error = rule_add(rules, word);
-    if (rules->rules & 1u << RULE_LEAK && !rules->leak_kinds)
-        rules->leak_kinds = LEAK_KINDS_ERRORS;
+    if (rules->rules & 1u << RULE_LEAK)
+        rules->leak_kinds = rules->leak_kinds_named ? rules->leak_kinds_named : LEAK_KINDS_ERRORS;
     free(copy);
     return *error ? -EINVAL : 0;
 }
@@ -155,7 +154,7 @@ char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v
     *fails = false;
     if (!(rules->rules & 1u << RULE_LEAK))
         return NULL;
-    struct leak_gap *gaps = leak_gaps(v, &n);
+    struct leak_gap *gaps = leak_gaps(v, 0, &n);
     for (size_t i = 0; i < n; i++) {
         if (!ended_by_itself(gaps[i].process))
             continue;

@@ -279,7 +279,8 @@ json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struc
     json_t *j = json_object();
     leak_book_open(&b, &only, f, LEAK_KINDS_ALL, o ? o->since_ns : 0, o ? o->suppressions : NULL);
     json_object_set_new(j, "totals", doc_leaks_totals(&b, UINT32_MAX));
-    json_object_set_new(j, "refused", doc_leaks_refused(&only));
+    json_t *absent = doc_process_absent(v, o ? o->process : 0);
+    json_object_set_new(j, "refused", absent ? absent : doc_leaks_refused(&only));
     json_object_set_new(j, "snapshots", doc_leaks_snapshots(&b));
     list_set(j, "leaks", &b, c, f, o && o->leak_kinds ? o->leak_kinds : LEAK_KINDS_ERRORS, o);
     list_set(j, "live", &b, c, f, 0, o);
@@ -287,7 +288,9 @@ json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struc
         json_object_set_new(j, "since_ns", doc_number(o->since_ns));
     json_object_set_new(j, "suppressed", doc_number(b.kept.n - b.kept.n_default));
     json_object_set_new(j, "suppressions", suppressed_used(&b.kept));
-    json_t *coverage = doc_coverage(v, c, f);
+    struct doc_context own = *c;
+    own.process = o ? o->process : 0;
+    json_t *coverage = doc_coverage(v, &own, f);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
     json_decref(coverage);
     leak_book_close(&b);

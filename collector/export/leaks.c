@@ -256,13 +256,15 @@ void leaks_view_free(struct view *to)
 
 /* ---- what nobody knows ---------------------------------------------------- */
 
-struct leak_gap *leak_gaps(const struct view *v, size_t *n)
+struct leak_gap *leak_gaps(const struct view *v, uint32_t process, size_t *n)
 {
     struct leak_gap *gaps = xcalloc(v->n_processes + 1, sizeof *gaps);
     *n = 0;
     for (size_t i = 0; i < v->n_processes; i++) {
         const struct view_process *p = &v->processes[i];
         const struct snapshot *s = NULL;
+        if (process && p->id != process)
+            continue;
         for (size_t k = 0; k < v->n_snapshots; k++)
             if (v->snapshots[k]->process == p->id)
                 s = v->snapshots[k];

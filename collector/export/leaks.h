@@ -62,7 +62,7 @@ struct leak_gap {
     const struct view_process *process;
     const struct snapshot *snapshot;            /* NULL: none was taken */
 };
-/* Those of the view; malloc'ed. */
-struct leak_gap *leak_gaps(const struct view *v, size_t *n);
+/* Those of the view, or whether this process (0: all) is one; malloc'ed. */
+struct leak_gap *leak_gaps(const struct view *v, uint32_t process, size_t *n);
 
 #endif

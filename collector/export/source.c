@@ -166,13 +166,13 @@ static int find_peak(struct trace *t, struct reading *r, struct source_at *at)
     return error;
 }
 
-static void fill_context(struct source *s)
+static void fill_context(struct source *s, uint32_t process)
 {
     s->doc = (struct doc_context){
         .meta = trace_meta(s->trace), .symbols = s->symbols, .trace_path = s->path,
         .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
         .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
-        .complete = trace_end(s->trace)->present };
+        .complete = trace_end(s->trace)->present, .process = process };
     s->doc.n_snapshots = trace_snapshots(s->trace, &s->doc.snapshots);
 }
 
@@ -232,7 +232,7 @@ int source_open(struct source *s, const char *path, const struct source_options 
         return error;
     }
     s->symbols = symbols_new();
-    fill_context(s);
+    fill_context(s, o->heap_process);
     return 0;
 }
 

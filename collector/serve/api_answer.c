@@ -198,12 +198,24 @@ static int since_of(struct collector *c, const struct query *q, struct doc_optio
     return error;
 }
 
+/* Of an earlier moment: o->process of the PID that was asked for. */
+static void process_of_pid(struct collector *c, const struct query *q, struct doc_options *o)
+{
+    struct view *v = q->at && q->pid && !o->process ? collector_view_get(c, 0) : NULL;
+    for (size_t i = 0; v && i < v->n_processes; i++)
+        if (v->processes[i].pid == q->pid)
+            o->process = v->processes[i].id;
+    if (v)
+        collector_view_put(c, v);
+}
+
 /* Of now: a snapshot is taken, and told of alone. */
 static void answer_leaks(struct collector *c, const struct query *q, struct api_answer *a)
 {
     struct doc_options o = query_doc_options(q);
     if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
+    process_of_pid(c, q, &o);
     answer_with(c, q, a, QUERY_HEAP, doc_leaks, o);
 }
 
@@ -212,6 +224,7 @@ static void answer_graph(struct collector *c, const struct query *q, struct api_
     struct doc_options o = query_doc_options(q);
     if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
+    process_of_pid(c, q, &o);
     answer_with(c, q, a, q->of ? QUERY_BLOCKS : QUERY_HEAP, doc_graph, o);
 }
 
@@ -309,6 +322,10 @@ static void answer_export(struct collector *c, const struct query *q, struct api
     if (!r)
         return;
     r->export = query_export_of(&r->source, q);
+    char *absent = query_export_absent(&r->source, &r->export);
+    if (absent)
+        api_refuse(a, 404, "there is no heap to export: %s", absent);
+    free(absent);
     r->export.graph.of = r->of = q->of ? xstrdup(q->of) : NULL;
     r->run = run_export;
 }
