@@ -65,13 +65,14 @@ static int fail_on_add(struct verdict_rules *all, const char *text, char **error
 
 bool verdict_option(struct verdict *v, struct options *o, int key)
 {
-    static const char *const gens[] = { "no", "yes", "all", NULL };
+    static const char *const gens[] = { "no", "yes", "all", NULL }, *const truths[] = { "yes", "no", NULL };
     char *error;
     switch (key) {
     case OPTION_SUPPRESSIONS:
         if (query_add_suppressions(&v->files, o->argument))
             options_fail(o, "at most %d --suppressions", QUERY_SUPPRESSIONS_MAX);
         return true;
+    case OPTION_DEFAULT_SUPPRESSIONS: v->files.no_default_suppressions = options_choice(o, truths) == 1; return true;
     case OPTION_GEN_SUPPRESSIONS: v->gen = (enum gen_suppressions)options_choice(o, gens); return true;
     case OPTION_FAIL_ON:
         if (fail_on_add(&v->fail_on, o->argument, &error))

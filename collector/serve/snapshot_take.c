@@ -172,21 +172,6 @@ static void room_make(void *context)
         k->said = reason(k->error, heap_image_text());
 }
 
-/* What it has in memory; 0: not known. */
-static uint64_t resident_bytes(pid_t pid)
-{
-    char path[64];
-    unsigned long pages = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%*u %lu", &pages) != 1)
-        pages = 0;
-    fclose(f);
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* ---- standing ---- */
 
 /* The blocks alone, as they are now. */
@@ -284,8 +269,10 @@ static int step(struct take *k, bool wait)
     int e = 0;
     switch (k->step) {
     case TAKE_ROOM:
+        heartbeat_begin(t->heart); /* for what is done here: who holds waits */
         if (k->wish.pid)
-            work(k, room_make, resident_bytes(k->wish.pid) >= LONG_BYTES, wait);
+            work(k, room_make, heap_resident_bytes(k->wish.pid) >= LONG_BYTES, wait);
+        heartbeat_end(t->heart);
         k->step = TAKE_STAND;
         return 0;
     case TAKE_STAND:

@@ -4,7 +4,6 @@
  */
 #include <check.h>
 #include <dlfcn.h>
-#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,7 +24,7 @@ enum { GLIBC_HEAP = 1 };
 #endif
 
 enum name { GLOBAL = 1, BSS, TLS_FIRST, TLS_THREAD, STACK_FIRST, STACK_THREAD, REGISTER, LIBRARY, UNANNOUNCED, ALTERNATE, ORDINARY,
-            HEAP, LOADER, INSIDE, DEAD_STACK, OWN_STACK, BELOW_SP, LOST, BIN, ARENA, NAMES };
+            HEAP, DEAD_STACK, OWN_STACK, BELOW_SP, LOST, BIN, ARENA, NAMES };
 
 /* What the child tells: shared, so it holds nothing. */
 struct told {
@@ -37,7 +36,6 @@ static struct told *told;
 
 static void *volatile global = (void *)1;
 static void *volatile bss;
-static void *volatile inside;
 static __thread void *volatile tls = (void *)1;
 
 /* A new block that nobody's frame or register keeps. */
@@ -180,15 +178,6 @@ static void *filling(void *unused)
     return NULL;
 }
 
-/* What lies in the loader's own data; `_r_debug` may name a copy in ours. */
-static struct r_debug *loader_own(void)
-{
-    const ElfW(Dyn) *d = _DYNAMIC;
-    while (d->d_tag != DT_DEBUG)
-        d++;
-    return (struct r_debug *)d->d_un.d_ptr;
-}
-
 static __attribute__((noinline)) void keep_all(void)
 {
     void **library;
@@ -201,8 +190,6 @@ static __attribute__((noinline)) void keep_all(void)
     bss = of(BSS);
     tls = of(TLS_FIRST);
     *(void **)of(HEAP) = of(HEAP);
-    inside = (char *)of(INSIDE) + 16;
-    loader_own()->r_ldbase = told->at[LOADER] + 16;
     library = dlsym(dlopen("libstdc++.so.6", RTLD_NOW), "_ZSt4cerr");
     library[20] = of(LIBRARY);
     *(void **)map(8192) = of(UNANNOUNCED);
@@ -329,26 +316,6 @@ START_TEST(data_knows_its_module)
 }
 END_TEST
 
-/* The loader aligns what it allocates: what it points into, it holds. */
-START_TEST(the_loader_points_inside)
-{
-    unsigned seen = 0;
-    child_begin();
-    look(false);
-    for (uint64_t e = child.s->first[child.s->n_blocks]; e < child.s->n_edges; e++) {
-        enum name name = (enum name)child.names[child.s->to[e] & EDGE_TARGET];
-        if ((name != LOADER && name != INSIDE) || child_root_of(child.s, e)->kind != ROOT_DATA)
-            continue;
-        ck_assert(child.s->to[e] & EDGE_INTERIOR);
-        ck_assert_int_eq((child.s->to[e] & EDGE_GOOD) != 0, name == LOADER);
-        seen |= name == LOADER ? 1 : 2;
-    }
-    ck_assert_uint_eq(seen, 3);
-    child_forget(&child);
-    child_end(&child);
-}
-END_TEST
-
 /* Any root twice would be counted twice. */
 START_TEST(roots_are_apart)
 {
@@ -407,7 +374,6 @@ int main(void)
     tcase_add_loop_test(t, each_root_holds_its_own, 0, 2);
     tcase_add_loop_test(t, words_of_stacks_lie_in_frames, 0, 2);
     tcase_add_test(t, data_knows_its_module);
-    tcase_add_test(t, the_loader_points_inside);
     tcase_add_test(t, roots_are_apart);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);
