@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "heap/heap_watch.h"
 #include "wire/clock.h"
 
 enum { REALLOC_TRIES = 5, REALLOC_NAP_US = 100, FORK_NAP_US = 50, LONG_BYTES = 32 << 20, LONG_BLOCKS = 50000 };
@@ -111,7 +112,8 @@ static int stand(struct take *k, struct heap_held held)
     for (unsigned tries = 0;; tries++) {
         int e = stop(k, held);
         settle(k);
-        if (e || graph_heap_ready(k->taker->host->graph, k->wish.process, &blocks) != -EAGAIN || tries == REALLOC_TRIES)
+        if (e || graph_heap_ready(k->taker->host->graph, k->wish.process, &blocks) != -EAGAIN || tries == REALLOC_TRIES ||
+            k->wish.dying) /* it will not get any further */
             return e;
         heap_stop_end(&k->stop);
         heap_stop_free(&k->stop);
@@ -136,6 +138,9 @@ static void hold_answer(struct take *k)
 {
     if (k->wish.hold.thread)
         session_hold_end(k->taker->host->session, &k->wish.hold, false);
+    if (k->wish.dying)
+        heap_watch_release(k->wish.dying);
+    k->wish.dying = 0;
     k->wish.hold.thread = 0; /* it may hold again at once, for another */
 }
 
