@@ -61,7 +61,7 @@ struct row {
 
 static bool is_same(const json_t *a, const json_t *b)
 {
-    static const char *const keys[] = { "class", "fingerprint", "stack", "type" };
+    static const char *const keys[] = { "class", "fingerprint", "stack", "type", "known" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if ((get(a, keys[i]) || get(b, keys[i])) && !json_equal((json_t *)get(a, keys[i]), (json_t *)get(b, keys[i])))
             return false;
@@ -180,6 +180,18 @@ static void type_line(FILE *out, const struct row *r, const struct table_style *
     line_end(&l);
 }
 
+/* What default.supp says of it. */
+static void known_line(FILE *out, const struct row *r, const struct table_style *s)
+{
+    struct line l;
+    if (!*get_text(r->leak, "known"))
+        return;
+    line_begin(&l, out, s);
+    line_to(&l, 26);
+    line_format(&l, "known: no finding (%s)", get_text(r->leak, "known"));
+    line_end(&l);
+}
+
 /* To be cut out and put into a file. */
 static void suppression(FILE *out, const json_t *leak, const struct table_style *s)
 {
@@ -206,6 +218,7 @@ static void leak_row(FILE *out, const struct row *r, const struct table_style *s
     if (s->brief)
         return;
     type_line(out, r, s);
+    known_line(out, r, s);
     example_line(out, r, s, processes);
     suppression(out, r->leak, s);
 }

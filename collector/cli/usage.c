@@ -24,7 +24,8 @@
 #define OPTION_TOP \
     { 'n', "top", "N", "at most N rows a table (0: all)" }
 #define OPTION_SILENCED \
-    { OPTION_SUPPRESSIONS, "suppressions", "FILE", "findings not to hear of again" }
+    { OPTION_SUPPRESSIONS, "suppressions", "FILE", "findings not to hear of again" }, \
+    { OPTION_DEFAULT_SUPPRESSIONS, "default-suppressions", "yes|no", "nor of what libc itself leaks (yes)" }
 #define OPTION_GENERATED \
     { OPTION_GEN_SUPPRESSIONS, "gen-suppressions", "no|yes|all", "print what would silence each finding (no)" }
 #define OPTIONS_RECORD \

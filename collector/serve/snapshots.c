@@ -298,9 +298,7 @@ static void wishes_serve(struct snapshots *s)
         return;
     for (w = s->line; w; w = next) {
         next = w->next;
-        if (w->wish.hold.thread && !session_hold_lasts(s->host.session, &w->wish.hold)) {
-            wish_done(s, w, NULL, -ESRCH);
-        } else if (!w->fork || wish_image(s, w)) {
+        if (!w->fork || wish_image(s, w)) {
             s->current = copy_begin(s, w);
             if (!s->current)
                 return; /* in turn */

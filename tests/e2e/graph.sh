@@ -84,6 +84,28 @@ verdict "--of an address" $? "$address"
 root=$("$PYTHON" -c 'import json; print(json.load(open("of.json"))["holder"])')
 graph --of "$root" leak_global.own | grep -q "\"holds\":\[{\"id\":\"$block\""
 verdict "--of a root" $? "$root"
+
+# ---- variables ----
+VARIABLES=1 traced variables variables.own "$VICTIMS/leak_variables"
+graph --by root variables.own >variables.json
+"$PYTHON" - "$OWNSCOPE" variables.json <<'E2' >text 2>&1
+import json, re, subprocess, sys
+words = dict(line.split()[1:] for line in open("variables.out") if line.startswith("variable "))
+def of(address):
+    r = subprocess.run([sys.argv[1], "graph", "--json", "--of", address, "variables.own"], capture_output=True, text=True)
+    return r.returncode, json.loads(r.stdout) if r.stdout else None
+for name, size in ("first", 8), ("third", 8), ("across", 8000):
+    status, doc = of(words[name])
+    node = doc["node"]
+    assert status == 0 and node["symbol"] == name and node["address"] == words[name] and node["size_bytes"] == size, node
+    last, doc = of(hex(int(words[name], 16) + size - 1))
+    assert last == 0 and doc["node"]["id"] == node["id"], doc
+    if name == "across":
+        assert node["retained_blocks"] == 1000, node
+for name in "plain", "second", "gap":
+    assert of(words[name])[0] == 1, (name, of(words[name])[1])
+E2
+verdict "--of variables: each has its own size, those that hold nothing are no other's, one over two mappings is one" $? "$(tail -n 1 text)"
 run r "$OWNSCOPE" graph --of b999999 leak_global.own
 [ "$(code r)" = 1 ] && [ "$(wc -l <r.err)" = 1 ]
 verdict "--of what is not there: 1, and a line" $? "$(code r): $(first_line r.err)"
