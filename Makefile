@@ -47,6 +47,9 @@ $(B)/collector/%.o: collector/%.c
 	@echo "  CC  $<"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -c -o $@ $<
 
+# Has that file in itself.
+$(B)/collector/export/suppressions_default.o: collector/export/default.supp
+
 # ---- the shim: no sanitizer, no libc start files of its own, nothing exported
 # but the table of hooks (preload/hooks.def) ------------------------------------
 PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-frame-pointer \
@@ -208,11 +211,12 @@ install: all
 	install -m 644 include/ownscope.h $(INCL)
 	install -m 644 scripts/ownscope-completion.bash $(COMP)/ownscope
 	install -m 644 collector/export/schema/*.json $(SHARE)/schema
+	install -m 644 collector/export/default.supp $(SHARE)
 	for p in $(PAGES); do install -m 644 $$p $(MAN)/man$${p##*.} || exit 1; done
 
 uninstall:
 	rm -f $(BIN)/ownscope $(BIN)/ownscope-preload $(INCL)/ownscope.h $(DESTDIR)$(LIBDIR)/libownscope.so $(COMP)/ownscope
-	rm -rf $(SHARE)/schema
+	rm -rf $(SHARE)/schema $(SHARE)/default.supp
 	for p in $(notdir $(PAGES)); do rm -f $(MAN)/man$${p##*.}/$$p; done
 	-rmdir $(DESTDIR)$(LIBDIR) $(SHARE) 2>/dev/null
 

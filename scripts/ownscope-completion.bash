@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -56,6 +56,7 @@ _ownscope() {
     --copies) COMPREPLY=($(compgen -W '64 256 1K off' -- "$cur")); return ;;
     --snapshot) COMPREPLY=($(compgen -W 'copy fork' -- "$cur")); return ;;
     --on-full) COMPREPLY=($(compgen -W 'wait drop' -- "$cur")); return ;;
+    --default-suppressions) COMPREPLY=($(compgen -W 'yes no' -- "$cur")); return ;;
     --gen-suppressions) COMPREPLY=($(compgen -W 'no yes all' -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -W 'definite possible indirect reachable all' -- "$cur")); return ;;
     --fail-on) COMPREPLY=($(compgen -W 'any leak leak=definite leak=all double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;

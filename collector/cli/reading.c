@@ -61,6 +61,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
     r->query.blocks = r->verdict.gen != GEN_NO;
     for (size_t i = 0; i < r->verdict.files.n_suppressions; i++)
         query_add_suppressions(&r->query, r->verdict.files.suppressions[i]);
+    r->query.no_default_suppressions = r->verdict.files.no_default_suppressions;
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
     if (r->query.since && !takes_since(u->command))

@@ -20,7 +20,7 @@ struct verdict_rules {
 };
 
 struct verdict {
-    struct query files;             /* its suppressions alone */
+    struct query files;             /* its suppressions, and whether those of default.supp are wanted, alone */
     struct suppressions *suppressions;  /* NULL: none */
     enum gen_suppressions gen;
     struct verdict_rules fail_on;
@@ -28,7 +28,7 @@ struct verdict {
     bool verbose;
 };
 
-/* Takes --suppressions, --gen-suppressions, --fail-on, --error-exitcode, -v; false: none of these. */
+/* Takes --suppressions, --default-suppressions, --gen-suppressions, --fail-on, --error-exitcode, -v; false: none of these. */
 bool verdict_option(struct verdict *v, struct options *o, int key);
 /* Reads the files; ends the program when they, or a terminal to ask on, are not to be had. */
 void verdict_ready(struct verdict *v, const struct options *o);

@@ -41,6 +41,23 @@ void leak_book_close(struct leak_book *b)
     free(b->finding);
 }
 
+/* The suppression of a group, from 1; 0: none. */
+static uint32_t suppression_of(const struct leak_book *b, size_t group)
+{
+    return b->finding[group] ? b->kept.which[b->finding[group] - 1] : 0;
+}
+
+const char *leak_book_known(const struct leak_book *b, size_t group)
+{
+    uint32_t by = suppression_of(b, group);
+    return by && suppression_is_default(b->kept.by, by - 1) ? suppression_name(b->kept.by, by - 1) : NULL;
+}
+
+bool leak_book_silenced(const struct leak_book *b, size_t group)
+{
+    return suppression_of(b, group) && !leak_book_known(b, group);
+}
+
 /* ---- totals --------------------------------------------------------------- */
 
 static void count_add(struct view_count *to, const struct view_count *c)
@@ -184,10 +201,12 @@ json_t *doc_leak(const struct leak_book *b, struct frames *f, struct leak_holder
     json_object_set_new(j, "example", doc_id('b', s->id[g->example]));
     json_object_set_new(j, "example_size_bytes", doc_number(s->size[g->example]));
     json_object_set_new(j, "ids", ids_json(g));
+    if (leak_book_known(b, group))
+        json_object_set_new(j, "known", text_json_string(leak_book_known(b, group)));
     return j;
 }
 
-/* Groups of these kinds (0: those whose class is unknown) that nothing silences, at most `most`: *n of them, of
+/* Groups of these kinds (0: those whose class is unknown) that nobody silences, at most `most`: *n of them, of
  * *all; malloc'ed. */
 static uint32_t *groups_choose(const struct leak_book *b, unsigned kinds, size_t most, size_t *n, size_t *all)
 {
@@ -214,7 +233,7 @@ static json_t *rows_json(const struct leak_book *b, const struct doc_context *c,
     for (size_t i = 0; i < n; i++) {
         size_t finding = b->finding[chosen[i]];
         json_t *j = doc_leak(b, f, h, chosen[i]);
-        if (suppressions && finding) {
+        if (suppressions && finding && !leak_book_known(b, chosen[i])) {
             char *text = suppression_block(&b->all, f, &b->all.findings[finding - 1]);
             json_object_set_new(j, "suppression", text_json_string(text));
             free(text);
@@ -266,7 +285,7 @@ json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struc
     list_set(j, "live", &b, c, f, 0, o);
     if (o && o->since_ns)
         json_object_set_new(j, "since_ns", doc_number(o->since_ns));
-    json_object_set_new(j, "suppressed", doc_number(b.kept.n));
+    json_object_set_new(j, "suppressed", doc_number(b.kept.n - b.kept.n_default));
     json_object_set_new(j, "suppressions", suppressed_used(&b.kept));
     json_t *coverage = doc_coverage(v, c, f);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));

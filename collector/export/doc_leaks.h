@@ -19,11 +19,11 @@ struct leak_book {
 const struct view *leak_book_open(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
                                   uint64_t since_ns, const struct suppressions *s);
 void leak_book_close(struct leak_book *b);
-/* True when a suppression silences a group. */
-static inline bool leak_book_silenced(const struct leak_book *b, size_t group)
-{
-    return b->finding[group] && b->kept.which[b->finding[group] - 1];
-}
+/* True when somebody's suppression silences a group. What default.supp knows is shown and counted in its class all the
+ * same: doc_leak marks it. */
+bool leak_book_silenced(const struct leak_book *b, size_t group);
+/* The name of default.supp's suppression that knows a group; NULL: none does. */
+const char *leak_book_known(const struct leak_book *b, size_t group);
 
 /* {"definite":{"blocks","bytes"},"indirect":…,"possible":…,"reachable":…,"suppressed":…[,"unknown":…]} of all
  * snapshots (UINT32_MAX) or one. */

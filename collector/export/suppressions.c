@@ -39,6 +39,8 @@ const char *suppression_file(const struct suppressions *s, size_t i, unsigned *l
     return s->files[s->list[i].file];
 }
 
+bool suppression_is_default(const struct suppressions *s, size_t i) { return s->list[i].is_default; }
+
 /* The stacks of one finding; their places are copies, one array. */
 struct stacks { struct suppression_stack *list; size_t capacity; struct frame_place *places; size_t places_capacity; };
 
@@ -118,8 +120,10 @@ const struct view *suppressed_view(struct suppressed *k, const struct suppressio
         }
         if (k->which[i] == NOT_SO)
             k->view.operators_withheld += finding->count;
-        else
+        else {
             k->n++;
+            k->n_default += suppression_is_default(s, k->which[i] - 1);
+        }
         uint64_t *times = &k->view.findings_by_rule[finding->rule];
         *times -= *times < finding->count ? *times : finding->count;
     }

@@ -27,10 +27,14 @@ void suppressions_free(struct suppressions *s);     /* NULL: nothing */
 int suppressions_read(struct suppressions *s, const char *path, char **error);
 int suppressions_parse(struct suppressions *s, const char *name, const char *text, size_t bytes, char **error);
 
+/* Adds those of default.supp, behind all others: the C library's own leaks, on which all agree. As suppressions_parse. */
+int suppressions_add_default(struct suppressions *s, char **error);
+
 size_t suppressions_count(const struct suppressions *s);
 /* Number `i`, from 0: its name (a line's: the line itself), and where it stands. */
 const char *suppression_name(const struct suppressions *s, size_t i);
 const char *suppression_file(const struct suppressions *s, size_t i, unsigned *line);
+bool suppression_is_default(const struct suppressions *s, size_t i);
 
 /* ---- matching ---- */
 
@@ -56,7 +60,7 @@ struct suppressed {
     const struct view *all;
     const struct suppressions *by;
     uint32_t *which;        /* for each finding of `all` the suppression, from 1; 0: kept, UINT32_MAX: it is none */
-    size_t n;               /* findings silenced */
+    size_t n, n_default;    /* findings silenced; of these by default.supp */
 };
 /* Makes k->view and returns it. `s` NULL: nothing is silenced. */
 const struct view *suppressed_view(struct suppressed *k, const struct suppressions *s, const struct view *v, struct frames *f);

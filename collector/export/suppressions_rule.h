@@ -42,6 +42,7 @@ struct suppression {
     unsigned line;
     uint8_t reach;              /* enum suppression_reach */
     uint8_t leak_kinds;         /* LEAK_KIND_* */
+    bool is_default;            /* of default.supp */
     struct suppression_scope scope;
     size_t first, n;            /* sections; the first one is the act itself */
 };

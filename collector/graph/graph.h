@@ -124,7 +124,9 @@ struct graph_heap {
 };
 /* Of all processes, in order of serials: at most `max`; returns how many there are. */
 size_t graph_heaps(const struct graph *g, struct graph_heap *heaps, size_t max);
-/* Threads of a process, for who looks at its stacks: at most `max`; returns how many there are. */
+/* Threads of a process, for who looks at its stacks: at most `max`; returns how many there are.
+ * Of one that ended the pthread_t may have been given to another, or be no more. Behind them, ended
+ * and without serials, those of the parents of a process that was forked: libc keeps their stacks. */
 struct graph_thread { uint32_t serial, tid; uint64_t pthread; bool ended; };
 size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max);
 /* Its modules, as EVENT_MODULE told them. */

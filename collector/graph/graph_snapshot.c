@@ -20,7 +20,8 @@
 #include "graph/graph_modules.h"
 
 #define INHERITED (1u << 31)
-enum { AHEAD = 24, DIGIT_BITS = 11, DIGITS = 6 };
+enum { AHEAD = 24, DIGIT_BITS = 11, DIGITS = 6,
+       FORKS_DEEP = 64 };  /* parents that are looked at */
 
 void snapshots_fold(struct graph *g, struct process *p, const struct event *e)
 {
@@ -287,18 +288,29 @@ int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapsh
 
 /* ---- threads, modules ----------------------------------------------------------- */
 
-size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max)
+static size_t threads_of(const struct graph *g, const struct process *p, bool forked_from, struct graph_thread *threads, size_t max)
 {
-    const struct process *p = process_known(g, process);
     size_t n = 0;
     for (uint32_t at = p->threads; at; at = thread_at(g, at)->next_in_process) {
         const struct thread *t = thread_at(g, at);
+        bool ended = t->ended || forked_from;
         if (t->failed)
             continue;
         if (n < max)
-            threads[n] = (struct graph_thread){ .serial = t->serial, .tid = t->tid, .ended = t->ended,
-                                                .pthread = t->pthread_known ? t->pthread : 0 };
+            threads[n] = (struct graph_thread){ .serial = forked_from ? 0 : t->serial, .tid = forked_from ? 0 : t->tid,
+                                                .pthread = t->pthread_known || ended ? t->pthread : 0, .ended = ended };
         n++;
+    }
+    return n;
+}
+
+size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_thread *threads, size_t max)
+{
+    const struct process *p = process_known(g, process);
+    size_t n = threads_of(g, p, false, threads, max);
+    for (int forks = 0; forks < FORKS_DEEP && p->place && p->forked && p->images == 1; forks++) {
+        p = process_known(g, p->parent);
+        n += threads_of(g, p, true, n < max ? threads + n : NULL, n < max ? max - n : 0);
     }
     return n;
 }

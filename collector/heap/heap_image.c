@@ -54,6 +54,10 @@ static int fail(const struct heap_image *i, int error)
     }
     if (error == -ESRCH)
         snprintf(last_text, sizeof last_text, "process %d has ended", (int)i->pid);
+    else if (error == -EOVERFLOW)
+        snprintf(last_text, sizeof last_text,
+                 "process %d has reserved so much address space that its pages were not found in time: this kernel (Linux before 6.7) does not tell where they are",
+                 (int)i->pid);
     else if (error != -EFBIG)
         snprintf(last_text, sizeof last_text, "memory of process %d cannot be read: %s", (int)i->pid, strerror(-error));
     return error;

@@ -3,8 +3,6 @@
  */
 #include "heap/heap_interior.h"
 
-#include <string.h>
-
 #include "heap/heap_memory.h"
 
 enum { AHEAD = 24 };
@@ -54,25 +52,5 @@ void heap_interior(struct snapshot *s, struct heap_image *image, struct heap_typ
         if (is_string(image, start, size, word) || is_array(image, start, size, word) ||
             (noted && is_base(image, types, start, size, word)))
             *edge |= EDGE_GOOD;
-    }
-}
-
-/* "ld-linux-x86-64.so.2", "ld-2.31.so", "ld.so.1" */
-static bool is_loader(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    return !strncmp(name, "ld-linux", 8) || !strncmp(name, "ld.so", 5) ||
-           (!strncmp(name, "ld-", 3) && name[3] >= '0' && name[3] <= '9' && strstr(name, ".so"));
-}
-
-void heap_interior_loader(struct snapshot *s, const struct heap_modules *modules)
-{
-    for (size_t i = 0; i < s->n_roots; i++) {
-        const struct snapshot_root *r = &s->roots[i];
-        if (r->kind != ROOT_DATA || !r->module || r->module > modules->n || !is_loader(modules->places[r->module - 1].path))
-            continue;
-        for (uint64_t e = s->first[s->n_blocks + i]; e < s->first[s->n_blocks + i + 1]; e++)
-            if (s->to[e] & EDGE_INTERIOR)
-                s->to[e] |= EDGE_GOOD;
     }
 }

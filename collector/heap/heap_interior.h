@@ -19,9 +19,5 @@
 
 /* Marks edges of `inners` EDGE_GOOD. While s->type still holds what `types` noted. */
 void heap_interior(struct snapshot *s, struct heap_image *image, struct heap_types *types, const struct heap_inners *inners);
-/* The loader keeps what it allocates at addresses that it has aligned itself (_dl_find_object's tables, since
- * glibc 2.35): each interior pointer in its own data is as good as a start. memcheck never sees them: it has libc give
- * them back before it looks. */
-void heap_interior_loader(struct snapshot *s, const struct heap_modules *modules);
 
 #endif

@@ -11,12 +11,14 @@
 
 #include "event/xalloc.h"
 #include "heap/heap_arena.h"
+#include "heap/heap_memory.h"
 
-/* How libc lays a thread out: its descriptor (struct pthread) and the static thread-local block around the thread pointer. */
+/* How libc lays a thread out: its descriptor (struct pthread) and the static thread-local block around the thread pointer.
+ * LINKS: where the descriptor is linked into glibc's list of stacks. */
 #if defined(__aarch64__)
-enum { RED_ZONE = 0, TLS_ABOVE = 1, DESCRIPTOR = 0x800 };
+enum { RED_ZONE = 0, TLS_ABOVE = 1, DESCRIPTOR = 0x800, LINKS = 0xc0 };
 #else
-enum { RED_ZONE = 128, TLS_ABOVE = 0, DESCRIPTOR = 0xa00 };
+enum { RED_ZONE = 128, TLS_ABOVE = 0, DESCRIPTOR = 0xa00, LINKS = 0x2c0 };
 #endif
 enum { PAGE = 4096 };
 
@@ -170,13 +172,20 @@ static bool cut_already(const struct roots *r, uint64_t address)
     return false;
 }
 
+/* A stack that libc has in a list: it was not unmapped since, and is not the program's own memory. */
+static bool listed(const struct roots *r, uint64_t pthread)
+{
+    uint64_t links = pthread + LINKS, next = heap_memory_word(r->in->image, links);
+    return next && next != links && heap_memory_word(r->in->image, next + 8) == links;
+}
+
 /* What libc keeps of threads that ended, to give it to the next. */
 static void ended_stacks(struct roots *r)
 {
     for (size_t i = 0; i < r->in->n_threads; i++) {
         const struct heap_known_thread *k = &r->in->threads[i];
         const struct heap_map *m = k->ended && k->pthread ? heap_maps_find(r->maps, k->pthread) : NULL;
-        if (m && holdable(m) && nameless(m) && strcmp(m->path, "[heap]") && !cut_already(r, k->pthread)) {
+        if (m && holdable(m) && nameless(m) && strcmp(m->path, "[heap]") && !cut_already(r, k->pthread) && listed(r, k->pthread)) {
             uint64_t end = (k->pthread + DESCRIPTOR + PAGE - 1) & ~(uint64_t)(PAGE - 1);
             end = end < m->end ? end : m->end;
             add(r, ROOT_TLS, k->pthread, end)->thread = k->serial; /* the next thread is given its dtv */
@@ -224,9 +233,13 @@ static void threads_add(struct roots *r)
 
 static void data_add(struct roots *r, const struct heap_place *p, uint64_t start, uint64_t end)
 {
-    struct snapshot_root *root;
+    struct snapshot_root *root = r->s->n_roots ? &r->s->roots[r->s->n_roots - 1] : NULL;
     if (start >= end)
         return;
+    if (root && root->kind == ROOT_DATA && root->module == (uint32_t)(p - r->modules->places) + 1 && root->address + root->bytes == start) {
+        root->bytes = (end & ~7ull) - root->address;    /* a variable may begin in the file's pages and end behind them */
+        return;
+    }
     root = add(r, ROOT_DATA, start, end);
     root->module = (uint32_t)(p - r->modules->places) + 1;
     root->offset = root->address - p->bias;

@@ -59,7 +59,6 @@ int heap_scan(struct snapshot *s, const struct heap_scan_input *in, struct heap_
     heap_types_init(&types, s, in->image, &modules);
     heap_walk(s, &seen, &find, &types, &inners);
     heap_interior(s, in->image, &types, &inners);
-    heap_interior_loader(s, &modules);
     heap_types_settle(&types);
     heap_frames(s, &seen, &modules, unwind, code);
     s->read_bytes = heap_image_bytes(in->image);

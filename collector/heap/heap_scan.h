@@ -18,7 +18,8 @@
 #include "event/snapshot.h"
 #include "heap/heap_image.h"
 
-/* A thread as we know it: for the serials of roots. ended: its stack may still be mapped (libc keeps some): no root. */
+/* A thread as we know it: for the serials of roots (0: of the parent's, before a fork).
+ * ended: its stack may still be mapped (libc keeps some): no root. */
 struct heap_known_thread { uint32_t serial; pid_t tid; uint64_t pthread; bool ended; };
 
 struct heap_scan_input {

@@ -124,6 +124,9 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_OF: q->of = value; return 0;
     case API_BY: q->by = value; return 0;
     case API_DEPTH: return number_read(value, QUERY_DEPTH_MAX, &q->depth);
+    case API_DEFAULT_SUPPRESSIONS:
+        q->no_default_suppressions = !strcmp(value, "no");
+        return q->no_default_suppressions || !strcmp(value, "yes") ? 0 : -EINVAL;
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
     default: return flag_read(value, &q->all);
@@ -133,7 +136,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
 static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
-                                         "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth" };
+                                         "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth", "default-suppressions" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -9,6 +9,7 @@
  *   GET /v1/copies?top=N                  as ownscope copies --json
  *   GET /v1/findings?top=N                as ownscope findings --json
  *       …&suppressions=/PATH              as --suppressions, also of a report; more than once
+ *       …&default-suppressions=no         as --default-suppressions
  *       …&blocks=1                        as --gen-suppressions
  *   GET /v1/history?id=ID                 as ownscope history --json ID
  *   GET /v1/events?top=N                  as ownscope events --json

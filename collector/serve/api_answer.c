@@ -315,13 +315,14 @@ static void answer_export(struct collector *c, const struct query *q, struct api
 
 const struct api_route api_routes[] = {
     { "/v1/status", 0, answer_status },
-    { "/v1/report", API_TOP | API_AT | API_SUPPRESSIONS, answer_report },
+    { "/v1/report", API_TOP | API_AT | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS, answer_report },
     { "/v1/threads", API_TOP | API_AT, answer_threads },
     { "/v1/locks", API_TOP | API_AT, answer_locks },
     { "/v1/copies", API_TOP | API_AT, answer_copies },
-    { "/v1/findings", API_TOP | API_AT | API_SUPPRESSIONS | API_BLOCKS, answer_findings },
+    { "/v1/findings", API_TOP | API_AT | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS | API_BLOCKS, answer_findings },
     { "/v1/graph", API_TOP | API_AT | API_SINCE | API_OF | API_BY | API_DEPTH | API_PID | API_PROCESS, answer_graph },
-    { "/v1/leaks", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_BLOCKS | API_CLASS | API_PID | API_PROCESS, answer_leaks },
+    { "/v1/leaks", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS | API_BLOCKS | API_CLASS | API_PID | API_PROCESS,
+      answer_leaks },
     { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
     { "/v1/history", API_ID | API_AT, answer_history },
     { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },

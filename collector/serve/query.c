@@ -78,9 +78,11 @@ int query_add_suppressions(struct query *q, const char *path)
 int query_suppressions(const struct query *q, struct suppressions **s, char **error)
 {
     int failed = 0;
-    *s = q->n_suppressions ? suppressions_new() : NULL;
+    *s = q->n_suppressions || !q->no_default_suppressions ? suppressions_new() : NULL;
     for (size_t i = 0; !failed && i < q->n_suppressions; i++)
         failed = suppressions_read(*s, q->suppressions[i], error);
+    if (!failed && !q->no_default_suppressions)
+        failed = suppressions_add_default(*s, error);
     if (failed) {
         suppressions_free(*s);
         *s = NULL;

@@ -30,6 +30,7 @@ struct query {
     const char *name;       /* of a mark */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;
+    bool no_default_suppressions;
     bool blocks;            /* findings with the suppressions that would silence them */
 };
 
@@ -37,7 +38,7 @@ struct query {
 int query_check(const struct query *q, char **error);
 /* Adds a file to q->suppressions. 0 or -E2BIG. */
 int query_add_suppressions(struct query *q, const char *path);
-/* Reads q->suppressions; NULL: there are none. 0, or -errno and *error, one malloc'ed line. */
+/* Reads q->suppressions, and default.supp; NULL: there are none. 0, or -errno and *error, one malloc'ed line. */
 int query_suppressions(const struct query *q, struct suppressions **s, char **error);
 /* Rows of a report, of threads, locks… */
 struct doc_options query_doc_options(const struct query *q);

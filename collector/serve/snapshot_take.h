@@ -30,6 +30,7 @@ struct wish {
     enum snapshot_why why;
     uint32_t process;
     pid_t pid;                  /* 0: not known here */
+    pid_t dying;                /* it stands for its fatal signal (heap_watch.h); 0: not for that */
     struct session_hold hold;   /* of the thread that waits for it; thread 0: none does */
     char mark[WISH_MARK_BYTES]; /* SNAPSHOT_MARK */
 };

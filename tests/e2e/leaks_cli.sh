@@ -58,13 +58,56 @@ cat >clean.c <<'E2'
 void *held;
 int main(void) { held = malloc(100); free(malloc(200)); return 0; }
 E2
+cat >loads.c <<'E2'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static pthread_barrier_t used;
+static int *(*mine)(void);
+static void *work(void *ends)
+{
+    *mine() = 1;
+    pthread_barrier_wait(&used);
+    while (!ends)
+        pause();
+    return NULL;
+}
+int main(int argc, char **argv)
+{
+    pthread_t threads[4];
+    void *lib = dlopen(argv[1], RTLD_NOW);
+    mine = lib ? (int *(*)(void))dlsym(lib, "mine") : NULL;
+    if (!mine)
+        return 9;
+    pthread_barrier_init(&used, NULL, 5);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, work, i < 2 ? argv : NULL);
+    pthread_barrier_wait(&used);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    if (argc > 2 && puts("ready") && !fflush(stdout))
+        pause();
+    return 0;
+}
+E2
+echo '__thread int own[100]; int *mine(void) { return own; }' >lib.c
 have gcc || { skip "leaks" "no gcc"; exit; }
-gcc -g -O1 -fno-builtin -o app app.c && gcc -g -O1 -fno-builtin -o clean clean.c && mkdir two && gcc -g -O1 -fno-builtin -DMORE -o two/app app.c || exit 99
+gcc -g -O1 -fno-builtin -o app app.c && gcc -g -O1 -fno-builtin -o clean clean.c && gcc -g -fPIC -shared -o lib.so lib.c && gcc -g -O1 -o loads loads.c -lpthread -ldl && mkdir two && gcc -g -O1 -fno-builtin -DMORE -o two/app app.c || exit 99
 
 traced run app.own ./app
 traced run clean.own ./clean
 # leaks FILTER OPTIONS… [TRACE]
 leaks() { "$OWNSCOPE" leaks --json "${@:2}" 2>why | jq -c "$1"; }
+
+wait_for() { # FILE WORD: until LIMIT
+    local end=$((SECONDS + LIMIT))
+    until grep -q "$2" "$1" 2>/dev/null; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.02
+    done
+}
 
 # ---- the document ----
 totals='[.totals.definite, .totals.indirect, .totals.possible] | map([.blocks, .bytes])'
@@ -125,6 +168,7 @@ ends 99 "--fail-on leak=possible" --fail-on leak=possible -- ./app
 grep -q ' 1 leak ' ended.err
 verdict "of which there is one" $? "$(cat ended.err)"
 ends 0 "--fail-on of other rules" --fail-on double-drop,overlap -- ./app
+ends 99 "--fail-on given again adds" --fail-on leak --fail-on overlap -- ./app
 ends 99 "--fail-on any" --fail-on any --error-exitcode 99 -- ./app
 ends 125 "--fail-on of no kind" --fail-on leak=lost -- ./app
 ends 125 "--fail-on leak without snapshots" --fail-on leak --no-snapshot-at-exit -- ./app
@@ -141,6 +185,27 @@ ends 3 "a program's own status stays" --fail-on double-drop -- ./app fail
 run killed "$OWNSCOPE" run -q -o killed.own -- ./app kill
 [ "$(leaks '.metadata.coverage | map(select(.kind == "classes").why)' killed.own)" = '["it was ended by signal 9 before a snapshot was taken"]' ]
 verdict "a killed program's classes are not covered" $? "$(leaks .metadata.coverage killed.own)"
+
+# ---- what libc itself leaves behind in a program with threads that opens a library ----
+ends 0 "--fail-on leak of threads and dlopen" --fail-on leak -- ./loads ./lib.so
+ends 0 "--fail-on any of them" --fail-on any -- ./loads ./lib.so
+cp fail.own loads.own
+ends 99 "--fail-on leak of them without default suppressions" --fail-on leak --default-suppressions=no -- ./loads ./lib.so
+known='[.suppressed, (.leaks | length > 2, all(.class == "possible" and (.known // "" | startswith("libc: ")))),
+    (.suppressions | map(.file) | unique), .leaks_total == (.suppressions | map(.findings) | add)]'
+[ "$(leaks "$known" loads.own)" = '[0,true,true,["default.supp"],true]' ]
+verdict "leaks shows them as known" $? "$(leaks "$known" loads.own) $(leaks '[.suppressions, (.leaks | map([.class, .known, (.stack | map(.function)[:4])]))]' loads.own)"
+[ "$(leaks '.totals' loads.own)" = "$(leaks '.totals' --default-suppressions=no loads.own)" ] &&
+    [ "$(leaks '[.suppressions, (.leaks | map(select(.known)))]' --default-suppressions=no loads.own)" = '[[],[]]' ]
+verdict "sums are the same without, and nothing is known" $? "$(leaks .totals loads.own) $(leaks .totals --default-suppressions=no loads.own)"
+run said "$OWNSCOPE" leaks loads.own
+[ "$(code said)" = 1 ] && grep -q '^                          known: no finding (libc: ' said.out
+verdict "which is nothing found" $? "$(code said) $(cat said.out)"
+run said "$OWNSCOPE" leaks --default-suppressions=no loads.own
+[ "$(code said)" = 0 ] && ! grep -q known: said.out
+verdict "but without them it is" $? "$(code said)"
+[ "$("$OWNSCOPE" findings --json loads.own | jq -c '[.findings_total, .suppressed > 2]')" = '[0,true]' ]
+verdict "findings counts what was silenced" $? "$("$OWNSCOPE" findings --json loads.own | head -c 300)"
 
 # ---- suppressions ----
 "$OWNSCOPE" leaks --class all --json --gen-suppressions=all app.own >gen.json
@@ -199,7 +264,7 @@ fi
 # ---- a live process ----
 "$OWNSCOPE" run -q -o live.own -- ./app wait >live.out 2>live.err &
 collector=$!
-for _ in $(seq 100); do grep -q ready live.out && break; sleep 0.05; done
+wait_for live.out ready
 pid=$(pgrep -P "$collector" -x app | head -n 1)
 [ "$(leaks "$totals" -p "$pid")" = '[[4,1192],[3,192],[1,500]]' ] && [ "$(leaks '.snapshots | map(.why)' -p "$pid")" = '["asked"]' ]
 verdict "leaks -p takes a snapshot" $? "$(leaks '[.totals, .snapshots, .refused]' -p "$pid" | head -c 600) $(first_line why)"
@@ -214,6 +279,14 @@ verdict "diff -p --since" $? "$(head -c 300 diff.live) $(first_line why)"
 run said "$OWNSCOPE" leaks -p "$pid" --suppressions lost.supp
 [ "$(code said)" = 1 ] && grep -q 'suppressed           1,692 bytes in 5 blocks' said.out
 verdict "leaks -p with suppressions" $? "$(code said) $(head -n 8 said.out)"
+kill "$pid" 2>/dev/null
+wait "$collector"
+"$OWNSCOPE" run -q -o live.own -- ./loads ./lib.so wait >live.out 2>live.err &
+collector=$!
+wait_for live.out ready
+pid=$(pgrep -P "$collector" -x loads | head -n 1)
+[ "$(leaks '.leaks | all(.known)' -p "$pid")" = true ] && [ "$(leaks '.leaks | length > 2 and all(.known | not)' -p "$pid" --default-suppressions=no)" = true ]
+verdict "leaks -p with and without default suppressions" $? "$(leaks '.leaks | map([.class, .known])' -p "$pid") $(first_line why)"
 kill "$pid" 2>/dev/null
 wait "$collector"
 
@@ -241,10 +314,11 @@ verdict "diff of one source wants two moments" $? "$(code said) $(first_line sai
 if "$PYTHON" -c 'import jsonschema' 2>/dev/null; then
     "$OWNSCOPE" leaks --json --class all app.own >leaks.json
     "$OWNSCOPE" leaks --json killed.own >leaks2.json
+    "$OWNSCOPE" leaks --json loads.own >leaks3.json
     "$OWNSCOPE" findings --json app.own >findings.json
     "$OWNSCOPE" report --json app.own >report.json
     schema=$ROOT/collector/export/schema/ownscope-
-    wrong=$("$PYTHON" "$ROOT/tests/unit/schema_check.py" "${schema}leaks.schema.json" leaks.json "${schema}leaks.schema.json" leaks2.json \
+    wrong=$("$PYTHON" "$ROOT/tests/unit/schema_check.py" "${schema}leaks.schema.json" leaks.json "${schema}leaks.schema.json" leaks2.json "${schema}leaks.schema.json" leaks3.json \
         "${schema}leaks.schema.json" gen.json "${schema}findings.schema.json" findings.json "${schema}report.schema.json" report.json \
         "${schema}diff.schema.json" diff.json 2>&1)
     verdict "documents match their schemas" $? "$(head -n 3 <<<"$wrong")"

@@ -17,7 +17,6 @@ fi
 # addresses are spread over (two for each in cc1's collector, 34,832 bytes; memcheck's heap lies low).
 export REACHABLE_BLOCKS=4 REACHABLE_BYTES=70000
 export DIFFERENCES='
-* _dlfo_mappings_segment_allocate possible reachable - the loader holds its tables inside: that is known of it
 * allocate_dtv possible possible +16 - the table of thread-local memory that each thread has is a line longer: the shim has some
 '
 

@@ -270,6 +270,7 @@ static const struct { const char *target; int status; } refusals[] = {
     { "/v1/export?format=xml", 400 }, { "/v1/export?events=2", 400 }, { "/v1/events?type=nonsense", 400 },
     { "/v1/events?thread=p1", 400 }, { "/v1/events?frames=65", 400 }, { "/v1/report?frames=1", 400 }, { "/v1/events?since=mark:nowhere", 404 }, { "/v1/status?top=1", 400 },
     { "/v1/findings?suppressions=relative.supp", 400 }, { "/v1/findings?suppressions=/gone.supp", 400 }, { "/v1/locks?suppressions=/etc/passwd", 400 }, { "/v1/findings?blocks=2", 400 },
+    { "/v1/leaks?default-suppressions=maybe", 400 }, { "/v1/graph?default-suppressions=no", 400 },
 };
 
 START_TEST(refused) { json_decref(get_json(refusals[_i].target, refusals[_i].status)); }

@@ -272,6 +272,50 @@ START_TEST(its_threads_and_modules)
 }
 END_TEST
 
+/* The stack of a joined thread stays in libc's hands; a forked child's libc has its parent's. */
+START_TEST(threads_that_ended)
+{
+    struct graph_thread t[8];
+    two_threads();
+    who(1, 2);
+    thread_exit(0);
+    who(1, 1);
+    thread_join(P2, 0);
+    ck_assert_uint_eq(graph_heap_threads(play, 1, t, 8), 2);
+    ck_assert_uint_eq(t[0].serial, 2);
+    ck_assert_uint_eq(t[0].pthread, P2);
+    ck_assert(t[0].ended && !t[1].ended);
+    process_fork();
+    process_forked(200);
+    who(2, 3);
+    process_start(200, 1, WIRE_BORN_FORK);
+    ck_assert_uint_eq(graph_heap_threads(play, 2, t, 8), 3);
+    ck_assert_uint_eq(t[0].serial, 3);
+    ck_assert(!t[0].ended);
+    for (int i = 1; i < 3; i++)
+        ck_assert(t[i].ended && !t[i].serial && !t[i].tid);
+    ck_assert_uint_eq(t[1].pthread, P2);
+    ck_assert_uint_eq(graph_heap_threads(play, 2, t, 2), 3);
+    process_start(200, 1, WIRE_BORN_EXEC);
+    ck_assert_uint_eq(graph_heap_threads(play, 2, t, 8), 1);
+    ck_assert_uint_eq(t[0].pthread, 0);
+    finish();
+}
+END_TEST
+
+/* Each says that the other forked it. */
+START_TEST(parents_in_a_circle)
+{
+    struct graph_thread t[4];
+    who(1, 1);
+    process_start(100, 2, WIRE_BORN_FORK);
+    who(2, 2);
+    process_start(200, 1, WIRE_BORN_FORK);
+    ck_assert_uint_ge(graph_heap_threads(play, 1, t, 4), 2);
+    finish();
+}
+END_TEST
+
 /* Many blocks at all kinds of addresses: what a view lists, by address. */
 START_TEST(as_a_view_has_them)
 {
@@ -318,6 +362,8 @@ int main(void)
     tcase_add_test(tc, nothing_waits);
     tcase_add_test(tc, lost_events);
     tcase_add_test(tc, its_threads_and_modules);
+    tcase_add_test(tc, threads_that_ended);
+    tcase_add_test(tc, parents_in_a_circle);
     tcase_add_test(tc, as_a_view_has_them);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -359,6 +359,36 @@ END_TEST
 
 /* ---- the sanitizers' lines ---- */
 
+/* default.supp: the loader's own, with and without names; never the program's. */
+START_TEST(what_libc_leaves)
+{
+#define LOADER(name) { .function = name, .linkage = name, .module = "/usr/lib64/ld-linux-x86-64.so.2" }
+#define LIBC(name) { .function = name, .linkage = name, .module = "/lib/libc.so.6" }
+#define APP(name) { .function = name, .linkage = name, .module = "/opt/app" }
+    static struct frame_place dtv[] = { LOADER("allocate_dtv"), LOADER("_dl_allocate_tls"), LIBC("allocate_stack"), LIBC("pthread_create") },
+        unnamed[] = { LOADER(NULL), LOADER(NULL), LIBC("_dl_catch_exception"), LIBC("dlopen@@GLIBC_2.34") },
+        tables[] = { LOADER("_dlfo_mappings_segment_allocate"), LOADER("_dl_find_object_update_1"), LOADER("dl_open_worker_begin") },
+        memory[] = { LOADER("allocate_dtv_entry"), LOADER("tls_get_addr_tail"), LOADER("__tls_get_addr"), APP("work") },
+        opened[] = { APP("setup"), LOADER("call_init"), LIBC("_dl_catch_exception") },
+        theirs[] = { LIBC("strdup"), APP("main") };
+    const struct { struct frame_place *places; size_t n; bool known; } rows[] = {
+        { dtv, 4, true }, { unnamed, 4, true }, { tables, 3, true }, { memory, 4, true }, { opened, 3, false }, { theirs, 2, false } };
+    struct suppressions *s = set_of("{\nmine\nMemcheck:Leak\nfun:malloc\nfun:strdup\n}\n");
+    char *error = NULL;
+    ck_assert_int_eq(suppressions_add_default(s, &error), 0);
+    ck_assert(!suppression_is_default(s, 0));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (unsigned kind = 1; kind < LEAK_KINDS_ALL; kind *= 2) {
+            struct suppression_stack stack = { .role = EVIDENCE_MADE, .places = rows[i].places, .n = rows[i].n };
+            struct suppression_subject f = { .rule = RULE_LEAK, .family = WIRE_CALLOC, .made_family = WIRE_CALLOC,
+                                             .leak_kind = (uint8_t)kind, .stacks = &stack, .n = 1 };
+            uint32_t by = suppressions_match(s, &f);
+            ck_assert_msg((by && suppression_is_default(s, by - 1)) == (rows[i].known && kind == LEAK_KIND_POSSIBLE), "%zu, %u: %u", i, kind, by);
+        }
+    suppressions_free(s);
+}
+END_TEST
+
 START_TEST(lines_of_sanitizers)
 {
     static const struct { const char *line; bool match; } rows[] = {
@@ -427,6 +457,7 @@ int main(void)
     tcase_add_test(c, only_acts_are_matched);
     tcase_add_test(c, sections_need_a_stack_each);
     tcase_add_test(c, leak_kinds);
+    tcase_add_test(c, what_libc_leaves);
     tcase_add_test(c, lines_of_sanitizers);
     tcase_add_test(c, the_first_that_matches);
     tcase_add_test(c, patterns_take_no_time);

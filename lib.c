@@ -1,0 +1,1 @@
+__thread int own[100]; int *mine(void) { return own; }
