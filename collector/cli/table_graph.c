@@ -30,12 +30,14 @@ static void dim(FILE *out, const struct table_style *s, const char *text)
 
 static void snapshot_line(FILE *out, const json_t *j, const struct table_style *s)
 {
-    uint64_t blocks = get_number(j, "blocks");
-    char *when = xasprintf("%s: %s block%s at %s", get_text(j, "process"), number_count(blocks).text, blocks == 1 ? "" : "s",
-                           number_time(get_number(j, "ns")).text);
-    char *text = !get_number(j, "number") ? xasprintf("%s, no snapshot", when)
-               : xasprintf("%s (%s%s%s), memory %s", when, get_text(j, "why"), *get_text(j, "mark") ? " " : "", get_text(j, "mark"), get_text(j, "how"));
-    free(when);
+    char *text, *blocks = xasprintf("%s: %s block%s", get_text(j, "process"), number_count(get_number(j, "blocks")).text,
+                                    get_number(j, "blocks") == 1 ? "" : "s");
+    if (get_number(j, "number"))
+        text = xasprintf("%s at %s (%s%s%s), memory %s", blocks, number_time(get_number(j, "ns")).text, get_text(j, "why"),
+                         *get_text(j, "mark") ? " " : "", get_text(j, "mark"), get_text(j, "how"));
+    else
+        text = xasprintf("%s at %s, no snapshot", blocks, number_time(get_number(j, "ns")).text);
+    free(blocks);
     if (get_number(j, "pause_ns")) {
         char *longer = xasprintf("%s in a pause of %s", text, number_time(get_number(j, "pause_ns")).text);
         free(text);
@@ -72,8 +74,7 @@ static void head(FILE *out, const json_t *doc, const struct table_style *s)
         line_wrapped(out, s, LOOK_WARN, 0, 2, get_text(doc, "refused"));
         return;
     }
-    char *text = xasprintf("%s in %s block%s", number_bytes(get_number(totals, "bytes")).text, number_count(get_number(totals, "blocks")).text,
-                           get_number(totals, "blocks") == 1 ? "" : "s");
+    char *text = xasprintf("%s in %s blocks", number_bytes(get_number(totals, "bytes")).text, number_count(get_number(totals, "blocks")).text);
     if (json_is_object(get(totals, "definite"))) {
         static const char *const classes[] = { "reachable", "possible", "indirect", "definite" };
         for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
@@ -103,11 +104,12 @@ static char *node_name(const json_t *j)
                      telling ? ", " : "", telling ? class : "");
 }
 
-/* Of which process a row is, where there are several. NULL: it stands below one that says so. */
-static void process_put(struct line *l, const json_t *doc, const json_t *j)
+/* Of which process, where there are several. */
+static void of_process(struct line *l, const json_t *doc, const json_t *j)
 {
-    if (json_array_size(get(doc, "snapshots")) > 1 && *get_text(j, "process"))
+    if (json_array_size(get(doc, "snapshots")) > 1)
         line_format(l, " (%s)", get_text(j, "process"));
+    line_end(l);
 }
 
 static void node_end(struct line *l, const json_t *doc, const json_t *j)
@@ -115,8 +117,7 @@ static void node_end(struct line *l, const json_t *doc, const json_t *j)
     char *name = node_name(j);
     line_text(l, name);
     free(name);
-    process_put(l, doc, j);
-    line_end(l);
+    of_process(l, doc, j);
 }
 
 /* ---- the tree ------------------------------------------------------------------------ */
@@ -137,7 +138,7 @@ static void tree_row(FILE *out, const json_t *doc, const json_t *j, uint64_t who
     line_text(&l, "  ");
     for (unsigned i = 0; i < depth; i++)
         line_text(&l, "  ");
-    node_end(&l, depth ? NULL : doc, j);
+    node_end(&l, depth ? NULL : doc, j);    /* its children are the same one's */
     for (size_t i = 0; i < json_array_size(children) && i < TREE_CHILDREN; i++)
         tree_row(out, doc, json_array_get(children, i), whole, depth + 1, left, s);
 }
@@ -204,9 +205,7 @@ static void group_name(struct line *l, const json_t *doc, const json_t *j, const
                     get_text(j, "name"), *get_text(j, "name") ? ")" : "");
     else
         line_text(l, *get_text(j, by) ? get_text(j, by) : "not known");
-    if (!strcmp(by, "root"))
-        process_put(l, doc, j);
-    line_end(l);
+    of_process(l, strcmp(by, "root") ? NULL : doc, j);
 }
 
 static void groups(FILE *out, const json_t *doc, const struct table_style *s)

@@ -22,7 +22,7 @@ static char *leak_kind_add(struct verdict_rules *r, const char *word)
     if (leak_kinds_parse(&kinds, word, &wrong) || !kinds)
         error = xasprintf("has no kind of leak '%s' (definite, possible, indirect, reachable, all)", wrong ? wrong : word);
     free(wrong);
-    r->leak_kinds_named |= kinds;
+    r->leak_kinds |= kinds;
     return error;
 }
 
@@ -43,12 +43,24 @@ int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **er
 {
     char *copy = xstrdup(text), *save, *word = strtok_r(copy, ", ", &save);
     *error = word ? NULL : xasprintf("names no rule");
+    *rules = (struct verdict_rules){ 0 };
     for (; word && !*error; word = strtok_r(NULL, ", ", &save))
         *error = rule_add(rules, word);
-    if (rules->rules & 1u << RULE_LEAK)
-        rules->leak_kinds = rules->leak_kinds_named ? rules->leak_kinds_named : LEAK_KINDS_ERRORS;
+    if (rules->rules & 1u << RULE_LEAK && !rules->leak_kinds)
+        rules->leak_kinds = LEAK_KINDS_ERRORS;
     free(copy);
     return *error ? -EINVAL : 0;
+}
+
+/* A second --fail-on adds to the first. */
+static int fail_on_add(struct verdict_rules *all, const char *text, char **error)
+{
+    struct verdict_rules more;
+    int e = verdict_rules_parse(&more, text, error);
+    all->rules |= more.rules;
+    all->leak_kinds |= more.leak_kinds;
+    all->leaks_named |= more.leaks_named;
+    return e;
 }
 
 bool verdict_option(struct verdict *v, struct options *o, int key)
@@ -63,7 +75,7 @@ bool verdict_option(struct verdict *v, struct options *o, int key)
     case OPTION_DEFAULT_SUPPRESSIONS: v->files.no_default_suppressions = options_choice(o, truths) == 1; return true;
     case OPTION_GEN_SUPPRESSIONS: v->gen = (enum gen_suppressions)options_choice(o, gens); return true;
     case OPTION_FAIL_ON:
-        if (verdict_rules_parse(&v->fail_on, o->argument, &error))
+        if (fail_on_add(&v->fail_on, o->argument, &error))
             options_fail(o, "--fail-on %s", error);
         return true;
     case OPTION_ERROR_EXITCODE: v->status = (int)options_count(o, 1, 255); return true;
@@ -154,7 +166,7 @@ char *verdict_unanswered(const struct verdict_rules *rules, const struct view *v
     *fails = false;
     if (!(rules->rules & 1u << RULE_LEAK))
         return NULL;
-    struct leak_gap *gaps = leak_gaps(v, 0, &n);
+    struct leak_gap *gaps = leak_gaps(v, &n);
     for (size_t i = 0; i < n; i++) {
         if (!ended_by_itself(gaps[i].process))
             continue;

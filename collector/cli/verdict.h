@@ -16,7 +16,6 @@ enum { VERDICT_STATUS = 99 };
 struct verdict_rules {
     uint32_t rules;                 /* a bit 1 << enum rule each */
     unsigned leak_kinds;            /* LEAK_KIND_*: leaks of these count */
-    unsigned leak_kinds_named;      /* those of them that stand behind leak= */
     bool leaks_named;               /* the rule `leak` itself, not only by any: no answer is then a failure */
 };
 
@@ -36,8 +35,8 @@ void verdict_ready(struct verdict *v, const struct options *o);
 /* For tables: what is asked before a suppression is printed; NULL: nothing is. */
 table_ask verdict_ask(const struct verdict *v);
 
-/* "double-drop,overlap", any, all; "leak" (definite and possible), "leak=definite", "leak=all". Adds to
- * what *rules has, as if both texts were one list. 0, or -EINVAL and *error, one malloc'ed line. */
+/* "double-drop,overlap", any, all; "leak" (definite and possible), "leak=definite", "leak=all". 0, or -EINVAL and
+ * *error, one malloc'ed line. */
 int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **error);
 /* What of `all` the rules forbid and nothing silences, "2 double-drop, 1
  * overlap", malloc'ed; NULL: nothing. `kept`: what suppressions leave of `all`. */

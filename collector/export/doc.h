@@ -29,7 +29,6 @@ struct doc_context {
     uint64_t torn_bytes;        /* unusable bytes at the file's end */
     uint64_t unwritten_events;  /* that the trace's writer had to drop (disk full) */
     const char *damage;         /* why reading stopped before the end, in words; NULL: it did not */
-    uint32_t process;           /* the answer is of this one's heap alone: of others nothing is said; 0: of all */
     const struct trace_snapshot *snapshots; size_t n_snapshots; /* of the trace, in any order; NULL: no trace, those of the view */
     bool live;                  /* the session goes on */
     bool earlier;               /* the view is of a moment before the end, or before now */

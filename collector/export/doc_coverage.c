@@ -142,7 +142,7 @@ static void processes(json_t *list, const struct view *v, const struct doc_conte
 static void leak_classes(json_t *list, const struct view *v, const struct doc_context *c)
 {
     size_t n;
-    struct leak_gap *gaps = leak_gaps(v, c->process, &n);
+    struct leak_gap *gaps = leak_gaps(v, &n);
     char **why = xcalloc(n + 1, sizeof *why);
     for (size_t i = 0; i < n; i++)
         why[i] = doc_leaks_gap(&gaps[i], c);

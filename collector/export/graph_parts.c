@@ -11,9 +11,8 @@
 
 void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process, uint64_t since_ns)
 {
-    *m = (struct graph_maker){ .v = v, .c = &m->own, .own = *c, .hs = analysis_new(v, c->symbols, process, ANALYSIS_TREE, c->progress, c->progress_context),
+    *m = (struct graph_maker){ .v = v, .c = c, .hs = analysis_new(v, c->symbols, process, ANALYSIS_TREE, c->progress, c->progress_context),
                                .frames = frames_new(c->symbols, v, NULL), .since_ns = since_ns };
-    m->own.process = process;
     for (size_t i = 0; since_ns && i < m->hs->n; i++)
         if (m->hs->heaps[i].tree)
             heap_tree_since(m->hs->heaps[i].tree, m->hs->heaps[i].s, since_ns);
@@ -190,7 +189,7 @@ json_t *graph_totals(const struct graph_maker *m)
 /* Why nothing, or not all, is known: null when all is. */
 static json_t *refused(const struct graph_maker *m)
 {
-    json_t *absent = doc_process_absent(m->v, m->c->process);
+    json_t *absent = doc_process_absent(m->v, m->v->snapshots_of);
     if (absent)
         return absent;
     if (!m->hs->n)

@@ -13,7 +13,6 @@
 struct graph_maker {
     const struct view *v;
     const struct doc_context *c;
-    struct doc_context own;     /* *c, of the process that is asked for */
     struct analysis *hs;
     struct frames *frames;
     struct block_types *types;

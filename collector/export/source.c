@@ -166,13 +166,13 @@ static int find_peak(struct trace *t, struct reading *r, struct source_at *at)
     return error;
 }
 
-static void fill_context(struct source *s, uint32_t process)
+static void fill_context(struct source *s)
 {
     s->doc = (struct doc_context){
         .meta = trace_meta(s->trace), .symbols = s->symbols, .trace_path = s->path,
         .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
         .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
-        .complete = trace_end(s->trace)->present, .process = process };
+        .complete = trace_end(s->trace)->present };
     s->doc.n_snapshots = trace_snapshots(s->trace, &s->doc.snapshots);
 }
 
@@ -182,6 +182,7 @@ static struct view *view_make(struct source *s, struct graph *g, const struct so
     struct snapshot **snapshots = NULL;
     size_t n = o->heaps ? heaps_read(s->trace, g, &heaps, &snapshots) : 0;
     struct view *v = graph_view_make_with(g, trace_code(s->trace), o->flags, snapshots, n);
+    v->snapshots_of = o->heap_process;
     free(snapshots);
     return v;
 }
@@ -232,7 +233,7 @@ int source_open(struct source *s, const char *path, const struct source_options 
         return error;
     }
     s->symbols = symbols_new();
-    fill_context(s, o->heap_process);
+    fill_context(s);
     return 0;
 }
 

@@ -44,12 +44,11 @@ static struct suppressions *set_of(const char *text)
 
 START_TEST(rules_by_name)
 {
-    struct verdict_rules rules = { 0 };
+    struct verdict_rules rules;
     char *error;
     ck_assert_int_eq(verdict_rules_parse(&rules, "double-drop,overlap", &error), 0);
     ck_assert_uint_eq(rules.rules, 1u << RULE_DOUBLE_DROP | 1u << RULE_OVERLAP);
     ck_assert_uint_eq(rules.leak_kinds, 0);
-    rules = (struct verdict_rules){ 0 };
     ck_assert_int_eq(verdict_rules_parse(&rules, "any", &error), 0);
     ck_assert_uint_eq(rules.rules, (1u << RULES) - 1);
     ck_assert(!rules.leaks_named);
@@ -60,7 +59,6 @@ START_TEST(rules_by_name)
         { "leak", LEAK_KIND_DEFINITE | LEAK_KIND_POSSIBLE }, { "leak=definite", LEAK_KIND_DEFINITE }, { "any,leak=all", LEAK_KINDS_ALL },
         { "leak=indirect,leak=reachable", LEAK_KIND_INDIRECT | LEAK_KIND_REACHABLE } };
     for (size_t i = 0; i < sizeof leaks / sizeof *leaks; i++) {
-        rules = (struct verdict_rules){ 0 };
         ck_assert_int_eq(verdict_rules_parse(&rules, leaks[i].text, &error), 0);
         ck_assert(rules.leaks_named && rules.rules & 1u << RULE_LEAK);
         ck_assert_uint_eq(rules.leak_kinds, leaks[i].kinds);
@@ -70,24 +68,6 @@ START_TEST(rules_by_name)
         ck_assert_int_eq(verdict_rules_parse(&rules, wrong[i], &error), -EINVAL);
         ck_assert_ptr_nonnull(error);
         free(error);
-    }
-}
-END_TEST
-
-/* --fail-on twice, or in a file of options and on the command line: one list. */
-START_TEST(rules_add_up)
-{
-    static const struct { const char *first, *second; unsigned kinds; } pairs[] = {
-        { "leak", "overlap", LEAK_KINDS_ERRORS }, { "overlap", "leak", LEAK_KINDS_ERRORS }, { "leak,overlap", "leak=definite", LEAK_KIND_DEFINITE },
-        { "leak=definite", "overlap,leak=reachable", LEAK_KIND_DEFINITE | LEAK_KIND_REACHABLE } };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        struct verdict_rules rules = { 0 };
-        char *error;
-        ck_assert_int_eq(verdict_rules_parse(&rules, pairs[i].first, &error), 0);
-        ck_assert_int_eq(verdict_rules_parse(&rules, pairs[i].second, &error), 0);
-        ck_assert_uint_eq(rules.rules, 1u << RULE_LEAK | 1u << RULE_OVERLAP);
-        ck_assert(rules.leaks_named);
-        ck_assert_uint_eq(rules.leak_kinds, pairs[i].kinds);
     }
 }
 END_TEST
@@ -230,7 +210,6 @@ int main(void)
     Suite *suite = suite_create("verdict");
     TCase *c = tcase_create("all");
     tcase_add_test(c, rules_by_name);
-    tcase_add_test(c, rules_add_up);
     tcase_add_test(c, silenced_findings_are_gone_and_counted);
     tcase_add_test(c, blocks_silence_their_finding_alone);
     tcase_add_test(c, what_fails_a_run);
