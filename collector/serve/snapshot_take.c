@@ -51,12 +51,9 @@ void take_free(struct take *k)
 
 void take_refuse(struct take *k, char *why)
 {
-    struct snapshot *s = k->snapshot;
     heap_image_free(k->image);
     k->image = NULL;
-    free(s->refused);
-    s->refused = why;
-    s->how = SNAPSHOT_UNREAD;
+    snapshot_refuse(k->snapshot, why);
 }
 
 void take_image_end(struct take *k)
@@ -390,9 +387,7 @@ static int stand_and_fork(struct take *k, const struct session_hold *h)
     if (k->image_fd < 0)
         return -EAGAIN;
     k->snapshot->how = SNAPSHOT_FORKED;
-    if ((e = heap_image_of(&k->image, pid, &k->stop, &o)))
-        take_refuse(k, reason(e, heap_image_text()));
-    return 0;
+    return heap_image_of(&k->image, pid, &k->stop, &o) ? -EAGAIN : 0; /* it ended at once, or cannot be read */
 }
 
 int take_fork(struct take *k, const struct session_hold *h)

@@ -130,26 +130,6 @@ static void publish(struct snapshots *s, struct take *k)
     take_free(k);
 }
 
-static void scanned(struct snapshots *s, struct take *k)
-{
-    if (!k->error)
-        heap_intern(k->snapshot, &k->code, s->host.code);
-    else if (k->error == -ESRCH)
-        take_refuse(k, xstrdup("the image that was to be read ended too early"));
-    else
-        take_refuse(k, xasprintf("its memory could not be scanned: %s", strerror(-k->error)));
-    publish(s, k);
-}
-
-static void scans_fetch(struct snapshots *s, bool wait)
-{
-    struct take *k;
-    while ((k = scanner_done(s->scanner, wait))) {
-        s->full = false;
-        scanned(s, k);
-    }
-}
-
 /* ---- wishes ---- */
 
 static struct waiting *wish_add(struct snapshots *s, enum snapshot_why why, uint32_t process)
@@ -211,6 +191,44 @@ static void wish_done(struct snapshots *s, struct waiting *w, struct take *k, in
     else
         publish(s, k);
 }
+
+/* ---- scans ---- */
+
+/* Its image ended, or could not be read, before all of it was: the half that was seen is
+ * worth nothing, and the process is copied. */
+static void copied_instead(struct snapshots *s, struct take *k)
+{
+    struct ask *a = k->owner;
+    if (session_pid_of(s->host.session, k->wish.process))
+        wish_add(s, k->wish.why, k->wish.process)->ask = a;
+    else
+        ask_answer(s, a, -ESRCH, NULL);
+    take_free(k);
+}
+
+static void scanned(struct snapshots *s, struct take *k)
+{
+    if (k->error && k->snapshot->how == SNAPSHOT_FORKED) {
+        copied_instead(s, k);
+        return;
+    }
+    if (k->error)
+        take_refuse(k, xasprintf("its memory could not be scanned: %s", strerror(-k->error)));
+    else
+        heap_intern(k->snapshot, &k->code, s->host.code);
+    publish(s, k);
+}
+
+static void scans_fetch(struct snapshots *s, bool wait)
+{
+    struct take *k;
+    while ((k = scanner_done(s->scanner, wait))) {
+        s->full = false;
+        scanned(s, k);
+    }
+}
+
+/* ---- wishes in turn ---- */
 
 /* A copy of its memory. NULL: there is no room yet. */
 static struct take *copy_begin(struct snapshots *s, const struct waiting *w)
@@ -471,6 +489,12 @@ void snapshots_wait(struct snapshots *s)
         current_go_on(s, true);
 }
 
+static void line_drop(struct snapshots *s)
+{
+    while (s->line)
+        wish_done(s, s->line, NULL, -ECANCELED);
+}
+
 void snapshots_finish(struct snapshots *s)
 {
     struct ask *a, *next;
@@ -478,9 +502,9 @@ void snapshots_finish(struct snapshots *s)
     holds_see(s);
     while (s->current && !current_go_on(s, true))
         ;
-    while (s->line)
-        wish_done(s, s->line, NULL, -ECANCELED);
+    line_drop(s);
     scans_fetch(s, true);
+    line_drop(s); /* of images that ended meanwhile */
     pthread_mutex_lock(&s->lock);
     s->ending = true;
     dying = s->dying;
