@@ -263,6 +263,8 @@ struct leak_gap *leak_gaps(const struct view *v, size_t *n)
     for (size_t i = 0; i < v->n_processes; i++) {
         const struct view_process *p = &v->processes[i];
         const struct snapshot *s = NULL;
+        if (v->snapshots_of && v->snapshots_of != p->id)
+            continue;
         for (size_t k = 0; k < v->n_snapshots; k++)
             if (v->snapshots[k]->process == p->id)
                 s = v->snapshots[k];

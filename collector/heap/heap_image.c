@@ -36,6 +36,7 @@ struct heap_image {
     bool forked;
     struct window windows[WINDOWS];
     uint64_t uses;
+    int error;                  /* the first of what could not be read when it was asked for */
 };
 
 static __thread char last_text[TEXT_MAX];
@@ -43,6 +44,7 @@ static __thread char last_text[TEXT_MAX];
 const char *heap_image_text(void) { return last_text; }
 const struct heap_maps *heap_image_maps(const struct heap_image *i) { return &i->maps; }
 uint64_t heap_image_bytes(const struct heap_image *i) { return i->bytes; }
+int heap_image_error(const struct heap_image *i) { return i->error; }
 
 static int fail(const struct heap_image *i, int error)
 {
@@ -214,6 +216,8 @@ int heap_image_of(struct heap_image **out, pid_t pid, const struct heap_stop *st
     struct heap_image *i = image_new(pid, o);
     struct heap_runs runs = {0};
     int e = survey(i, stop, &runs);
+    if (!e && !runs.n)
+        e = -ESRCH; /* its memory went while it was looked at: a stack at least is always there */
     i->forked = true;
     i->pieces = xcalloc(runs.n + 1, sizeof *i->pieces);
     for (size_t k = 0; !e && k < runs.n; k++)
@@ -270,7 +274,9 @@ static struct heap_piece window_of(struct heap_image *i, const struct heap_piece
     to->start = p->start + (address - p->start) / WINDOW_BYTES * WINDOW_BYTES;
     to->end = p->end - to->start > WINDOW_BYTES ? to->start + WINDOW_BYTES : p->end;
     oldest->used = ++i->uses;
-    if (heap_copy(i->pid, to, 1, &unread)) {
+    int e = i->error ? i->error : heap_copy(i->pid, to, 1, &unread);
+    if (e) {
+        i->error = e;
         to->start = to->end = 0;
         return (struct heap_piece){0};
     }

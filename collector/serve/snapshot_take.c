@@ -14,6 +14,7 @@
 
 #include "event/xalloc.h"
 #include "heap/heap_refusal.h"
+#include "heap/heap_watch.h"
 #include "wire/clock.h"
 
 enum { REALLOC_TRIES = 5, REALLOC_NAP_US = 100, FORK_NAP_US = 50, LONG_BYTES = 32 << 20, LONG_BLOCKS = 50000 };
@@ -50,12 +51,9 @@ void take_free(struct take *k)
 
 void take_refuse(struct take *k, char *why)
 {
-    struct snapshot *s = k->snapshot;
     heap_image_free(k->image);
     k->image = NULL;
-    free(s->refused);
-    s->refused = why;
-    s->how = SNAPSHOT_UNREAD;
+    snapshot_refuse(k->snapshot, why);
 }
 
 void take_image_end(struct take *k)
@@ -112,7 +110,8 @@ static int stand(struct take *k, struct heap_held held)
     for (unsigned tries = 0;; tries++) {
         int e = stop(k, held);
         settle(k);
-        if (e || graph_heap_ready(k->taker->host->graph, k->wish.process, &blocks) != -EAGAIN || tries == REALLOC_TRIES)
+        if (e || graph_heap_ready(k->taker->host->graph, k->wish.process, &blocks) != -EAGAIN || tries == REALLOC_TRIES ||
+            k->wish.dying) /* it will not get any further */
             return e;
         heap_stop_end(&k->stop);
         heap_stop_free(&k->stop);
@@ -137,6 +136,9 @@ static void hold_answer(struct take *k)
 {
     if (k->wish.hold.thread)
         session_hold_end(k->taker->host->session, &k->wish.hold, false);
+    if (k->wish.dying)
+        heap_watch_release(k->wish.dying);
+    k->wish.dying = 0;
     k->wish.hold.thread = 0; /* it may hold again at once, for another */
 }
 
@@ -385,9 +387,7 @@ static int stand_and_fork(struct take *k, const struct session_hold *h)
     if (k->image_fd < 0)
         return -EAGAIN;
     k->snapshot->how = SNAPSHOT_FORKED;
-    if ((e = heap_image_of(&k->image, pid, &k->stop, &o)))
-        take_refuse(k, reason(e, heap_image_text()));
-    return 0;
+    return heap_image_of(&k->image, pid, &k->stop, &o) ? -EAGAIN : 0; /* it ended at once, or cannot be read */
 }
 
 int take_fork(struct take *k, const struct session_hold *h)

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 jobs=${E2E_JOBS:-2}
 limit=${E2E_LIMIT:-${TORTURE:+3600}}
 limit=${limit:-240}
-[ $# -gt 0 ] || set -- victims transparency threads_real kill locks counts crowd refusals signals live options suppressions leaks leaks_real leaks_cli graph snapshots moments unwind schema docs header wrapper cli
+[ $# -gt 0 ] || set -- victims transparency threads_real kill locks counts crowd refusals signals live options suppressions leaks leaks_real leaks_cli graph snapshots moments fatal unwind schema docs header wrapper cli
 
 outputs=$(mktemp -d) || exit 99
 trap 'rm -rf "$outputs"' EXIT

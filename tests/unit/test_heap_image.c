@@ -537,6 +537,34 @@ START_TEST(test_forked)
 }
 END_TEST
 
+/* It ends when a part of it was read: what could not be read is told as no holes are. */
+START_TEST(test_forked_ends)
+{
+    pid_t pid = child_start(body_forks);
+    struct heap_image_options o = {0};
+    struct heap_stop s;
+    struct heap_image *i, *late;
+    uint64_t start;
+    wait_for(&shared->ready, 1);
+    start = shared->address[0];
+    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    heap_stop_end(&s);
+    ck_assert_int_eq(heap_image_of(&i, shared->ids[0], &s, &o), 0);
+    ck_assert_uint_eq(word_at(i, start + 80), 170);
+    ck_assert(!is_in(i, start + shared->address[1] + PAGE));
+    ck_assert_int_eq(heap_image_error(i), 0);
+    kill((pid_t)shared->ids[0], SIGKILL);
+    while (!heap_image_of(&late, (pid_t)shared->ids[0], &s, &o))
+        heap_image_free(late);
+    ck_assert_ptr_null(late);
+    ck_assert(!is_in(i, start + (32 << 20)));
+    ck_assert_int_eq(heap_image_error(i), -ESRCH);
+    child_kill(pid);
+    heap_image_free(i);
+    heap_stop_free(&s);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(test_too_large)
@@ -620,6 +648,7 @@ int main(void)
     tcase_add_test(c, test_room);
     tcase_add_test(c, test_comes_and_goes);
     tcase_add_test(c, test_forked);
+    tcase_add_test(c, test_forked_ends);
     tcase_add_test(c, test_too_large);
     tcase_add_test(c, test_other_user);
     tcase_add_test(c, test_killed_amid);
