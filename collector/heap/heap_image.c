@@ -2,8 +2,8 @@
  * collector/heap/heap_image.c - see heap_image.h.
  *
  * A copied image is one room, and pieces of the process that lie in it one
- * behind the other. What came between prepare and copy and finds no place there
- * gets a second room, which costs page faults during the stop.
+ * behind the other. What a process grows by while room is made is made room for
+ * too; beyond that it costs page faults during the stop, and at last a second room.
  */
 #include "heap/heap_image.h"
 
@@ -21,7 +21,7 @@
 #include "heap/heap_room.h"
 #include "heap/heap_select.h"
 
-enum { WINDOWS = 8, WINDOW_BYTES = 4 << 20, TEXT_MAX = 400 };
+enum { WINDOWS = 8, WINDOW_BYTES = 4 << 20, TEXT_MAX = 400, SPARE_BYTES = 256 << 20, TOP_UPS = 5 };
 
 /* A part of a forked image that was read. */
 struct window { struct heap_piece piece; uint64_t used; };
@@ -128,6 +128,26 @@ static int survey(struct heap_image *i, const struct heap_stop *stop, struct hea
     return e ? e : heap_select_runs(&i->select, i->pid, &i->maps, stop, runs);
 }
 
+/* Room for a process that goes on growing: address space for more than twice as
+ * much, and touched is what it has by the time that took, and some more. */
+static int room_make(struct heap_image *i, uint64_t bytes)
+{
+    uint64_t before = heap_resident_bytes(i->pid), grown = 0, last = 0, want;
+    int e = heap_room_make(&i->room, 2 * bytes + SPARE_BYTES);
+    if (e && (e = heap_room_make(&i->room, bytes)))
+        return e;
+    for (unsigned round = 0; round < TOP_UPS; round++) {
+        want = bytes + grown + (bytes / 16 > grown - last ? bytes / 16 : grown - last);
+        if (round && bytes + grown + (grown - last) <= i->room.touched_bytes)
+            break;
+        heap_room_touch(&i->room, want > i->most_bytes ? i->most_bytes : want);
+        last = grown;
+        want = heap_resident_bytes(i->pid);
+        grown = want > before && want - before > grown ? want - before : grown;
+    }
+    return 0;
+}
+
 int heap_image_prepare(struct heap_image **out, pid_t pid, const struct heap_image_options *o)
 {
     struct heap_image *i = image_new(pid, o);
@@ -137,7 +157,7 @@ int heap_image_prepare(struct heap_image **out, pid_t pid, const struct heap_ima
     if (!e) {
         most = i->most_bytes ? i->most_bytes : heap_room_free_bytes();
         i->most_bytes = most;
-        e = runs.bytes > most ? refuse_size(i, runs.bytes, most) : heap_room_make(&i->room, runs.bytes + runs.bytes / 16, true);
+        e = runs.bytes > most ? refuse_size(i, runs.bytes, most) : room_make(i, runs.bytes);
     }
     heap_runs_free(&runs);
     if (e) {
@@ -159,7 +179,7 @@ static int pieces_make(struct heap_image *i, const struct heap_runs *runs)
     for (size_t k = 0; k < runs->n; k++) {
         uint64_t bytes = runs->runs[k].end - runs->runs[k].start;
         if (bytes > room->bytes - at && room == &i->room) {
-            if ((e = heap_room_make(&i->more, left, false)))
+            if ((e = heap_room_make(&i->more, left)))
                 return e;
             room = &i->more;
             at = 0;

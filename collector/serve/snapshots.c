@@ -23,7 +23,7 @@
 #include "serve/snapshot_take.h"
 #include "wire/clock.h"
 
-enum { SCANS_MOST = 64, RUNNING_MOST = 4096 };
+enum { SCANS_MOST = 64, RUNNING_MOST = 4096, UNKNOWN_ROUNDS = 5 };
 #define IMAGE_WAIT_NS 200000000ull      /* a thread of a process that forks has come by, or it is copied */
 
 /* What a thread waits for. */
@@ -41,6 +41,7 @@ struct ask {
 struct dying {
     pid_t pid;
     int signal_number;
+    unsigned rounds;                /* that it was not known in */
     struct dying *next;
 };
 
@@ -438,6 +439,19 @@ static bool has_aborted(const struct snapshots *s, uint32_t process)
     return false;
 }
 
+/* What it says of itself may still lie in its ring: it is looked for again behind the next rounds. */
+static bool dying_later(struct snapshots *s, struct dying *d)
+{
+    if (++d->rounds > UNKNOWN_ROUNDS)
+        return false;
+    pthread_mutex_lock(&s->lock);
+    d->next = s->dying;
+    s->dying = d;
+    pthread_mutex_unlock(&s->lock);
+    session_wake(s->host.session);
+    return true;
+}
+
 static void dying_see(struct snapshots *s)
 {
     struct dying *d, *next;
@@ -448,6 +462,8 @@ static void dying_see(struct snapshots *s)
     for (; d; d = next) {
         uint32_t process = session_process_of(s->host.session, d->pid);
         next = d->next;
+        if (!process && dying_later(s, d))
+            continue;
         if (!process || (d->signal_number == SIGABRT && has_aborted(s, process)))
             heap_watch_release(d->pid);
         else

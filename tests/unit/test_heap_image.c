@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include "heap/heap_image.h"
+#include "heap/heap_room.h"
 #include "heap_shared.h"
 
 enum { PAGE = 4096 };
@@ -407,6 +408,35 @@ START_TEST(test_grows_between)
 }
 END_TEST
 
+static size_t room_there(const struct heap_room *r)
+{
+    size_t pages = r->bytes / PAGE, n = 0;
+    unsigned char *there = malloc(pages);
+    ck_assert_int_eq(mincore(r->base, r->bytes, there), 0);
+    for (size_t i = 0; i < pages; i++)
+        n += there[i] & 1;
+    free(there);
+    return n * PAGE;
+}
+
+/* Room is touched as far as is wanted, piece by piece. */
+START_TEST(test_room)
+{
+    struct heap_room r;
+    ck_assert_int_eq(heap_room_make(&r, 64 << 20), 0);
+    ck_assert_uint_eq(room_there(&r), 0);
+    heap_room_touch(&r, 9 << 20);
+    ck_assert_uint_eq(room_there(&r), 10 << 20);
+    r.base[0] = 7;
+    heap_room_touch(&r, 5 << 20);
+    ck_assert_uint_eq(room_there(&r), 10 << 20);
+    heap_room_touch(&r, 1ull << 40);
+    ck_assert_uint_eq(room_there(&r), r.bytes);
+    ck_assert_uint_eq(r.base[0], 7);
+    heap_room_free(&r);
+}
+END_TEST
+
 /* Mappings come and go all the time: whatever a stop finds is whole. */
 static void body_comes_and_goes(void)
 {
@@ -615,6 +645,7 @@ int main(void)
     tcase_add_test(c, test_kinds);
     tcase_add_test(c, test_stack_from_its_pointer_on);
     tcase_add_test(c, test_grows_between);
+    tcase_add_test(c, test_room);
     tcase_add_test(c, test_comes_and_goes);
     tcase_add_test(c, test_forked);
     tcase_add_test(c, test_forked_ends);
