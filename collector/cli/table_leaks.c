@@ -51,6 +51,14 @@ static void totals_from(FILE *out, const json_t *totals, size_t first, const str
     }
 }
 
+static bool only_unknown(const json_t *totals)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof *classes - 1; i++)
+        if (get_number(get(totals, classes[i].class), "blocks"))
+            return false;
+    return get_number(get(totals, "unknown"), "blocks") > 0;
+}
+
 void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s) { totals_from(out, totals, 0, s); }
 
 /* ---- rows ----------------------------------------------------------------- */
@@ -386,7 +394,7 @@ void table_leaks_brief(FILE *out, const json_t *leaks, const struct table_style 
     struct row *rows = rows_of(get(leaks, "top"), &n);
     brief.brief = true;
     line_heading(out, s, "Leaks");
-    table_leaks_totals(out, get(leaks, "totals"), s);
+    totals_from(out, get(leaks, "totals"), only_unknown(get(leaks, "totals")) ? 4 : 0, s);
     if (n) {
         line_begin(&l, out, s);
         line_end(&l);

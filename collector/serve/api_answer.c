@@ -198,33 +198,41 @@ static int since_of(struct collector *c, const struct query *q, struct doc_optio
     return error;
 }
 
-/* Of an earlier moment: o->process of the PID that was asked for. */
-static void process_of_pid(struct collector *c, const struct query *q, struct doc_options *o)
+/* Of an earlier moment: the question, with the process of the PID that was asked for. */
+struct pid_query { struct query q; char process[16]; };
+
+static const struct query *query_of_pid(struct collector *c, const struct query *q, struct pid_query *one)
 {
-    struct view *v = q->at && q->pid && !o->process ? collector_view_get(c, 0) : NULL;
+    struct view *v = q->at && q->pid && !q->process ? collector_view_get(c, 0) : NULL;
+    one->q = *q;
     for (size_t i = 0; v && i < v->n_processes; i++)
-        if (v->processes[i].pid == q->pid)
-            o->process = v->processes[i].id;
+        if (v->processes[i].pid == q->pid) {
+            snprintf(one->process, sizeof one->process, "p%u", v->processes[i].id);
+            one->q.process = one->process;
+        }
     if (v)
         collector_view_put(c, v);
+    return &one->q;
 }
 
 /* Of now: a snapshot is taken, and told of alone. */
 static void answer_leaks(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    struct pid_query one;
+    q = query_of_pid(c, q, &one);
     struct doc_options o = query_doc_options(q);
     if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
-    process_of_pid(c, q, &o);
     answer_with(c, q, a, QUERY_HEAP, doc_leaks, o);
 }
 
 static void answer_graph(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    struct pid_query one;
+    q = query_of_pid(c, q, &one);
     struct doc_options o = query_doc_options(q);
     if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
-    process_of_pid(c, q, &o);
     answer_with(c, q, a, q->of ? QUERY_BLOCKS : QUERY_HEAP, doc_graph, o);
 }
 

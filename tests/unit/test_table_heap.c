@@ -35,6 +35,11 @@ START_TEST(no_zeros_where_classes_are_unknown)
     lacks(shown, " lost ");
     has(shown, "of unknown class ");
     free(shown);
+    shown = table_of(table_report, doc_report(&v, &context, NULL));
+    has(shown, "\nLeaks\n");
+    lacks(shown, "definitely lost");
+    has(shown, "of unknown class ");
+    free(shown);
     v.n_snapshots = 5;
     shown = table_of(table_leaks, doc_leaks(&v, &context, NULL));
     has(shown, "definitely lost ");
