@@ -255,7 +255,7 @@ START_TEST(test_outlives_its_collector)
         } else { /* as if it had died without a word */
             session_close(session, false);
             store_release(&wire_slot_of(&shared, 0)->holding, WIRE_HOLDING_HOLDS);
-            int e = -EBUSY; /* the child has the lock's descriptor, too: until the last beat is old */
+            int e = -EBUSY; /* a child that was not woken yet has the lock, too, until the last beat is old */
             for (int i = 0; i < 5000 && e == -EBUSY; i++) {
                 e = session_attach(&session, name);
                 usleep(e ? 1000 : 0);
