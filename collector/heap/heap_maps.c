@@ -43,6 +43,7 @@ static bool line_read(const char *line, struct heap_map *m)
     char *at;
     const char *end = strchrnul(line, '\n');
     memset(m, 0, sizeof *m);
+    m->resident_bytes = UINT64_MAX;
     m->start = strtoull(line, &at, 16);
     if (*at != '-')
         return false;
@@ -99,6 +100,47 @@ int heap_maps_read(struct heap_maps *m, pid_t pid)
     free(text);
     m->first_sp = first_sp(pid);
     return m->n ? 0 : -ESRCH;
+}
+
+uint64_t heap_resident_bytes(pid_t pid)
+{
+    char path[64];
+    unsigned long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* One mapping has a head, as in maps, and lines `NAME: NUMBER kB`. */
+int heap_maps_weigh(struct heap_maps *m, pid_t pid)
+{
+    char name[64], *text, *at, *end;
+    struct heap_map *one = NULL;
+    uint64_t start;
+    int error;
+    snprintf(name, sizeof name, "/proc/%d/smaps", (int)pid);
+    text = text_read(name, &error);
+    if (!text)
+        return error == -ENOENT ? -ESRCH : error;
+    for (at = text; *at; at = strchrnul(at, '\n'), at += *at == '\n') {
+        start = strtoull(at, &end, 16);
+        if (end > at && *end == '-') {
+            one = (struct heap_map *)heap_maps_find(m, start);
+            if (one && (one->start != start || one->end != strtoull(end + 1, NULL, 16)))
+                one = NULL; /* it changed meanwhile */
+            if (one)
+                one->resident_bytes = 0;
+        } else if (one && (!strncmp(at, "Rss:", 4) || !strncmp(at, "Swap:", 5))) {
+            one->resident_bytes += strtoull(at + 5, NULL, 10) * 1024;
+        }
+    }
+    free(text);
+    return 0;
 }
 
 void heap_maps_free(struct heap_maps *m)

@@ -2,7 +2,10 @@
  * collector/heap/heap_pages.c - see heap_maps.h: which pages are there.
  *
  * Linux 6.7 tells runs of them (PAGEMAP_SCAN); before that each page has a
- * number of 8 bytes in pagemap. Neither makes a page present.
+ * number of 8 bytes in pagemap, also where nothing is. Neither makes a page present.
+ *
+ * A page of zeros that was only read is there in pagemap and weighs nothing, so
+ * of a mapping's weight only pages that are certainly not such a one are taken off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,15 +29,26 @@ _Static_assert(REGIONS * sizeof(struct scan_region) <= SCRATCH_BYTES, "both fit"
 #define SCAN _IOWR('f', 16, struct scan_arg)
 enum { SCAN_FILE = 1 << 2, SCAN_PRESENT = 1 << 3, SCAN_SWAPPED = 1 << 4, SCAN_ZERO = 1 << 5 };
 
-static const uint64_t PAGEMAP_PRESENT = 1ull << 63, PAGEMAP_SWAPPED = 1ull << 62, PAGEMAP_FILE = 1ull << 61;
+static const uint64_t PAGEMAP_PRESENT = 1ull << 63, PAGEMAP_SWAPPED = 1ull << 62, PAGEMAP_FILE = 1ull << 61, PAGEMAP_ALONE = 1ull << 56;
 
-int heap_pages_open(pid_t pid)
+/* Some 100 ms, for which a process may stand still. */
+static const uint64_t HOLES_MOST_BYTES = 128ull << 30;
+
+int heap_pages_open(struct heap_pages *p, pid_t pid)
 {
+    struct scan_arg nothing = {.size = sizeof nothing};
     char name[64];
-    int fd;
     snprintf(name, sizeof name, "/proc/%d/pagemap", (int)pid);
-    fd = open(name, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    *p = (struct heap_pages){.pagemap = open(name, O_RDONLY | O_CLOEXEC), .holes_left_bytes = HOLES_MOST_BYTES};
+    if (p->pagemap < 0)
+        return -errno;
+    p->told = ioctl(p->pagemap, SCAN, &nothing) >= 0;
+    return 0;
+}
+
+void heap_pages_close(struct heap_pages *p)
+{
+    close(p->pagemap);
 }
 
 static void run_add(struct heap_runs *r, uint64_t start, uint64_t end)
@@ -69,30 +83,39 @@ static int add_scanned(int pagemap, uint64_t start, uint64_t end, bool changed, 
     return 0;
 }
 
-static int add_read(int pagemap, uint64_t start, uint64_t end, bool changed, struct heap_runs *r)
+static int add_read(struct heap_pages *p, uint64_t start, uint64_t end, uint64_t resident, bool changed, struct heap_runs *r)
 {
-    uint64_t *entries = r->scratch, page = (uint64_t)getpagesize();
-    while (start < end) {
+    uint64_t *entries = r->scratch, page = (uint64_t)getpagesize(), holes;
+    while (start < end && resident) {
         size_t want = (end - start) / page < ENTRIES ? (end - start) / page : ENTRIES;
-        ssize_t got = pread(pagemap, entries, want * sizeof *entries, (off_t)(start / page * sizeof *entries));
+        ssize_t got = pread(p->pagemap, entries, want * sizeof *entries, (off_t)(start / page * sizeof *entries));
         if (got < 0)
             return -errno;
         if (got < (ssize_t)sizeof *entries)
             return 0;
+        holes = 0;
         for (size_t i = 0; i < (size_t)got / sizeof *entries; i++, start += page) {
             bool there = entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED);
             if (there && !(changed && entries[i] & PAGEMAP_FILE))
                 run_add(r, start, start + page);
+            if (entries[i] & (PAGEMAP_SWAPPED | PAGEMAP_FILE | PAGEMAP_ALONE) && resident != UINT64_MAX)
+                resident -= resident < page ? resident : page;
+            holes += there ? 0 : page;
         }
+        if (holes > p->holes_left_bytes)
+            return -EOVERFLOW;
+        p->holes_left_bytes -= holes;
     }
     return 0;
 }
 
-int heap_pages_add(int pagemap, uint64_t start, uint64_t end, bool changed, struct heap_runs *r)
+int heap_pages_add(struct heap_pages *p, uint64_t start, uint64_t end, uint64_t resident_bytes, bool changed, struct heap_runs *r)
 {
     if (!r->scratch)
         r->scratch = xmalloc(SCRATCH_BYTES);
-    return add_scanned(pagemap, start, end, changed, r) ? add_read(pagemap, start, end, changed, r) : 0;
+    if (p->told && !add_scanned(p->pagemap, start, end, changed, r))
+        return 0;
+    return add_read(p, start, end, resident_bytes, changed, r);
 }
 
 void heap_runs_free(struct heap_runs *r)

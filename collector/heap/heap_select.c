@@ -14,6 +14,9 @@
 
 #include "event/xalloc.h"
 
+/* Address space that is looked at page by page, where nothing better is to be had, without a thought: 1 ms. */
+#define LOOKED_AT_BYTES (1ull << 30)
+
 enum { RED_ZONE = 128, PAGE = 4096, PROGRAM_HEADERS_MAX = 64 };
 
 uint64_t heap_select_span(const char *path)
@@ -108,14 +111,25 @@ static uint64_t *used_from(const struct heap_maps *maps, const struct heap_stop 
     return from;
 }
 
-int heap_select_runs(const struct heap_select *h, pid_t pid, const struct heap_maps *maps, const struct heap_stop *stop,
+static uint64_t reserved_bytes(const struct heap_select *h, const struct heap_maps *maps)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < maps->n; i++)
+        bytes += wanted(h, &maps->maps[i]) ? maps->maps[i].end - maps->maps[i].start : 0;
+    return bytes;
+}
+
+int heap_select_runs(const struct heap_select *h, pid_t pid, struct heap_maps *maps, const struct heap_stop *stop,
                      struct heap_runs *runs)
 {
     uint64_t shim = 0, shim_end = 0;
-    int pagemap = heap_pages_open(pid), e = 0;
+    struct heap_pages pages;
+    int e = heap_pages_open(&pages, pid);
     uint64_t *from;
-    if (pagemap < 0)
-        return pagemap;
+    if (e)
+        return e;
+    if (!pages.told && reserved_bytes(h, maps) > LOOKED_AT_BYTES + heap_resident_bytes(pid))
+        heap_maps_weigh(maps, pid); /* if it fails, more is looked at */
     from = used_from(maps, stop);
     for (size_t i = 0; !e && i < maps->n; i++) {
         const struct heap_map *m = &maps->maps[i];
@@ -129,9 +143,9 @@ int heap_select_runs(const struct heap_select *h, pid_t pid, const struct heap_m
         if (shim && start < shim_end)
             start = shim_end;
         if (start < m->end)
-            e = heap_pages_add(pagemap, start, m->end, heap_map_is_file(m) && !m->shared, runs);
+            e = heap_pages_add(&pages, start, m->end, m->resident_bytes, heap_map_is_file(m) && !m->shared, runs);
     }
     free(from);
-    close(pagemap);
+    heap_pages_close(&pages);
     return e;
 }

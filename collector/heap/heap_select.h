@@ -12,8 +12,8 @@ struct heap_select {
     const char *segment_path, *shim_path;   /* NULL: none */
     uint64_t shim_bytes;                    /* from its first mapping to the end of its data; 0: not known */
 };
-/* `stop` NULL: stacks are taken whole. 0 or -errno. */
-int heap_select_runs(const struct heap_select *h, pid_t pid, const struct heap_maps *maps, const struct heap_stop *stop,
+/* `stop` NULL: stacks are taken whole. 0 or -errno; -EOVERFLOW as heap_pages_add. */
+int heap_select_runs(const struct heap_select *h, pid_t pid, struct heap_maps *maps, const struct heap_stop *stop,
                      struct heap_runs *runs);
 /* How much memory a library takes, by its own headers; 0: they cannot be read. */
 uint64_t heap_select_span(const char *path);

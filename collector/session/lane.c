@@ -177,8 +177,6 @@ void lane_offer(struct session *s, struct lane *l)
     if (!crowded || l->offered || l->poisoned || l->gone || l->ring_size >= WIRE_RING_LAST_BYTES)
         return;
     size = l->ring_size * 4 > WIRE_RING_LAST_BYTES ? WIRE_RING_LAST_BYTES : l->ring_size * 4;
-    if (!session_still_ours(s)) /* the successor gives room as it sees fit: ours may be another's */
-        return;
     l->offered = segment_ring_take(&s->segment, size);
     if (!l->offered)
         return;
@@ -194,6 +192,8 @@ void lane_moved(struct session *s, struct lane *l)
         return;
     }
     lane_publish(s, l);
+    if (!session_still_ours(s))
+        return;
     store_release(&l->slot->ring, l->offered);
     store_release(&l->slot->next_ring, 0);
     if (l->ring != l->home)
@@ -302,6 +302,8 @@ void lane_end(struct session *s, struct lane *l)
     lane_count_taken(s, l);
     reset_slot(s, l);
     take_rings_back(s, l);
+    if (!session_still_ours(s))
+        return;
     l->claim = load_relaxed(&l->slot->claim);
     store_release(&l->slot->state, WIRE_SLOT_READY); /* pairs with the claimer's CAS */
     s->ready++;

@@ -271,6 +271,8 @@ static uint64_t extent_take(struct segment *s, uint64_t bytes)
 
 static void extent_give(struct segment *s, uint64_t offset, uint64_t bytes)
 {
+    if (!segment_ours(s))
+        return;
     if (s->kept_bytes + bytes > SEGMENT_KEEP_BYTES)
         fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
     else
@@ -282,7 +284,7 @@ static void extent_give(struct segment *s, uint64_t offset, uint64_t bytes)
 static uint64_t pool_take(struct segment *s, uint64_t bytes)
 {
     uint64_t at = extent_take(s, bytes);
-    if (at && reserve(s, at, bytes)) {
+    if (at && (reserve(s, at, bytes) || !segment_ours(s))) { /* asked after the system call, which may take its time */
         extent_add(s, at, bytes);
         at = 0;
     }

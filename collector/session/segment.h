@@ -43,7 +43,16 @@ struct segment {
     uint64_t denied_bytes;      /* last reservation that failed; 0: none did */
     uint64_t denied_free;       /* bytes free then */
     uint32_t denials;
+    uint32_t owner;             /* pid of the collector that this bookkeeping is of; 0: not said yet */
 };
+
+/* Another collector's word counts as soon as it has said so: room that one of
+ * before would still hand out, or give back, may be somebody's. A stop lasts
+ * as long as it likes, and falls into system calls above all: ask after them. */
+static inline bool segment_ours(const struct segment *s)
+{
+    return !s->owner || load_relaxed(&wire_pulse_of(&s->wire)->collector_pid) == s->owner;
+}
 
 /* Creates the file and its fixed pages; the plan is zero but for magic,
  * version and geometry, and is filled by the caller. 0; -ENOSPC
@@ -62,7 +71,8 @@ static inline uint64_t segment_home_ring(uint64_t scratch) { return scratch + WI
 uint64_t segment_home_bytes(void);
 
 /* A ring of `size_bytes` from the pool, formatted; its offset, 0: no space, or
- * so little that what is left is better kept for slots, or SEGMENT_GROWN_BYTES. */
+ * so little that what is left is better kept for slots, or SEGMENT_GROWN_BYTES,
+ * or the segment is another's. */
 uint64_t segment_ring_take(struct segment *s, uint64_t size_bytes);
 void segment_ring_give(struct segment *s, uint64_t offset, uint64_t size_bytes);
 /* (Re)formats the head of a ring that nobody uses. */

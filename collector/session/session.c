@@ -59,7 +59,7 @@ void session_beat(struct session *s)
 
 bool session_is_ours(const struct session *s)
 {
-    return load_relaxed(&wire_pulse_of(&s->segment.wire)->collector_pid) == s->pid;
+    return segment_ours(&s->segment);
 }
 
 bool session_still_ours(struct session *s)
@@ -156,6 +156,7 @@ static void begin(struct session *s)
     decode_begin(&s->decode);
     s->busy_ns = s->watch_ns = wire_clock_monotonic_ns();
     s->counts.drained_before = load_relaxed(&pulse->drained_events);
+    s->segment.owner = s->pid;
     store_relaxed(&pulse->collector_pid, s->pid);
     session_beat(s);
 }

@@ -25,6 +25,8 @@ int supply_add(struct session *s, uint32_t slots)
         int e = segment_home(&s->segment, i, &scratch, &ring);
         if (e)
             return e;
+        if (!session_still_ours(s))
+            return -ESTALE;
         slot = wire_slot_of(w, i);
         memset(slot, 0, sizeof *slot);
         slot->scratch = scratch;

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include "heap/heap_image.h"
+#include "heap/heap_room.h"
 #include "heap_shared.h"
 
 enum { PAGE = 4096 };
@@ -135,7 +136,7 @@ START_TEST(test_contents) { check_holes(); }
 END_TEST
 
 /* The same on a kernel that does not tell runs of pages. */
-START_TEST(test_contents_old_kernel)
+static void kernel_make_old(void)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -147,7 +148,75 @@ START_TEST(test_contents_old_kernel)
     struct sock_fprog program = {sizeof code / sizeof *code, code};
     ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(test_contents_old_kernel)
+{
+    kernel_make_old();
     check_holes();
+}
+END_TEST
+
+/* Far more address space than memory: 16 TiB of nothing; as much with pages near its
+ * begin, one of them read only; and, if `far`, pages at the end of as much. */
+#define RESERVED (16ull << 40)
+static uint64_t *reserve(void)
+{
+    void *at = mmap(NULL, RESERVED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        abort();
+    madvise(at, RESERVED, MADV_NOHUGEPAGE);
+    return at;
+}
+
+static void body_reserves(void)
+{
+    volatile uint64_t *at;
+    reserve();
+    at = reserve();
+    for (size_t i = 0; i < PAGES; i += 3)
+        at[i * PAGE / 8] = i + (at[(i + 1) * PAGE / 8] & 1);
+    shared->address[0] = (uint64_t)at;
+    if (shared->ids[0])
+        reserve()[RESERVED / 8 - 1] = 1;
+    ready_and_wait();
+}
+
+START_TEST(test_reserved_old_kernel)
+{
+    struct timespec from, to;
+    struct heap_image *i;
+    struct heap_stop s;
+    pid_t pid;
+    shared->ids[0] = 0;
+    pid = child_start(body_reserves);
+    kernel_make_old();
+    wait_for(&shared->ready, 1);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+    i = image_of(pid, &s);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+    ck_assert_int_lt((int)((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000), 500);
+    for (size_t k = 0; k < PAGES; k += 3)
+        ck_assert_uint_eq(word_at(i, shared->address[0] + k * PAGE), k);
+    heap_image_free(i);
+    heap_stop_free(&s);
+    child_kill(pid);
+}
+END_TEST
+
+START_TEST(test_reserved_too_far_old_kernel)
+{
+    struct heap_image_options o = {0};
+    struct heap_image *i;
+    pid_t pid;
+    shared->ids[0] = 1;
+    pid = child_start(body_reserves);
+    kernel_make_old();
+    wait_for(&shared->ready, 1);
+    ck_assert_int_eq(heap_image_prepare(&i, pid, &o), -EOVERFLOW);
+    ck_assert_ptr_null(i);
+    ck_assert_msg(strstr(heap_image_text(), "address space") != NULL, "%s", heap_image_text());
+    child_kill(pid);
 }
 END_TEST
 
@@ -339,6 +408,35 @@ START_TEST(test_grows_between)
 }
 END_TEST
 
+static size_t room_there(const struct heap_room *r)
+{
+    size_t pages = r->bytes / PAGE, n = 0;
+    unsigned char *there = malloc(pages);
+    ck_assert_int_eq(mincore(r->base, r->bytes, there), 0);
+    for (size_t i = 0; i < pages; i++)
+        n += there[i] & 1;
+    free(there);
+    return n * PAGE;
+}
+
+/* Room is touched as far as is wanted, piece by piece. */
+START_TEST(test_room)
+{
+    struct heap_room r;
+    ck_assert_int_eq(heap_room_make(&r, 64 << 20), 0);
+    ck_assert_uint_eq(room_there(&r), 0);
+    heap_room_touch(&r, 9 << 20);
+    ck_assert_uint_eq(room_there(&r), 10 << 20);
+    r.base[0] = 7;
+    heap_room_touch(&r, 5 << 20);
+    ck_assert_uint_eq(room_there(&r), 10 << 20);
+    heap_room_touch(&r, 1ull << 40);
+    ck_assert_uint_eq(room_there(&r), r.bytes);
+    ck_assert_uint_eq(r.base[0], 7);
+    heap_room_free(&r);
+}
+END_TEST
+
 /* Mappings come and go all the time: whatever a stop finds is whole. */
 static void body_comes_and_goes(void)
 {
@@ -439,6 +537,34 @@ START_TEST(test_forked)
 }
 END_TEST
 
+/* It ends when a part of it was read: what could not be read is told as no holes are. */
+START_TEST(test_forked_ends)
+{
+    pid_t pid = child_start(body_forks);
+    struct heap_image_options o = {0};
+    struct heap_stop s;
+    struct heap_image *i, *late;
+    uint64_t start;
+    wait_for(&shared->ready, 1);
+    start = shared->address[0];
+    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    heap_stop_end(&s);
+    ck_assert_int_eq(heap_image_of(&i, shared->ids[0], &s, &o), 0);
+    ck_assert_uint_eq(word_at(i, start + 80), 170);
+    ck_assert(!is_in(i, start + shared->address[1] + PAGE));
+    ck_assert_int_eq(heap_image_error(i), 0);
+    kill((pid_t)shared->ids[0], SIGKILL);
+    while (!heap_image_of(&late, (pid_t)shared->ids[0], &s, &o))
+        heap_image_free(late);
+    ck_assert_ptr_null(late);
+    ck_assert(!is_in(i, start + (32 << 20)));
+    ck_assert_int_eq(heap_image_error(i), -ESRCH);
+    child_kill(pid);
+    heap_image_free(i);
+    heap_stop_free(&s);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(test_too_large)
@@ -511,13 +637,18 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_contents);
-    if (!VAST)
+    if (!VAST) {
         tcase_add_test(c, test_contents_old_kernel);
+        tcase_add_test(c, test_reserved_old_kernel);
+        tcase_add_test(c, test_reserved_too_far_old_kernel);
+    }
     tcase_add_test(c, test_kinds);
     tcase_add_test(c, test_stack_from_its_pointer_on);
     tcase_add_test(c, test_grows_between);
+    tcase_add_test(c, test_room);
     tcase_add_test(c, test_comes_and_goes);
     tcase_add_test(c, test_forked);
+    tcase_add_test(c, test_forked_ends);
     tcase_add_test(c, test_too_large);
     tcase_add_test(c, test_other_user);
     tcase_add_test(c, test_killed_amid);

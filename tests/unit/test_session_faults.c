@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "session/directory.h"
+#include "session/segment.h"
 #include "session_fixture.h"
 
 /* Killed anywhere: what was committed is there, in order, and nothing else. */
@@ -383,6 +384,32 @@ START_TEST(test_stale_in_round)
 }
 END_TEST
 
+/* A stop falls into a system call: room that was reserved in it is not handed
+ * out, nor written to, when it lasted until the segment was another's. */
+START_TEST(test_stale_room)
+{
+    static struct segment s;
+    uint64_t ring, from, scratch, home;
+    ck_assert_int_eq(segment_attach(&s, session_segment_path(session)), 0);
+    s.bump = shared.bytes - (1 << 20);      /* where nobody has anything */
+    s.owner = (uint32_t)getpid();
+    ring = segment_ring_take(&s, WIRE_RING_FIRST_BYTES);
+    ck_assert_uint_eq(ring, shared.bytes - (1 << 20));
+    from = s.bump;
+    memset(shared.base + from, 7, 256 << 10);
+    s.owner++;
+    ck_assert_uint_eq(segment_ring_take(&s, WIRE_RING_FIRST_BYTES), 0);
+    ck_assert_int_ne(segment_home(&s, 20, &scratch, &home), 0);
+    for (uint64_t i = 0; i < 256 << 10; i += 8)
+        ck_assert_int_eq(shared.base[from + i], 7);
+    s.kept_bytes = UINT64_MAX / 2;          /* what is given back now would be cut out of the file */
+    memset(shared.base + ring, 9, 64);
+    segment_ring_give(&s, ring, WIRE_RING_FIRST_BYTES);
+    ck_assert_int_eq(shared.base[ring], 9);
+    segment_detach(&s);
+}
+END_TEST
+
 START_TEST(test_no_space)
 {
     struct session_options o = {0};
@@ -452,6 +479,7 @@ int main(void)
     tcase_add_loop_test(t, test_resume, 0, 4);
     tcase_add_test(t, test_stale);
     tcase_add_test(t, test_stale_in_round);
+    tcase_add_test(t, test_stale_room);
     tcase_add_test(t, test_no_space);
     suite_add_tcase(s, t);
     r = srunner_create(s);
