@@ -115,9 +115,9 @@ image_begin() {
 }
 image_of() {
     local child comm
-    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+    while read -r child; do
         read -r comm 2>/dev/null <"/proc/$child/comm" && [ "$comm" = ownscope-image ] && echo "$child" && return
-    done
+    done < <(cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n')
     return 1
 }
 # It sleeps no more: its memory is given back.
@@ -139,7 +139,7 @@ print(d["refused"], d["totals"]["definite"]["blocks"], d["totals"]["reachable"][
     why='no image was seen'
     if image_begin; then
         kill -KILL "$image"
-        wait $asker
+        wait "$asker"
         why=$(cat "$T/ctl")
     fi
     case $why in *'"how": "copied"'*'"refused": null'* | *'"how":"copied"'*'"refused":null'*) true ;; *) false ;; esac
@@ -147,24 +147,24 @@ print(d["refused"], d["totals"]["definite"]["blocks"], d["totals"]["reachable"][
 
     why='no image was seen'
     if image_begin; then
-        kill -STOP $runner
+        kill -STOP "$runner"
         kill -KILL "$pid"
         why="image $image: $(grep State "/proc/$image/status")"
         wait_for ended "$image" && why=''
-        kill -CONT $runner
-        wait $asker
+        kill -CONT "$runner"
+        wait "$asker"
     fi
     [ -z "$why" ]
     verdict "an image ends with its process" $? "$why"
     kill -KILL "$pid" 2>/dev/null
-    wait $runner
+    wait "$runner"
 
     images_begin --wait-ms 1000
     why='no image was seen'
     if image_begin; then
-        kill -STOP $runner
+        kill -STOP "$runner"
         : >"$T/quiet"
-        kill -KILL $runner
+        kill -KILL "$runner"
         why="image $image: $(grep State "/proc/$image/status")"
         wait_for ended "$image" && why=''
     fi
@@ -172,7 +172,7 @@ print(d["refused"], d["totals"]["definite"]["blocks"], d["totals"]["reachable"][
     verdict "an image ends when the collector was killed, of a process that sleeps too" $? "$why"
     : >"$T/stop"
     kill -KILL "$pid"
-    wait $runner $asker 2>/dev/null
+    wait "$runner" "$asker" 2>/dev/null
 }
 
 # ---- redis under load -----------------------------------------------------------
