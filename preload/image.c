@@ -10,13 +10,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "preload/hold.h"
 #include "preload/record.h"
 #include "preload/system.h"
 #include "preload/wait.h"
 
-enum { CLOSE_UNSHARED = 2 /* CLOSE_RANGE_UNSHARE */, REST_LOOKS_MAX = 500 };
+enum { CLOSE_UNSHARED = 2 /* CLOSE_RANGE_UNSHARE */, REST_LOOKS_MAX = 500, LOOK_NS = 500000000, SILENT_S = 2 };
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -27,18 +28,30 @@ static atomic_u32 shut;
 void image_shut(int by) { add_relaxed(&shut, (uint32_t)by); }
 void image_reborn(void) { store_relaxed(&image, 0); }
 
-/* Takes it away if it is dead, or kills it first. */
+/* The collector is gone, or as good as that: longer silent than one that is busy. */
+static inline __attribute__((always_inline)) bool collector_over(void)
+{
+    const struct wire_segment *s = &process.segment;
+    struct wire_pulse *pulse = wire_pulse_of(s);
+    uint64_t beat = load_relaxed(&pulse->heartbeat_stamp), now = wire_clock_stamp(process.clock);
+    return load_relaxed(&pulse->closed) || (beat < now && now - beat > SILENT_S * wire_plan_of(s)->clock_hz);
+}
+
+/* Takes it away if it is dead, or kills it first: not where the program took it away
+ * itself (__WALL), for then the number may be another's. */
 static void reap(bool kill)
 {
     uint32_t pid = load_relaxed(&image);
     long r;
     if (!pid || load_relaxed(&shut))
         return;
-    if (kill)
+    r = system_call(SYS_wait4, pid, 0, __WCLONE | WNOHANG, 0, 0, 0);
+    if (!r && kill) {
         system_call(SYS_kill, pid, SIGKILL, 0, 0, 0, 0);
-    do
-        r = system_call(SYS_wait4, pid, 0, __WCLONE | (kill ? 0 : WNOHANG), 0, 0, 0);
-    while (r == -EINTR);
+        do
+            r = system_call(SYS_wait4, pid, 0, __WCLONE, 0, 0, 0);
+        while (r == -EINTR);
+    }
     if (r)
         cas_acq_rel(&image, pid, 0u);
 }
@@ -89,18 +102,24 @@ static long why_not(void)
 
 /* ---- the image ---- */
 
-/* In the child, which has all signals blocked. */
-static inline __attribute__((always_inline, noreturn)) void sleep_for_ever(struct wire_slot *slot, long parent)
+/* In the child, which has all signals blocked. The kernel tells it of the end of the
+ * thread that forked it, after which another of the process is its parent: the signal
+ * is but taken, and then it is looked who that is. Signals may be withheld (a
+ * parent that has changed its user), and nothing tells of a collector's end: so it looks now and then, too. */
+static inline __attribute__((always_inline, noreturn)) void sleep_until_over(struct wire_slot *slot, long parent)
 {
-    if (system_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) ||
-        system_call(SYS_getppid, 0, 0, 0, 0, 0, 0) != parent || /* it died before that */
-        system_call(SYS_close_range, 0, ~0u, CLOSE_UNSHARED, 0, 0, 0))
-        system_call(SYS_exit_group, 0, 0, 0, 0, 0, 0);
-    system_call(SYS_prctl, PR_SET_NAME, (long)"ownscope-image", 0, 0, 0, 0);
-    store_release(&slot->holding, WIRE_HOLDING_NOT); /* the one thing that it writes to shared memory */
-    system_futex_wake(&slot->holding);
+    const uint64_t deaths = 1ull << (SIGHUP - 1);
+    const struct timespec look = {0, LOOK_NS};
+    if (!system_call(SYS_prctl, PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0, 0) &&
+        !system_call(SYS_close_range, 0, ~0u, CLOSE_UNSHARED, 0, 0, 0)) {
+        system_call(SYS_prctl, PR_SET_NAME, (long)"ownscope-image", 0, 0, 0, 0);
+        store_release(&slot->holding, WIRE_HOLDING_NOT); /* the one thing that it writes to shared memory */
+        system_futex_wake(&slot->holding);
+        while (system_call(SYS_getppid, 0, 0, 0, 0, 0, 0) == parent && !collector_over())
+            system_call(SYS_rt_sigtimedwait, (long)&deaths, 0, (long)&look, sizeof deaths, 0, 0);
+    }
     for (;;)
-        system_call(SYS_ppoll, 0, 0, 0, 0, 0, 0);
+        system_call(SYS_exit_group, 0, 0, 0, 0, 0, 0);
 }
 
 /* While the child makes itself a table of its own it has, for a moment, what the
@@ -125,7 +144,7 @@ static long make(struct wire_slot *slot)
     store_relaxed(&slot->holding, WIRE_HOLDING_FORK);
     r = system_call(SYS_clone, CLONE_FILES, 0, 0, 0, 0, 0);
     if (!r)
-        sleep_for_ever(slot, parent);
+        sleep_until_over(slot, parent);
     if (r < 0) {
         store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
         return r;
@@ -157,7 +176,7 @@ void image_look(struct context *c)
     struct wire_pulse *pulse = wire_pulse_of(&process.segment);
     uint32_t wanted = load_relaxed(&pulse->image_wanted);
     if (unlikely(load_relaxed(&image)))
-        reap(!wait_collector_alive());
+        reap(collector_over());
     if (likely(wanted != process.serial) || c->holding || load_relaxed(&c->writer.slot->holding) || load_relaxed(&shut) ||
         process_is_borrowed())
         return;

@@ -5,10 +5,12 @@
  * the slow path of its ring: it holds (WIRE_HOLD_FORK) until the collector has
  * stopped the others and says FORK, clones, says what became of it (WIRE_IMAGE)
  * and goes on. The image never runs a line of the program: it closes all
- * descriptors and sleeps until it is killed, by the collector or with its parent.
+ * descriptors and sleeps until the collector kills it. It survives the thread that forked
+ * it, not the process, nor the collector's heart.
  *
  * The program sees nothing of it: a clone with no exit signal raises no SIGCHLD and is
- * found by no wait() without __WALL or __WCLONE; it shares the table of
+ * found by no wait() without __WALL or __WCLONE (with these it is a child that nobody
+ * made, and may be taken away by the program); it shares the table of
  * descriptors until it has one of its own that is empty, so pipes end and locks go
  * when the program closes them. Where a sandbox stands, or the next child would be
  * the first process of a new namespace, there is none: -EPERM.

@@ -20,11 +20,14 @@
 #include "cli/message.h"
 #include "cli/record.h"
 #include "event/xalloc.h"
+#include "heap/heap_refusal.h"
+#include "heap/heap_watch.h"
 #include "serve/api.h"
 #include "session/launch.h"
 
 struct run {
     struct collector *collector;
+    bool watch, execs;      /* --snapshot-on-signal; what children exec too */
     pid_t pid;
     bool ended;
     bool told;      /* that descendants are waited for */
@@ -188,10 +191,22 @@ static int end_broken(const struct run *r, const struct verdict *verdict, const 
     return verdict->status;
 }
 
+/* Between fork and exec. */
+static void watch_begin(void *context, pid_t pid)
+{
+    struct run *r = context;
+    int e = heap_watch_start(pid, r->execs, collector_fatal, r->collector);
+    char why[400];
+    if (!e)
+        return;
+    heap_refusal_text(pid, pid, why, sizeof why);
+    message("no snapshot is taken when a signal ends the program: %s", e == -EPERM ? why : strerror(-e));
+}
+
 /* Starts the program; ends ours when that fails. */
 static void start(struct run *r, struct launch_check *check, char **argv, bool named, const char *name)
 {
-    int e = launch_start(check, argv, collector_session(r->collector), &r->pid);
+    int e = launch_start_seen(check, argv, collector_session(r->collector), &r->pid, r->watch ? watch_begin : NULL, r);
     char *path;
     if (e) {
         char *made = named ? NULL : xstrdup(collector_trace_path(r->collector));
@@ -229,8 +244,12 @@ int cmd_run(int argc, char **argv)
     record_options_init(&r);
     options_start(&o, &usage_run, argc, argv);
     for (int key; (key = options_next(&o)) >= 0;)
-        if (!record_option(&r, &o, key) && !verdict_option(&r.verdict, &o, key) && key == OPTION_JSON)
+        if (key == OPTION_SNAPSHOT_ON_SIGNAL)
+            run.watch = true;
+        else if (!record_option(&r, &o, key) && !verdict_option(&r.verdict, &o, key) && key == OPTION_JSON)
             r.json = o.argument;
+    run.execs = r.session.follow != WIRE_FOLLOW_NONE;
+    r.snapshot_fork &= !run.watch; /* an image would be a child that is watched too */
     options_words(&o, &words, &n);
     if (!n)
         options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
@@ -256,10 +275,12 @@ int cmd_run(int argc, char **argv)
     watch = deadlock_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
+        heap_watch_end();
         launch_wait(run.pid, &run.status);
         launch_signals_end();
     }
     collector_finish(run.collector);
+    heap_watch_end();
     deadlock_watch_stop(watch);
     api_stop(api);
     if (e == -ESTALE)

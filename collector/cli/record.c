@@ -170,7 +170,7 @@ static struct record_verdict judge(const struct view *v, const struct doc_contex
 {
     struct leak_book book;
     struct frames *f = frames_new(c->symbols, v, NULL);
-    const struct view *kept = leak_book_open(&book, v, f, verdict->fail_on.leak_kinds, 0, verdict->suppressions);
+    const struct view *kept = leak_book_open_end(&book, v, f, verdict->fail_on.leak_kinds, verdict->suppressions);
     struct record_verdict said = {.broken = verdict_text(verdict->fail_on.rules, &book.all, kept)};
     said.unanswered = verdict_unanswered(&verdict->fail_on, v, c, &said.fails);
     leak_book_close(&book);

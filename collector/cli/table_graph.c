@@ -30,9 +30,14 @@ static void dim(FILE *out, const struct table_style *s, const char *text)
 
 static void snapshot_line(FILE *out, const json_t *j, const struct table_style *s)
 {
-    char *text = xasprintf("%s: %s blocks at %s (%s%s%s), memory %s", get_text(j, "process"), number_count(get_number(j, "blocks")).text,
-                           number_time(get_number(j, "ns")).text, get_text(j, "why"), *get_text(j, "mark") ? " " : "", get_text(j, "mark"),
-                           get_text(j, "how"));
+    char *text, *blocks = xasprintf("%s: %s block%s", get_text(j, "process"), number_count(get_number(j, "blocks")).text,
+                                    get_number(j, "blocks") == 1 ? "" : "s");
+    if (get_number(j, "number"))
+        text = xasprintf("%s at %s (%s%s%s), memory %s", blocks, number_time(get_number(j, "ns")).text, get_text(j, "why"),
+                         *get_text(j, "mark") ? " " : "", get_text(j, "mark"), get_text(j, "how"));
+    else
+        text = xasprintf("%s at %s, no snapshot", blocks, number_time(get_number(j, "ns")).text);
+    free(blocks);
     if (get_number(j, "pause_ns")) {
         char *longer = xasprintf("%s in a pause of %s", text, number_time(get_number(j, "pause_ns")).text);
         free(text);
@@ -94,17 +99,25 @@ static char *node_name(const json_t *j)
                      telling ? ", " : "", telling ? class : "");
 }
 
-static void node_end(struct line *l, const json_t *j)
+/* Of which process, where there are several. */
+static void of_process(struct line *l, const json_t *doc, const json_t *j)
+{
+    if (json_array_size(get(doc, "snapshots")) > 1)
+        line_format(l, " (%s)", get_text(j, "process"));
+    line_end(l);
+}
+
+static void node_end(struct line *l, const json_t *doc, const json_t *j)
 {
     char *name = node_name(j);
     line_text(l, name);
     free(name);
-    line_end(l);
+    of_process(l, doc, j);
 }
 
 /* ---- the tree ------------------------------------------------------------------------ */
 
-static void tree_row(FILE *out, const json_t *j, uint64_t whole, unsigned depth, size_t *left, const struct table_style *s)
+static void tree_row(FILE *out, const json_t *doc, const json_t *j, uint64_t whole, unsigned depth, size_t *left, const struct table_style *s)
 {
     const json_t *children = get(j, "children");
     struct line l;
@@ -120,9 +133,9 @@ static void tree_row(FILE *out, const json_t *j, uint64_t whole, unsigned depth,
     line_text(&l, "  ");
     for (unsigned i = 0; i < depth; i++)
         line_text(&l, "  ");
-    node_end(&l, j);
+    node_end(&l, depth ? NULL : doc, j);    /* its children are the same one's */
     for (size_t i = 0; i < json_array_size(children) && i < TREE_CHILDREN; i++)
-        tree_row(out, json_array_get(children, i), whole, depth + 1, left, s);
+        tree_row(out, doc, json_array_get(children, i), whole, depth + 1, left, s);
 }
 
 static void tree(FILE *out, const json_t *doc, const struct table_style *s)
@@ -139,7 +152,7 @@ static void tree(FILE *out, const json_t *doc, const struct table_style *s)
     line_text(&l, "    retained   share      blocks  by");
     line_end(&l);
     for (; shown < json_array_size(list) && left; shown++)
-        tree_row(out, json_array_get(list, shown), whole, 0, &left, s);
+        tree_row(out, doc, json_array_get(list, shown), whole, 0, &left, s);
     more(out, s, get_number(doc, "dominators_total"), shown);
 }
 
@@ -163,14 +176,14 @@ static void roots(FILE *out, const json_t *doc, const struct table_style *s)
         line_right(&l, 12, number_count(get_number(j, "retained_blocks")).text);
         line_right(&l, 12, number_count(get_number(j, "pointers")).text);
         line_text(&l, "  ");
-        node_end(&l, j);
+        node_end(&l, doc, j);
     }
     more(out, s, get_number(doc, "roots_total"), shown);
 }
 
 /* ---- groups ---------------------------------------------------------------------------- */
 
-static void group_name(struct line *l, const json_t *j, const char *by)
+static void group_name(struct line *l, const json_t *doc, const json_t *j, const char *by)
 {
     const char *kind = get_text(j, "kind");
     if (!strcmp(by, "site") && json_is_array(get(j, "stack"))) {
@@ -187,7 +200,7 @@ static void group_name(struct line *l, const json_t *j, const char *by)
                     get_text(j, "name"), *get_text(j, "name") ? ")" : "");
     else
         line_text(l, *get_text(j, by) ? get_text(j, by) : "not known");
-    line_end(l);
+    of_process(l, strcmp(by, "root") ? NULL : doc, j);
 }
 
 static void groups(FILE *out, const json_t *doc, const struct table_style *s)
@@ -211,7 +224,7 @@ static void groups(FILE *out, const json_t *doc, const struct table_style *s)
         line_right(&l, 12, number_bytes(get_number(j, "bytes")).text);
         line_right(&l, 12, number_count(get_number(j, "blocks")).text);
         line_text(&l, "  ");
-        group_name(&l, j, by);
+        group_name(&l, doc, j, by);
     }
     more(out, s, get_number(doc, "groups_total"), shown);
 }
@@ -255,9 +268,11 @@ static void node_fields(FILE *out, const json_t *doc, const struct table_style *
     }
     if (*get_text(doc, "owner"))
         field(out, s, "owner", get_text(doc, "owner"));
-    text = json_is_object(holder) ? node_name(holder) : xstrdup("no single one");
-    field(out, s, "holder", text);
-    free(text);
+    if (strcmp(get_text(j, "kind"), "root") != 0) {
+        text = json_is_object(holder) ? node_name(holder) : xstrdup(strcmp(get_text(j, "class"), "definite") ? "no single one" : "nothing");
+        field(out, s, "holder", text);
+        free(text);
+    }
     for (size_t i = 0; i < json_array_size(borrowers); i++)
         field(out, s, "borrowed by", get_text(json_array_get(borrowers, i), "thread"));
     if (json_array_size(stack)) {

@@ -32,10 +32,11 @@ static char *title_of(const char *class)
     return xstrdup(class);
 }
 
-void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s)
+/* From the first of `classes` on: without the four, where no memory was read and they are not known. */
+static void totals_from(FILE *out, const json_t *totals, size_t first, const struct table_style *s)
 {
     struct line l;
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    for (size_t i = first; i < sizeof classes / sizeof *classes; i++) {
         const json_t *one = get(totals, classes[i].class);
         uint64_t blocks = get_number(one, "blocks");
         if (i > 3 && !blocks)
@@ -49,6 +50,8 @@ void table_leaks_totals(FILE *out, const json_t *totals, const struct table_styl
         line_end(&l);
     }
 }
+
+void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s) { totals_from(out, totals, 0, s); }
 
 /* ---- rows ----------------------------------------------------------------- */
 
@@ -267,6 +270,8 @@ static void left_out(FILE *out, const json_t *doc, const char *list, const char 
 /* ---- the whole ------------------------------------------------------------ */
 
 /* "p1 (pid 12), at its exit at 3.20 s; it stood still for 1.2 ms" */
+static bool classes_unknown(const json_t *one) { return *get_text(one, "refused") && !strcmp(get_text(one, "how"), "unread"); }
+
 static void snapshot_head(FILE *out, const json_t *one, const struct table_style *s)
 {
     static const struct { const char *why, *words; } moments[] = {
@@ -283,7 +288,7 @@ static void snapshot_head(FILE *out, const json_t *one, const struct table_style
                            json_is_true(get(one, "doubtful")) ? "; events of it were lost before" : "");
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     if (*get_text(one, "refused")) {
-        char *refused = xasprintf("%s: %s", strcmp(get_text(one, "how"), "unread") ? "in doubt" : "classes unknown", get_text(one, "refused"));
+        char *refused = xasprintf("%s: %s", classes_unknown(one) ? "classes unknown" : "in doubt", get_text(one, "refused"));
         line_wrapped(out, s, LOOK_WARN, 2, 4, refused);
         free(refused);
     }
@@ -315,7 +320,7 @@ static void process_lines(FILE *out, const json_t *snapshots, const struct table
         line_right(&l, 10, number_plain(get_number(one, "pid")).text);
         for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
             line_look(&l, k ? LOOK_PLAIN : LOOK_NUMBER);
-            line_right(&l, k ? 12 : 16, number_count(get_number(get(totals, shown[k]), "bytes")).text);
+            line_right(&l, k ? 12 : 16, k < 4 && classes_unknown(one) ? "-" : number_count(get_number(get(totals, shown[k]), "bytes")).text);
         }
         line_look(&l, LOOK_PLAIN);
         line_end(&l);
@@ -339,7 +344,7 @@ static void heads(FILE *out, const json_t *doc, const struct table_style *s)
         line_wrapped(out, s, LOOK_PLAIN, 0, 2, "no heap was looked at: there is no snapshot of this moment");
     for (size_t i = 0; i < n && n <= HEADS; i++) {
         snapshot_head(out, json_array_get(snapshots, i), s);
-        table_leaks_totals(out, get(json_array_get(snapshots, i), "totals"), s);
+        totals_from(out, get(json_array_get(snapshots, i), "totals"), classes_unknown(json_array_get(snapshots, i)) ? 4 : 0, s);
     }
     if (n <= HEADS)
         return;

@@ -50,6 +50,7 @@ const struct usage usage_run = {
         { 'q', "quiet", NULL, "no summary at the end" },
         { OPTION_JSON, "json", "FILE", "write the report as JSON when it ends" },
         OPTIONS_RECORD,
+        { OPTION_SNAPSHOT_ON_SIGNAL, "snapshot-on-signal", NULL, "snapshot as a signal ends a process: by ptrace" },
         { OPTION_FOLLOW, "follow", "tree|none|NAME...", "programs that are traced after exec (tree)" },
         OPTION_SILENCED, OPTION_GENERATED,
         { OPTION_FAIL_ON, "fail-on", "RULE,...", "exit with an error when these rules were broken" },

@@ -52,6 +52,17 @@ int verdict_rules_parse(struct verdict_rules *rules, const char *text, char **er
     return *error ? -EINVAL : 0;
 }
 
+/* A second --fail-on adds to the first. */
+static int fail_on_add(struct verdict_rules *all, const char *text, char **error)
+{
+    struct verdict_rules more;
+    int e = verdict_rules_parse(&more, text, error);
+    all->rules |= more.rules;
+    all->leak_kinds |= more.leak_kinds;
+    all->leaks_named |= more.leaks_named;
+    return e;
+}
+
 bool verdict_option(struct verdict *v, struct options *o, int key)
 {
     static const char *const gens[] = { "no", "yes", "all", NULL }, *const truths[] = { "yes", "no", NULL };
@@ -64,7 +75,7 @@ bool verdict_option(struct verdict *v, struct options *o, int key)
     case OPTION_DEFAULT_SUPPRESSIONS: v->files.no_default_suppressions = options_choice(o, truths) == 1; return true;
     case OPTION_GEN_SUPPRESSIONS: v->gen = (enum gen_suppressions)options_choice(o, gens); return true;
     case OPTION_FAIL_ON:
-        if (verdict_rules_parse(&v->fail_on, o->argument, &error))
+        if (fail_on_add(&v->fail_on, o->argument, &error))
             options_fail(o, "--fail-on %s", error);
         return true;
     case OPTION_ERROR_EXITCODE: v->status = (int)options_count(o, 1, 255); return true;

@@ -56,6 +56,36 @@ static void share_free(struct snapshot *s)
     free(s);
 }
 
+/* What was read of memory. */
+static void memory_free(struct snapshot *s)
+{
+    for (size_t i = 0; i < s->n_types; i++)
+        free(s->types[i].name);
+    free(s->types);
+    free(s->type);
+    free(s->roots);
+    free(s->first);
+    free(s->to);
+    free(s->at);
+    free(s->frames);
+}
+
+void snapshot_refuse(struct snapshot *s, char *why)
+{
+    memory_free(s);
+    s->types = NULL;
+    s->type = s->at = s->to = NULL;
+    s->roots = NULL;
+    s->first = NULL;
+    s->frames = NULL;
+    s->n_types = s->n_roots = s->n_edges = s->n_frames = 0;
+    s->words = s->read_bytes = s->scan_ns = 0;
+    s->stacks_unknown = false;
+    free(s->refused);
+    s->refused = why;
+    s->how = SNAPSHOT_UNREAD;
+}
+
 void snapshot_free(struct snapshot *s)
 {
     if (!s)
@@ -64,8 +94,7 @@ void snapshot_free(struct snapshot *s)
         share_free(s);
         return;
     }
-    for (size_t i = 0; i < s->n_types; i++)
-        free(s->types[i].name);
+    memory_free(s);
     free(s->refused);
     free(s->mark);
     free(s->address);
@@ -76,13 +105,6 @@ void snapshot_free(struct snapshot *s)
     free(s->thread);
     free(s->owner);
     free(s->family);
-    free(s->type);
-    free(s->roots);
-    free(s->first);
-    free(s->to);
-    free(s->at);
-    free(s->frames);
-    free(s->types);
     free(s);
 }
 

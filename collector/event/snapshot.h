@@ -73,7 +73,7 @@ struct snapshot {
     uint8_t how;            /* enum snapshot_how */
     bool stacks_unknown;    /* some threads could not be stopped or asked: what only they hold counts as lost. Never certain */
     bool doubtful;          /* events of the process were lost before: some blocks may be missing or gone */
-    char *refused;          /* why memory could not be read, or not all of it: one line, malloc'ed; NULL: it was */
+    char *refused;          /* why memory could not be read: one line, malloc'ed; NULL: it was */
     char *mark;             /* its name (SNAPSHOT_MARK); NULL */
     uint64_t pause_ns;      /* how long its threads stood still */
     uint64_t read_bytes, words, scan_ns; /* memory read, words looked at, time that took */
@@ -107,6 +107,8 @@ const char *root_kind_name(unsigned kind);  /* "data", "stack", "registers", "tl
 
 struct snapshot *snapshot_new(void);        /* all zero */
 void snapshot_free(struct snapshot *s);     /* NULL: nothing */
+/* Memory was not read, or reading broke off: only the blocks stay. `why` is taken over. No share's. */
+void snapshot_refuse(struct snapshot *s, char *why);
 /* The same snapshot for one more holder, who may put ids of its own in it: only
  * what has ids is copied. `s` has to outlive it; when the share is freed, let_go
  * (NULL: nobody) is told. */

@@ -145,7 +145,27 @@ uint64_t heap_part_bytes(const struct heap *h, uint32_t node)
     uint32_t root = heap_part_of(h, node)->root;
     bool last = node + 1 == h->tree->lost || heap_part_of(h, node + 1)->root != root;
     uint64_t begin = part_begin(h, node), end = last ? h->s->roots[root].bytes : part_begin(h, node + 1);
+    const struct heap_label *label = &h->labels[heap_part_of(h, node)->label];
+    uint64_t variable_end = label->offset + label->bytes - h->s->roots[root].offset;
+    if (label->bytes && variable_end < end)
+        end = variable_end;
     return end > begin ? end - begin : 0;
+}
+
+static const struct code_module *module_of(const struct analysis *hs, uint32_t module)
+{
+    return module - 1u < hs->v->n_modules ? &hs->v->modules[module - 1] : NULL;
+}
+
+bool heap_part_covers(const struct analysis *hs, const struct heap *h, uint32_t node, uint64_t address)
+{
+    const struct heap_part *p = heap_part_of(h, node);
+    const struct snapshot_root *r = &h->s->roots[p->root];
+    uint64_t into;
+    if (r->kind == ROOT_REGISTERS || address - heap_part_address(h, node) >= heap_part_bytes(h, node))
+        return false;
+    return r->kind != ROOT_DATA || h->labels[p->label].variable || !hs->symbols ||
+           !symbols_variable(hs->symbols, module_of(hs, r->module), r->offset + (address - r->address), &into, NULL);
 }
 
 uint64_t heap_pointer_offset(const struct heap *h, uint32_t node, uint32_t at)
@@ -170,11 +190,6 @@ static const struct symbol_place *frame_place(const struct analysis *hs, uint32_
     const struct code_module *m = f->module - 1u < v->n_modules ? &v->modules[f->module - 1] : NULL;
     size_t n = symbols_frame(hs->symbols, m, f, &places);
     return n && places[n - 1].function ? &places[n - 1] : NULL;
-}
-
-static const struct code_module *module_of(const struct analysis *hs, uint32_t module)
-{
-    return module - 1u < hs->v->n_modules ? &hs->v->modules[module - 1] : NULL;
 }
 
 static char *thread_text(uint32_t thread)

@@ -20,6 +20,7 @@
 struct heap_label {
     const char *variable;       /* ROOT_DATA, where one covers it; lives as long as the symbols */
     uint64_t offset;            /* ROOT_DATA: link-time address of its beginning */
+    uint64_t bytes;             /* of the variable; 0: not told */
     uint32_t frame;             /* ROOT_STACK: the view's frame, 0: not known */
 };
 
@@ -64,6 +65,8 @@ struct heap_id heap_node_id(const struct heap *h, uint32_t node);
 /* Where a part's memory begins, and how much it is. */
 uint64_t heap_part_address(const struct heap *h, uint32_t node);
 uint64_t heap_part_bytes(const struct heap *h, uint32_t node);
+/* An address lies in it, and not in a variable behind it that holds nothing. */
+bool heap_part_covers(const struct analysis *hs, const struct heap *h, uint32_t node, uint64_t address);
 /* How far in a node the word `at` (of the snapshot) lies, in bytes: in a part, from where that begins. */
 uint64_t heap_pointer_offset(const struct heap *h, uint32_t node, uint32_t at);
 /* "app:table", "app+0x4010", "main in the stack of t1", "registers of t2", "TLS of t1", "memory at 0x7f…": malloc'ed. */

@@ -99,7 +99,7 @@ static uint32_t by_vtable(struct block_types *t, const struct snapshot_type *typ
     const char *name = type->name ? block_type_demangle(t->names, type->name) : NULL;
     uint64_t into;
     if (!name && t->symbols && type->module - 1u < t->v->n_modules)
-        name = behind(symbols_variable(t->symbols, &t->v->modules[type->module - 1], type->offset, &into), "vtable for ");
+        name = behind(symbols_variable(t->symbols, &t->v->modules[type->module - 1], type->offset, &into, NULL), "vtable for ");
     return name ? number_of(t, name, BLOCK_TYPE_VTABLE) : 0;
 }
 

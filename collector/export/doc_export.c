@@ -350,8 +350,9 @@ static int kept_sink(const char *bytes, size_t n, void *context)
 /* Made before `stacks` is written, as they have stacks of their own; written behind it. */
 static struct kept findings_text(struct export *x)
 {
-    struct leaks *leaks = leaks_new(x->view, 0);
-    struct view all;
+    struct snapshot **some = xcalloc(x->view->n_snapshots + 1, sizeof *some);
+    struct view all, end = leaks_of_end(x->view, some);
+    struct leaks *leaks = leaks_new(&end, 0);
     struct finding_maker m = { .view = &all, .frames = x->frames, .names = x->names, .stack = finding_stack, .context = x };
     struct kept k = { 0 };
     leaks_view(&all, leaks, LEAK_KINDS_ERRORS);
@@ -366,6 +367,7 @@ static struct kept findings_text(struct export *x)
     kept_sink("]", 1, &k);
     leaks_view_free(&all);
     leaks_free(leaks);
+    free(some);
     return k;
 }
 

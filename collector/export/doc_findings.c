@@ -202,7 +202,7 @@ json_t *doc_findings(const struct view *v, const struct doc_context *c, const st
     struct leak_book book;
     struct finding_maker m = { .frames = frames_new(c->symbols, v, NULL), .names = lock_names_new(v, c->symbols) };
     json_t *list = json_array(), *j = json_object();
-    v = m.view = leak_book_open(&book, v, m.frames, LEAK_KINDS_ERRORS, 0, o ? o->suppressions : NULL);
+    v = m.view = leak_book_open_end(&book, v, m.frames, LEAK_KINDS_ERRORS, o ? o->suppressions : NULL);
     for (size_t i = 0; i < v->n_findings && i < most; i++)
         json_array_append_new(list, finding_whole(&m, &v->findings[i], o && o->blocks));
     json_t *coverage = doc_coverage(v, c, m.frames);

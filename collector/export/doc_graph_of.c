@@ -36,7 +36,7 @@ static bool find_root_address(const struct analysis *hs, uint64_t address, uint3
         const struct heap *h = &hs->heaps[i];
         for (uint32_t k = 0; h->tree && k < h->n_parts; k++) {
             uint32_t part = h->tree->n_blocks + k;
-            if (h->s->roots[h->parts[k].root].kind != ROOT_REGISTERS && address - heap_part_address(h, part) < heap_part_bytes(h, part)) {
+            if (heap_part_covers(hs, h, part, address)) {
                 *heap = i;
                 *node = part;
                 return true;

@@ -24,6 +24,7 @@ const struct view *leak_book_open(struct leak_book *b, const struct view *v, str
                                   uint64_t since_ns, const struct suppressions *s)
 {
     size_t next = v->n_findings;
+    b->end_snapshots = NULL;
     b->leaks = leaks_new(v, since_ns);
     b->finding = xcalloc(b->leaks->n + 1, sizeof *b->finding);
     for (size_t i = 0; i < b->leaks->n; i++)
@@ -33,8 +34,19 @@ const struct view *leak_book_open(struct leak_book *b, const struct view *v, str
     return suppressed_view(&b->kept, s, &b->all, f);
 }
 
+const struct view *leak_book_open_end(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
+                                      const struct suppressions *s)
+{
+    struct snapshot **some = xcalloc(v->n_snapshots + 1, sizeof *some);
+    b->end = leaks_of_end(v, some);
+    const struct view *kept = leak_book_open(b, &b->end, f, kinds, 0, s);
+    b->end_snapshots = some;
+    return kept;
+}
+
 void leak_book_close(struct leak_book *b)
 {
+    free(b->end_snapshots);
     suppressed_free(&b->kept);
     leaks_view_free(&b->all);
     leaks_free(b->leaks);
@@ -142,7 +154,7 @@ char *doc_leaks_gap(const struct leak_gap *gap, const struct doc_context *c)
     if (!p->ended || c->earlier)
         return xstrdup("there is no snapshot of it at or before this moment");
     if (p->exit_known && WIFSIGNALED(p->wait_status))
-        return xasprintf("it was ended by signal %d before a snapshot was taken", WTERMSIG(p->wait_status));
+        return xasprintf("it was ended by signal %d before a snapshot%s was taken", WTERMSIG(p->wait_status), gap->older ? " of its end" : "");
     if (!doc_leaks_at_exit(c))
         return xstrdup("the session ran with --no-snapshot-at-exit");
     return xstrdup(p->exit_known ? "it ended without a snapshot" : "it ended without a snapshot, and nobody saw how: most likely it was killed");

@@ -11,6 +11,8 @@
 /* A view's leaks as findings, held against suppressions. */
 struct leak_book {
     struct leaks *leaks;
+    struct view end;                /* leaks_of_end, where that is asked for */
+    struct snapshot **end_snapshots;
     struct view all;                /* with a finding for each group of `kinds` */
     struct suppressed kept;         /* its view is what suppressions leave */
     size_t *finding;                /* of each group: index + 1 into all.findings; 0: none */
@@ -18,6 +20,9 @@ struct leak_book {
 /* `f` is of the view. Returns the view that suppressions leave. */
 const struct view *leak_book_open(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
                                   uint64_t since_ns, const struct suppressions *s);
+/* The same, of what was left at the ends alone: no leak is told that may have been dropped since. */
+const struct view *leak_book_open_end(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
+                                      const struct suppressions *s);
 void leak_book_close(struct leak_book *b);
 /* True when somebody's suppression silences a group. What default.supp knows is shown and counted in its class all the
  * same: doc_leak marks it. */

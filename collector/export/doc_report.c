@@ -188,7 +188,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
 {
     struct frames *f = frames_new(c->symbols, v, NULL);
     struct leak_book book;
-    v = leak_book_open(&book, v, f, LEAK_KINDS_ERRORS, 0, o ? o->suppressions : NULL);
+    v = leak_book_open_end(&book, v, f, LEAK_KINDS_ERRORS, o ? o->suppressions : NULL);
     json_t *sites = sites_json(v, f, o && o->sites ? o->sites : SITES_DEFAULT);
     json_t *top = doc_top(v, f, o);
     struct lock_names *names = lock_names_new(v, c->symbols);

@@ -1,7 +1,7 @@
 /*
  * collector/export/heap_parts.c - see heap_parts.h. A part begins with the first
- * pointer that belongs to it and goes on to the next one's; a root's first begins
- * with the root.
+ * pointer that belongs to it and goes on to the next one's (a variable, no farther
+ * than its symbol); a root's first begins with the root.
  */
 #include "export/heap_parts.h"
 
@@ -53,11 +53,11 @@ static void split_data(struct splitter *p, uint32_t root)
     for (uint64_t e = s->first[s->n_blocks + root]; m && p->symbols && e < s->first[s->n_blocks + root + 1]; e++) {
         if (!splits(p, root, s->at[e]))
             continue;
-        uint64_t into = 0, offset = r->offset + 8ull * s->at[e];
-        const char *variable = symbols_variable(p->symbols, m, offset, &into);
+        uint64_t into = 0, bytes = 0, offset = r->offset + 8ull * s->at[e];
+        const char *variable = symbols_variable(p->symbols, m, offset, &into, &bytes);
         const struct heap_label *open = open_label(p, root);
         if (!open || open->variable != variable || (variable && open->offset != offset - into))
-            part_add(p, root, s->at[e], (struct heap_label){ .variable = variable, .offset = offset - into });
+            part_add(p, root, s->at[e], (struct heap_label){ .variable = variable, .offset = offset - into, .bytes = bytes });
     }
     if (!open_label(p, root))
         part_add(p, root, 0, (struct heap_label){ .offset = r->offset });

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "event/event.h"
 #include "event/xalloc.h"
@@ -256,6 +257,27 @@ void leaks_view_free(struct view *to)
 
 /* ---- what nobody knows ---------------------------------------------------- */
 
+/* Who exits or aborts is looked at then; whom a signal kills, only where somebody asked before. */
+static bool of_middle(const struct view_process *p, const struct snapshot *s)
+{
+    return p->ended && p->exit_known && WIFSIGNALED(p->wait_status) && (s->why == SNAPSHOT_ASKED || s->why == SNAPSHOT_MARK);
+}
+
+struct view leaks_of_end(const struct view *v, struct snapshot **some)
+{
+    struct view end = *v;
+    end.n_snapshots = 0;
+    end.snapshots = some;
+    for (size_t k = 0; k < v->n_snapshots; k++) {
+        bool middle = false;
+        for (size_t i = 0; i < v->n_processes && !middle; i++)
+            middle = v->processes[i].id == v->snapshots[k]->process && of_middle(&v->processes[i], v->snapshots[k]);
+        if (!middle)
+            some[end.n_snapshots++] = v->snapshots[k];
+    }
+    return end;
+}
+
 struct leak_gap *leak_gaps(const struct view *v, size_t *n)
 {
     struct leak_gap *gaps = xcalloc(v->n_processes + 1, sizeof *gaps);
@@ -263,11 +285,16 @@ struct leak_gap *leak_gaps(const struct view *v, size_t *n)
     for (size_t i = 0; i < v->n_processes; i++) {
         const struct view_process *p = &v->processes[i];
         const struct snapshot *s = NULL;
+        if (v->snapshots_of && v->snapshots_of != p->id)
+            continue;
         for (size_t k = 0; k < v->n_snapshots; k++)
             if (v->snapshots[k]->process == p->id)
                 s = v->snapshots[k];
+        bool older = s && of_middle(p, s);
+        if (older)
+            s = NULL;
         if (s ? !s->first && s->n_blocks : p->live_blocks > 0)
-            gaps[(*n)++] = (struct leak_gap){ .process = p, .snapshot = s };
+            gaps[(*n)++] = (struct leak_gap){ .process = p, .snapshot = s, .older = older };
     }
     return gaps;
 }

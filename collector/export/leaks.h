@@ -57,10 +57,15 @@ static inline uint64_t leak_group_bytes(const struct leak_group *g) { return g->
 void leaks_view(struct view *to, const struct leaks *l, unsigned kinds);
 void leaks_view_free(struct view *to);
 
+/* The view without snapshots that say nothing of an end: one of the middle, of a process that a signal then killed.
+ * `some`: room for all. */
+struct view leaks_of_end(const struct view *v, struct snapshot **some);
+
 /* A process that may have leaked, and nobody knows. NULL: its classes are known, or it has no heap block alive. */
 struct leak_gap {
     const struct view_process *process;
-    const struct snapshot *snapshot;            /* NULL: none was taken */
+    const struct snapshot *snapshot;            /* NULL: none was taken, or none of its end */
+    bool older;                                 /* there is one, of the middle */
 };
 /* Those of the view; malloc'ed. */
 struct leak_gap *leak_gaps(const struct view *v, size_t *n);

@@ -103,7 +103,7 @@ static char *module_text(const struct view *v, struct symbols *s, const struct v
 {
     const struct code_module *m = module_of(v, w);
     uint64_t into = 0;
-    const char *symbol = m && s ? symbols_variable(s, m, w->offset, &into) : NULL;
+    const char *symbol = m && s ? symbols_variable(s, m, w->offset, &into, NULL) : NULL;
     if (!m || !m->path)
         return xasprintf("0x%llx", (unsigned long long)w->address);
     if (!symbol)
@@ -142,7 +142,7 @@ void where_members(json_t *j, const struct view *v, struct symbols *s, struct fr
     if (w->kind == VIEW_WHERE_MODULE) {
         const struct code_module *m = module_of(v, w);
         uint64_t into = 0;
-        const char *symbol = m && s ? symbols_variable(s, m, w->offset, &into) : NULL;
+        const char *symbol = m && s ? symbols_variable(s, m, w->offset, &into, NULL) : NULL;
         json_object_set_new(j, "module", text_json_string(m ? m->path : NULL));
         if (symbol) {
             json_object_set_new(j, "symbol", text_json_string(symbol));

@@ -182,6 +182,7 @@ static struct view *view_make(struct source *s, struct graph *g, const struct so
     struct snapshot **snapshots = NULL;
     size_t n = o->heaps ? heaps_read(s->trace, g, &heaps, &snapshots) : 0;
     struct view *v = graph_view_make_with(g, trace_code(s->trace), o->flags, snapshots, n);
+    v->snapshots_of = o->heap_process;
     free(snapshots);
     return v;
 }

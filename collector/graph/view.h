@@ -275,6 +275,7 @@ struct view {
                                              * processes with blocks that nobody saw made or dropped */
     /* snapshots of heaps, the newest of each process that the moment has: owned by the view, with the view's ids */
     struct snapshot **snapshots; size_t n_snapshots;
+    uint32_t snapshots_of;      /* only this process's were asked for (serial); 0: all */
     /* code used by the above */
     struct code_module *modules; size_t n_modules;
     struct code_frame *frames; size_t n_frames;      /* .module: view's module ids */

@@ -2,8 +2,8 @@
  * collector/heap/heap_image.c - see heap_image.h.
  *
  * A copied image is one room, and pieces of the process that lie in it one
- * behind the other. What came between prepare and copy and finds no place there
- * gets a second room, which costs page faults during the stop.
+ * behind the other. What a process grows by while room is made is made room for
+ * too; beyond that it costs page faults during the stop, and at last a second room.
  */
 #include "heap/heap_image.h"
 
@@ -21,7 +21,7 @@
 #include "heap/heap_room.h"
 #include "heap/heap_select.h"
 
-enum { WINDOWS = 8, WINDOW_BYTES = 4 << 20, TEXT_MAX = 400 };
+enum { WINDOWS = 8, WINDOW_BYTES = 4 << 20, TEXT_MAX = 400, SPARE_BYTES = 256 << 20, TOP_UPS = 5 };
 
 /* A part of a forked image that was read. */
 struct window { struct heap_piece piece; uint64_t used; };
@@ -36,6 +36,7 @@ struct heap_image {
     bool forked;
     struct window windows[WINDOWS];
     uint64_t uses;
+    int error;                  /* the first of what could not be read when it was asked for */
 };
 
 static __thread char last_text[TEXT_MAX];
@@ -43,6 +44,7 @@ static __thread char last_text[TEXT_MAX];
 const char *heap_image_text(void) { return last_text; }
 const struct heap_maps *heap_image_maps(const struct heap_image *i) { return &i->maps; }
 uint64_t heap_image_bytes(const struct heap_image *i) { return i->bytes; }
+int heap_image_error(const struct heap_image *i) { return i->error; }
 
 static int fail(const struct heap_image *i, int error)
 {
@@ -126,6 +128,26 @@ static int survey(struct heap_image *i, const struct heap_stop *stop, struct hea
     return e ? e : heap_select_runs(&i->select, i->pid, &i->maps, stop, runs);
 }
 
+/* Room for a process that goes on growing: address space for more than twice as
+ * much, and touched is what it has by the time that took, and some more. */
+static int room_make(struct heap_image *i, uint64_t bytes)
+{
+    uint64_t before = heap_resident_bytes(i->pid), grown = 0, last = 0, want;
+    int e = heap_room_make(&i->room, 2 * bytes + SPARE_BYTES);
+    if (e && (e = heap_room_make(&i->room, bytes)))
+        return e;
+    for (unsigned round = 0; round < TOP_UPS; round++) {
+        want = bytes + grown + (bytes / 16 > grown - last ? bytes / 16 : grown - last);
+        if (round && bytes + grown + (grown - last) <= i->room.touched_bytes)
+            break;
+        heap_room_touch(&i->room, want > i->most_bytes ? i->most_bytes : want);
+        last = grown;
+        want = heap_resident_bytes(i->pid);
+        grown = want > before && want - before > grown ? want - before : grown;
+    }
+    return 0;
+}
+
 int heap_image_prepare(struct heap_image **out, pid_t pid, const struct heap_image_options *o)
 {
     struct heap_image *i = image_new(pid, o);
@@ -135,7 +157,7 @@ int heap_image_prepare(struct heap_image **out, pid_t pid, const struct heap_ima
     if (!e) {
         most = i->most_bytes ? i->most_bytes : heap_room_free_bytes();
         i->most_bytes = most;
-        e = runs.bytes > most ? refuse_size(i, runs.bytes, most) : heap_room_make(&i->room, runs.bytes + runs.bytes / 16, true);
+        e = runs.bytes > most ? refuse_size(i, runs.bytes, most) : room_make(i, runs.bytes);
     }
     heap_runs_free(&runs);
     if (e) {
@@ -157,7 +179,7 @@ static int pieces_make(struct heap_image *i, const struct heap_runs *runs)
     for (size_t k = 0; k < runs->n; k++) {
         uint64_t bytes = runs->runs[k].end - runs->runs[k].start;
         if (bytes > room->bytes - at && room == &i->room) {
-            if ((e = heap_room_make(&i->more, left, false)))
+            if ((e = heap_room_make(&i->more, left)))
                 return e;
             room = &i->more;
             at = 0;
@@ -194,6 +216,8 @@ int heap_image_of(struct heap_image **out, pid_t pid, const struct heap_stop *st
     struct heap_image *i = image_new(pid, o);
     struct heap_runs runs = {0};
     int e = survey(i, stop, &runs);
+    if (!e && !runs.n)
+        e = -ESRCH; /* its memory went while it was looked at: a stack at least is always there */
     i->forked = true;
     i->pieces = xcalloc(runs.n + 1, sizeof *i->pieces);
     for (size_t k = 0; !e && k < runs.n; k++)
@@ -250,7 +274,9 @@ static struct heap_piece window_of(struct heap_image *i, const struct heap_piece
     to->start = p->start + (address - p->start) / WINDOW_BYTES * WINDOW_BYTES;
     to->end = p->end - to->start > WINDOW_BYTES ? to->start + WINDOW_BYTES : p->end;
     oldest->used = ++i->uses;
-    if (heap_copy(i->pid, to, 1, &unread)) {
+    int e = i->error ? i->error : heap_copy(i->pid, to, 1, &unread);
+    if (e) {
+        i->error = e;
         to->start = to->end = 0;
         return (struct heap_piece){0};
     }

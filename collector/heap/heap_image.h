@@ -35,7 +35,7 @@ int heap_image_prepare(struct heap_image **i, pid_t pid, const struct heap_image
 /* During the stop. 0 or -errno; -EPERM says what is missing (heap_image_text). */
 int heap_image_copy(struct heap_image *i, const struct heap_stop *stop);
 /* The same for a process that stands still until it is killed (a forked image):
- * nothing is copied, it is read when asked for; `pid` is the image's, the
+ * nothing is copied, it is read when asked for (-ESRCH: it has ended); `pid` is the image's, the
  * mappings are its own. The threads' registers are of `stop`. */
 int heap_image_of(struct heap_image **i, pid_t pid, const struct heap_stop *stop, const struct heap_image_options *o);
 void heap_image_free(struct heap_image *i);
@@ -46,6 +46,9 @@ const struct heap_maps *heap_image_maps(const struct heap_image *i);
  * nothing was copied or nothing is (such memory reads as zeros). Sets *n, then too, to how
  * many there are (with NULL: are not), at least 1, at most *n as given. Valid until the next call with a forked image. */
 const uint8_t *heap_image_at(struct heap_image *i, uint64_t address, size_t *n);
+/* 0, or -errno: since when a part of a forked image could not be read (-ESRCH: it ended), and was
+ * taken for nothing: what was made of it is worth nothing. */
+int heap_image_error(const struct heap_image *i);
 uint64_t heap_image_bytes(const struct heap_image *i);  /* read so far */
 
 #endif

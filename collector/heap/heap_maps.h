@@ -18,9 +18,9 @@
 struct heap_map {
     uint64_t start, end, offset;
     uint64_t inode;
-    uint64_t resident_bytes;    /* of it in memory or swapped out, without pages of zeros; UINT64_MAX: not known (heap_maps_weigh) */
     bool readable, writable, executable, shared;
     char *path;                 /* "", "[heap]", "/usr/lib/…", "/dev/shm/… (deleted)" */
+    uint64_t resident_bytes;    /* of it in memory or swapped out, without pages of zeros; UINT64_MAX: not known (heap_maps_weigh) */
 };
 struct heap_maps {
     struct heap_map *maps; size_t n;

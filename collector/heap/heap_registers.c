@@ -73,6 +73,13 @@ static void call_mend(pid_t tid, const struct user_regs_struct *r)
         ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.rax), -(long)KERNEL_ERESTARTNOHAND);
 }
 
+void heap_registers_mend(pid_t tid)
+{
+    struct user_regs_struct r;
+    if (set_get(tid, NT_PRSTATUS, &r, sizeof r) == sizeof r)
+        call_mend(tid, &r);
+}
+
 int heap_registers_read(struct heap_thread *t)
 {
     struct user_regs_struct r;
@@ -93,6 +100,8 @@ int heap_registers_read(struct heap_thread *t)
 }
 #elif defined(__aarch64__)
 /* Here the kernel looks at a call's outcome before the stop: nothing can be told it any more. */
+void heap_registers_mend(pid_t tid) { (void)tid; }
+
 int heap_registers_read(struct heap_thread *t)
 {
     struct user_pt_regs r;

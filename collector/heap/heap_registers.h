@@ -17,6 +17,8 @@
  * treat them as it treats ppoll: again, unless a handler of the program runs. One
  * that has a timeout then has it whole once more: of these the kernel keeps no moment. */
 int heap_registers_read(struct heap_thread *t);
+/* The latter alone, of a thread that stopped with a signal. */
+void heap_registers_mend(pid_t tid);
 /* sp and pc of a thread that sleeps in the kernel, without stopping it (proc(5),
  * syscall). False: not known. */
 bool heap_registers_asleep(pid_t pid, struct heap_thread *t);

@@ -4,6 +4,7 @@
 #include "heap/heap_room.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static void touch(uint8_t *at, uint64_t bytes)
         ((volatile uint8_t *)at)[i] = 0;
 }
 
-int heap_room_make(struct heap_room *r, uint64_t bytes, bool touched)
+int heap_room_make(struct heap_room *r, uint64_t bytes)
 {
     void *at;
     bytes = (bytes + HUGE) & ~(uint64_t)(HUGE - 1);
@@ -33,10 +34,18 @@ int heap_room_make(struct heap_room *r, uint64_t bytes, bool touched)
     madvise(at, bytes, MADV_HUGEPAGE);
     madvise(at, bytes, MADV_DONTFORK);
     madvise(at, bytes, MADV_DONTDUMP);
-    *r = (struct heap_room){at, bytes};
-    if (touched)
-        touch(at, bytes);
+    *r = (struct heap_room){at, bytes, 0};
     return 0;
+}
+
+void heap_room_touch(struct heap_room *r, uint64_t bytes)
+{
+    bytes = (bytes + HUGE - 1) & ~(uint64_t)(HUGE - 1);
+    bytes = bytes > r->bytes ? r->bytes : bytes;
+    if (bytes <= r->touched_bytes)
+        return;
+    touch(r->base + r->touched_bytes, bytes - r->touched_bytes);
+    r->touched_bytes = bytes;
 }
 
 void heap_room_free(struct heap_room *r)

@@ -5,12 +5,13 @@
 #ifndef OWNSCOPE_HEAP_ROOM_H
 #define OWNSCOPE_HEAP_ROOM_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-struct heap_room { uint8_t *base; uint64_t bytes; };
-/* Zeroed; touched so that it costs no page fault later. 0 or -ENOMEM. */
-int heap_room_make(struct heap_room *r, uint64_t bytes, bool touched);
+struct heap_room { uint8_t *base; uint64_t bytes, touched_bytes; };
+/* Zeroed; address space alone as yet. 0 or -ENOMEM. */
+int heap_room_make(struct heap_room *r, uint64_t bytes);
+/* So much of its begin costs no page fault later. */
+void heap_room_touch(struct heap_room *r, uint64_t bytes);
 void heap_room_free(struct heap_room *r);
 /* What is free here, of the machine and of our group's allowance, less a tenth. */
 uint64_t heap_room_free_bytes(void);

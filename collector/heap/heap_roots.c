@@ -233,9 +233,13 @@ static void threads_add(struct roots *r)
 
 static void data_add(struct roots *r, const struct heap_place *p, uint64_t start, uint64_t end)
 {
-    struct snapshot_root *root;
+    struct snapshot_root *root = r->s->n_roots ? &r->s->roots[r->s->n_roots - 1] : NULL;
     if (start >= end)
         return;
+    if (root && root->kind == ROOT_DATA && root->module == (uint32_t)(p - r->modules->places) + 1 && root->address + root->bytes == start) {
+        root->bytes = (end & ~7ull) - root->address;    /* a variable may begin in the file's pages and end behind them */
+        return;
+    }
     root = add(r, ROOT_DATA, start, end);
     root->module = (uint32_t)(p - r->modules->places) + 1;
     root->offset = root->address - p->bias;

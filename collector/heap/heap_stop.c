@@ -19,12 +19,14 @@
 
 #include "event/xalloc.h"
 #include "heap/heap_tracer.h"
+#include "heap/heap_watch.h"
 
 struct heap_tracer {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool stopped, let_go;       /* told by the thread; asked of it */
+    bool ended;                 /* the thread is through with it */
     bool abandoned;             /* nobody waits for it any more: it frees all */
     int outcome;
     struct heap_stop stop;
@@ -65,8 +67,14 @@ static void *trace(void *context)
     pthread_mutex_unlock(&t->mutex);
     if (!outcome)
         heap_tracing_let_go(&t->tracing);
-    if (abandoned)
+    if (abandoned) {
         tracer_free(t);
+        return NULL;
+    }
+    pthread_mutex_lock(&t->mutex);
+    t->ended = true;
+    pthread_cond_broadcast(&t->changed);
+    pthread_mutex_unlock(&t->mutex);
     return NULL;
 }
 
@@ -74,6 +82,10 @@ static int start(struct heap_tracer *t)
 {
     sigset_t all, mask;
     int e;
+    t->tracing.watched = true;
+    if (heap_watch_run(t->stop.pid, trace, t))
+        return 0;
+    t->tracing.watched = false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     e = pthread_create(&t->thread, NULL, trace, t);
@@ -81,11 +93,31 @@ static int start(struct heap_tracer *t)
     return -e;
 }
 
+/* Until the thread, its own or the watching one, has done all. */
+static void end_wait(struct heap_tracer *t)
+{
+    if (!t->tracing.watched) {
+        pthread_join(t->thread, NULL);
+        return;
+    }
+    pthread_mutex_lock(&t->mutex);
+    while (!t->ended)
+        pthread_cond_wait(&t->changed, &t->mutex);
+    pthread_mutex_unlock(&t->mutex);
+}
+
 /* Until the thread has an outcome. False: it was left behind. */
 static bool outcome_wait(struct heap_tracer *t)
 {
     pthread_t thread = t->thread;
     bool stopped;
+    if (t->tracing.watched) { /* it has its patience, and waits for no exec */
+        pthread_mutex_lock(&t->mutex);
+        while (!t->stopped)
+            pthread_cond_wait(&t->changed, &t->mutex);
+        pthread_mutex_unlock(&t->mutex);
+        return true;
+    }
     pthread_mutex_lock(&t->mutex);
     for (int round = 0; !t->stopped && round < ABANDON_ROUNDS; round++) {
         struct timespec until;
@@ -128,7 +160,7 @@ int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
     e = t->outcome;
     if (e) {
         snprintf(last_text, sizeof last_text, "%s", t->tracing.text);
-        pthread_join(t->thread, NULL);
+        end_wait(t);
         tracer_free(t);
         return e;
     }
@@ -147,7 +179,7 @@ uint64_t heap_stop_end(struct heap_stop *s)
     t->let_go = true;
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->mutex);
-    pthread_join(t->thread, NULL);
+    end_wait(t);
     *s = t->stop; /* the tracer knows more of late wakers now */
     t->stop.threads = NULL;
     tracer_free(t);

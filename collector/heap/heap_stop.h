@@ -9,7 +9,8 @@
  * waits in our shim (heap_held) stands still by itself and is not stopped.
  *
  * ptrace belongs to the thread that seizes: each stop has a thread of its own,
- * which lives from begin to end, so these may be called from any thread. When it
+ * which lives from begin to end, so these may be called from any thread; in a
+ * process that is watched (heap_watch.h) it is the watching one. When it
  * ends, or the collector is killed, the kernel lets everything go. Stops are only
  * looked at, never taken (WNOWAIT): the real end of a child stays for its waiter.
  * Who waits for a traced child looks first, as launch_ended does: waitpid would

@@ -23,6 +23,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_refusal.h"
 #include "heap/heap_registers.h"
+#include "heap/heap_watch.h"
 
 enum {
     PATIENCE_NS = 500000000,        /* for the next one to stop … */
@@ -83,6 +84,14 @@ static bool refused_for_now(pid_t pid, pid_t tid, bool *gone)
     return tracer == getpid() || (tracer > 0 && heap_refusal_state(getpid(), (pid_t)tracer));
 }
 
+/* 0 or -1 with errno. What is watched is never seized: that could wait for an exec which waits for us. */
+static int take_in_hand(const struct heap_tracing *t, pid_t tid)
+{
+    if (t->watched)
+        return (int)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+    return (int)ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACEEXEC);
+}
+
 /* Seizes who is not known yet; how many that were, -EAGAIN: some will be free soon, or -errno. */
 static int seize_new(struct heap_tracing *t)
 {
@@ -103,7 +112,7 @@ static int seize_new(struct heap_tracing *t)
             continue;
         if (is_known(t, before, tid))
             continue;
-        if (!ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACEEXEC)) {
+        if (!take_in_hand(t, tid)) {
             t->list = xgrow(t->list, &t->capacity, t->n + 1, sizeof *t->list);
             t->list[t->n++] = (struct heap_traced){.tid = tid};
         } else if (errno == EPERM) {
@@ -118,7 +127,7 @@ static int seize_new(struct heap_tracing *t)
         }
     }
     closedir(d);
-    for (added = before; !error && added < t->n; added++)
+    for (added = before; !t->watched && !error && added < t->n; added++)
         ptrace(PTRACE_INTERRUPT, t->list[added].tid, NULL, NULL);
     added = t->n - before;
     if (added)
@@ -127,9 +136,13 @@ static int seize_new(struct heap_tracing *t)
 }
 
 /* How a thread stands: 0 it runs, 1 it stopped, -1 it is gone. */
-static int peek(pid_t tid, int *status)
+static int peek(const struct heap_tracing *t, pid_t tid, int *status)
 {
     siginfo_t info;
+    if (t->watched && !ptrace(PTRACE_GETSIGINFO, tid, NULL, &info)) { /* its stop may have been taken */
+        *status = info.si_code >> 8 > 0 ? info.si_code : info.si_signo;
+        return 1;
+    }
     info.si_pid = 0;
     if (waitid(P_PID, (id_t)tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD))
         return errno == ECHILD ? -1 : 0;
@@ -172,7 +185,7 @@ static bool look(struct heap_tracing *t, size_t most)
         int status, how;
         if (one->state != TRACED_RUNS)
             continue;
-        how = peek(one->tid, &status);
+        how = peek(t, one->tid, &status);
         if (how > 0)
             stopped(t, one, status);
         else if (how < 0)
@@ -247,10 +260,10 @@ static void ask_held(struct heap_tracing *t)
     uint64_t began = now_ns();
     int status, how;
     thread->sp = t->held.sp;
-    if (ptrace(PTRACE_SEIZE, t->held.tid, NULL, NULL))
+    if (!t->watched && ptrace(PTRACE_SEIZE, t->held.tid, NULL, NULL))
         return;
     ptrace(PTRACE_INTERRUPT, t->held.tid, NULL, NULL);
-    for (unsigned round = 0; !(how = peek(t->held.tid, &status)) && now_ns() - began < PATIENCE_HELD_NS; round++)
+    for (unsigned round = 0; !(how = peek(t, t->held.tid, &status)) && now_ns() - began < PATIENCE_HELD_NS; round++)
         rest(round);
     if (how != 1)
         return;
@@ -258,7 +271,10 @@ static void ask_held(struct heap_tracing *t)
         thread->n_registers = 0;
         thread->sp = t->held.sp;
     }
-    ptrace(PTRACE_DETACH, t->held.tid, NULL, (void *)(intptr_t)(status >> 8 ? 0 : status & 0x7f));
+    if (t->watched)
+        heap_watch_pass(t->held.tid, status);
+    else
+        ptrace(PTRACE_DETACH, t->held.tid, NULL, (void *)(intptr_t)(status >> 8 ? 0 : status & 0x7f));
 }
 
 /* A stop is seen whether asked for or not, and would be taken: so look first. */
@@ -326,7 +342,7 @@ static void wake_late(struct heap_tracing *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         int status;
-        if (t->list[i].state == TRACED_ASLEEP && peek(t->list[i].tid, &status) == 1) {
+        if (t->list[i].state == TRACED_ASLEEP && peek(t, t->list[i].tid, &status) == 1) {
             stopped(t, &t->list[i], status);
             t->stop->missed--;
         }
@@ -338,7 +354,7 @@ void heap_tracing_let_go(struct heap_tracing *t)
     wake_late(t);
     for (size_t i = 0; i < t->n; i++) {
         struct heap_traced *one = &t->list[i];
-        if (one->state == TRACED_STOPPED)
+        if (one->state == TRACED_STOPPED && !t->watched)
             ptrace(PTRACE_DETACH, one->tid, NULL, (void *)(intptr_t)one->signal);
         one->state = TRACED_GONE;
     }

@@ -24,6 +24,7 @@ struct heap_tracing {
     size_t threads_capacity;
     size_t settled;             /* of the list, that stopped or are gone */
     bool became_another;        /* exec */
+    bool watched;               /* heap_watch has its threads, and calls this: who stopped goes on behind it */
     char text[HEAP_TEXT_MAX];
 };
 

@@ -441,6 +441,12 @@ void collector_snapshot_put(struct collector *c, const struct snapshot *s)
     snapshots_put(c->snapshots, s);
 }
 
+bool collector_fatal(void *collector, pid_t pid, int signal_number)
+{
+    struct collector *c = collector;
+    return snapshots_fatal(c->snapshots, pid, signal_number);
+}
+
 int collector_mark(struct collector *c, const char *name)
 {
     return snapshots_mark(c->snapshots, name);

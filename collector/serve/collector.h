@@ -81,6 +81,8 @@ int collector_snapshot_of(struct collector *c, pid_t pid, const struct snapshot 
 /* The newest one of each process that there is, without taking any. */
 size_t collector_snapshots(struct collector *c, const struct snapshot **list, size_t max);
 void collector_snapshot_put(struct collector *c, const struct snapshot *s);
+/* As snapshots_fatal, of heap_watch.h. */
+bool collector_fatal(void *collector, pid_t pid, int signal_number);
 /* A mark of the user's in the stream; with --snapshot-at-mark, and a snapshot of each
  * process. 0, -EINVAL (empty or too long), -ECANCELED. */
 int collector_mark(struct collector *c, const char *name);

@@ -44,7 +44,9 @@ static void scan(struct scanner *c, struct take *k)
     struct heap_scan_input in = {.image = k->image, .stop = &k->stop, .threads = k->threads, .n_threads = k->n_threads,
                                  .shim_path = (const char *)session_plan(c->session)->preload_path};
     k->error = heap_scan(k->snapshot, &in, &k->code);
-    if (k->image_fd >= 0 && !take_image_stands(k))
+    if (!k->error)
+        k->error = heap_image_error(k->image);
+    if (!k->error && !take_image_stands(k))
         k->error = -ESRCH;
     heap_image_free(k->image);
     k->image = NULL;

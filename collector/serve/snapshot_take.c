@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "heap/heap_refusal.h"
+#include "heap/heap_watch.h"
 #include "wire/clock.h"
 
 enum { REALLOC_TRIES = 5, REALLOC_NAP_US = 100, FORK_NAP_US = 50, LONG_BYTES = 32 << 20, LONG_BLOCKS = 50000 };
@@ -49,12 +51,9 @@ void take_free(struct take *k)
 
 void take_refuse(struct take *k, char *why)
 {
-    struct snapshot *s = k->snapshot;
     heap_image_free(k->image);
     k->image = NULL;
-    free(s->refused);
-    s->refused = why;
-    s->how = SNAPSHOT_UNREAD;
+    snapshot_refuse(k->snapshot, why);
 }
 
 void take_image_end(struct take *k)
@@ -111,7 +110,8 @@ static int stand(struct take *k, struct heap_held held)
     for (unsigned tries = 0;; tries++) {
         int e = stop(k, held);
         settle(k);
-        if (e || graph_heap_ready(k->taker->host->graph, k->wish.process, &blocks) != -EAGAIN || tries == REALLOC_TRIES)
+        if (e || graph_heap_ready(k->taker->host->graph, k->wish.process, &blocks) != -EAGAIN || tries == REALLOC_TRIES ||
+            k->wish.dying) /* it will not get any further */
             return e;
         heap_stop_end(&k->stop);
         heap_stop_free(&k->stop);
@@ -136,6 +136,9 @@ static void hold_answer(struct take *k)
 {
     if (k->wish.hold.thread)
         session_hold_end(k->taker->host->session, &k->wish.hold, false);
+    if (k->wish.dying)
+        heap_watch_release(k->wish.dying);
+    k->wish.dying = 0;
     k->wish.hold.thread = 0; /* it may hold again at once, for another */
 }
 
@@ -184,6 +187,24 @@ static int stand_unread(struct take *k, char *why)
     return 0;
 }
 
+/* Its thread held for it, and holds no more. */
+static bool went_on(const struct take *k)
+{
+    return k->wish.hold.thread && !session_hold_lasts(k->taker->host->session, &k->wish.hold);
+}
+
+static char *went_on_text(const struct take *k)
+{
+    return xasprintf("it went on after --wait-ms (%llu ms) amid its own snapshot",
+                     (unsigned long long)(session_plan(k->taker->host->session)->wait_ns / 1000000));
+}
+
+static bool runs(pid_t pid)
+{
+    char state = heap_refusal_state(pid, pid);
+    return state && state != 'Z' && state != 'X';
+}
+
 static int stand_and_copy(struct take *k)
 {
     struct heap_held held = {.tid = k->wish.hold.tid, .sp = k->wish.hold.sp};
@@ -194,6 +215,8 @@ static int stand_and_copy(struct take *k)
         return -ESRCH;
     if (k->error == -EFBIG && k->most_bytes)
         return -EFBIG;
+    if (went_on(k))
+        return runs(k->wish.pid) ? stand_unread(k, went_on_text(k)) : -ESRCH;
     if (k->error)
         return stand_unread(k, xstrdup(k->said));
     e = stand(k, held);
@@ -207,9 +230,10 @@ static int stand_and_copy(struct take *k)
     }
     tell(k);
     e = heap_image_copy(k->image, &k->stop);
-    char *why = e && !is_gone(e) ? reason(e, heap_image_text()) : NULL;
+    /* one that is held is not always stopped: what was read since it went on is of no moment */
+    char *why = went_on(k) ? went_on_text(k) : e && !is_gone(e) ? reason(e, heap_image_text()) : NULL;
     let_go(k);
-    if (is_gone(e))
+    if (is_gone(e) && !why)
         return -ESRCH;
     k->snapshot->how = SNAPSHOT_COPIED;
     k->bytes = heap_image_bytes(k->image);
@@ -270,7 +294,7 @@ static int step(struct take *k, bool wait)
     switch (k->step) {
     case TAKE_ROOM:
         heartbeat_begin(t->heart); /* for what is done here: who holds waits */
-        if (k->wish.pid)
+        if (k->wish.pid && !went_on(k))
             work(k, room_make, heap_resident_bytes(k->wish.pid) >= LONG_BYTES, wait);
         heartbeat_end(t->heart);
         k->step = TAKE_STAND;
@@ -363,9 +387,7 @@ static int stand_and_fork(struct take *k, const struct session_hold *h)
     if (k->image_fd < 0)
         return -EAGAIN;
     k->snapshot->how = SNAPSHOT_FORKED;
-    if ((e = heap_image_of(&k->image, pid, &k->stop, &o)))
-        take_refuse(k, reason(e, heap_image_text()));
-    return 0;
+    return heap_image_of(&k->image, pid, &k->stop, &o) ? -EAGAIN : 0; /* it ended at once, or cannot be read */
 }
 
 int take_fork(struct take *k, const struct session_hold *h)

@@ -30,6 +30,7 @@ struct wish {
     enum snapshot_why why;
     uint32_t process;
     pid_t pid;                  /* 0: not known here */
+    pid_t dying;                /* it stands for its fatal signal (heap_watch.h); 0: not for that */
     struct session_hold hold;   /* of the thread that waits for it; thread 0: none does */
     char mark[WISH_MARK_BYTES]; /* SNAPSHOT_MARK */
 };
@@ -76,7 +77,7 @@ int take_go_on(struct take *k, bool wait);
 int take_fork(struct take *k, const struct session_hold *h);
 /* Nothing of it is at work. */
 void take_free(struct take *k);
-/* It cannot be read: says why (malloc'ed, taken over); what it knows of memory goes. */
+/* It cannot be read: says why (malloc'ed, taken over); what it knows of memory goes (snapshot_refuse). */
 void take_refuse(struct take *k, char *why);
 /* Whether a forked image still stands: else what was read of it may be zeros. */
 bool take_image_stands(const struct take *k);

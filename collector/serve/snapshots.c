@@ -10,18 +10,20 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "heap/heap_watch.h"
 #include "serve/heartbeat.h"
 #include "serve/snapshot_keep.h"
 #include "serve/snapshot_scan.h"
 #include "serve/snapshot_take.h"
 #include "wire/clock.h"
 
-enum { SCANS_MOST = 64, RUNNING_MOST = 4096 };
+enum { SCANS_MOST = 64, RUNNING_MOST = 4096, UNKNOWN_ROUNDS = 5 };
 #define IMAGE_WAIT_NS 200000000ull      /* a thread of a process that forks has come by, or it is copied */
 
 /* What a thread waits for. */
@@ -33,6 +35,14 @@ struct ask {
     int result;
     bool done;
     struct ask *next;
+};
+
+/* A process that stands for its fatal signal. */
+struct dying {
+    pid_t pid;
+    int signal_number;
+    unsigned rounds;                /* that it was not known in */
+    struct dying *next;
 };
 
 /* A wish in line. */
@@ -52,11 +62,13 @@ struct snapshots {
     struct take *current;           /* of the first in line, once it was begun */
     struct waiting *imaged;         /* whose process was asked for an image; it stands in line */
     uint64_t most_bytes;            /* of copies that wait */
+    uint32_t *aborted; size_t n_aborted, aborted_capacity; /* processes that had one in abort() */
     bool full;                      /* there was no room: until a scan ends */
 
     pthread_mutex_t lock;
     pthread_cond_t answered;
     struct ask *asks;
+    struct dying *dying;
     struct keep keep;
     bool ending;
 };
@@ -82,6 +94,7 @@ void snapshots_free(struct snapshots *s)
     keep_end(&s->keep);
     pthread_cond_destroy(&s->answered);
     pthread_mutex_destroy(&s->lock);
+    free(s->aborted);
     free(s);
 }
 
@@ -115,26 +128,6 @@ static void publish(struct snapshots *s, struct take *k)
     pthread_mutex_unlock(&s->lock);
     ask_answer(s, a, 0, made);
     take_free(k);
-}
-
-static void scanned(struct snapshots *s, struct take *k)
-{
-    if (!k->error)
-        heap_intern(k->snapshot, &k->code, s->host.code);
-    else if (k->error == -ESRCH)
-        take_refuse(k, xstrdup("the image that was to be read ended too early"));
-    else
-        take_refuse(k, xasprintf("its memory could not be scanned: %s", strerror(-k->error)));
-    publish(s, k);
-}
-
-static void scans_fetch(struct snapshots *s, bool wait)
-{
-    struct take *k;
-    while ((k = scanner_done(s->scanner, wait))) {
-        s->full = false;
-        scanned(s, k);
-    }
 }
 
 /* ---- wishes ---- */
@@ -185,6 +178,8 @@ static void wish_done(struct snapshots *s, struct waiting *w, struct take *k, in
     struct ask *a = w->ask;
     if (w->wish.hold.thread)
         session_hold_end(s->host.session, &w->wish.hold, false);
+    if (w->wish.dying)
+        heap_watch_release(w->wish.dying);
     wish_drop(s, w);
     if (!k) {
         ask_answer(s, a, error, NULL);
@@ -196,6 +191,44 @@ static void wish_done(struct snapshots *s, struct waiting *w, struct take *k, in
     else
         publish(s, k);
 }
+
+/* ---- scans ---- */
+
+/* Its image ended, or could not be read, before all of it was: the half that was seen is
+ * worth nothing, and the process is copied. */
+static void copied_instead(struct snapshots *s, struct take *k)
+{
+    struct ask *a = k->owner;
+    if (session_pid_of(s->host.session, k->wish.process))
+        wish_add(s, k->wish.why, k->wish.process)->ask = a;
+    else
+        ask_answer(s, a, -ESRCH, NULL);
+    take_free(k);
+}
+
+static void scanned(struct snapshots *s, struct take *k)
+{
+    if (k->error && k->snapshot->how == SNAPSHOT_FORKED) {
+        copied_instead(s, k);
+        return;
+    }
+    if (k->error)
+        take_refuse(k, xasprintf("its memory could not be scanned: %s", strerror(-k->error)));
+    else
+        heap_intern(k->snapshot, &k->code, s->host.code);
+    publish(s, k);
+}
+
+static void scans_fetch(struct snapshots *s, bool wait)
+{
+    struct take *k;
+    while ((k = scanner_done(s->scanner, wait))) {
+        s->full = false;
+        scanned(s, k);
+    }
+}
+
+/* ---- wishes in turn ---- */
 
 /* A copy of its memory. NULL: there is no room yet. */
 static struct take *copy_begin(struct snapshots *s, const struct waiting *w)
@@ -216,6 +249,7 @@ static bool current_go_on(struct snapshots *s, bool wait)
         return false;
     s->current = NULL;
     s->line->wish.hold = k->wish.hold;
+    s->line->wish.dying = k->wish.dying;
     if (e) {
         take_free(k);
         k = NULL;
@@ -283,9 +317,7 @@ static void wishes_serve(struct snapshots *s)
         return;
     for (w = s->line; w; w = next) {
         next = w->next;
-        if (w->wish.hold.thread && !session_hold_lasts(s->host.session, &w->wish.hold)) {
-            wish_done(s, w, NULL, -ESRCH);
-        } else if (!w->fork || wish_image(s, w)) {
+        if (!w->fork || wish_image(s, w)) {
             s->current = copy_begin(s, w);
             if (!s->current)
                 return; /* in turn */
@@ -318,6 +350,10 @@ static void holds_see(struct snapshots *s)
         } else {
             struct waiting *w = wish_add(s, why, h.process);
             w->wish.hold = h;
+            if (why == SNAPSHOT_ABORT) {
+                s->aborted = xgrow(s->aborted, &s->aborted_capacity, s->n_aborted + 1, sizeof *s->aborted);
+                s->aborted[s->n_aborted++] = h.process;
+            }
             w->wish.pid = h.pid;
             mark_set(w, h.mark);
         }
@@ -394,6 +430,48 @@ static void asks_see(struct snapshots *s)
     }
 }
 
+/* abort() has had its snapshot before it raised its signal. */
+static bool has_aborted(const struct snapshots *s, uint32_t process)
+{
+    for (size_t i = 0; i < s->n_aborted; i++)
+        if (s->aborted[i] == process)
+            return true;
+    return false;
+}
+
+/* What it says of itself may still lie in its ring: it is looked for again behind the next rounds. */
+static bool dying_later(struct snapshots *s, struct dying *d)
+{
+    if (++d->rounds > UNKNOWN_ROUNDS)
+        return false;
+    pthread_mutex_lock(&s->lock);
+    d->next = s->dying;
+    s->dying = d;
+    pthread_mutex_unlock(&s->lock);
+    session_wake(s->host.session);
+    return true;
+}
+
+static void dying_see(struct snapshots *s)
+{
+    struct dying *d, *next;
+    pthread_mutex_lock(&s->lock);
+    d = s->dying;
+    s->dying = NULL;
+    pthread_mutex_unlock(&s->lock);
+    for (; d; d = next) {
+        uint32_t process = session_process_of(s->host.session, d->pid);
+        next = d->next;
+        if (!process && dying_later(s, d))
+            continue;
+        if (!process || (d->signal_number == SIGABRT && has_aborted(s, process)))
+            heap_watch_release(d->pid);
+        else
+            wish_add(s, SNAPSHOT_SIGNAL, process)->wish.dying = d->pid;
+        free(d);
+    }
+}
+
 /* ---- rounds ---- */
 
 void snapshots_round(struct snapshots *s)
@@ -401,6 +479,7 @@ void snapshots_round(struct snapshots *s)
     scans_fetch(s, false);
     holds_see(s);
     asks_see(s);
+    dying_see(s);
     wishes_serve(s);
 }
 
@@ -410,23 +489,37 @@ void snapshots_wait(struct snapshots *s)
         current_go_on(s, true);
 }
 
+static void line_drop(struct snapshots *s)
+{
+    while (s->line)
+        wish_done(s, s->line, NULL, -ECANCELED);
+}
+
 void snapshots_finish(struct snapshots *s)
 {
     struct ask *a, *next;
+    struct dying *dying, *later;
     holds_see(s);
     while (s->current && !current_go_on(s, true))
         ;
-    while (s->line)
-        wish_done(s, s->line, NULL, -ECANCELED);
+    line_drop(s);
     scans_fetch(s, true);
+    line_drop(s); /* of images that ended meanwhile */
     pthread_mutex_lock(&s->lock);
     s->ending = true;
+    dying = s->dying;
+    s->dying = NULL;
     a = s->asks;
     s->asks = NULL;
     pthread_mutex_unlock(&s->lock);
     for (; a; a = next) {
         next = a->next;
         ask_answer(s, a, -ECANCELED, NULL);
+    }
+    for (; dying; dying = later) {
+        later = dying->next;
+        heap_watch_release(dying->pid);
+        free(dying);
     }
 }
 
@@ -466,6 +559,26 @@ int snapshots_mark(struct snapshots *s, const char *name)
     if (!*name || strlen(name) >= WISH_MARK_BYTES)
         return -EINVAL;
     return ask_wait(s, &a);
+}
+
+bool snapshots_fatal(struct snapshots *s, pid_t pid, int signal_number)
+{
+    struct dying *d = xcalloc(1, sizeof *d);
+    bool ending;
+    d->pid = pid;
+    d->signal_number = signal_number;
+    pthread_mutex_lock(&s->lock);
+    ending = s->ending;
+    if (!ending) {
+        d->next = s->dying;
+        s->dying = d;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (ending)
+        free(d);
+    else
+        session_wake(s->host.session);
+    return !ending;
 }
 
 size_t snapshots_newest(struct snapshots *s, const struct snapshot **list, size_t max)

@@ -11,8 +11,8 @@
  *
  * One is taken at a time: what takes long of it is done aside (snapshot_take.h).
  *
- * A snapshot is asked for by a thread that holds (exit, abort, a mark), by the
- * API, or by a mark of the user's. What is not wanted is let go at once.
+ * A snapshot is asked for by a thread that holds (exit, abort, a mark), by a
+ * process that a signal ends (heap_watch.h), by the API, or by a mark of the user's. What is not wanted is let go at once.
  *
  * The newest snapshot of each process is kept for readers: immutable, with
  * its readers counted. Of processes that are gone, as many as KEPT_GONE_BYTES.
@@ -61,6 +61,8 @@ void snapshots_finish(struct snapshots *s);
 /* As collector.h says of collector_snapshot, _mark, _snapshots, _snapshot_put. */
 int snapshots_ask(struct snapshots *s, uint32_t process, pid_t pid, const struct snapshot **out);
 int snapshots_mark(struct snapshots *s, const char *name);
+/* A signal ends this process, which stands until heap_watch_release. False: it is not to. */
+bool snapshots_fatal(struct snapshots *s, pid_t pid, int signal_number);
 size_t snapshots_newest(struct snapshots *s, const struct snapshot **list, size_t max);
 void snapshots_put(struct snapshots *s, const struct snapshot *snapshot);
 

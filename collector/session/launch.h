@@ -55,6 +55,9 @@ void launch_signals_save(void);
  * those from the terminal: the program got them itself), and a SIGCHLD handler
  * that wakes session_wait. */
 int launch_start(struct launch_check *c, char *const argv[], struct session *s, pid_t *pid);
+/* The same, with `seen` called when there is a process and it is not the program yet. */
+int launch_start_seen(struct launch_check *c, char *const argv[], struct session *s, pid_t *pid,
+                      void (*seen)(void *context, pid_t pid), void *context);
 
 /* No more forwarding (the program has ended): signals mean again to the
  * collector what they meant when launch_signals_save was called, but SIGXFSZ. */

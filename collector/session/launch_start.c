@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "event/xalloc.h"
@@ -80,11 +81,14 @@ bool launch_ended(pid_t pid, int *status)
 
 void launch_wait(pid_t pid, int *status)
 {
-    pid_t got;
+    struct timespec nap = {0, 1000000};
+    siginfo_t info;
     *status = 0;
-    do
-        got = waitpid(pid, status, __WNOTHREAD);
-    while (got < 0 ? errno == EINTR : WIFSTOPPED(*status));
+    while (!launch_ended(pid, status)) {
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WNOTHREAD) && errno != EINTR)
+            return;
+        nanosleep(&nap, NULL); /* a stop is its tracer's, and shows until that has seen it */
+    }
 }
 
 static void handlers_install(void)
@@ -105,7 +109,7 @@ static void dispositions_restore(void)
 {
     int i;
     for (i = 1; i < NSIG; i++)
-        if (i != SIGKILL && i != SIGSTOP)
+        if (i != SIGKILL && i != SIGSTOP && i != SIGSTKFLT) /* the last is never ours: heap_watch.c has it */
             sigaction(i, &before.actions[i], NULL);
 }
 
@@ -153,10 +157,13 @@ static void environment_free(char **env)
 
 /* ---- start ---- */
 
-/* In the child: becomes the program, or says why not. */
-static _Noreturn void become(const struct launch_check *c, char *const argv[], char **env, char **shell_argv, int report)
+/* In the child: becomes the program, or says why not. Not before `go` is closed. */
+static _Noreturn void become(const struct launch_check *c, char *const argv[], char **env, char **shell_argv, int report, int go)
 {
     int error;
+    char none;
+    while (go >= 0 && read(go, &none, 1) < 0 && errno == EINTR)
+        ;
     dispositions_restore();
     sigprocmask(SIG_SETMASK, &before.mask, NULL);
     if (c->by_shell)
@@ -197,14 +204,26 @@ static int exec_outcome(int from)
 
 int launch_start(struct launch_check *c, char *const argv[], struct session *s, pid_t *pid)
 {
+    return launch_start_seen(c, argv, s, pid, NULL, NULL);
+}
+
+int launch_start_seen(struct launch_check *c, char *const argv[], struct session *s, pid_t *pid,
+                      void (*seen)(void *context, pid_t pid), void *context)
+{
     char **env, **shell_argv;
     sigset_t all, mask;
-    int ends[2], error, status;
+    int ends[2], go[2] = {-1, -1}, error, status;
 
     if (!before.saved)
         launch_signals_save();
     if (pipe2(ends, O_CLOEXEC))
         return -errno;
+    if (seen && pipe2(go, O_CLOEXEC)) {
+        error = errno;
+        close(ends[0]);
+        close(ends[1]);
+        return -error;
+    }
     env = environment_make(s);
     shell_argv = shell_arguments(c, argv);
     sigfillset(&all);
@@ -212,8 +231,17 @@ int launch_start(struct launch_check *c, char *const argv[], struct session *s, 
     handlers_install();
     *pid = fork();
     error = errno;
-    if (!*pid)
-        become(c, argv, env, shell_argv, ends[1]);
+    if (!*pid) {
+        if (seen)
+            close(go[1]);
+        become(c, argv, env, shell_argv, ends[1], go[0]);
+    }
+    if (seen && *pid > 0)
+        seen(context, *pid);
+    if (seen) {
+        close(go[0]);
+        close(go[1]);
+    }
     woken = s;
     store_relaxed(&child_pid, *pid > 0 ? (uint32_t)*pid : 0);
     sigprocmask(SIG_SETMASK, &mask, NULL);

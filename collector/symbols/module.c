@@ -149,7 +149,7 @@ size_t module_places(struct module *m, struct names *names, uint64_t address,
     return n;
 }
 
-const char *module_variable(struct module *m, struct names *names, uint64_t address, uint64_t *into)
+const char *module_variable(struct module *m, struct names *names, uint64_t address, uint64_t *into, uint64_t *bytes)
 {
     if (!m->file || !symfile_data(m->file, address))
         return NULL;
@@ -161,5 +161,7 @@ const char *module_variable(struct module *m, struct names *names, uint64_t addr
     if (!e)
         return NULL;
     *into = address - e->low;
+    if (bytes)
+        *bytes = e->bytes;
     return names_demangle(names, e->name);
 }

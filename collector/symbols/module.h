@@ -35,7 +35,7 @@ size_t module_places(struct module *m, struct names *names, uint64_t address,
                      struct symbol_place places[MODULE_PLACES_MAX]);
 
 
-/* The variable at a link-time address, demangled, and where in it; NULL: none known. */
-const char *module_variable(struct module *m, struct names *names, uint64_t address, uint64_t *into);
+/* The variable at a link-time address, demangled, where in it, and its size (0: not told); NULL: none known. */
+const char *module_variable(struct module *m, struct names *names, uint64_t address, uint64_t *into, uint64_t *bytes);
 
 #endif

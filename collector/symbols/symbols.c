@@ -179,12 +179,13 @@ size_t symbols_frame(struct symbols *s, const struct code_module *m, const struc
     return symbols_resolve(s, m->path, m->build_id, m->build_id_bytes, f->offset - is_return, places);
 }
 
-const char *symbols_variable(struct symbols *s, const struct code_module *m, uint64_t offset, uint64_t *into)
+const char *symbols_variable(struct symbols *s, const struct code_module *m, uint64_t offset, uint64_t *into,
+                             uint64_t *bytes)
 {
     if (!m || !m->path || !m->path[0])
         return NULL;
     uint32_t module = module_index(s, m->path, m->build_id, m->build_id_bytes);
-    return module_variable(s->modules[module].module, s->names, offset, into);
+    return module_variable(s->modules[module].module, s->names, offset, into, bytes);
 }
 
 enum symbols_state symbols_module_state(struct symbols *s, const char *path,

@@ -58,9 +58,11 @@ size_t symbols_frame(struct symbols *s, const struct code_module *m, const struc
                      const struct symbol_place **places);
 
 /* The variable that covers a link-time address: its demangled name (lives as
- * long as `s`), and *into, how far in it the address lies. NULL: none is known.
+ * long as `s`), *into, how far in it the address lies, and *bytes (unless NULL), how
+ * large it is, 0 where its symbol does not tell. NULL: none is known.
  * Of aliases the shortest that others can link to. */
-const char *symbols_variable(struct symbols *s, const struct code_module *m, uint64_t offset, uint64_t *into);
+const char *symbols_variable(struct symbols *s, const struct code_module *m, uint64_t offset, uint64_t *into,
+                             uint64_t *bytes);
 
 /* What is known of a module at all (opens it). */
 enum symbols_state symbols_module_state(struct symbols *s, const char *path,

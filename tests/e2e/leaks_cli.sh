@@ -168,6 +168,7 @@ ends 99 "--fail-on leak=possible" --fail-on leak=possible -- ./app
 grep -q ' 1 leak ' ended.err
 verdict "of which there is one" $? "$(cat ended.err)"
 ends 0 "--fail-on of other rules" --fail-on double-drop,overlap -- ./app
+ends 99 "--fail-on given again adds" --fail-on leak --fail-on overlap -- ./app
 ends 99 "--fail-on any" --fail-on any --error-exitcode 99 -- ./app
 ends 125 "--fail-on of no kind" --fail-on leak=lost -- ./app
 ends 125 "--fail-on leak without snapshots" --fail-on leak --no-snapshot-at-exit -- ./app

@@ -8,13 +8,13 @@
 N=${SNAPSHOTS:-${TORTURE:+100}}
 N=${N:-5}
 
-# wait_for CONDITION…: until it holds, ten seconds at most.
+# wait_for CONDITION…: until it holds, LIMIT at most.
 wait_for() {
-    for _ in $(seq 500); do
-        "$@" >/dev/null 2>&1 && return
+    local end=$((SECONDS + LIMIT))
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
         sleep 0.02
     done
-    return 1
 }
 
 # snapshots PID HOW: N of them, each told as whole; else the reason.
@@ -44,6 +44,135 @@ waits_under() {
     wait $runner
     [ "$(cat "$T/w.out" "$T/w.err")" = "done" ]
     verdict "no wait is interrupted by snapshots ($how)" $? "$(head -n 3 "$T/w.out" "$T/w.err" | tr '\n' ' ')"
+}
+
+# ---- forked images: who they live and die with ----------------------------------
+
+# A list of 150 MB that a static variable holds, and threads that work for 5 ms each.
+# Of the files named: when the second is there no thread is made any more, until the first is.
+cat >"$T/images.c" <<'EOF'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+struct item { struct item *next; char pad[1000]; } *list;
+static long now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+static void *work(void *unused)
+{
+    for (long end = now_ms() + 5; now_ms() < end;)
+        for (int i = 0; i < 1000; i++) {
+            void *volatile p = malloc(64);
+            free(p);
+        }
+    return unused;
+}
+int main(int argc, char **argv)
+{
+    for (int i = 0; i < 150000; i++) {
+        struct item *n = malloc(sizeof *n);
+        memset(n, 0, sizeof *n);
+        n->next = list;
+        list = n;
+    }
+    printf("%d\n", getpid());
+    fflush(stdout);
+    while (access(argv[1], F_OK)) {
+        pthread_t t;
+        if (!access(argv[2], F_OK)) {
+            usleep(20000);
+            continue;
+        }
+        pthread_create(&t, NULL, work, NULL);
+        pthread_join(t, NULL);
+    }
+    return 3;
+}
+EOF
+
+images_begin() {
+    rm -f "$T/stop" "$T/quiet" "$T/i.own" "$T/i.out" "$T/ctl"
+    "$OWNSCOPE" run -q "$@" --snapshot fork -o "$T/i.own" -- "$T/images" "$T/stop" "$T/quiet" >"$T/i.out" 2>"$T/i.err" </dev/null &
+    runner=$!
+    wait_for test -s "$T/i.out"
+    pid=$(cat "$T/i.out")
+}
+
+# A snapshot is asked for in the background: until its image is there.
+image_begin() {
+    timeout -k 5 "$LIMIT" "$OWNSCOPE" ctl -p "$pid" --json snapshot >"$T/ctl" 2>&1 &
+    asker=$!
+    for _ in $(seq 5000); do
+        image=$(image_of "$pid") && return
+    done
+    return 1
+}
+image_of() {
+    local child comm
+    while read -r child; do
+        read -r comm 2>/dev/null <"/proc/$child/comm" && [ "$comm" = ownscope-image ] && echo "$child" && return
+    done < <(cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n')
+    return 1
+}
+# It sleeps no more: its memory is given back.
+ended() { ! grep -qs '^State:.[RSD]' "/proc/$1/status"; }
+
+images() {
+    local runner pid asker image why forked=0 lost
+    # shellcheck disable=SC2086 # two words
+    images_begin $PATIENT
+    why=$(snapshots "$pid" && echo "forked $forked")
+    [ "$why" = "forked $N" ]
+    verdict "images outlive the threads that forked them" $? "$why of $N"
+    lost=$("$OWNSCOPE" leaks -p "$pid" --json | "$PYTHON" -c 'import json, sys
+d = json.load(sys.stdin)
+print(d["refused"], d["totals"]["definite"]["blocks"], d["totals"]["reachable"]["blocks"] >= 150000)')
+    [ "$lost" = "None 0 True" ]
+    verdict "what they hold is not lost" $? "$lost"
+
+    why='no image was seen'
+    if image_begin; then
+        kill -KILL "$image"
+        wait "$asker"
+        why=$(cat "$T/ctl")
+    fi
+    case $why in *'"how": "copied"'*'"refused": null'* | *'"how":"copied"'*'"refused":null'*) true ;; *) false ;; esac
+    verdict "an image that is killed amid its scan: the process is copied" $? "$why"
+
+    why='no image was seen'
+    if image_begin; then
+        kill -STOP "$runner"
+        kill -KILL "$pid"
+        why="image $image: $(grep State "/proc/$image/status")"
+        wait_for ended "$image" && why=''
+        kill -CONT "$runner"
+        wait "$asker"
+    fi
+    [ -z "$why" ]
+    verdict "an image ends with its process" $? "$why"
+    kill -KILL "$pid" 2>/dev/null
+    wait "$runner"
+
+    images_begin --wait-ms 1000
+    why='no image was seen'
+    if image_begin; then
+        kill -STOP "$runner"
+        : >"$T/quiet"
+        kill -KILL "$runner"
+        why="image $image: $(grep State "/proc/$image/status")"
+        wait_for ended "$image" && why=''
+    fi
+    [ -z "$why" ] && ! ended "$pid"
+    verdict "an image ends when the collector was killed, of a process that sleeps too" $? "$why"
+    : >"$T/stop"
+    kill -KILL "$pid"
+    wait "$runner" "$asker" 2>/dev/null
 }
 
 # ---- redis under load -----------------------------------------------------------
@@ -116,6 +245,9 @@ redis_under() {
     sleep 0.3
     snapshots "$pid" >"$T/why"
     verdict "$N snapshots ($how) of redis under load" $? "$(cat "$T/why")"
+    for _ in $(seq 20); do # a copy stands in where the program comes to no event in time
+        [ "$how" = copy ] || [ "$forked" -gt 0 ] || N=1 snapshots "$pid" >"$T/why"
+    done
     [ "$how" = copy ] || [ "$forked" -gt 0 ]
     verdict "they are made as they were asked for ($how)" $? "$forked of $N are forked"
     : >"$T/stop"
@@ -140,6 +272,11 @@ redis_under() {
 cd "$T" || exit 99
 waits_under copy
 waits_under fork
+if cc -O1 -g "$T/images.c" -o "$T/images" -pthread; then
+    images
+else
+    not_ok "forked images" "the program cannot be built"
+fi
 if have redis-server && have redis-benchmark && have redis-cli; then
     redis_under copy
     redis_under fork

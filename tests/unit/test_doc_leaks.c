@@ -358,6 +358,20 @@ START_TEST(gaps_are_told)
     ck_assert_str_eq(coverage_why(j), "it was ended by signal 9 before a snapshot was taken");
     ck_assert_ptr_null(verdict_unanswered(&named, &v, &context, &fails));
     json_decref(j);
+    v.n_snapshots = 1;      /* one of the middle says nothing of the end */
+    s->why = SNAPSHOT_MARK;
+    j = doc_leaks(&v, &context, NULL);
+    ck_assert_str_eq(coverage_why(j), "it was ended by signal 9 before a snapshot of its end was taken");
+    ck_assert_int_gt(json_array_size(json_object_get(j, "leaks")), 0);
+    json_decref(j);
+    j = doc_findings(&v, &context, NULL);
+    ck_assert_int_eq(json_array_size(json_object_get(j, "findings")), 0);
+    json_decref(j);
+    s->why = SNAPSHOT_SIGNAL;
+    j = doc_findings(&v, &context, NULL);
+    ck_assert_int_gt(json_array_size(json_object_get(j, "findings")), 0);
+    json_decref(j);
+    v.n_snapshots = 0;
     p.ended = false;
     j = doc_leaks(&v, &live, NULL);
     ck_assert_str_eq(coverage_why(j), "no snapshot was asked for yet; ownscope leaks -p takes one");

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include "heap/heap_image.h"
+#include "heap/heap_room.h"
 #include "heap_shared.h"
 
 enum { PAGE = 4096 };
@@ -407,6 +408,35 @@ START_TEST(test_grows_between)
 }
 END_TEST
 
+static size_t room_there(const struct heap_room *r)
+{
+    size_t pages = r->bytes / PAGE, n = 0;
+    unsigned char *there = malloc(pages);
+    ck_assert_int_eq(mincore(r->base, r->bytes, there), 0);
+    for (size_t i = 0; i < pages; i++)
+        n += there[i] & 1;
+    free(there);
+    return n * PAGE;
+}
+
+/* Room is touched as far as is wanted, piece by piece. */
+START_TEST(test_room)
+{
+    struct heap_room r;
+    ck_assert_int_eq(heap_room_make(&r, 64 << 20), 0);
+    ck_assert_uint_eq(room_there(&r), 0);
+    heap_room_touch(&r, 9 << 20);
+    ck_assert_uint_eq(room_there(&r), 10 << 20);
+    r.base[0] = 7;
+    heap_room_touch(&r, 5 << 20);
+    ck_assert_uint_eq(room_there(&r), 10 << 20);
+    heap_room_touch(&r, 1ull << 40);
+    ck_assert_uint_eq(room_there(&r), r.bytes);
+    ck_assert_uint_eq(r.base[0], 7);
+    heap_room_free(&r);
+}
+END_TEST
+
 /* Mappings come and go all the time: whatever a stop finds is whole. */
 static void body_comes_and_goes(void)
 {
@@ -507,6 +537,34 @@ START_TEST(test_forked)
 }
 END_TEST
 
+/* It ends when a part of it was read: what could not be read is told as no holes are. */
+START_TEST(test_forked_ends)
+{
+    pid_t pid = child_start(body_forks);
+    struct heap_image_options o = {0};
+    struct heap_stop s;
+    struct heap_image *i, *late;
+    uint64_t start;
+    wait_for(&shared->ready, 1);
+    start = shared->address[0];
+    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    heap_stop_end(&s);
+    ck_assert_int_eq(heap_image_of(&i, shared->ids[0], &s, &o), 0);
+    ck_assert_uint_eq(word_at(i, start + 80), 170);
+    ck_assert(!is_in(i, start + shared->address[1] + PAGE));
+    ck_assert_int_eq(heap_image_error(i), 0);
+    kill((pid_t)shared->ids[0], SIGKILL);
+    while (!heap_image_of(&late, (pid_t)shared->ids[0], &s, &o))
+        heap_image_free(late);
+    ck_assert_ptr_null(late);
+    ck_assert(!is_in(i, start + (32 << 20)));
+    ck_assert_int_eq(heap_image_error(i), -ESRCH);
+    child_kill(pid);
+    heap_image_free(i);
+    heap_stop_free(&s);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(test_too_large)
@@ -587,8 +645,10 @@ int main(void)
     tcase_add_test(c, test_kinds);
     tcase_add_test(c, test_stack_from_its_pointer_on);
     tcase_add_test(c, test_grows_between);
+    tcase_add_test(c, test_room);
     tcase_add_test(c, test_comes_and_goes);
     tcase_add_test(c, test_forked);
+    tcase_add_test(c, test_forked_ends);
     tcase_add_test(c, test_too_large);
     tcase_add_test(c, test_other_user);
     tcase_add_test(c, test_killed_amid);

@@ -85,7 +85,7 @@ static void wild_make(struct wild *w)
         at += draw(3) ? 0 : draw(5) * PAGE + (draw(10) ? 0 : 64 << 20);
         if (!draw(6))
             at = (at + (64 << 20) - 1) & ~(uint64_t)((64 << 20) - 1);
-        w->maps[i] = (struct heap_map){at, at + PAGES * PAGE, draw(3) * PAGE, draw(3), draw(8) != 0, draw(3) != 0, draw(2), !draw(6), (char *)paths[i]};
+        w->maps[i] = (struct heap_map){at, at + PAGES * PAGE, draw(3) * PAGE, draw(3), draw(8) != 0, draw(3) != 0, draw(2), !draw(6), (char *)paths[i], UINT64_MAX};
         w->pieces[i] = (struct fake_piece){at, xcalloc(PAGES, PAGE), PAGES * PAGE};
         at += PAGES * PAGE;
     }

@@ -22,6 +22,7 @@ static char trace_path[128];
 static struct collector *collector;
 static pid_t child;
 static atomic_u32 over, taken, wrong;
+static int first_taken[2];   /* a pipe: closed when it was */
 
 static void setup(void)
 {
@@ -185,6 +186,67 @@ START_TEST(test_every_hold)
 }
 END_TEST
 
+/* Pages that the collector, its parent, has in memory. */
+static long parent_pages(void)
+{
+    char path[64];
+    long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)getppid());
+    FILE *f = fopen(path, "r");
+    if (!f || fscanf(f, "%*s %ld", &pages) != 1)
+        _exit(94);
+    fclose(f);
+    return pages;
+}
+
+/* As if the bound of a hold ended while room is made. False: the answer came first. */
+static bool child_gives_up(void)
+{
+    atomic_u32 *holding = &writer.ring.slot->holding;
+    uint64_t tid = (uint64_t)syscall(SYS_gettid);
+    uint32_t held = WIRE_HOLDING_HOLDS;
+    long before = parent_pages();
+    store_relaxed(holding, WIRE_HOLDING_HOLDS);
+    fake_put(&writer, &(struct fake_record){.type = WIRE_HOLD, .address = (uintptr_t)__builtin_frame_address(0),
+                                            .size = WIRE_HOLD_MARK, .extra = &tid, .extras = 1});
+    while (load_acquire(holding) == held && parent_pages() < before + 4096)
+        usleep(100);
+    return exchange_acq_rel(holding, (uint32_t)WIRE_HOLDING_NOT) == held;
+}
+
+/* One that gives up waiting while room is made for it is not read as if it stood. */
+START_TEST(test_gives_up)
+{
+    enum { BYTES = 512 << 20, TRIES = 50 };
+    size_t n, refused = 0;
+    const struct trace_snapshot *list;
+    struct snapshot *s;
+    struct trace *t;
+    child = fork();
+    if (!child) {
+        child_begin();
+        child_chain();
+        memset(mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, BYTES);
+        for (int i = 0; i < TRIES && !child_gives_up(); i++)
+            ;
+        _exit(child_hold(WIRE_HOLD_EXIT) ? 0 : 92);
+    }
+    ck_assert_int_eq(collector_run(collector, child_ended, NULL), 0);
+    collector_finish(collector);
+    collector_close(collector, true);
+    ck_assert_int_eq(trace_open(&t, trace_path), 0);
+    n = trace_snapshots(t, &list);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_int_eq(trace_snapshot_read(t, i, &s), 0);
+        ck_assert_msg(!s->refused || strstr(s->refused, "--wait-ms (20000 ms)"), "%s", s->refused);
+        refused += s->refused != NULL;
+        snapshot_free(s);
+    }
+    ck_assert_uint_eq(refused, 1);
+    trace_close(t);
+}
+END_TEST
+
 /* A process that is killed while it holds, or before it is read, costs its snapshot alone. */
 START_TEST(test_killed)
 {
@@ -238,7 +300,8 @@ static void *ask(void *unused)
         collector_snapshot_put(collector, s);
         for (size_t n = collector_snapshots(collector, list, 8); n-- > 0;)
             collector_snapshot_put(collector, list[n]);
-        add_relaxed(&taken, 1);
+        if (!add_relaxed(&taken, 1))
+            close(first_taken[1]);
         struct view *v = collector_view_get(collector, COLLECTOR_SNAPSHOTS);
         if (v && (v->n_snapshots != 1 || v->totals.live_blocks > LIVE))
             add_relaxed(&wrong, 1);
@@ -257,11 +320,14 @@ START_TEST(test_asked_at_work)
     struct trace *t;
     struct event e;
     struct view *v;
+    ck_assert_int_eq(pipe(first_taken), 0);
     child = fork();
     if (!child) {
+        char c;
+        close(first_taken[1]);
         child_begin();
         for (i = 0; i < MANY; i++)
-            if (fake_new(&writer, 0x10000000 + 64 * i, 10) || (i >= LIVE - 1 && fake_drop(&writer, 0x10000000 + 64 * (i - LIVE + 1))))
+            if ((i == MANY / 2 && read(first_taken[0], &c, 1)) || fake_new(&writer, 0x10000000 + 64 * i, 10) || (i >= LIVE - 1 && fake_drop(&writer, 0x10000000 + 64 * (i - LIVE + 1))))
                 _exit(93);
         _exit(0);
     }
@@ -372,6 +438,7 @@ int main(void)
     tcase_set_timeout(c, 120);
     tcase_add_test(c, test_holds);
     tcase_add_test(c, test_every_hold);
+    tcase_add_test(c, test_gives_up);
     tcase_add_test(c, test_killed);
     tcase_add_test(c, test_asked_at_work);
     tcase_add_test(c, test_in_vain);

@@ -34,7 +34,7 @@ static const char *variable(const char *file, uint64_t address)
     snprintf(path, sizeof path, "%s/%s", scratch, file);
     struct code_module m = { .path = path };
     uint64_t into = 0;
-    const char *name = symbols_variable(s, &m, address, &into);
+    const char *name = symbols_variable(s, &m, address, &into, NULL);
     char *to = text[turn++ % 4];
     snprintf(to, sizeof text[0], name ? "%s+%llu" : "", name, (unsigned long long)into);
     return to;
@@ -105,7 +105,7 @@ START_TEST(libc_variable)
         return;             /* copied into this program */
     struct code_module m = { .path = (char *)where.dli_fname };
     uint64_t into;
-    const char *name = symbols_variable(s, &m, (uint64_t)address - (uint64_t)where.dli_fbase, &into);
+    const char *name = symbols_variable(s, &m, (uint64_t)address - (uint64_t)where.dli_fbase, &into, NULL);
     ck_assert_ptr_nonnull(name);
     ck_assert_str_eq(name, "stdout");
     ck_assert_uint_eq(into, 0);

@@ -106,6 +106,21 @@ START_TEST(any_snapshot)
 }
 END_TEST
 
+/* Whose reading broke off: only its blocks stay. */
+START_TEST(blocks_alone)
+{
+    struct snapshot *s = snapshot_random(&k, 30, 5, 100);
+    snapshot_refuse(s, xstrdup("half of it was read"));
+    ck_assert(snapshot_sound(s));
+    ck_assert_uint_eq(s->n_blocks, 30);
+    ck_assert_uint_eq(s->n_roots + s->n_edges + s->n_frames + s->n_types, 0);
+    ck_assert_ptr_null(s->first);
+    ck_assert_ptr_null(s->type);
+    ck_assert_uint_eq(s->how, SNAPSHOT_UNREAD);
+    check_round(s);
+}
+END_TEST
+
 START_TEST(nothing_in_it)
 {
     check_round(snapshot_random(&k, 0, 0, 0));
@@ -548,6 +563,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, numbers_of_all_sizes);
     tcase_add_loop_test(c, any_snapshot, 0, 60);
+    tcase_add_test(c, blocks_alone);
     tcase_add_test(c, nothing_in_it);
     tcase_add_test(c, many_parts);
     tcase_add_test(c, long_names);
