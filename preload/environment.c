@@ -194,6 +194,13 @@ static char *preload_entry(char **text, const char *old, bool with)
     return entry[sizeof PRELOAD - 1] ? entry : NULL;
 }
 
+/* As this process was started with it, which is by another name perhaps. */
+static bool inherited(const char *session)
+{
+    const char *ours = environment_get("OWNSCOPE_SESSION");
+    return ours && !strcmp(ours, session);
+}
+
 char **environment_for(char *buffer, const char *program, bool searched, char *const *env)
 {
     char **out = (char **)buffer, *text;
@@ -208,6 +215,8 @@ char **environment_for(char *buffer, const char *program, bool searched, char *c
             session = env[n] + sizeof SESSION - 1;
     }
     there = old && list_find(old, shim_path());
+    if (session && there && strcmp(session, process.segment_path) && !inherited(session))
+        return (char **)env; /* another collector's program: an `ownscope run` in a traced program starts its own */
     if (with ? there && session && !strcmp(session, process.segment_path) : !there && !session)
         return (char **)env;
     text = buffer + (n + 4) * sizeof(char *);

@@ -15,7 +15,7 @@ build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libunwind-dev liburcu-d
        libjansson-dev libdw-dev libelf-dev libiberty-dev libzstd-dev libxxhash-dev
        libmicrohttpd-dev python3:python3"
 tests="check g++:g++ mandoc:mandoc procps:pgrep util-linux:unshare python3-jsonschema
-       valgrind:valgrind git:git sqlite3:sqlite3 jq:jq redis-server:redis-server
+       valgrind:valgrind libc6-dbg graphviz:dot git:git sqlite3:sqlite3 jq:jq redis-server:redis-server
        redis-tools:redis-cli nginx-light:nginx memcached:memcached curl:curl xz-utils:xz perl-base:perl
        lua5.4:lua5.4"
 

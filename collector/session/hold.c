@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "session/proc.h"
 #include "session/state.h"
 
 enum { SETTLE_LOOKS = 8 };
@@ -39,6 +40,15 @@ void hold_mark(struct lane *l, const struct event *e)
         memcpy(mark, e->text, n);
 }
 
+/* Nobody can be asked whether it has ended: this is the last that is heard of it. */
+static void foreign_ends(struct session *s, const struct process *p)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++)
+        if (s->lanes[i]->live && s->lanes[i]->process == p)
+            s->lanes[i]->exiting = true;
+}
+
 static int note_hold(struct session *s, struct lane *l)
 {
     const struct wire_record *r = &l->item.head;
@@ -48,10 +58,12 @@ static int note_hold(struct session *s, struct lane *l)
         return -EBADMSG;
     h->words = (struct session_hold){.process = l->process->id, .thread = l->thread, .sp = r->address,
                                      .why = (uint8_t)r->size};
-    if (!l->process->foreign) {
+    if (!l->process->foreign && proc_maps_same(l->pid, s->registry.segment)) {
         h->words.pid = (pid_t)l->pid;
         h->words.tid = (pid_t)tid;
     }
+    if (l->process->foreign && r->size == WIRE_HOLD_EXIT)
+        foreign_ends(s, l->process);
     if (r->size == WIRE_HOLD_MARK)
         memcpy(h->words.mark, h->mark, sizeof h->words.mark);
     if (r->size == WIRE_HOLD_FORK)

@@ -110,6 +110,17 @@ static void end_outdated(struct session *s, const struct lane *fresh)
     }
 }
 
+/* Of a process that executed another program only that one's threads are left. */
+static void end_former(struct session *s, const struct lane *fresh)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if (l->live && l->process == fresh->process && l->serial < fresh->serial)
+            l->gone = true;
+    }
+}
+
 static void resolve_image(struct session *s, struct lane *l)
 {
     struct decode_birth birth;
@@ -126,6 +137,8 @@ static void resolve_image(struct session *s, struct lane *l)
         registry_restore(&s->registry, l->serial, l->image->image.process, l->pid);
         l->process = registry_process(&s->registry, l->image->image.process);
     }
+    if (l->process->foreign) /* nobody can be asked whether they are still there */
+        end_former(s, l);
     l->process->lanes++;
 }
 

@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct proc_stat { char state; long threads; uint64_t start_time; };
+struct proc_stat { char state; uint32_t parent; long threads; uint64_t start_time; };
 
 /* Fields of /proc/PID/stat or /proc/PID/task/TID/stat. */
 static bool stat_read(const char *path, struct proc_stat *out)
@@ -32,6 +31,7 @@ static bool stat_read(const char *path, struct proc_stat *out)
     if (!p || p[1] != ' ')
         return false;
     out->state = p[2];
+    out->parent = (uint32_t)strtoul(p + 3, NULL, 10);
     p += 2;
     for (field = 3; field < 20 && p; field++)
         p = strchr(p + 1, ' ');
@@ -80,12 +80,53 @@ uint64_t proc_start_time(uint32_t pid)
     return stat_read(path, &st) ? st.start_time : 0;
 }
 
-bool proc_same_namespace(uint32_t pid)
+uint32_t proc_parent(uint32_t pid)
 {
-    struct stat ours, theirs;
+    struct proc_stat st;
     char path[64];
-    snprintf(path, sizeof path, "/proc/%u/ns/pid", pid);
-    if (stat("/proc/self/ns/pid", &ours) || stat(path, &theirs))
-        return true;
-    return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    return stat_read(path, &st) ? st.parent : 0;
+}
+
+struct file_mapped { unsigned major, minor; unsigned long inode; };
+
+/* A line of /proc/PID/maps that has a file behind it. */
+static bool mapped_of(const char *line, unsigned long *from, unsigned long *to, struct file_mapped *f)
+{
+    return sscanf(line, "%lx-%lx %*s %*x %x:%x %lu", from, to, &f->major, &f->minor, &f->inode) == 5 && f->inode;
+}
+
+/* What maps say is compared with what maps say: stat names other devices on some file systems. */
+static bool mapped_at(const void *address, struct file_mapped *f)
+{
+    unsigned long from, to, at = (unsigned long)address;
+    char line[4400];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && !found && fgets(line, sizeof line, maps))
+        found = mapped_of(line, &from, &to, f) && from <= at && at < to;
+    if (maps)
+        fclose(maps);
+    return found;
+}
+
+int proc_maps_same(uint32_t pid, const void *ours)
+{
+    struct file_mapped file, f;
+    unsigned long from, to;
+    char path[64], line[4400];
+    int found = 0;
+    FILE *maps;
+    if (!ours || !mapped_at(ours, &file))
+        return -1;
+    snprintf(path, sizeof path, "/proc/%u/maps", pid);
+    maps = fopen(path, "re");
+    if (!maps)
+        return -1;
+    while (!found && fgets(line, sizeof line, maps))
+        found = mapped_of(line, &from, &to, &f) && f.inode == file.inode && f.major == file.major && f.minor == file.minor;
+    if (ferror(maps))
+        found = -1;
+    fclose(maps);
+    return found;
 }

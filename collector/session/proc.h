@@ -17,7 +17,12 @@ bool proc_thread_gone(uint32_t pid, uint32_t tid);
 bool proc_gone(uint32_t pid, uint64_t start_time);
 /* Kernel ticks at the process's start; 0: not known. An exec keeps it. */
 uint64_t proc_start_time(uint32_t pid);
-/* The number is of our own namespace, as far as can be seen. */
-bool proc_same_namespace(uint32_t pid);
+/* Does the process of this number, of our own namespace, map the file that we map
+ * at `ours`? Who was told a number by a process itself knows by it whether it is
+ * the number of that one here. 1, 0; -1: that cannot be seen, and then it cannot
+ * be traced either. */
+int proc_maps_same(uint32_t pid, const void *ours);
+/* Who started it, 0: nobody in our namespace, or not known. */
+uint32_t proc_parent(uint32_t pid);
 
 #endif

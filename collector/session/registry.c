@@ -20,7 +20,7 @@ void registry_end(struct registry *r)
     }
     free(r->processes);
     free(r->images);
-    *r = (struct registry){0};
+    *r = (struct registry){.segment = r->segment};
 }
 
 struct registered *registry_image(const struct registry *r, uint32_t serial)
@@ -50,6 +50,18 @@ struct process *registry_by_pid(const struct registry *r, uint32_t pid)
     return NULL;
 }
 
+/* The numbers that it knows itself by are of another pid namespace: pid 1 of a
+ * container is not ours. Where its parent is of ours and is in its sight, so is it. */
+static bool is_foreign(const struct registry *r, uint32_t pid, const struct decode_birth *birth,
+                       const struct process *parent)
+{
+    if (!birth || (parent && parent->foreign))
+        return birth;
+    if (!birth->ppid) /* the first of a namespace, or it came into ours from outside */
+        return proc_maps_same(pid, r->segment) <= 0;
+    return !parent && !proc_maps_same(pid, r->segment) && proc_parent(pid) != birth->ppid;
+}
+
 static struct process *process_new(struct registry *r, uint32_t id, uint32_t pid, const struct decode_birth *birth)
 {
     struct process *p = xcalloc(1, sizeof *p), *parent = NULL;
@@ -62,9 +74,7 @@ static struct process *process_new(struct registry *r, uint32_t id, uint32_t pid
         struct registered *from = registry_image(r, birth->parent_serial);
         parent = from ? registry_process(r, from->image.process) : NULL;
     }
-    /* No parent is visible from inside: the first of a namespace, unless it is ours. */
-    p->foreign = (parent && parent->foreign) || (birth && !birth->ppid && !proc_same_namespace(pid)) ||
-                 (birth && !birth->ppid && !p->start_time);
+    p->foreign = is_foreign(r, pid, birth, parent);
     if (p->foreign)
         p->start_time = 0;
     r->processes = xgrow(r->processes, &r->process_capacity, r->process_count + 1, sizeof *r->processes);

@@ -41,6 +41,7 @@ struct registry {
     struct registered **images;     /* in order of arrival */
     size_t image_count, image_capacity, gone_count;
     uint64_t processes_ever;
+    const void *segment;            /* where we map what all of them map; NULL: not known */
 };
 
 void registry_end(struct registry *r);

@@ -221,6 +221,7 @@ static int create_segment(struct session *s)
         session_error_shortage();
     else if (e)
         session_error_set("%s: %s", segment_directory(), strerror(-e));
+    s->registry.segment = s->segment.wire.base;
     return e;
 }
 
@@ -359,6 +360,7 @@ static int attach_segment(struct session *s)
         session_error_set("%s: %s", path, e == -EBADMSG ? "not a segment of this version" : strerror(-e));
         return e;
     }
+    s->registry.segment = s->segment.wire.base;
     s->plan = *wire_plan_of(&s->segment.wire);
     if (!segment_plan_valid(&s->plan, s->segment.wire.bytes) || s->plan.start_mono_ns > wire_clock_monotonic_ns())
         return -EBADMSG;

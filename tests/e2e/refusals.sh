@@ -199,6 +199,21 @@ E2
 else
     skip "full /dev/shm" "needs root, unshare and a /dev/shm"
 fi
+if [ "$(id -u)" = 0 ] && have unshare && unshare -pf true 2>/dev/null; then
+    run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o pidns.own -- unshare -pf sh -c '/bin/true; exit 4'
+    [ "$(code "$T/u")" = 4 ]
+    verdict "a program in a pid namespace of its own ends" $? "$(code "$T/u"): $(first_line "$T/u.err")"
+    "$OWNSCOPE" leaks pidns.own >pidns.out 2>&1
+    grep -q 'runs in another pid namespace' pidns.out && ! grep -q 'process 1 ' pidns.out
+    verdict "its pid 1 is not taken for ours" $? "$(grep -m1 'process 1' pidns.out)"
+else
+    skip "pid namespaces" "needs root and unshare"
+fi
+run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o outer.own -- "$OWNSCOPE" run -q -o inner.own -- "$VICTIMS/exit_raw"
+[ "$(code "$T/u")" = 7 ] && "$OWNSCOPE" events inner.own 2>/dev/null | grep -q 'process start.*exit_raw' &&
+    "$OWNSCOPE" events outer.own 2>/dev/null | grep -q 'process start.*ownscope' &&
+    ! "$OWNSCOPE" events outer.own 2>/dev/null | grep -q 'process start.*exit_raw'
+verdict "a run in a run sees its own program" $? "$(code "$T/u"): $(first_line "$T/u.err")"
 refused "unwritable trace" 125 'no such|cannot|directory' "$OWNSCOPE" run -q -o /no/such/folder/x.own -- true
 run "$T/u" "$OWNSCOPE" run -q -o /dev/full -- "$VICTIMS/exit_raw"
 case $(code "$T/u") in 7 | 125) grep -q '^ownscope: ' "$T/u.err" ;; *) false ;; esac

@@ -35,11 +35,21 @@ static inline void teardown(void) { munmap(shared, sizeof *shared); }
 
 static inline void nap(long us) { nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL); }
 
+/* Nothing that is waited for fails by time alone but after this long: other programs may have the machine. */
+enum { PATIENCE_MS = 20000 };
+
 static inline void wait_for(atomic_int *what, int value)
 {
-    for (int i = 0; i < 5000 && atomic_load(what) < value; i++)
+    for (int i = 0; i < PATIENCE_MS && atomic_load(what) < value; i++)
         nap(1000);
     ck_assert_int_ge(atomic_load(what), value);
+}
+
+static inline void wait_more(atomic_long *what, long than)
+{
+    for (int i = 0; i < PATIENCE_MS && atomic_load(what) <= than; i++)
+        nap(1000);
+    ck_assert_int_gt(atomic_load(what), than);
 }
 
 static inline pid_t child_start(void (*body)(void))

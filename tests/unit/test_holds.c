@@ -154,7 +154,7 @@ START_TEST(test_ends)
     }
     ck_assert_msg(holds == !!w->whys[0] + !!w->whys[1] + !!w->whys[2], "%s held %d times", w->name, holds);
     ck_assert_msg((unsigned)(status & ~0x80) == w->status, "%s: %x", w->name, status);
-    drain_until(&by_type[EVENT_PROCESS_GONE], 1, 3000);
+    drain_until(&by_type[EVENT_PROCESS_GONE], 1, 20000);
     ck_assert_uint_eq(by_type[EVENT_LOST], 0);
 }
 END_TEST
@@ -173,7 +173,7 @@ START_TEST(test_bound)
     ck_assert_uint_gt(wire_clock_monotonic_ns() - from, 500000000u);
     session_reaped(session, victim, status);
     close(saying);
-    drain_until(&by_type[EVENT_PROCESS_GONE], 1, 3000);
+    drain_until(&by_type[EVENT_PROCESS_GONE], 1, 20000);
 }
 END_TEST
 
@@ -355,7 +355,7 @@ START_TEST(test_images)
     }
     ck_assert_int_eq(status, 0);
     ck_assert_int_ge(images, 5);
-    ends_within(last, 1000);
+    ends_within(last, 20000);
     ck_assert_uint_eq(by_type[EVENT_LOST], 0);
 }
 END_TEST
@@ -373,7 +373,8 @@ START_TEST(test_images_end)
     image = next_image(at, then, &status);
     ck_assert_int_gt(image, 0);
     if (_i == 2) {
-        usleep(2500000); /* --wait-ms is 1000 */
+        for (int i = 0; i < 20000 && is_alive(image); i++) /* --wait-ms is 1000 */
+            usleep(1000);
         ck_assert(!is_alive(image));
     }
     if (_i)
@@ -381,7 +382,7 @@ START_TEST(test_images_end)
     else
         for (int i = 0; i < 5000 && !by_type[EVENT_PROCESS_EXEC]; i++)
             run_for(1);
-    ends_within(image, 300);
+    ends_within(image, 20000);
     while (drain_to_hold(&status))
         session_hold_end(session, &hold, false);
     ck_assert_int_eq(status, _i ? SIGKILL : 0);

@@ -22,6 +22,7 @@ static char trace_path[128];
 static struct collector *collector;
 static pid_t child;
 static atomic_u32 over, taken, wrong;
+static int first_taken[2];   /* a pipe: closed when it was */
 
 static void setup(void)
 {
@@ -299,7 +300,8 @@ static void *ask(void *unused)
         collector_snapshot_put(collector, s);
         for (size_t n = collector_snapshots(collector, list, 8); n-- > 0;)
             collector_snapshot_put(collector, list[n]);
-        add_relaxed(&taken, 1);
+        if (!add_relaxed(&taken, 1))
+            close(first_taken[1]);
         struct view *v = collector_view_get(collector, COLLECTOR_SNAPSHOTS);
         if (v && (v->n_snapshots != 1 || v->totals.live_blocks > LIVE))
             add_relaxed(&wrong, 1);
@@ -318,11 +320,14 @@ START_TEST(test_asked_at_work)
     struct trace *t;
     struct event e;
     struct view *v;
+    ck_assert_int_eq(pipe(first_taken), 0);
     child = fork();
     if (!child) {
+        char c;
+        close(first_taken[1]);
         child_begin();
         for (i = 0; i < MANY; i++)
-            if (fake_new(&writer, 0x10000000 + 64 * i, 10) || (i >= LIVE - 1 && fake_drop(&writer, 0x10000000 + 64 * (i - LIVE + 1))))
+            if ((i == MANY / 2 && read(first_taken[0], &c, 1)) || fake_new(&writer, 0x10000000 + 64 * i, 10) || (i >= LIVE - 1 && fake_drop(&writer, 0x10000000 + 64 * (i - LIVE + 1))))
                 _exit(93);
         _exit(0);
     }
