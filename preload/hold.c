@@ -90,12 +90,19 @@ __attribute__((noinline)) uint32_t hold_here(struct context *c, enum wire_hold w
     return exchange_acq_rel(&slot->holding, (uint32_t)WIRE_HOLDING_NOT);
 }
 
-/* The context of a thread that is between two records: outside of hooks, or in the
- * real function of one, where a handler or an allocator ends the process. */
+/* The context of a thread that ends its process: outside of hooks; in the real
+ * function of one, where a handler or an allocator does; or, in a handler, amid a
+ * record, which is given up (a handler that jumps out of abort does no less). */
 static inline __attribute__((always_inline)) struct context *enter(const struct hook_frame *site, uintptr_t *guard)
 {
-    struct context *c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, true), *inside = &context;
+    struct context *inside = &context, *c;
     unsigned state = inside->guard & CONTEXT_STATES;
+    if (state == CONTEXT_RECORD && inside->generation == load_relaxed(&process.page->generation)) {
+        count_up(&inside->writer.slot->lost[WIRE_LOST_NESTED], 1);
+        context_abandon(inside);
+        state = 0;
+    }
+    c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, true);
     *guard = 0;
     if (c)
         return c;

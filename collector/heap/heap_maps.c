@@ -143,6 +143,31 @@ int heap_maps_weigh(struct heap_maps *m, pid_t pid)
     return 0;
 }
 
+bool heap_maps_unforked(pid_t pid)
+{
+    enum { OURS_KB = 4 };   /* the shim's own page, by which it knows a child */
+    char name[64], *text, *at, *end;
+    unsigned long resident_kb = 0;
+    bool writable = false, found = false;
+    int error;
+    snprintf(name, sizeof name, "/proc/%d/smaps", (int)pid);
+    text = text_read(name, &error);
+    for (at = text; text && *at && !found; at = strchrnul(at, '\n'), at += *at == '\n') {
+        size_t length = strcspn(at, "\n");
+        if (strtoull(at, &end, 16), end > at && *end == '-') {
+            const char *mode = memchr(at, ' ', length);
+            writable = mode && !strncmp(mode, " rw", 3) && mode[4] == 'p';
+            resident_kb = 0;
+        } else if (!strncmp(at, "Rss:", 4) || !strncmp(at, "Swap:", 5)) {
+            resident_kb += strtoul(at + 5, NULL, 10);
+        } else if (writable && resident_kb > OURS_KB && !strncmp(at, "VmFlags:", 8)) {
+            found = memmem(at, length, " dc", 3) || memmem(at, length, " wf", 3);
+        }
+    }
+    free(text);
+    return found;
+}
+
 void heap_maps_free(struct heap_maps *m)
 {
     for (size_t i = 0; i < m->n; i++)

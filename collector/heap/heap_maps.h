@@ -28,6 +28,8 @@ struct heap_maps {
 };
 /* 0 or -errno. */
 int heap_maps_read(struct heap_maps *m, pid_t pid);
+/* It has memory that a forked child does not get, or gets empty (MADV_DONTFORK, MADV_WIPEONFORK): an image would lack it. */
+bool heap_maps_unforked(pid_t pid);
 void heap_maps_free(struct heap_maps *m);
 /* What a process has in memory; 0: not known. */
 uint64_t heap_resident_bytes(pid_t pid);

@@ -268,14 +268,14 @@ static bool wish_image(struct snapshots *s, struct waiting *w)
     uint64_t now_ns = wire_clock_monotonic_ns();
     if (s->imaged && s->imaged != w)
         return false;
-    if (!w->asked) {
+    if (!w->asked && !heap_maps_unforked(w->wish.pid)) {
         w->asked = true;
         w->asked_ns = now_ns;
         s->imaged = w;
         session_image_ask(s->host.session, w->wish.process);
         return false;
     }
-    if (now_ns - w->asked_ns < IMAGE_WAIT_NS && session_pid_of(s->host.session, w->wish.process))
+    if (w->asked && now_ns - w->asked_ns < IMAGE_WAIT_NS && session_pid_of(s->host.session, w->wish.process))
         return false;
     session_image_unask(s->host.session);
     s->imaged = NULL;

@@ -146,7 +146,23 @@ int main(int argc, char **argv)
     return 3;
 }
 E2
-cc -O1 -g -I "$ROOT/include" end.c -o end -pthread && cc -O1 -g work.c -o work -pthread
+cat >handler.c <<'E3'
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void end(int signal_number) { exit(40); }
+int main(void)
+{
+    signal(SIGALRM, end);
+    ualarm(22000, 0);
+    for (;;) {
+        char *volatile p = malloc(100);
+        *p = 1;
+        free(p);
+    }
+}
+E3
+cc -O1 -g -I "$ROOT/include" end.c -o end -pthread && cc -O1 -g work.c -o work -pthread && cc -O1 handler.c -o handler
 verdict "programs are built" $?
 
 # told TRACE CODE: a Python expression over the report `r` of a trace.
@@ -192,6 +208,17 @@ for format in dot heapsnapshot; do
     [ "$why" = "1 ownscope: none.own has no heap to export: the session ran with --no-snapshot-at-exit" ] && [ ! -e none.out ]
     verdict "export -f $format without a snapshot says so" $? "$why"
 done
+
+# A handler that ends the program, mostly amid a malloc or a free, or our record of it.
+why=
+for _ in 1 2 3 4 5; do
+    run bare ./handler
+    traced out handler.own ./handler
+    why=$(same bare out) && why=$(told handler.own '[i["why"] for i in s] == ["exit"]') || break
+    why=
+done
+[ -z "$why" ]
+verdict "exit in a signal handler: a snapshot at the end" $? "$why"
 
 # ---- at marks ----
 

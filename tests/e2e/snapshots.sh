@@ -55,6 +55,7 @@ cat >"$T/images.c" <<'EOF'
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 struct item { struct item *next; char pad[1000]; } *list;
@@ -75,6 +76,12 @@ static void *work(void *unused)
 }
 int main(int argc, char **argv)
 {
+    if (argc > 3) { /* what a forked child does not get */
+        list = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memset(list, 0, 1 << 20);
+        madvise(list, 1 << 20, MADV_DONTFORK);
+        list[1000].next = malloc(500);
+    }
     for (int i = 0; i < 150000; i++) {
         struct item *n = malloc(sizeof *n);
         memset(n, 0, sizeof *n);
@@ -157,6 +164,19 @@ print(d["refused"], d["totals"]["definite"]["blocks"], d["totals"]["reachable"][
     [ -z "$why" ]
     verdict "an image ends with its process" $? "$why"
     kill -KILL "$pid" 2>/dev/null
+    wait "$runner"
+
+    rm -f "$T/i.out"
+    "$OWNSCOPE" run -q --snapshot fork -o "$T/i.own" -- "$T/images" "$T/stop" "$T/quiet" dontfork >"$T/i.out" 2>"$T/i.err" </dev/null &
+    runner=$!
+    wait_for test -s "$T/i.out"
+    pid=$(cat "$T/i.out")
+    why=$("$OWNSCOPE" leaks -p "$pid" --json | "$PYTHON" -c 'import json, sys
+d = json.load(sys.stdin)
+print(d["refused"], d["totals"]["definite"]["blocks"], *(s["how"] for s in d["snapshots"]))' 2>&1)
+    [ "$why" = "None 0 copied" ]
+    verdict "memory that an image would not get: the process is copied" $? "$why"
+    : >"$T/stop"
     wait "$runner"
 
     images_begin --wait-ms 1000
