@@ -3,6 +3,7 @@
  */
 #include "session/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -110,23 +111,43 @@ static bool mapped_at(const void *address, struct file_mapped *f)
     return found;
 }
 
+/* Whether a file is mapped by what these maps are of: 1, 0; -1: they cannot be read, or have no lines. */
+static int maps_name(const char *path, const struct file_mapped *file)
+{
+    struct file_mapped f;
+    unsigned long from, to;
+    char line[4400];
+    int found = -1;
+    FILE *maps = fopen(path, "re");
+    while (maps && found != 1 && fgets(line, sizeof line, maps))
+        found = mapped_of(line, &from, &to, &f) && f.inode == file->inode && f.major == file->major && f.minor == file->minor;
+    if (maps && ferror(maps) && found != 1)
+        found = -1;
+    if (maps)
+        fclose(maps);
+    return found;
+}
+
 int proc_maps_same(uint32_t pid, const void *ours)
 {
-    struct file_mapped file, f;
-    unsigned long from, to;
-    char path[64], line[4400];
-    int found = 0;
-    FILE *maps;
+    struct file_mapped file;
+    struct dirent *entry;
+    char path[320];
+    int found;
+    DIR *tasks;
     if (!ours || !mapped_at(ours, &file))
         return -1;
     snprintf(path, sizeof path, "/proc/%u/maps", pid);
-    maps = fopen(path, "re");
-    if (!maps)
-        return -1;
-    while (!found && fgets(line, sizeof line, maps))
-        found = mapped_of(line, &from, &to, &f) && f.inode == file.inode && f.major == file.major && f.minor == file.minor;
-    if (ferror(maps))
-        found = -1;
-    fclose(maps);
+    found = maps_name(path, &file);
+    if (found >= 0)
+        return found;
+    snprintf(path, sizeof path, "/proc/%u/task", pid); /* the first thread has ended: the others have the memory */
+    tasks = opendir(path);
+    while (tasks && found < 0 && (entry = readdir(tasks))) {
+        snprintf(path, sizeof path, "/proc/%u/task/%s/maps", pid, entry->d_name);
+        found = entry->d_name[0] == '.' ? -1 : maps_name(path, &file);
+    }
+    if (tasks)
+        closedir(tasks);
     return found;
 }
