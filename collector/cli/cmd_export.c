@@ -67,8 +67,13 @@ int cmd_export(int argc, char **argv)
     reading_start(&r, &usage_export, argc, argv);
     reading_one_source(&r);
     r.query.pid = r.query.format && strcmp(r.query.format, "json") ? r.pid : 0;   /* a snapshot is taken of it */
-    if (r.origin.path)
+    if (r.origin.path) {
         reading_open(&r, &s, QUERY_BLOCKS);
+        struct query_export e = query_export_of(&s, &r.query);
+        char *absent = query_export_absent(&s, &e);
+        if (absent)
+            message_fail(EXIT_NOTHING, "%s has no heap to export: %s", r.origin.path, absent);
+    }
     atexit(target_abandon);
     target_open(&open_target, r.output);
     if (r.origin.socket_path) {

@@ -82,6 +82,11 @@ static void head(FILE *out, const json_t *doc, const struct table_style *s)
     }
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
+    if (get_number(doc, "since_ns")) {
+        text = xasprintf("below, only blocks made after %s count", number_time(get_number(doc, "since_ns")).text);
+        line_wrapped(out, s, LOOK_PLAIN, 0, 2, text);
+        free(text);
+    }
 }
 
 /* ---- a node's name ------------------------------------------------------------------ */
@@ -243,6 +248,14 @@ static void field(FILE *out, const struct table_style *s, const char *label, con
     line_end(&l);
 }
 
+/* Of a block, where its document names none. */
+static const char *no_holder(const json_t *block)
+{
+    const char *class = get_text(block, "class");
+    bool lost = !strcmp(class, "definite") || json_is_true(get(block, "loose"));
+    return lost ? "nothing" : *class ? "no single one" : "not known";
+}
+
 static void node_fields(FILE *out, const json_t *doc, const struct table_style *s)
 {
     static const char *const by[] = { "vtable", "its vtable", "frame", "the function that allocates it", "site", "where it was made" };
@@ -269,7 +282,7 @@ static void node_fields(FILE *out, const json_t *doc, const struct table_style *
     if (*get_text(doc, "owner"))
         field(out, s, "owner", get_text(doc, "owner"));
     if (strcmp(get_text(j, "kind"), "root") != 0) {
-        text = json_is_object(holder) ? node_name(holder) : xstrdup(strcmp(get_text(j, "class"), "definite") ? "no single one" : "nothing");
+        text = json_is_object(holder) ? node_name(holder) : xstrdup(no_holder(j));
         field(out, s, "holder", text);
         free(text);
     }

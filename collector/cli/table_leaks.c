@@ -12,7 +12,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { FRAMES = 6, BRIEF_FRAMES = 3, BRIEF_ROWS = 5, HEADS = 3, PROCESSES = 15 };
+enum { FRAMES = 12 /* as memcheck */, BRIEF_FRAMES = 3, BRIEF_ROWS = 5, HEADS = 3, PROCESSES = 15 };
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
@@ -49,6 +49,14 @@ static void totals_from(FILE *out, const json_t *totals, size_t first, const str
         line_format(&l, " byte%s in %s block%s", plural(get_number(one, "bytes")), number_count(blocks).text, plural(blocks));
         line_end(&l);
     }
+}
+
+static bool only_unknown(const json_t *totals)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof *classes - 1; i++)
+        if (get_number(get(totals, classes[i].class), "blocks"))
+            return false;
+    return get_number(get(totals, "unknown"), "blocks") > 0;
 }
 
 void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s) { totals_from(out, totals, 0, s); }
@@ -208,7 +216,7 @@ static void suppression(FILE *out, const json_t *leak, const struct table_style 
 static void leak_row(FILE *out, const struct row *r, const struct table_style *s, bool processes)
 {
     const json_t *stack = get(r->leak, "stack");
-    struct shown shown = s->brief ? shown_frames(stack, NULL, BRIEF_FRAMES) : shown_plain(stack, FRAMES);
+    struct shown shown = s->brief ? shown_frames(stack, NULL, BRIEF_FRAMES) : shown_long(stack, FRAMES);
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_NUMBER);
@@ -340,8 +348,12 @@ static void heads(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *snapshots = get(doc, "snapshots");
     size_t n = json_array_size(snapshots);
-    if (!n)
-        line_wrapped(out, s, LOOK_PLAIN, 0, 2, "no heap was looked at: there is no snapshot of this moment");
+    if (!n) {
+        const char *why = *get_text(doc, "refused") ? get_text(doc, "refused") : "there is no snapshot of this moment";
+        char *text = xasprintf("no heap was looked at: %s", why);
+        line_wrapped(out, s, LOOK_PLAIN, 0, 2, text);
+        free(text);
+    }
     for (size_t i = 0; i < n && n <= HEADS; i++) {
         snapshot_head(out, json_array_get(snapshots, i), s);
         totals_from(out, get(json_array_get(snapshots, i), "totals"), classes_unknown(json_array_get(snapshots, i)) ? 4 : 0, s);
@@ -382,7 +394,7 @@ void table_leaks_brief(FILE *out, const json_t *leaks, const struct table_style 
     struct row *rows = rows_of(get(leaks, "top"), &n);
     brief.brief = true;
     line_heading(out, s, "Leaks");
-    table_leaks_totals(out, get(leaks, "totals"), s);
+    totals_from(out, get(leaks, "totals"), only_unknown(get(leaks, "totals")) ? 4 : 0, s);
     if (n) {
         line_begin(&l, out, s);
         line_end(&l);
@@ -390,7 +402,7 @@ void table_leaks_brief(FILE *out, const json_t *leaks, const struct table_style 
         for (size_t i = 0; i < n && i < BRIEF_ROWS; i++)
             leak_row(out, &rows[i], &brief, false);
         line_look(&l, LOOK_DIM);
-        line_text(&l, "  ownscope leaks shows all of them, whole");
+        line_text(&l, "  ownscope leaks shows all of them, and more of their stacks");
         line_end(&l);
     }
     rows_free(rows, n);

@@ -61,11 +61,18 @@ const json_t *get(const json_t *object, const char *key);
  * unless `whole` is cut. malloc'ed. */
 char *frame_text(const json_t *frame, unsigned columns, bool whole);
 /* Which frames of a stack to show. */
-struct shown { uint32_t index[10]; size_t count; };
+struct shown {
+    uint32_t index[16];
+    size_t count;
+    bool told;              /* what is left out is counted in a line where it belongs, */
+    size_t end;             /* as far as here */
+};
 /* As the document says, or (NULL) those that tell most; at most `most`. */
 struct shown shown_frames(const json_t *stack, const json_t *indexes, size_t most);
 /* As they stand from the inside out, wrappers and libraries too, as far as main. */
 struct shown shown_plain(const json_t *stack, size_t most);
+/* The same; of one longer than `most` so many, the first that tells something among them, and where others stood how many. */
+struct shown shown_long(const json_t *stack, size_t most);
 /* Prints them: the first behind what the line holds, which ends the line, the
  * others below it, after `by`. */
 void line_stack(struct line *l, const json_t *stack, const struct shown *shown);

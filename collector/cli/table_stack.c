@@ -104,6 +104,17 @@ static void via_put(struct line *l, const json_t *frame)
     free(name);
 }
 
+/* "... 7 more" where frames are left out. */
+static void left_out(struct line *l, unsigned column, size_t n)
+{
+    if (!n)
+        return;
+    line_look(l, LOOK_DIM);
+    line_to(l, column);
+    line_format(l, "  ... %zu more%s", n, n > 1 ? " frames" : " frame");
+    line_end(l);
+}
+
 void line_stack(struct line *l, const json_t *stack, const struct shown *shown)
 {
     unsigned column = l->column;
@@ -115,6 +126,8 @@ void line_stack(struct line *l, const json_t *stack, const struct shown *shown)
     }
     for (size_t i = 0; i < shown->count; i++) {
         uint32_t at = shown->index[i];
+        if (i && shown->told)
+            left_out(l, column, at - shown->index[i - 1] - 1);
         if (i) {
             line_look(l, LOOK_DIM);
             line_to(l, column);
@@ -127,6 +140,8 @@ void line_stack(struct line *l, const json_t *stack, const struct shown *shown)
             via_put(l, json_array_get(stack, at - 1));
         line_end(l);
     }
+    if (shown->told)
+        left_out(l, column, shown->end - shown->index[shown->count - 1] - 1);
 }
 
 static struct shown shown_given(const json_t *stack, const json_t *indexes, size_t most)
@@ -168,17 +183,47 @@ struct shown shown_frames(const json_t *stack, const json_t *indexes, size_t mos
     return s;
 }
 
+/* How many frames there are as far as main. */
+static size_t plain_count(const json_t *stack)
+{
+    size_t n = json_array_size(stack);
+    for (size_t i = 0; i < n; i++) {
+        const char *function = get_text(json_array_get(stack, i), "function");
+        if (i && plumbing_outer(function))
+            return i;
+        if (plumbing_is_main(function))
+            return i + 1;
+    }
+    return n;
+}
+
 struct shown shown_plain(const json_t *stack, size_t most)
 {
     struct shown s = { .count = 0 };
-    size_t n = json_array_size(stack), room = sizeof s.index / sizeof *s.index;
-    for (size_t i = 0; i < n && s.count < most && s.count < room; i++) {
-        const char *function = get_text(json_array_get(stack, i), "function");
-        if (i && plumbing_outer(function))
-            break;
-        s.index[s.count++] = (uint32_t)i;
-        if (plumbing_is_main(function))
+    size_t n = plain_count(stack), room = sizeof s.index / sizeof *s.index;
+    for (; s.count < n && s.count < most && s.count < room; s.count++)
+        s.index[s.count] = (uint32_t)s.count;
+    return s;
+}
+
+struct shown shown_long(const json_t *stack, size_t most)
+{
+    struct shown s = shown_plain(stack, most);
+    size_t end = plain_count(stack), inner = 0;
+    s.told = true;
+    s.end = end;
+    for (; inner < end; inner++) {
+        const json_t *frame = json_array_get(stack, inner);
+        if (!plumbing_inner(get_text(frame, "function"), get_text(frame, "module")))
             break;
     }
+    /* the library's own insides fill it: half of them, then who called them */
+    if (end <= s.count || inner == end || inner + s.count / 2 < s.count)
+        return s;
+    for (size_t i = s.count / 2; i < s.count && inner < end; i++, inner++) {
+        s.index[i] = (uint32_t)inner;
+        most = i + 1;
+    }
+    s.count = most;
     return s;
 }

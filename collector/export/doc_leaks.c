@@ -291,7 +291,8 @@ json_t *doc_leaks(const struct view *v, const struct doc_context *c, const struc
     json_t *j = json_object();
     leak_book_open(&b, &only, f, LEAK_KINDS_ALL, o ? o->since_ns : 0, o ? o->suppressions : NULL);
     json_object_set_new(j, "totals", doc_leaks_totals(&b, UINT32_MAX));
-    json_object_set_new(j, "refused", doc_leaks_refused(&only));
+    json_t *absent = doc_process_absent(v, v->snapshots_of);
+    json_object_set_new(j, "refused", absent ? absent : doc_leaks_refused(&only));
     json_object_set_new(j, "snapshots", doc_leaks_snapshots(&b));
     list_set(j, "leaks", &b, c, f, o && o->leak_kinds ? o->leak_kinds : LEAK_KINDS_ERRORS, o);
     list_set(j, "live", &b, c, f, 0, o);

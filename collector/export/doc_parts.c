@@ -93,6 +93,16 @@ json_t *doc_process_exit(const struct view_process *p)
     return json_pack("{s:i}", "code", WEXITSTATUS(p->wait_status));
 }
 
+json_t *doc_process_absent(const struct view *v, uint32_t process)
+{
+    bool there = !process;
+    char text[40];
+    for (size_t i = 0; !there && i < v->n_processes; i++)
+        there = v->processes[i].id == process;
+    snprintf(text, sizeof text, "there is no process p%u", process);
+    return there ? NULL : json_string(text);
+}
+
 json_t *doc_processes(const struct view *v)
 {
     json_t *list = json_array();

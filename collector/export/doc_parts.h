@@ -25,6 +25,8 @@ json_t *doc_events_counts(const struct view *v);
 json_t *doc_lost(const struct view *v);
 json_t *doc_moves(const struct view *v);
 json_t *doc_processes(const struct view *v);
+/* Why nothing is known of a process that is asked for: there is none. NULL: there is, or all are asked for (0). */
+json_t *doc_process_absent(const struct view *v, uint32_t process);
 json_t *doc_process_exit(const struct view_process *p);
 /* All heap snapshots up to the view's moment, in order of their numbers. */
 json_t *doc_snapshots(const struct view *v, const struct doc_context *c);

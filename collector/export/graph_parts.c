@@ -189,6 +189,9 @@ json_t *graph_totals(const struct graph_maker *m)
 /* Why nothing, or not all, is known: null when all is. */
 static json_t *refused(const struct graph_maker *m)
 {
+    json_t *absent = doc_process_absent(m->v, m->v->snapshots_of);
+    if (absent)
+        return absent;
     if (!m->hs->n)
         return json_string("no snapshot of the heap was taken up to that moment");
     for (size_t i = 0; i < m->hs->n; i++)

@@ -198,9 +198,28 @@ static int since_of(struct collector *c, const struct query *q, struct doc_optio
     return error;
 }
 
+/* Of an earlier moment: the question, with the process of the PID that was asked for. */
+struct pid_query { struct query q; char process[16]; };
+
+static const struct query *query_of_pid(struct collector *c, const struct query *q, struct pid_query *one)
+{
+    struct view *v = q->at && q->pid && !q->process ? collector_view_get(c, 0) : NULL;
+    one->q = *q;
+    for (size_t i = 0; v && i < v->n_processes; i++)
+        if (v->processes[i].pid == q->pid) {
+            snprintf(one->process, sizeof one->process, "p%u", v->processes[i].id);
+            one->q.process = one->process;
+        }
+    if (v)
+        collector_view_put(c, v);
+    return &one->q;
+}
+
 /* Of now: a snapshot is taken, and told of alone. */
 static void answer_leaks(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    struct pid_query one;
+    q = query_of_pid(c, q, &one);
     struct doc_options o = query_doc_options(q);
     if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
@@ -209,6 +228,8 @@ static void answer_leaks(struct collector *c, const struct query *q, struct api_
 
 static void answer_graph(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    struct pid_query one;
+    q = query_of_pid(c, q, &one);
     struct doc_options o = query_doc_options(q);
     if (since_of(c, q, &o, a) || (!q->at && !(o.process = api_snapshot(c, q, a))))
         return;
@@ -309,6 +330,10 @@ static void answer_export(struct collector *c, const struct query *q, struct api
     if (!r)
         return;
     r->export = query_export_of(&r->source, q);
+    char *absent = query_export_absent(&r->source, &r->export);
+    if (absent)
+        api_refuse(a, 404, "there is no heap to export: %s", absent);
+    free(absent);
     r->export.graph.of = r->of = q->of ? xstrdup(q->of) : NULL;
     r->run = run_export;
 }

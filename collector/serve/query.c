@@ -232,6 +232,20 @@ struct query_export query_export_of(const struct source *s, const struct query *
                                   .json = { .events = q->events && some, .all = q->all && some, .until_event = s->whole ? 0 : s->events } };
 }
 
+char *query_export_absent(const struct source *s, const struct query_export *e)
+{
+    const char *why = "no snapshot of the heap was taken up to that moment";
+    if (e->format == EXPORT_JSON)
+        return NULL;
+    for (size_t i = 0; i < s->view->n_snapshots; i++) {
+        if (s->view->snapshots[i]->first)
+            return NULL;
+        if (s->view->snapshots[i]->refused)
+            why = s->view->snapshots[i]->refused;
+    }
+    return xstrdup(why);
+}
+
 int query_export(struct source *s, const struct query_export *e, doc_sink sink, void *context)
 {
     switch (e->format) {

@@ -67,6 +67,8 @@ int query_events(struct source *s, const struct query_range *range, doc_sink sin
 enum export_format { EXPORT_JSON, EXPORT_DOT, EXPORT_HEAPSNAPSHOT, EXPORT_FORMATS };
 struct query_export { enum export_format format; struct doc_export_options json; struct doc_options graph; };
 struct query_export query_export_of(const struct source *s, const struct query *q);
+/* Why a format that is of snapshots would draw nothing; malloc'ed; NULL: it has something. */
+char *query_export_absent(const struct source *s, const struct query_export *e);
 /* As doc_export_json and its kin; -ENOENT: there is no such node to draw. */
 int query_export(struct source *s, const struct query_export *e, doc_sink sink, void *context);
 

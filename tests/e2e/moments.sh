@@ -186,6 +186,12 @@ done
 run out "$OWNSCOPE" run -q --no-snapshot-at-exit -o none.own -- ./end return
 why=$(told none.own 's == []') && [ "$(code out)" = 4 ]
 verdict "--no-snapshot-at-exit takes none" $? "$why"
+for format in dot heapsnapshot; do
+    run out "$OWNSCOPE" export -f "$format" -o none.out none.own
+    why="$(code out) $(first_line out.err)"
+    [ "$why" = "1 ownscope: none.own has no heap to export: the session ran with --no-snapshot-at-exit" ] && [ ! -e none.out ]
+    verdict "export -f $format without a snapshot says so" $? "$why"
+done
 
 # ---- at marks ----
 

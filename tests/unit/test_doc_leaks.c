@@ -107,6 +107,22 @@ START_TEST(kinds_moments_processes)
 }
 END_TEST
 
+START_TEST(a_process_that_is_not_there)
+{
+    struct view v = leak_view(NULL, 0);
+    struct doc_options o = { .process = 9 };
+    v.snapshots_of = 9;
+    json_t *j = doc_leaks(&v, &context, &o), *graph = doc_graph(&v, &context, &o);
+    ck_assert_str_eq(text(j, "refused"), "there is no process p9");
+    ck_assert_str_eq(text(graph, "refused"), "there is no process p9");
+    char *shown = rendered(table_leaks, j, &(struct table_style){ .width = 100 });
+    ck_assert_msg(strstr(shown, "no heap was looked at: there is no process p9") != NULL, "%s", shown);
+    free(shown);
+    json_decref(j);
+    json_decref(graph);
+}
+END_TEST
+
 START_TEST(many_stacks_are_told_apart)
 {
     enum { N = 20000 };
@@ -548,6 +564,7 @@ int main(void)
     tcase_add_unchecked_fixture(c, scratch_make, scratch_clean);
     tcase_add_test(c, sums_and_groups);
     tcase_add_test(c, kinds_moments_processes);
+    tcase_add_test(c, a_process_that_is_not_there);
     tcase_add_test(c, many_stacks_are_told_apart);
     tcase_add_test(c, types_and_holders);
     tcase_add_test(c, leaks_are_findings);
