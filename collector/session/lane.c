@@ -56,11 +56,11 @@ static void open_reader(struct session *s, struct lane *l)
     l->published = l->reader.tail;
 }
 
-/* A newer thread under the same numbers, or a newer image of the process,
- * proves that an older one is gone. */
+/* A newer thread under the same numbers, or a newer image of the process, proves
+ * that an older one is gone; but in other pid namespaces others have these numbers. */
 static bool outdates(const struct lane *newer, const struct lane *older)
 {
-    return newer->pid == older->pid &&
+    return newer->pid == older->pid && newer->pid != 1 && !(older->process && older->process->foreign) &&
            (newer->serial > older->serial || (newer->tid == older->tid && newer->thread > older->thread));
 }
 

@@ -57,7 +57,7 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
     verdict "another user gets nothing" $? "exit code $status"
 fi
 kill -KILL "$pid" # it would go on for a minute
-wait $runner 2>/dev/null
+wait $runner 2>/dev/null || true
 "$OWNSCOPE" report --json live.own >file-report.json 2>live.why
 [ "$(keys live-report.json)" = "$(keys file-report.json)" ]
 verdict "the same keys, live and from the file" $? "$(keys live-report.json) / $(keys file-report.json)"
@@ -84,7 +84,7 @@ for words in "report --json" "export"; do
     verdict "$words of a live process lasts until now" $? "$before then $after"
 done
 kill $runner
-wait $runner 2>/dev/null
+wait $runner 2>/dev/null || true
 
 # ---- moments of a trace -----------------------------------------------------
 at() { "$OWNSCOPE" report --json "$@" live.own 2>live.why | "$PYTHON" -c '
@@ -125,3 +125,37 @@ verdict "serve saw both programs" $? "$(number serve.own totals 2>&1) $(first_li
 "$B/ownscope-preload" "$VICTIMS/fork_chain" >joined.out 2>joined.err
 cmp -s joined.out bare.out && [ ! -s joined.err ]
 verdict "without a collector it runs untouched" $? "$(first_line joined.err)"
+
+# ---- -p of one of two processes, at an earlier moment ----------------------
+cat >pair.c <<'E2'
+#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+    char *volatile p = malloc(5);
+    pid_t child = fork();
+    p = malloc(child ? 7 : 9);
+    if (child) {
+        printf("%d %d\n", getpid(), child);
+        fflush(stdout);
+    }
+    alarm(60);
+    for (;;)
+        pause();
+}
+E2
+cc -g -w -o pair pair.c
+"$OWNSCOPE" run -q -o pair.own -- ./pair >pair.out 2>pair.err </dev/null &
+runner=$!
+for _ in $(seq 300); do [ -s pair.out ] && break; sleep 0.01; done
+sleep 0.5
+read -r parent child <pair.out
+"$OWNSCOPE" leaks -p "$parent" --at 300s >pair.leaks 2>pair.why
+grep -q "^p1 (pid $parent), no snapshot" pair.leaks && ! grep -q 'p2' pair.leaks
+verdict "leaks -p --at tells of that process alone" $? "$(first_line pair.why) $(head -c 300 pair.leaks)"
+"$OWNSCOPE" graph -p "$child" --at 300s >pair.graph 2>pair.why
+grep -q '^p2: 2 blocks at .*, no snapshot$' pair.graph && ! grep -q 'p1' pair.graph
+verdict "graph -p --at tells of that process alone" $? "$(first_line pair.why) $(head -c 300 pair.graph)"
+kill "$child" "$parent" 2>/dev/null
+wait $runner 2>/dev/null || true

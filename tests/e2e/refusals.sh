@@ -203,6 +203,9 @@ if [ "$(id -u)" = 0 ] && have unshare && unshare -pf true 2>/dev/null; then
     run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o pidns.own -- unshare -pf sh -c '/bin/true; exit 4'
     [ "$(code "$T/u")" = 4 ]
     verdict "a program in a pid namespace of its own ends" $? "$(code "$T/u"): $(first_line "$T/u.err")"
+    run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o two.own -- unshare -pf unshare -pf sh -c 'sleep 0.1; exit 6'
+    [ "$(code "$T/u")" = 6 ]
+    verdict "so do two that are each the first of theirs" $? "$(code "$T/u"): $(first_line "$T/u.err")"
     "$OWNSCOPE" leaks pidns.own >pidns.out 2>&1
     grep -q 'runs in another pid namespace' pidns.out && ! grep -q 'process 1 ' pidns.out
     verdict "its pid 1 is not taken for ours" $? "$(grep -m1 'process 1' pidns.out)"
