@@ -7,8 +7,8 @@ ownscope has it. Run by leaks.sh.
   leaks.py totals NAME FOLDER LEAKS        a real program: blocks and bytes by class. $REACHABLE_BLOCKS
                                            and $REACHABLE_BYTES may differ of what is reachable
 
-$DIFFERENCES: lines `NAME FUNCTION CLASS CLASS[@PLACE] [BLOCKS | +BYTES] - why`: what memcheck has in
-the first class, made in FUNCTION, we rightly have in the second (none: not at all), made in PLACE.
+$DIFFERENCES: lines `NAME FUNCTION CLASS CLASS[@PLACE] [BLOCKS | +BYTES | ?] - why`: what memcheck has in
+the first class, made in FUNCTION, we rightly have in the second (none: not at all), made in PLACE; ?: or in the first.
 Prints what is not so; exit 1."""
 import fnmatch
 import glob
@@ -96,12 +96,14 @@ def differences(name):
             to, _, place = words[3].partition("@")
             count = words[4] if len(words) > 4 else ""
             yield (words[1], words[2], to, place, int(count) if count[:1].isdigit() else None,
-                   int(count) if count[:1] == "+" else 0, words[0] == name)
+                   int(count) if count[:1] == "+" else 0, words[0] == name, count == "?")
 
 
 def moved(groups, mine, name):
     """Memcheck's groups, as they are in ours."""
-    for function, kind, to, place, blocks, more, needed in differences(name):
+    for function, kind, to, place, blocks, more, needed, maybe in differences(name):
+        if maybe and not any(g.kind == to and g.made_in(function) for g in mine):
+            continue
         found = [g for g in groups if g.kind == kind and g.made_in(function)]
         there = [g for g in mine if g.kind == to and g.made_in(place)]
         if not found and needed:

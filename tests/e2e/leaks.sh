@@ -7,8 +7,8 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# VICTIM FUNCTION CLASS CLASS[@PLACE] [BLOCKS | +BYTES] - why: what memcheck has in the first class, made in
-# FUNCTION, is in the second, made in PLACE; +BYTES larger each.
+# VICTIM FUNCTION CLASS CLASS[@PLACE] [BLOCKS | +BYTES | ?] - why: what memcheck has in the first class, made in
+# FUNCTION, is in the second, made in PLACE; +BYTES larger each; ?: in either.
 export DIFFERENCES='
 leak_reused make_second definite reachable - glibc gives the freed place to the next block of its size, memcheck keeps it back: the stale pointer points to a block again
 leak_ring make_link definite indirect 2 - a ring that a lost block holds by another link than the one at the lowest address: memcheck leaves that one definite, which is so or not as addresses fall; only a block that no other lost one holds is definite (ownership model)
@@ -18,6 +18,8 @@ leak_realloc grow reachable reachable@make_grown - the same
 leak_libc _IO_mem_finish definite definite@of_memstream - the same: open_memstream made it, fclose cuts it to size
 leak_mmap_file make_readonly definite reachable - memcheck looks at no memory that cannot be written now; what was stored there before is still there
 leak_mmap_file make_shared reachable definite - a file that others may map and write is not read, however large it is
+* _dlfo_mappings_segment_allocate possible reachable ? - a table of the loader begins at the next line of the cache: at the start of its block, or inside, as addresses fall
+* _dlfo_mappings_segment_allocate reachable possible ? - the same
 * allocate_dtv possible possible +16 - the table of thread-local memory that each thread has is a line longer: the shim has some
 leak_fork_threads make_waiting reachable definite - memcheck goes on looking at the stack of a thread that the forked child does not have; libc keeps that memory for threads to come, and frees it at the end where its own clean-up runs (--run-libc-freeres=yes: definite)
 leak_register make_held definite reachable - memcheck no longer looks at the registers of the thread that called _exit
