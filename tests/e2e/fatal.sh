@@ -237,10 +237,10 @@ begin stopped
 kill -STOP "$pid"
 sleep 0.2
 before=$(states "$pid")
-"$OWNSCOPE" ctl snapshot -p "$pid" >ctl 2>&1
+"$OWNSCOPE" ctl snapshot -p "$pid" >said 2>&1
 sleep 0.2
-[ "$before" = t ] && [ "$(states "$pid")" = t ] && grep -q '^copied' ctl
-verdict "a snapshot of a program that stands" $? "$before, $(states "$pid"): $(tail -n 1 ctl)"
+[ "$before" = t ] && [ "$(states "$pid")" = t ] && grep -q '^copied' said
+verdict "a snapshot of a program that stands" $? "$before, $(states "$pid"): $(tail -n 1 said)"
 kill -CONT "$pid"
 touch go
 wait $runner

@@ -214,7 +214,10 @@ why=
 for _ in 1 2 3 4 5; do
     run bare ./handler
     traced out handler.own ./handler
-    why=$(same bare out) && why=$(told handler.own '[i["why"] for i in s] == ["exit"]') || break
+    if ! why=$(same bare out) || ! why=$(told handler.own '[i["why"] for i in s] == ["exit"]'); then
+        why="$why: no snapshot"
+        break
+    fi
     why=
 done
 [ -z "$why" ]
