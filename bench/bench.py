@@ -43,7 +43,7 @@ def measure_workload(w, vs, rounds, notes):
                     raise
                 failed.add(v.name)
                 got[v.name] = []
-                notes.append("%s under %s: %s" % (w.name, v.name, str(e).replace("\n", " ")))
+                notes.append("%s under %s: %s" % (w.name, v.name, str(e).replace("\n", " ").replace(measure.HERE + os.sep, "")))
     return got
 
 
