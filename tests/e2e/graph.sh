@@ -162,7 +162,7 @@ done
 for want in "leak_virtual:vtable:Square" "leak_vector:frame:long\[\]" "leak_tree:site:make_held" "leak_map:frame:std::_Rb_tree_node<std::pair<int const, long> >"; do
     IFS=: read -r name by type <<<"$want"
     [ -f "$name.own" ] || traced "$name" "$name.own" "$VICTIMS/$name"
-    graph --by type "$name.own" | grep -q "\"type\":\"$type[^\"]*\",\"type_by\":\"$by\""
+    graph --by type "$name.own" | grep -q "\"type\":\"${type}[^\"]*\",\"type_by\":\"$by\""
     verdict "$name: a type by its $by" $? "$type"
 done
 
