@@ -325,7 +325,7 @@ sys.exit(bool(bad))' "$2"
 }
 
 one() {
-    local name=$1 why events lost tool trace=$T/$1.own part
+    local name=$1 why events lost tool trace=$T/$1.own
     for tool in $(real_tools "$name"); do
         have "$tool" || { skip "threads of $name" "no $tool"; return; }
     done
@@ -336,7 +336,10 @@ one() {
     why=$(same "$T/bare" "$T/traced") || { not_ok "threads of $name" "$why"; return; }
     why=$(number "$trace" totals.allocations lost.events 2>&1) || { not_ok "threads of $name" "$why"; return; }
     read -r events lost <<<"$why"
-    [ "$events" -gt 0 ] && [ "$lost" = 0 ] || { not_ok "threads of $name" "$events allocations, $lost lost"; return; }
+    if [ "$events" -le 0 ] || [ "$lost" != 0 ]; then
+        not_ok "threads of $name" "$events allocations, $lost lost"
+        return
+    fi
     why=$(findings_of "$trace" "$name")
     verdict "threads of $name" $? "$(echo "$why" | wc -l) findings: $(echo "$why" | head -n 3 | cut -c1-400 | tr '\n' ';')"
     if [ "$name" = rust ]; then
