@@ -95,22 +95,17 @@ __attribute__((noinline)) uint32_t hold_here(struct context *c, enum wire_hold w
  * record, which is given up (a handler that jumps out of abort does no less). */
 static inline __attribute__((always_inline)) struct context *enter(const struct hook_frame *site, uintptr_t *guard)
 {
-    struct context *inside = &context, *c;
+    struct context *c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, true), *inside = &context;
     unsigned state = inside->guard & CONTEXT_STATES;
-    if (state == CONTEXT_RECORD && inside->generation == load_relaxed(&process.page->generation)) {
-        count_up(&inside->writer.slot->lost[WIRE_LOST_NESTED], 1);
-        context_abandon(inside);
-        state = 0;
-    }
-    c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, true);
     *guard = 0;
-    if (c)
+    if (c || inside->generation != load_relaxed(&process.page->generation))
         return c;
+    if (state == CONTEXT_RECORD) {  /* counted as lost: it was no stale guard */
+        context_abandon(inside);
+        return hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, true);
+    }
     *guard = inside->guard;
-    return (state == CONTEXT_REAL || state == CONTEXT_CXX) && *guard != state &&
-                   inside->generation == load_relaxed(&process.page->generation)
-               ? inside
-               : NULL;
+    return (state == CONTEXT_REAL || state == CONTEXT_CXX) && *guard != state ? inside : NULL;
 }
 
 static bool wanted(enum wire_snapshots when)
