@@ -114,25 +114,14 @@ json_t *doc_leaks_snapshots(const struct leak_book *b)
         const struct snapshot *s = v->snapshots[i];
         const struct view_process *p = process_of(v, s->process);
         json_t *j = json_object();
-        json_object_set_new(j, "process", doc_id('p', s->process));
+        doc_snapshot_facts(j, s);
         json_object_set_new(j, "pid", doc_number(s->pid));
         json_object_set_new(j, "command", text_json_string(p ? p->command : NULL));
-        json_object_set_new(j, "number", doc_number(s->number));
-        json_object_set_new(j, "ns", doc_number(s->ns));
         json_object_set_new(j, "event", doc_number(s->event));
-        json_object_set_new(j, "why", json_string(snapshot_why_name(s->why)));
-        json_object_set_new(j, "how", json_string(snapshot_how_name(s->how)));
         if (s->mark)
             json_object_set_new(j, "mark", text_json_string(s->mark));
-        json_object_set_new(j, "pause_ns", doc_number(s->pause_ns));
-        json_object_set_new(j, "read_bytes", doc_number(s->read_bytes));
-        json_object_set_new(j, "scan_ns", doc_number(s->scan_ns));
-        json_object_set_new(j, "blocks", doc_number(s->n_blocks));
         json_object_set_new(j, "edges", doc_number(s->n_edges));
         json_object_set_new(j, "roots", doc_number(s->n_roots));
-        json_object_set_new(j, "stacks_unknown", json_boolean(s->stacks_unknown));
-        json_object_set_new(j, "doubtful", json_boolean(s->doubtful));
-        json_object_set_new(j, "refused", text_json_string(s->refused));
         json_object_set_new(j, "totals", doc_leaks_totals(b, i));
         json_array_append_new(list, j);
     }

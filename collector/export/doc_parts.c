@@ -210,3 +210,19 @@ json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most)
     free(order);
     return list;
 }
+
+void doc_snapshot_facts(json_t *j, const struct snapshot *s)
+{
+    json_object_set_new(j, "process", doc_id('p', s->process));
+    json_object_set_new(j, "number", doc_number(s->number));
+    json_object_set_new(j, "ns", doc_number(s->ns));
+    json_object_set_new(j, "why", json_string(snapshot_why_name(s->why)));
+    json_object_set_new(j, "how", json_string(snapshot_how_name(s->how)));
+    json_object_set_new(j, "pause_ns", doc_number(s->pause_ns));
+    json_object_set_new(j, "read_bytes", doc_number(s->read_bytes));
+    json_object_set_new(j, "scan_ns", doc_number(s->scan_ns));
+    json_object_set_new(j, "blocks", doc_number(s->n_blocks));
+    json_object_set_new(j, "stacks_unknown", json_boolean(s->stacks_unknown));
+    json_object_set_new(j, "doubtful", json_boolean(s->doubtful));
+    json_object_set_new(j, "refused", text_json_string(s->refused));
+}

@@ -11,6 +11,9 @@
 json_t *doc_number(uint64_t n);
 /* "b12"; null for 0. */
 json_t *doc_id(char kind, uint64_t id);
+/* Adds what every document says of a snapshot: whose, which, when, how, at what cost, and its doubts. */
+struct snapshot;
+void doc_snapshot_facts(json_t *j, const struct snapshot *s);
 /* The owner or taker: a thread, or (thread 0) the process itself. */
 json_t *doc_party(uint32_t thread, uint32_t process);
 json_t *doc_count(const struct view_count *c);

@@ -122,21 +122,10 @@ static json_t *snapshot_json(const struct heap *h)
 {
     const struct snapshot *s = h->s;
     json_t *j = json_object();
-    json_object_set_new(j, "process", doc_id('p', s->process));
-    json_object_set_new(j, "number", doc_number(s->number));
-    json_object_set_new(j, "ns", doc_number(s->ns));
+    doc_snapshot_facts(j, s);
     json_object_set_new(j, "event", s->event ? doc_number(s->event) : json_null());
-    json_object_set_new(j, "why", json_string(snapshot_why_name(s->why)));
     json_object_set_new(j, "mark", text_json_string(s->mark));
-    json_object_set_new(j, "how", json_string(snapshot_how_name(s->how)));
-    json_object_set_new(j, "refused", text_json_string(s->refused));
-    json_object_set_new(j, "stacks_unknown", json_boolean(s->stacks_unknown));
-    json_object_set_new(j, "doubtful", json_boolean(s->doubtful));
-    json_object_set_new(j, "pause_ns", doc_number(s->pause_ns));
-    json_object_set_new(j, "scan_ns", doc_number(s->scan_ns));
-    json_object_set_new(j, "read_bytes", doc_number(s->read_bytes));
     json_object_set_new(j, "words", doc_number(s->words));
-    json_object_set_new(j, "blocks", doc_number(s->n_blocks));
     json_object_set_new(j, "edges", h->reach ? doc_number(s->n_edges) : json_null());
     json_object_set_new(j, "roots", h->tree ? doc_number(h->n_parts) : json_null());
     for (unsigned class = 0; class < LEAK_CLASSES; class++)
