@@ -133,6 +133,17 @@ size_t graph_heap_threads(const struct graph *g, uint32_t process, struct graph_
 struct graph_module { uint64_t start, end, bias; uint32_t module; };
 size_t graph_heap_modules(const struct graph *g, uint32_t process, struct graph_module *modules, size_t max);
 
+/* ---- checkpoints: the whole state as bytes (event/archive.h) ---- */
+struct archive;
+/* Saves what the graph is now, between two events: parked ones and all. Nothing in it changes. */
+void graph_save(struct graph *g, struct archive *a);
+/* The graph that was saved, over a `code` with all that the state names: folding on gives what the
+ * saved one would have given, fact by fact, and saving it again the same bytes. NULL: the archive
+ * makes no sense (a->flaw). The observer is not part of the state. */
+struct graph *graph_load(const struct code *code, struct archive *a);
+/* About how many rows a checkpoint would have now: what it costs, for who decides when. Costs nothing. */
+uint64_t graph_rows(const struct graph *g);
+
 /* Deadlocks found so far: cheap, to be asked every round. */
 uint64_t graph_deadlocks(const struct graph *g);
 

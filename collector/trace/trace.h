@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "event/archive.h"
 #include "event/code.h"
 #include "event/event.h"
 #include "event/snapshot.h"
@@ -87,6 +88,21 @@ struct trace_packed *trace_snapshot_pack(const struct snapshot *s);     /* any t
 void trace_packed_free(struct trace_packed *packed);
 int trace_write_packed(struct trace_writer *w, const struct code *code, const struct snapshot *s, struct trace_packed *packed);
 int trace_write_snapshot(struct trace_writer *w, const struct code *code, const struct snapshot *s);
+/* ---- checkpoints: the state of the fold inside the file ----
+ * A cut: the models start afresh behind the events appended so far, so that a reader can begin there. The
+ * number of the last event before it. */
+uint64_t trace_write_cut(struct trace_writer *w, const struct code *code);
+/* Appends the state after `event` events, which were a cut; its bytes are taken over (archive_free'd here in any
+ * case) and compressed by the writer's thread. It may come later than the events behind its cut. 0 or -errno as above. */
+int trace_write_checkpoint(struct trace_writer *w, const struct code *code, uint64_t event, uint64_t ns, struct archive *state);
+/* ---- bounded runs ----
+ * Ends the file (end record, index) and goes on in a new one, that begins with all definitions and this state, so that it
+ * can be read without the others: numbers of events and times go on. `path` as trace_write_open. 0 or -errno: then the
+ * old file goes on. */
+int trace_write_next(struct trace_writer *w, const char *path, const struct code *code, uint64_t ns, struct archive *state);
+/* Joins files that trace_write_next wrote one after the other into one, whole or not at all. 0 or -errno, -EBADMSG: they do
+ * not belong together (trace_error_text(NULL)). */
+int trace_join(const char *path, const char *const *parts, size_t n);
 /* Writes out the open chunk, so that a reader sees all events up to now. 0, or
  * -errno of this or an earlier write. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);
@@ -114,8 +130,11 @@ uint32_t trace_version(const struct trace *t);
 /* The run recorded locks. */
 bool trace_has_locks(const struct trace *t);
 const struct trace_end *trace_end(const struct trace *t);
-/* Events in the file's whole chunks. */
+/* Number of the last event in the file's whole chunks: events are numbered from 1 over the whole session. */
 uint64_t trace_events(const struct trace *t);
+/* Events of the session that came before the file (trace_write_next); 0 in most. Such a file has a checkpoint of that
+ * moment, and without it cannot be folded. */
+uint64_t trace_events_before(const struct trace *t);
 /* Bytes behind the last whole chunk that could not be used; 0 in a whole file. */
 uint64_t trace_torn_bytes(const struct trace *t);
 /* Tables as far as the events read so far need them (complete at the end). */
@@ -141,5 +160,43 @@ int trace_snapshot_read(struct trace *t, size_t i, struct snapshot **s);
 int trace_next(struct trace *t, struct event *e);
 /* Back to the first event. */
 void trace_rewind(struct trace *t);
+/* Number of the event that trace_next gave last. */
+uint64_t trace_event_number(const struct trace *t);
+/* The next event to be given is number event + 1: reads from the last cut before it on. 0, -errno, -EBADMSG. */
+int trace_seek(struct trace *t, uint64_t event);
+
+/* The checkpoints in the file that are whole, by rising event. */
+struct trace_checkpoint {
+    uint64_t event, ns;             /* the state after so many events, and its time */
+    uint32_t version;               /* ARCHIVE_VERSION of its writer */
+    uint64_t raw_bytes, stored_bytes;
+};
+size_t trace_checkpoints(const struct trace *t, const struct trace_checkpoint **list);
+/* Begins to read number `i` of that list; trace_code is read as far as it needs. To be ended by trace_checkpoint_end, in any
+ * case; nothing else is read of the trace meanwhile. 0, -errno, -EBADMSG: it is damaged, or of a version unknown here. */
+int trace_checkpoint_begin(struct trace *t, size_t i, struct archive *a);
+/* 0; -EBADMSG: its bytes were not what was written (the state is to be dropped, the rest of the file is not). */
+int trace_checkpoint_end(struct trace *t, struct archive *a);
+
+/* What summaries tell of a group of events (at most TRACE_GROUP_EVENTS, from cut to cut): whether one in it may pass a filter. */
+struct trace_filter {
+    uint64_t types;                 /* 1 << enum event_type; 0: all */
+    uint32_t thread, process;       /* serials; 0: all */
+    uint32_t stack;                 /* id of trace_code; 0: all */
+    uint64_t first_event, last_event;   /* numbers; 0: open */
+    uint64_t low_ns, high_ns;       /* high 0: open */
+    uint64_t low_address, high_address; /* addresses that events name (extents of copies and blocks too) in [low, high); high 0: all */
+    uint64_t least_bytes, most_bytes;   /* sizes; most 0: open */
+};
+struct trace_group { uint64_t first_event, events, low_ns, high_ns; };
+size_t trace_groups(const struct trace *t, const struct trace_group **list);
+/* False: none can, for sure. */
+bool trace_group_may(const struct trace *t, size_t group, const struct trace_filter *f);
+/* What of the events is wanted: the rest may read 0, and columns that only it needs are not unpacked. Type, family, thread,
+ * process and stack always are. */
+enum { TRACE_TIMES = 1, TRACE_SIZES = 2, TRACE_ADDRESSES = 4, TRACE_REST = 8, TRACE_ALL = 15 };
+/* From here on trace_next gives only events that pass the filter, and skips groups and chunks in which none can; NULL: all
+ * again. Until trace_rewind, trace_seek or the next call; begins at the first event. */
+int trace_select(struct trace *t, const struct trace_filter *f, unsigned columns);
 
 #endif
