@@ -186,17 +186,20 @@ void archive_count(struct archive *a, size_t *n, size_t limit)
         *n = 0;
 }
 
+bool archive_claim(struct archive *a, uint64_t bytes)
+{
+    if (!archive_need(a, bytes <= a->room_bytes, "the state claims more memory than it can fill"))
+        return false;
+    a->room_bytes -= bytes;
+    return true;
+}
+
 void *archive_room(struct archive *a, size_t n, size_t size)
 {
     uint64_t bytes;
-    if (!n || a->flaw)
-        return NULL;
-    if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes) || bytes > a->room_bytes) {
-        archive_fail(a, "the state claims more memory than it can fill");
-        return NULL;
-    }
-    a->room_bytes -= bytes;
-    return xcalloc(n, size);
+    if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes))
+        bytes = UINT64_MAX;
+    return n && !a->flaw && archive_claim(a, bytes) ? xcalloc(n, size) : NULL;
 }
 
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit)
