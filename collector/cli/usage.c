@@ -139,6 +139,9 @@ const struct usage usage_events = {
     .options = (const struct option_spec[]){
         { 'n', "top", "N", "at most the first N events (0: all)" },
         { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, acquire, ..." },
+        { OPTION_SITE, "site", "REGEX", "only where a function, file or module matches" },
+        { OPTION_SIZE, "size", "MIN..MAX", "only memory of such a size: 4096, 4K..1M, 64K.." },
+        { OPTION_ADDRESS, "address", "LOW..HIGH", "only what touches these addresses, or one" },
         { OPTION_THREAD, "thread", "ID", "only what this thread did" },
         { OPTION_PROCESS, "process", "ID", "only what this process did" },
         { OPTION_SINCE, "since", "TIME", "only what came after this moment" },

@@ -23,6 +23,7 @@
 struct trace_writer {
     uint64_t dropped;           /* events that did not get into a chunk */
     uint64_t group_events;      /* since the models last started afresh */
+    uint64_t events;            /* number of the last event in a chunk that was handed over */
     struct trace_tables tables;
     struct trace_output output;
     struct trace_encoder *encoder;
@@ -85,7 +86,7 @@ static int write_head(struct trace_writer *w, const struct trace_meta *meta)
     memcpy(head.magic, TRACE_FILE_MAGIC, sizeof head.magic);
     if (output_append(&w->output, &head, sizeof head))
         return output_error(&w->output);
-    w->output.map.whole_bytes = sizeof head;
+    output_placed(&w->output, NULL);
     struct output_job *job = chunk_new(w, TRACE_CHUNK_META);
     job_string(job, META_COMMAND, meta->command);
     job_string(job, META_HOST, meta->host);
@@ -142,6 +143,8 @@ static int take_over(struct trace_writer *w, struct trace *t, struct code *code)
     map->count = keep;
     map->whole_bytes = map->entries[keep - 1].offset + map->entries[keep - 1].span_bytes;
     map->torn_bytes = 0;
+    w->output.file_bytes = map->whole_bytes;
+    w->events = map->events;
     w->tables.modules = code_modules(code);
     w->tables.frames = code_frames(code);
     w->tables.stacks = code_stacks(code);
@@ -191,6 +194,13 @@ static void write_tables(struct trace_writer *w, const struct code *code, bool b
     }
 }
 
+/* The models start afresh. */
+static void group_end(struct trace_writer *w)
+{
+    trace_encode_reset(w->encoder);
+    w->group_events = 0;
+}
+
 /* The open chunk, with the definitions that it needs. */
 static void write_chunk(struct trace_writer *w, const struct code *code, bool background)
 {
@@ -201,11 +211,33 @@ static void write_chunk(struct trace_writer *w, const struct code *code, bool ba
     trace_encode_span(w->encoder, &job->frame.low_ns, &job->frame.high_ns);
     trace_encode_hand_over(w->encoder, job->columns);
     w->group_events += job->frame.count;
+    w->events += job->frame.count;
     output_give(&w->output, background);
-    if (w->group_events >= TRACE_GROUP_EVENTS) {
-        trace_encode_reset(w->encoder);
-        w->group_events = 0;
+    if (w->group_events >= TRACE_GROUP_EVENTS)
+        group_end(w);
+}
+
+uint64_t trace_write_cut(struct trace_writer *w, const struct code *code)
+{
+    if (trace_encode_count(w->encoder))
+        write_chunk(w, code, true);
+    if (w->group_events)
+        group_end(w);
+    return w->events;
+}
+
+int trace_write_checkpoint(struct trace_writer *w, const struct code *code, uint64_t event, uint64_t ns, struct archive *state)
+{
+    int error = output_error(&w->output);
+    if (!error && (archive_bad(state) || event > w->events))
+        error = -EINVAL;
+    if (error) {
+        archive_free(state);
+        return error;
     }
+    write_tables(w, code, true);
+    output_checkpoint(&w->output, event, ns, state);
+    return output_error(&w->output);
 }
 
 int trace_write_flush(struct trace_writer *w, const struct code *code)
@@ -307,7 +339,7 @@ int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t 
     int fd = w->output.fd;
     if (!trace_write_flush(w, code)) {
         write_tables(w, code, false);
-        if (!output_settle(&w->output))
+        if (!output_drain(&w->output))
             write_end(w, end_ns);
     }
     int error = output_error(&w->output);
@@ -333,5 +365,5 @@ uint64_t trace_write_events(struct trace_writer *w)
 uint64_t trace_write_bytes(struct trace_writer *w)
 {
     output_settle(&w->output);
-    return w->output.map.whole_bytes;
+    return __atomic_load_n(&w->output.file_bytes, __ATOMIC_RELAXED);
 }
