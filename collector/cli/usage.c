@@ -38,6 +38,7 @@
     { OPTION_NO_SNAPSHOT_AT_EXIT, "no-snapshot-at-exit", NULL, "none" }, \
     { OPTION_SNAPSHOT_AT_MARK, "snapshot-at-mark", NULL, "snapshot at each mark" }, \
     { OPTION_SNAPSHOT, "snapshot", "copy|fork", "how memory is read (copy)" }, \
+    { OPTION_CHECKPOINT_EVERY, "checkpoint-every", "EVENTS", "a state in the trace after so many (0: none)" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
