@@ -30,6 +30,9 @@ static void reading_option(struct reading *r, int key)
     case OPTION_EVENTS: q->events = true; break;
     case OPTION_ALL: q->all = true; break;
     case OPTION_TYPE: q->type = o->argument; break;
+    case OPTION_SITE: q->site = o->argument; break;
+    case OPTION_SIZE: q->size = o->argument; break;
+    case OPTION_ADDRESS: q->address = o->argument; break;
     case OPTION_THREAD: q->thread = o->argument; break;
     case OPTION_PROCESS: q->process = o->argument; break;
     case OPTION_CLASS: q->leak_class = o->argument; break;

@@ -77,6 +77,8 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+void graph_use_code(struct graph *g, const struct code *code) { g->code = code; }
+
 void graph_without_locks(struct graph *g)
 {
     g->without_locks = true;

@@ -354,7 +354,7 @@ const struct api_route api_routes[] = {
       answer_leaks },
     { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
     { "/v1/history", API_ID | API_AT, answer_history },
-    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
+    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_SITE | API_SIZE | API_ADDRESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT | API_OF | API_PID | API_PROCESS, answer_export },
     { NULL, 0, NULL }
 };
