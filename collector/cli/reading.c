@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/sql_output.h"
 
 static void reading_option(struct reading *r, int key)
 {
@@ -21,7 +22,15 @@ static void reading_option(struct reading *r, int key)
         q->top = options_count(o, 0, 1000000);
         q->top_given = true;
         break;
-    case 'f': q->format = o->argument; break;
+    case 'f':
+        if (o->usage == &usage_sql)
+            r->rows_as = options_choice(o, sql_format_names);
+        else
+            q->format = o->argument;
+        break;
+    case 'i': r->input = o->argument; break;
+    case OPTION_STATS: r->stats = true; break;
+    case OPTION_STEPS: r->steps = options_count(o, 1, 1000000); break;
     case 'o': r->output = o->argument; break;
     case OPTION_JSON: r->json = true; break;
     case OPTION_AT: q->at = o->argument; break;
@@ -30,18 +39,26 @@ static void reading_option(struct reading *r, int key)
     case OPTION_EVENTS: q->events = true; break;
     case OPTION_ALL: q->all = true; break;
     case OPTION_TYPE: q->type = o->argument; break;
+    case OPTION_SITE: q->site = o->argument; break;
+    case OPTION_SIZE: q->size = o->argument; break;
+    case OPTION_ADDRESS: q->address = o->argument; break;
     case OPTION_THREAD: q->thread = o->argument; break;
     case OPTION_PROCESS: q->process = o->argument; break;
     case OPTION_CLASS: q->leak_class = o->argument; break;
     case OPTION_OF: q->of = o->argument; break;
     case OPTION_BY: q->by = o->argument; break;
+    case OPTION_FAIL_IF_GROWN:
+        r->grown_asked = true;
+        if (parse_bytes(o->argument, &r->grown_bytes))
+            options_fail(o, "--fail-if-grown takes bytes (0, 4096, 64K, 1M), not '%s'", o->argument);
+        break;
     case OPTION_DEPTH: q->depth = options_count(o, 1, QUERY_DEPTH_MAX); break;
     }
 }
 
 static bool takes_since(const char *command)
 {
-    static const char *const commands[] = { "events", "leaks", "graph", "diff" };
+    static const char *const commands[] = { "events", "leaks", "graph", "diff", "sql", "bisect" };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(command, commands[i]))
             return true;
@@ -52,6 +69,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
 {
     char *error;
     memset(r, 0, sizeof *r);
+    r->verdict.status = VERDICT_STATUS;
     options_start(&r->options, u, argc, argv);
     for (int key; (key = options_next(&r->options)) >= 0;)
         if (!verdict_option(&r->verdict, &r->options, key))
@@ -65,7 +83,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
     if (r->query.since && !takes_since(u->command))
-        options_fail(&r->options, "--since is for ownscope events, leaks, graph and diff; compare two moments with ownscope diff");
+        options_fail(&r->options, "--since is for ownscope events, leaks, graph, sql, bisect and diff; compare two moments with ownscope diff");
     r->need = QUERY_VIEW;
 }
 
@@ -135,6 +153,10 @@ static void open_failed(const struct reading *r, int error)
         message_fail(EXIT_SOURCE, "%s: no such trace file; make one with ownscope run, or ask a live process with -p PID", path);
     case EACCES: case EPERM:
         message_fail(EXIT_SOURCE, "%s: permission denied; ask its owner, or read it as root", path);
+    case ERANGE:
+        message_fail(EXIT_NOTHING, "%s: %s", path, query_error());
+    case ENODATA:
+        message_fail(EXIT_SOURCE, "%s: %s", path, query_error());
     case EISDIR:
         message_fail(EXIT_SOURCE, "%s is a folder; name a trace file (*.own)", path);
     case EBADMSG:
@@ -155,6 +177,8 @@ void reading_open(struct reading *r, struct source *s, enum query_need need)
     if (s->doc.torn_bytes)
         message("%s is torn: its last %llu bytes are no whole chunk and are left out; the answer is what lies before",
                 r->origin.path, (unsigned long long)s->doc.torn_bytes);
+    if (s->past)
+        message("%s ends before %s: the answer is its end, event %llu", r->origin.path, r->query.at, (unsigned long long)s->events);
     if (s->damage)
         message("%s is damaged: %s; the answer is what lies before", r->origin.path, s->damage);
 }
@@ -169,6 +193,8 @@ void reading_check(struct reading *r, struct source *s, int error)
         message_fail(EXIT_NOTHING, "%s has no block or lock %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
     if (error == -ENOENT)
         message_fail(EXIT_NOTHING, "%s has no such mark", path);
+    if (error == -ERANGE || error == -ENODATA)
+        message_fail(error == -ERANGE ? EXIT_NOTHING : EXIT_SOURCE, "%s: %s", path, replay_error());
     if (error == -EBADMSG)
         message_fail(EXIT_SOURCE, "%s is damaged: %s; the answer is what lies before", path, trace_error_text(s->trace));
     message_fail(EXIT_SOURCE, "cannot read %s to its end: %s", path, strerror(-error));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/event.h"
 #include "event/xalloc.h"
 
 enum { NUMBER_MAX = 10 };
@@ -194,12 +195,19 @@ bool archive_claim(struct archive *a, uint64_t bytes)
     return true;
 }
 
-void *archive_room(struct archive *a, size_t n, size_t size)
+static bool room_take(struct archive *a, size_t n, size_t size)
 {
     uint64_t bytes;
     if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes))
         bytes = UINT64_MAX;
-    return n && !a->flaw && archive_claim(a, bytes) ? xcalloc(n, size) : NULL;
+    return n && !a->flaw && archive_claim(a, bytes);
+}
+
+void *archive_room(struct archive *a, size_t n, size_t size) { return room_take(a, n, size) ? xcalloc(n, size) : NULL; }
+
+void *archive_room_lines(struct archive *a, size_t n, size_t size)
+{
+    return room_take(a, n, size) ? memset(xmalloc_lines(n * size), 0, n * size) : NULL;
 }
 
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit)
@@ -249,6 +257,23 @@ void archive_text(struct archive *a, char **text, size_t longest)
     archive_u8(a, &end);
     if (a->reading)
         (*text)[bytes - 1] = 0;
+}
+
+void archive_event(struct archive *a, struct event *e)
+{
+    uint32_t type = e->type;
+    archive_index(a, &type, EVENT_TYPES);
+    e->type = (uint8_t)type;
+    archive_u64(a, &e->ns);
+    archive_u64(a, &e->address);
+    archive_u64(a, &e->size);
+    archive_u64(a, &e->extra[0]);
+    archive_u64(a, &e->extra[1]);
+    archive_u32(a, &e->thread);
+    archive_u32(a, &e->process);
+    archive_u32(a, &e->stack);
+    archive_u8(a, &e->family);
+    archive_u16(a, &e->text_bytes);
 }
 
 /* ---- columns ---- */

@@ -31,6 +31,8 @@ static void graph_lend(void *context, bool lent)
 static bool graph_current(void *context, bool wait)
 {
     struct collector *c = context;
+    if (wait)
+        checkpoints_wait(c->checkpoints);
     while (wait && !c->lent && !backlog_empty(&c->backlog)) {
         backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
         session_keep_alive(c->session);
@@ -58,7 +60,33 @@ static void snapshot_write(void *context, const struct snapshot *s, struct trace
     c->flushed_events = UINT64_MAX; /* there is something to flush */
 }
 
+static uint64_t checkpoint_cut(void *context)
+{
+    struct collector *c = context;
+    return c->trace_error ? UINT64_MAX : trace_write_cut(c->writer, c->code);
+}
+
+static void checkpoint_write(void *context, uint64_t event, uint64_t ns, struct archive *state)
+{
+    struct collector *c = context;
+    int error = trace_write_checkpoint(c->writer, c->code, event, ns, state);
+    if (!c->trace_error)
+        c->trace_error = error;
+    c->flushed_events = UINT64_MAX; /* there is something to flush */
+}
+
 /* ---- opening ---- */
+
+static void asides_begin(struct collector *c, const struct collector_options *o)
+{
+    struct snapshots_host snapshots = {.session = c->session, .code = c->code, .graph = c->graph, .sink = collector_ingest,
+                                       .write = snapshot_write, .lend = graph_lend, .current = graph_current, .context = c,
+                                       .fork = o->snapshot_fork, .number = c->snapshot_number};
+    struct checkpoints_host checkpoints = {.session = c->session, .graph = c->graph, .lend = graph_lend, .cut = checkpoint_cut,
+                                           .write = checkpoint_write, .context = c};
+    c->snapshots = snapshots_new(&snapshots);
+    c->checkpoints = checkpoints_new(&checkpoints, &o->checkpoints, c->checkpoint_event);
+}
 
 int collector_open(struct collector **out, const struct collector_options *o, enum collector_step *step)
 {
@@ -77,16 +105,11 @@ int collector_open(struct collector **out, const struct collector_options *o, en
         *step = COLLECTOR_TRACE;
         r = collector_trace_begin(c, o);
     }
-    if (!r) {
-        struct snapshots_host h = {.session = c->session, .code = c->code, .graph = c->graph, .sink = collector_ingest,
-                                   .write = snapshot_write, .lend = graph_lend, .current = graph_current, .context = c, .fork = o->snapshot_fork,
-                                   .number = c->snapshot_number};
-        c->snapshots = snapshots_new(&h);
-    }
     if (r) {
         collector_close(c, !o->attach);
         return r;
     }
+    asides_begin(c, o);
     *out = c;
     return 0;
 }
@@ -311,6 +334,7 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
             requests_serve(c);
             deadlocks_tell(c);
         }
+        checkpoints_round(c->checkpoints, graph_current(c, false) && snapshots_idle(c->snapshots));
         now_ns = session_now_ns(c->session);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
             c->flushed_ns = now_ns;
@@ -337,6 +361,7 @@ void collector_finish(struct collector *c)
     pthread_cond_broadcast(&c->answer);
     pthread_mutex_unlock(&c->lock);
     end_ns = session_now_ns(c->session);
+    checkpoints_finish(c->checkpoints);
     graph_settle(c->graph, UINT64_MAX);
     trace_write_flush(c->writer, c->code);
     c->trace_dropped = trace_write_dropped(c->writer);
@@ -353,6 +378,7 @@ struct view *collector_last_view(struct collector *c)
 
 void collector_close(struct collector *c, bool over)
 {
+    checkpoints_free(c->checkpoints);
     if (c->writer)
         trace_write_close(c->writer, c->code, 0);
     published_end(&c->published);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "graph/view.h"
+#include "serve/checkpoints.h"
 #include "session/directory.h"
 #include "session/session.h"
 #include "trace/trace.h"
@@ -29,6 +30,7 @@ struct collector_options {
     const char *trace_path;         /* attach: NULL goes on in the file the session names */
     const char *command;            /* for the trace's metadata */
     bool snapshot_fork;             /* snapshots are read of a forked image where that can be */
+    struct checkpoints_options checkpoints;
 };
 
 /* What failed in collector_open. */

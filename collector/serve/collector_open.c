@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
-#include "graph/dict.h"
+#include "export/replay.h"
+#include "serve/written.h"
 
 static bool file_is_ours(const void *context)
 {
@@ -65,54 +66,55 @@ static void count_unwritten(struct collector *c, uint64_t events)
     collector_ingest(c, &e, 1);
 }
 
-/* Events of each thread in a file, but for those that no record was of. */
-struct written { struct dict of; uint64_t in_all; };
-
-static void written_count(struct written *w, const struct event *e)
+static void meta_copy(struct collector *c, const struct trace_meta *m)
 {
-    uint32_t n = dict_get(&w->of, e->thread);
-    if (!e->thread || e->type == EVENT_LOST || e->type == EVENT_THREAD_GONE)
-        return;
-    w->in_all++;
-    if (n < UINT32_MAX)
-        dict_set(&w->of, e->thread, n + 1);
+    c->meta = *m;
+    c->meta.command = xstrdup(m->command);
+    c->meta.host = xstrdup(m->host);
+    c->meta.session = xstrdup(m->session);
+    c->meta.options = xstrdup(m->options);
 }
 
-static uint64_t written_by(const void *context, uint32_t thread)
+/* Its state at its end, by the newest checkpoint; what of each thread is in it and the files before it. */
+static int predecessor_read(struct collector *c, struct trace *t, struct written *w)
 {
-    const struct written *w = context;
-    return dict_get(&w->of, thread);
-}
-
-/* The predecessor's file: its events are folded again, and it is gone on with. */
-static int trace_resume(struct collector *c)
-{
-    struct trace *t;
-    struct event e;
-    struct written threads = {0};
-    uint64_t written, unwritten;
-    const struct trace_meta *m;
     const struct trace_snapshot *snapshots;
-    size_t n;
-    int r = trace_open(&t, c->trace_path);
-    if (r)
+    const struct trace_checkpoint *checkpoints;
+    struct graph *g;
+    uint64_t before = trace_events_before(t);
+    size_t n = trace_snapshots(t, &snapshots);
+    int r = replay_to(t, UINT64_MAX, &g, NULL);
+    if (r) {
+        graph_free(g);
         return r;
-    m = trace_meta(t);
-    c->meta = (struct trace_meta){
-        .command = xstrdup(m->command), .host = xstrdup(m->host), .session = xstrdup(m->session),
-        .start_real_ns = m->start_real_ns, .clock_hz = m->clock_hz, .clock = m->clock,
-        .stacks = m->stacks, .options = xstrdup(m->options)};
-    while ((r = trace_next(t, &e)) > 0) {
-        graph_fold(c->graph, &e);
-        written_count(&threads, &e);
     }
-    n = trace_snapshots(t, &snapshots);
+    graph_free(c->graph);
+    c->graph = g;
+    graph_use_code(g, c->code);
     for (size_t i = 0; i < n; i++)
         if (snapshots[i].number > c->snapshot_number)
             c->snapshot_number = snapshots[i].number;
+    n = trace_checkpoints(t, &checkpoints);
+    c->checkpoint_event = n ? checkpoints[n - 1].event : 0;
+    if (before)
+        written_find(w, session_name(c->session), before);
+    return written_read(w, t);
+}
+
+/* The predecessor's file is gone on with. */
+static int trace_resume(struct collector *c)
+{
+    struct trace *t;
+    struct written threads = {0};
+    uint64_t written, unwritten;
+    int r = trace_open(&t, c->trace_path);
+    if (r)
+        return r;
+    meta_copy(c, trace_meta(t));
+    r = predecessor_read(c, t, &threads);
     trace_close(t);
     unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
-    dict_clear(&threads.of);
+    written_clear(&threads);
     if (r < 0 || (r = trace_write_reopen(&c->writer, c->trace_path, c->code, &written)))
         return r;
     trace_write_while(c->writer, file_is_ours, c);
@@ -126,15 +128,15 @@ static uint64_t resume_beside(struct collector *c, const char *session)
     char path[SESSION_PATH_MAX];
     struct written threads = {0};
     struct trace *t;
-    struct event e;
     uint64_t unwritten;
     if (!session_info_get(session, "trace", path, sizeof path) && !trace_open(&t, path)) {
-        while (trace_next(t, &e) > 0)
-            written_count(&threads, &e);
+        if (trace_events_before(t))
+            written_find(&threads, session, trace_events_before(t));
+        written_read(&threads, t);
         trace_close(t);
     }
     unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
-    dict_clear(&threads.of);
+    written_clear(&threads);
     return unwritten;
 }
 

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "serve/backlog.h"
+#include "serve/checkpoints.h"
 #include "serve/collector.h"
 #include "serve/published.h"
 #include "serve/snapshots.h"
@@ -21,9 +22,11 @@ struct collector {
     struct graph *graph;
     struct trace_writer *writer;
     struct snapshots *snapshots;
+    struct checkpoints *checkpoints;
     bool lent;                  /* the graph is: nobody reads it here, nothing is folded */
     struct backlog backlog;
     uint32_t snapshot_number;   /* of the last one in the file that is gone on with */
+    uint64_t checkpoint_event;  /* likewise */
     struct trace_meta meta;
     char *trace_path;
     int trace_error;
