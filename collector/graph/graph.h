@@ -151,5 +151,6 @@ uint64_t graph_deadlocks(const struct graph *g);
 
 uint64_t graph_events(const struct graph *g);       /* folded so far */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
+uint64_t graph_peak_event(const struct graph *g);   /* view_totals.peak_event */
 
 #endif

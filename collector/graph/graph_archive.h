@@ -30,8 +30,8 @@ void sites_archive(struct archive *a, struct graph *g);        /* and handoffs, 
 void pool_archive(struct archive *a, struct graph *g);         /* blocks and notes */
 void custody_archive(struct archive *a, struct graph *g);      /* which blocks threads own, borrow, are resizing */
 void heaps_archive(struct archive *a, struct graph *g);        /* of each process: table, ranges, starts */
-void modules_archive(struct archive *a, struct graph *g);
 void forks_archive(struct archive *a, struct graph *g);        /* frozen parents, what children inherited */
+void modules_archive(struct archive *a, struct graph *g);      /* of processes and of what forks froze */
 void graves_archive(struct archive *a, struct graph *g);       /* of each process */
 void findings_archive(struct archive *a, struct graph *g);     /* and claims, suspects */
 void locks_archive(struct archive *a, struct graph *g);        /* locks, holds, waits, classes, sites, guards */
