@@ -46,7 +46,7 @@ struct bench {
     unsigned n_written;
 };
 
-static void lend(void *context, bool lent)
+static void lend(void *context, bool lent, enum checkpoint_place place)
 {
     struct bench *b = context;
     ck_assert_uint_eq(b->lent, b->returned + !lent);    /* never twice */
@@ -59,7 +59,7 @@ static uint64_t cut(void *context)
     return b->made - b->lacks;
 }
 
-static void keep(void *context, uint64_t event, uint64_t ns, struct archive *state)
+static void keep(void *context, enum checkpoint_place place, uint64_t event, uint64_t ns, struct archive *state)
 {
     struct bench *b = context;
     ck_assert_uint_eq(b->lent, b->returned);    /* the graph is back */
@@ -289,7 +289,7 @@ static bool writer_ended(void *unused)
 static void open_collector(const struct checkpoints_options *k, const char *attach)
 {
     enum collector_step step;
-    struct collector_options o = {.session = {.name = "this", .preload_path = "/nowhere.so", .stacks = WIRE_STACKS_FULL, .wait_ms = 5000},
+    struct collector_options o = {.session = {.preload_path = "/nowhere.so", .stacks = WIRE_STACKS_FULL, .wait_ms = 5000},
                                   .attach = attach, .trace_path = attach ? NULL : trace_path, .command = "fake", .checkpoints = *k};
     ck_assert_int_eq(collector_open(&collector, &o, &step), 0);
 }
@@ -317,7 +317,7 @@ static size_t check_file(void)
         ck_assert_uint_eq(list[i].ns, graph_now_ns(g));
         ck_assert_int_eq(trace_checkpoint_begin(t, i, &in), 0);
         struct graph *loaded = graph_load(trace_code(t), &in);
-        ck_assert_ptr_nonnull(loaded);
+        ck_assert_msg(loaded, "%s", in.flaw);
         ck_assert_int_eq(trace_checkpoint_end(t, &in), 0);
         archive_write_begin(&again);
         graph_save(loaded, &again);
@@ -367,15 +367,17 @@ static bool half_done(void *unused)
 START_TEST(gone_on_with)
 {
     const struct checkpoints_options k = {.given = true, .every = 20000};
+    char name[SESSION_NAME_MAX + 1];
     int go[2];
     ck_assert_int_eq(pipe(go), 0);
     open_collector(&k, NULL);
     writer = start_writer(NEWS, go[0]);
     ck_assert_int_eq(collector_run(collector, half_done, NULL), 0);
+    snprintf(name, sizeof name, "%s", session_name(collector_session(collector)));
     collector_close(collector, false);      /* without an end */
     size_t before = check_file();
     ck_assert_uint_gt(before, 0);
-    open_collector(&k, "this");
+    open_collector(&k, name);
     ck_assert_int_eq(write(go[1], "", 1), 1);
     ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
     collector_finish(collector);
