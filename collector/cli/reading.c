@@ -38,6 +38,11 @@ static void reading_option(struct reading *r, int key)
     case OPTION_CLASS: q->leak_class = o->argument; break;
     case OPTION_OF: q->of = o->argument; break;
     case OPTION_BY: q->by = o->argument; break;
+    case OPTION_FAIL_IF_GROWN:
+        r->grown_asked = true;
+        if (parse_bytes(o->argument, &r->grown_bytes))
+            options_fail(o, "--fail-if-grown takes bytes (0, 4096, 64K, 1M), not '%s'", o->argument);
+        break;
     case OPTION_DEPTH: q->depth = options_count(o, 1, QUERY_DEPTH_MAX); break;
     }
 }
@@ -55,6 +60,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
 {
     char *error;
     memset(r, 0, sizeof *r);
+    r->verdict.status = VERDICT_STATUS;
     options_start(&r->options, u, argc, argv);
     for (int key; (key = options_next(&r->options)) >= 0;)
         if (!verdict_option(&r->verdict, &r->options, key))

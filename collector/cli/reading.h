@@ -31,6 +31,7 @@ struct reading {
     int word_count;
     unsigned pid;
     bool json, no_colour;
+    bool grown_asked; uint64_t grown_bytes;     /* --fail-if-grown */
     const char *output;
     enum query_need need;   /* of reading_document: QUERY_VIEW, or more once reading_start is done */
     struct verdict verdict;

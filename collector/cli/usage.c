@@ -130,6 +130,8 @@ const struct usage usage_diff = {
         OPTION_SOURCE,
         { OPTION_SINCE, "since", "TIME", "the first of two moments of one source" },
         { OPTION_AT, "at", "TIME", "the second one: 350ms, mark:NAME, peak, end" },
+        { OPTION_FAIL_IF_GROWN, "fail-if-grown", "BYTES", "fail when more came, in all or in one place" },
+        { OPTION_ERROR_EXITCODE, "error-exitcode", "N", "the exit status of that (99)" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, OPTION_TOP, END } };
 
