@@ -40,6 +40,7 @@ bool collector_news(struct collector *c, struct collector_news *n)
 /* ---- beginning ---- */
 
 bool collector_records(const struct collector *c) { return c->recorder; }
+bool collector_recorded(const struct collector *c) { return c->recorded; }
 
 int collector_file_new(struct collector *c, const struct collector_options *o)
 {
@@ -137,20 +138,21 @@ static void written_see(struct collector *c, bool wait)
         pthread_cond_broadcast(&c->answer);
         pthread_mutex_unlock(&c->lock);
     }
+    c->recorded |= !w.error;
     news_add(c, w.error ? NEWS_RECORDING_FAILED : NEWS_RECORDED, w.error, w.path, w.why);
 }
 
-static const char *look(struct collector *c)
+static const char *look(struct collector *c, bool last)
 {
     dumps_see(c);
-    return recorder_look(c->recorder, c->graph, trace_write_bytes(c->writer), session_now_ns(c->session));
+    return recorder_look(c->recorder, c->graph, trace_write_size(c->writer), last ? UINT64_MAX : session_now_ns(c->session));
 }
 
 static void recorder_round(struct collector *c)
 {
     const char *why;
     written_see(c, false);
-    if (!(why = look(c)))
+    if (!(why = look(c, false)))
         return;
     tell(c, why);
     trace_write_flush(c->writer, c->code);
@@ -164,7 +166,7 @@ void collector_files_round(struct collector *c)
         return;
     if (c->recorder)
         recorder_round(c);
-    bytes = trace_write_bytes(c->writer);
+    bytes = trace_write_size(c->writer);
     events = graph_events(c->graph);
     if (c->recorder ? recorder_due(c->recorder, bytes, events)
                     : !c->trace_error && rotation_due(&c->rotation, bytes, events, session_now_ns(c->session)))
@@ -176,7 +178,7 @@ bool collector_files_last(struct collector *c)
     if (!c->recorder)
         return false;
     written_see(c, true);
-    const char *why = look(c);
+    const char *why = look(c, true);
     if (why)
         tell(c, why);
     return why;

@@ -58,8 +58,6 @@ static char *end_text(const struct graph *g, uint32_t process)
     case GRAPH_END_SAID:
         return WIFSIGNALED(status) ? xasprintf("signal %d (%s) ended process p%" PRIu32, WTERMSIG(status),
                                                strsignal(WTERMSIG(status)), process) : NULL;
-    case GRAPH_END_UNSEEN:
-        return xasprintf("process p%" PRIu32 " ended without a word, as by a signal", process);
     default:
         return NULL;
     }
