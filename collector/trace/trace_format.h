@@ -46,7 +46,8 @@ enum trace_chunk_type {
     TRACE_CHUNK_END,
     TRACE_CHUNK_INDEX,
     TRACE_CHUNK_SNAPSHOT,   /* count: PARTs behind it */
-    TRACE_CHUNK_PART        /* flags: enum trace_section; count: items in it */
+    TRACE_CHUNK_PART,       /* flags: enum trace_section; count: items in it */
+    TRACE_CHUNK_SUMMARY     /* count: events in the group that ends here, from a RESET on */
 };
 
 enum { TRACE_CHUNK_RESET = 1 }; /* flags: the models start afresh here, so reading may */
@@ -213,6 +214,18 @@ enum {
     TARGETS_TO = 1,         /* 0, 1 as the model says, else 2 + difference */
 
     PART_PAD = 39           /* zeros, stored: see TRACE_PART_RATIO */
+};
+
+/* SUMMARY: what is in a group, or more than that; see trace_summary.h. A set is told as runs: how many units lie before
+ * each (behind the run before), and its length less 1. */
+enum {
+    SUMMARY_TYPES = 1,      /* varints: events of type 1, 2… */
+    SUMMARY_SIZES,          /* varints: least and greatest */
+    SUMMARY_THREADS,        /* varints, in turns: runs of serials */
+    SUMMARY_PROCESSES,      /* likewise */
+    SUMMARY_STACKS,         /* likewise: runs of ids */
+    SUMMARY_GAPS,           /* varints: runs of addresses, in units of 16 bytes */
+    SUMMARY_LENGTHS
 };
 
 /* END: varints end_ns, events. */

@@ -23,6 +23,7 @@
 struct trace_writer {
     uint64_t dropped;           /* events that did not get into a chunk */
     uint64_t group_events;      /* since the models last started afresh */
+    uint64_t group_low_ns, group_high_ns;
     struct trace_tables tables;
     struct trace_output output;
     struct trace_encoder *encoder;
@@ -191,6 +192,21 @@ static void write_tables(struct trace_writer *w, const struct code *code, bool b
     }
 }
 
+/* The models start afresh with the next event; what is in the group that ends here is told. */
+static void end_group(struct trace_writer *w, bool background)
+{
+    if (w->group_events >= SUMMARY_LEAST_EVENTS) {
+        struct output_job *job = chunk_new(w, TRACE_CHUNK_SUMMARY);
+        job->frame.count = (uint32_t)w->group_events;
+        job->frame.low_ns = w->group_low_ns;
+        job->frame.high_ns = w->group_high_ns;
+        summary_pack(trace_encode_summary(w->encoder), w->group_events, job->columns);
+        output_give(&w->output, background);
+    }
+    trace_encode_reset(w->encoder);
+    w->group_events = 0;
+}
+
 /* The open chunk, with the definitions that it needs. */
 static void write_chunk(struct trace_writer *w, const struct code *code, bool background)
 {
@@ -200,12 +216,14 @@ static void write_chunk(struct trace_writer *w, const struct code *code, bool ba
     job->frame.flags = w->group_events ? 0 : TRACE_CHUNK_RESET;
     trace_encode_span(w->encoder, &job->frame.low_ns, &job->frame.high_ns);
     trace_encode_hand_over(w->encoder, job->columns);
+    if (!w->group_events || job->frame.low_ns < w->group_low_ns)
+        w->group_low_ns = job->frame.low_ns;
+    if (!w->group_events || job->frame.high_ns > w->group_high_ns)
+        w->group_high_ns = job->frame.high_ns;
     w->group_events += job->frame.count;
     output_give(&w->output, background);
-    if (w->group_events >= TRACE_GROUP_EVENTS) {
-        trace_encode_reset(w->encoder);
-        w->group_events = 0;
-    }
+    if (w->group_events >= TRACE_GROUP_EVENTS)
+        end_group(w, background);
 }
 
 int trace_write_flush(struct trace_writer *w, const struct code *code)
@@ -306,6 +324,7 @@ int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t 
 {
     int fd = w->output.fd;
     if (!trace_write_flush(w, code)) {
+        end_group(w, false);
         write_tables(w, code, false);
         if (!output_settle(&w->output))
             write_end(w, end_ns);
