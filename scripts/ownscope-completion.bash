@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot | --checkpoint-every) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac

@@ -1,7 +1,8 @@
 /*
  * collector/cli/cmd_events.c - `ownscope events`: the ordered events, one a
- * line. Both sources give JSON Lines; a table is made of them line by line, so
- * a trace of any length needs no memory of its length.
+ * line, as they come: a trace of any length needs no memory of its length. A
+ * collector gives JSON Lines, of which a table is made line by line; the events of a file
+ * go straight into it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,22 +18,38 @@ enum { LINE_MAX_BYTES = 16 << 20 };
 
 struct printer {
     struct table_style style;
+    struct event_table *table;  /* NULL: nothing was printed yet */
     bool json;
     uint64_t printed;
     char *line;             /* the beginning of a line that has not ended */
     size_t bytes, capacity;
 };
 
+static struct event_table *table_of(struct printer *p)
+{
+    if (p->printed++)
+        return p->table;
+    p->table = table_events_new(stdout, &p->style);
+    table_events_head(p->table);
+    return p->table;
+}
+
 static int print_event(struct printer *p, const char *line, size_t bytes)
 {
     json_t *event = json_loadb(line, bytes, 0, NULL);
     if (!event)
         return -EPROTO;
-    if (p->printed++ == 0)
-        table_events_head(stdout, &p->style);
-    table_event(stdout, event, &p->style);
+    table_event(table_of(p), event);
     json_decref(event);
     return ferror(stdout) ? -EIO : 0;
+}
+
+/* doc_event_take */
+static int print_fact(void *context, const struct fact *f, struct frames *frames, uint32_t stack)
+{
+    struct printer *p = context;
+    table_event_fact(table_of(p), f, frames, stack);
+    return ferror_unlocked(stdout) ? -EIO : 0;
 }
 
 /* doc_sink: takes lines apart. */
@@ -94,9 +111,11 @@ int cmd_events(int argc, char **argv)
         struct query_range range;
         reading_open(&r, &s, QUERY_TRACE);
         reading_check(&r, &s, query_range(&s, &r.query, &range));
-        reading_check(&r, &s, query_events(&s, &range, print_sink, &p));
+        reading_check(&r, &s, p.json ? query_events(&s, &range, print_sink, &p) : query_events_each(&s, &range, print_fact, &p));
         source_close(&s);
     }
     free(p.line);
+    if (p.table)
+        table_events_free(p.table);
     return message_finish_output(stdout, "standard output", p.printed ? EXIT_FOUND : EXIT_NOTHING);
 }

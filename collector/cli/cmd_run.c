@@ -265,6 +265,7 @@ int cmd_run(int argc, char **argv)
     open.trace_path = r.output ? r.output : made;
     open.session = r.session;
     open.snapshot_fork = r.snapshot_fork;
+    open.checkpoints = r.checkpoints;
     open.session.command = open.command;
     open.session.trace_path = open.trace_path;
     run.collector = record_open(&open);

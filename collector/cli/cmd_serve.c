@@ -177,6 +177,7 @@ int cmd_serve(int argc, char **argv)
         options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
     char *link = current_path();
     open.snapshot_fork = r.snapshot_fork;
+    open.checkpoints = r.checkpoints;
     if (attach) {
         open.attach = attach;
         open.trace_path = r.output;

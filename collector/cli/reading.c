@@ -30,6 +30,9 @@ static void reading_option(struct reading *r, int key)
     case OPTION_EVENTS: q->events = true; break;
     case OPTION_ALL: q->all = true; break;
     case OPTION_TYPE: q->type = o->argument; break;
+    case OPTION_SITE: q->site = o->argument; break;
+    case OPTION_SIZE: q->size = o->argument; break;
+    case OPTION_ADDRESS: q->address = o->argument; break;
     case OPTION_THREAD: q->thread = o->argument; break;
     case OPTION_PROCESS: q->process = o->argument; break;
     case OPTION_CLASS: q->leak_class = o->argument; break;
@@ -135,6 +138,10 @@ static void open_failed(const struct reading *r, int error)
         message_fail(EXIT_SOURCE, "%s: no such trace file; make one with ownscope run, or ask a live process with -p PID", path);
     case EACCES: case EPERM:
         message_fail(EXIT_SOURCE, "%s: permission denied; ask its owner, or read it as root", path);
+    case ERANGE:
+        message_fail(EXIT_NOTHING, "%s: %s", path, query_error());
+    case ENODATA:
+        message_fail(EXIT_SOURCE, "%s: %s", path, query_error());
     case EISDIR:
         message_fail(EXIT_SOURCE, "%s is a folder; name a trace file (*.own)", path);
     case EBADMSG:
@@ -155,6 +162,8 @@ void reading_open(struct reading *r, struct source *s, enum query_need need)
     if (s->doc.torn_bytes)
         message("%s is torn: its last %llu bytes are no whole chunk and are left out; the answer is what lies before",
                 r->origin.path, (unsigned long long)s->doc.torn_bytes);
+    if (s->past)
+        message("%s ends before %s: the answer is its end, event %llu", r->origin.path, r->query.at, (unsigned long long)s->events);
     if (s->damage)
         message("%s is damaged: %s; the answer is what lies before", r->origin.path, s->damage);
 }
@@ -169,6 +178,8 @@ void reading_check(struct reading *r, struct source *s, int error)
         message_fail(EXIT_NOTHING, "%s has no block or lock %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
     if (error == -ENOENT)
         message_fail(EXIT_NOTHING, "%s has no such mark", path);
+    if (error == -ERANGE || error == -ENODATA)
+        message_fail(error == -ERANGE ? EXIT_NOTHING : EXIT_SOURCE, "%s: %s", path, replay_error());
     if (error == -EBADMSG)
         message_fail(EXIT_SOURCE, "%s is damaged: %s; the answer is what lies before", path, trace_error_text(s->trace));
     message_fail(EXIT_SOURCE, "cannot read %s to its end: %s", path, strerror(-error));

@@ -37,6 +37,9 @@ static char *target_make(const struct query *q, const char *name)
     target = target_add(target, "at", q->at);
     target = target_add(target, "since", q->since);
     target = target_add(target, "type", q->type);
+    target = target_add(target, "site", q->site);
+    target = target_add(target, "size", q->size);
+    target = target_add(target, "address", q->address);
     target = target_add(target, "thread", q->thread);
     target = target_add(target, "process", q->process);
     snprintf(pid, sizeof pid, "%llu", (unsigned long long)q->pid);

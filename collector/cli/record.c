@@ -76,6 +76,9 @@ bool record_option(struct record_options *r, struct options *o, int key)
     case OPTION_SNAPSHOT_AT_EXIT: r->session.snapshots |= WIRE_SNAPSHOT_AT_EXIT; return true;
     case OPTION_NO_SNAPSHOT_AT_EXIT: r->session.snapshots &= ~(uint32_t)WIRE_SNAPSHOT_AT_EXIT; return true;
     case OPTION_SNAPSHOT_AT_MARK: r->session.snapshots |= WIRE_SNAPSHOT_AT_MARK; return true;
+    case OPTION_CHECKPOINT_EVERY:
+        r->checkpoints = (struct checkpoints_options){.given = true, .every = options_count(o, 0, UINT64_MAX)};
+        return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
     case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
     case OPTION_FOLLOW: follow_set(r, o->argument); return true;

@@ -15,6 +15,7 @@ struct record_options {
     const char *json;         /* --json FILE */
     bool quiet;
     bool snapshot_fork;       /* --snapshot fork */
+    struct checkpoints_options checkpoints;
     struct verdict verdict;
     char preload_path[1024];
 };

@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "export/frames.h"
+#include "graph/graph.h"
+
 /* Whether a finding's suppression is wanted. */
 typedef bool (*table_ask)(void);
 
@@ -43,8 +46,13 @@ void table_diff(FILE *out, const json_t *doc, const struct table_style *s);
 void table_suppressions(FILE *out, const json_t *doc, const struct table_style *s);
 void table_findings(FILE *out, const json_t *doc, const struct table_style *s);
 void table_history(FILE *out, const json_t *doc, const struct table_style *s);
-/* Events come one by one: a head, then each line of `events --json`. */
-void table_events_head(FILE *out, const struct table_style *s);
-void table_event(FILE *out, const json_t *event, const struct table_style *s);
+/* Events come one by one: a head, then each line of `events --json`, or each fact of a file with its stack, a number
+ * of `frames` (the same for all). */
+struct event_table;
+struct event_table *table_events_new(FILE *out, const struct table_style *s);
+void table_events_head(struct event_table *t);
+void table_events_free(struct event_table *t);
+void table_event(struct event_table *t, const json_t *event);
+void table_event_fact(struct event_table *t, const struct fact *f, struct frames *frames, uint32_t stack);
 
 #endif

@@ -216,15 +216,14 @@ void line_wrapped(FILE *out, const struct table_style *s, enum line_look look,
 struct number number_count(uint64_t n)
 {
     struct number r;
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
-    char *to = r.text;
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
+    char digits[32], *at = digits + sizeof digits;
+    *--at = 0;
+    for (unsigned i = 0; !i || n; i++, n /= 10) {
+        if (i && i % 3 == 0)
+            *--at = ',';
+        *--at = (char)('0' + n % 10);
     }
-    *to = 0;
+    memcpy(r.text, at, (size_t)(digits + sizeof digits - at));
     return r;
 }
 

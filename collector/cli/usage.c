@@ -38,6 +38,7 @@
     { OPTION_NO_SNAPSHOT_AT_EXIT, "no-snapshot-at-exit", NULL, "none" }, \
     { OPTION_SNAPSHOT_AT_MARK, "snapshot-at-mark", NULL, "snapshot at each mark" }, \
     { OPTION_SNAPSHOT, "snapshot", "copy|fork", "how memory is read (copy)" }, \
+    { OPTION_CHECKPOINT_EVERY, "checkpoint-every", "EVENTS", "a state in the trace after so many (0: none)" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
@@ -139,6 +140,9 @@ const struct usage usage_events = {
     .options = (const struct option_spec[]){
         { 'n', "top", "N", "at most the first N events (0: all)" },
         { OPTION_TYPE, "type", "TYPE,...", "only new, drop, move, borrow, acquire, ..." },
+        { OPTION_SITE, "site", "REGEX", "only where a function, file or module matches" },
+        { OPTION_SIZE, "size", "MIN..MAX", "only memory of such a size: 4096, 4K..1M, 64K.." },
+        { OPTION_ADDRESS, "address", "LOW..HIGH", "only what touches these addresses, or one" },
         { OPTION_THREAD, "thread", "ID", "only what this thread did" },
         { OPTION_PROCESS, "process", "ID", "only what this process did" },
         { OPTION_SINCE, "since", "TIME", "only what came after this moment" },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/event.h"
 #include "event/xalloc.h"
 
 enum { NUMBER_MAX = 10 };
@@ -186,17 +187,24 @@ void archive_count(struct archive *a, size_t *n, size_t limit)
         *n = 0;
 }
 
-void *archive_room(struct archive *a, size_t n, size_t size)
+static bool room_take(struct archive *a, size_t n, size_t size)
 {
     uint64_t bytes;
     if (!n || a->flaw)
-        return NULL;
+        return false;
     if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes) || bytes > a->room_bytes) {
         archive_fail(a, "the state claims more memory than it can fill");
-        return NULL;
+        return false;
     }
     a->room_bytes -= bytes;
-    return xcalloc(n, size);
+    return true;
+}
+
+void *archive_room(struct archive *a, size_t n, size_t size) { return room_take(a, n, size) ? xcalloc(n, size) : NULL; }
+
+void *archive_room_lines(struct archive *a, size_t n, size_t size)
+{
+    return room_take(a, n, size) ? memset(xmalloc_lines(n * size), 0, n * size) : NULL;
 }
 
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit)
@@ -246,6 +254,23 @@ void archive_text(struct archive *a, char **text, size_t longest)
     archive_u8(a, &end);
     if (a->reading)
         (*text)[bytes - 1] = 0;
+}
+
+void archive_event(struct archive *a, struct event *e)
+{
+    uint32_t type = e->type;
+    archive_index(a, &type, EVENT_TYPES);
+    e->type = (uint8_t)type;
+    archive_u64(a, &e->ns);
+    archive_u64(a, &e->address);
+    archive_u64(a, &e->size);
+    archive_u64(a, &e->extra[0]);
+    archive_u64(a, &e->extra[1]);
+    archive_u32(a, &e->thread);
+    archive_u32(a, &e->process);
+    archive_u32(a, &e->stack);
+    archive_u8(a, &e->family);
+    archive_u16(a, &e->text_bytes);
 }
 
 /* ---- columns ---- */

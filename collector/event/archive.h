@@ -39,6 +39,8 @@ enum { ARCHIVE_VERSION = 1 };
 
 enum { ARCHIVE_PART_BYTES = 4 << 20 };  /* a number lies in one part wholly */
 
+struct event;
+
 struct archive_part { uint8_t *data; size_t bytes; };
 
 struct archive {
@@ -94,10 +96,14 @@ void archive_index(struct archive *a, uint32_t *v, uint64_t limit);
 void archive_count(struct archive *a, size_t *n, size_t limit);
 /* Loading: zeroed room for n things of `size` bytes, NULL when there may not be so much (the archive is bad then) or n is 0. */
 void *archive_room(struct archive *a, size_t n, size_t size);
+/* The same on a cache line. */
+void *archive_room_lines(struct archive *a, size_t n, size_t size);
 /* A growing array (xgrow's): its count, and when loading its room. What *rows pointed to before is the caller's. */
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit);
 /* Bytes as they are. */
 void archive_bytes(struct archive *a, void *data, size_t bytes);
+/* All of an event but its text; loading leaves that NULL. */
+void archive_event(struct archive *a, struct event *e);
 /* A string that malloc gave, or NULL. */
 void archive_text(struct archive *a, char **text, size_t longest);
 

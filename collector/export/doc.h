@@ -99,10 +99,19 @@ struct doc_events_options {
     uint32_t thread;      /* serial of who did it; 0: all */
     uint32_t process;     /* serial; 0: all */
     uint64_t first_event, last_event;  /* numbers in the stream; 0: open */
+    const char *site;     /* some frame's function, file or module matches this extended regular expression; NULL: all */
+    bool sizes, addresses;          /* the next two are wanted */
+    uint64_t low_bytes, high_bytes; /* of memory made, dropped, moved, copied: both in */
+    uint64_t low_address, high_address; /* [low, high): of such memory any byte, or a lock */
     unsigned frames;      /* 0: whole stacks; N: the N frames that tell most, as in report.top */
 };
 /* "new,drop,…" to a mask; -EINVAL for a name that is none. */
 int doc_event_types_parse(uint32_t *types, const char *text);
+/* The facts themselves, for who makes no document of them; `stack` is a number of `frames`. Not 0: enough. 0, or as below. */
+struct fact;
+struct frames;
+typedef int (*doc_event_take)(void *context, const struct fact *f, struct frames *frames, uint32_t stack);
+int doc_events_each(struct trace *t, const struct doc_context *c, const struct doc_events_options *o, doc_event_take take, void *context);
 /* JSON Lines. *lines (may be NULL) receives how many. A damaged chunk ends
  * the stream with -EBADMSG after everything before it. */
 int doc_events(struct trace *t, const struct doc_context *c, const struct doc_events_options *o,

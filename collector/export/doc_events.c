@@ -11,6 +11,7 @@
 
 #include "event/xalloc.h"
 #include "export/doc.h"
+#include "export/event_filter.h"
 #include "export/event_json.h"
 #include "export/frames.h"
 #include "export/replay.h"
@@ -40,60 +41,78 @@ int doc_event_types_parse(uint32_t *types, const char *text)
     return mask ? 0 : -EINVAL;
 }
 
-struct lines {
-    const struct doc_events_options *o;
+struct each {
+    struct event_filter *filter;
     struct frames *frames;
+    doc_event_take take;
+    void *context;
+    int error;
+};
+
+static void each_fact(void *context, const struct fact *f)
+{
+    struct each *e = context;
+    uint32_t stack;
+    if (!e->error && event_filter_wants(e->filter, f, &stack))
+        e->error = e->take(e->context, f, e->frames, stack);
+}
+
+static bool each_stop(void *context)
+{
+    const struct each *e = context;
+    return e->error;
+}
+
+int doc_events_each(struct trace *t, const struct doc_context *c, const struct doc_events_options *o, doc_event_take take, void *context)
+{
+    struct each e = { .take = take, .context = context };
+    trace_rewind(t);
+    e.frames = frames_new(c->symbols, NULL, trace_code(t));
+    e.filter = event_filter_new(o, e.frames);
+    struct replay replay = { .trace = t, .first_event = o->first_event, .last_event = o->last_event,
+                             .observer = each_fact, .stop = each_stop, .context = &e };
+    int error = replay_run(&replay);
+    event_filter_free(e.filter);
+    frames_free(e.frames);
+    return e.error ? e.error : error;
+}
+
+/* ---- as JSON Lines ---- */
+
+struct lines {
+    unsigned frames;
     struct json_writer writer;
     uint64_t count;
 };
 
-static bool wanted(const struct doc_events_options *o, const struct fact *f)
-{
-    return (!o->types || (o->types & 1u << f->type)) && (!o->thread || o->thread == f->thread) &&
-           (!o->process || o->process == f->process) && f->event >= o->first_event &&
-           (!o->last_event || f->event <= o->last_event);
-}
-
-static void line(void *context, const struct fact *f)
+static int line(void *context, const struct fact *f, struct frames *frames, uint32_t stack)
 {
     struct lines *l = context;
-    if (!wanted(l->o, f))
-        return;
     jw_object(&l->writer);
     event_json_members(&l->writer, f);
     if (event_json_has_stack(f)) {
-        uint32_t stack = frames_code_stack(l->frames, f->stack);
         JW_KEY(&l->writer, "stack");
-        if (l->o->frames)
-            frames_write_telling(l->frames, &l->writer, stack, l->o->frames);
+        if (l->frames)
+            frames_write_telling(frames, &l->writer, stack, l->frames);
         else
-            frames_write(l->frames, &l->writer, stack);
+            frames_write(frames, &l->writer, stack);
     }
     jw_end(&l->writer);
     jw_newline(&l->writer);
     l->count++;
-}
-
-static bool line_stop(void *context)
-{
-    struct lines *l = context;
-    return l->writer.error != 0;
+    return l->writer.error;
 }
 
 int doc_events(struct trace *t, const struct doc_context *c, const struct doc_events_options *o,
                doc_sink sink, void *sink_context, uint64_t *count)
 {
     struct lines *l = xcalloc(1, sizeof *l);
-    trace_rewind(t);
-    l->o = o;
-    l->frames = frames_new(c->symbols, NULL, trace_code(t));
+    l->frames = o->frames;
     jw_init(&l->writer, sink, sink_context);
-    struct replay replay = { .trace = t, .last_event = o->last_event, .observer = line, .stop = line_stop, .context = l };
-    int error = replay_run(&replay);
+    int error = doc_events_each(t, c, o, line, l);
     int written = jw_finish(&l->writer);
     if (count)
         *count = l->count;
-    frames_free(l->frames);
     free(l);
     return written ? written : error;
 }

@@ -19,7 +19,7 @@ static json_t *totals_json(const struct view *v)
     const struct view_totals *t = &v->totals;
     const struct { const char *key; uint64_t value; } rows[] = {
         { "allocations", t->allocations }, { "frees", t->frees }, { "reallocations", t->reallocations },
-        { "bytes_allocated", t->bytes_allocated }, { "peak_bytes", t->peak_bytes }, { "peak_ns", t->peak_ns },
+        { "bytes_allocated", t->bytes_allocated }, { "peak_bytes", t->peak_bytes }, { "peak_ns", t->peak_ns }, { "peak_event", t->peak_event },
         { "live_blocks", t->live_blocks }, { "live_bytes", t->live_bytes }, { "temporary", t->temporary },
         { "maps", t->maps }, { "unmaps", t->unmaps }, { "mapped_bytes", t->mapped_bytes },
         { "mapped_peak_bytes", t->mapped_peak_bytes }, { "exec_blocks", t->exec_blocks },

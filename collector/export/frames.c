@@ -34,6 +34,10 @@ struct module_seen {
     bool used;
 };
 
+/* A whole stack as JSON: who streams events writes the same ones over and over. */
+struct stack_text { char *text; size_t bytes; };
+enum { STACK_TEXTS_BYTES_MAX = 256 << 20 };
+
 struct label {
     uint64_t hash;
     uint32_t id;
@@ -57,6 +61,8 @@ struct frames {
     size_t list_capacity;
     json_t **stack_json;
     size_t stack_json_capacity, stack_json_count;
+    struct stack_text *texts;   /* by stack */
+    size_t texts_capacity, texts_count, texts_bytes;
     struct json_writer *writer; /* for the texts of frames */
 };
 
@@ -86,6 +92,9 @@ void frames_free(struct frames *f)
     for (size_t i = 0; i < f->stack_json_count; i++)
         json_decref(f->stack_json[i]);
     free(f->stack_json);
+    for (size_t i = 0; i < f->texts_count; i++)
+        free(f->texts[i].text);
+    free(f->texts);
     free(f->resolved);
     free(f->modules);
     free(f->used);
@@ -441,13 +450,57 @@ static void resolve_text(struct frames *f, struct resolved *r)
     jw_finish(f->writer);
 }
 
+static struct resolved *resolved_text(struct frames *f, const struct code_stack *s)
+{
+    struct resolved *r = resolved_of(f, s->frame);
+    if (r->n && !r->text)
+        resolve_text(f, r);
+    return r;
+}
+
+/* Its text is kept from its second time on, as long as there is room. */
+static const struct stack_text *stack_text(struct frames *f, uint32_t stack)
+{
+    if (f->texts_count <= stack) {
+        size_t old = f->texts_capacity;
+        f->texts = xgrow(f->texts, &f->texts_capacity, stack + 1u, sizeof *f->texts);
+        memset(f->texts + old, 0, (f->texts_capacity - old) * sizeof *f->texts);
+        f->texts_count = f->texts_capacity;
+    }
+    struct stack_text *t = &f->texts[stack];
+    size_t bytes = 2;
+    if (t->text || !t->bytes++ || f->texts_bytes >= STACK_TEXTS_BYTES_MAX)
+        return t->text ? t : NULL;
+    for (const struct code_stack *s = code_stack(f->pool, stack); s; s = code_stack(f->pool, s->parent))
+        bytes += resolved_text(f, s)->text_bytes + 1;
+    char *p = t->text = xmalloc(bytes);
+    for (const struct code_stack *s = code_stack(f->pool, stack); s; s = code_stack(f->pool, s->parent)) {
+        const struct resolved *r = resolved_text(f, s);
+        if (!r->n)
+            continue;
+        *p = p == t->text ? '[' : ',';
+        p++;
+        memcpy(p, r->text, r->text_bytes);
+        p += r->text_bytes;
+    }
+    if (p == t->text)
+        *p++ = '[';
+    *p++ = ']';
+    t->bytes = (size_t)(p - t->text);
+    f->texts_bytes += t->bytes;
+    return t;
+}
+
 void frames_write(struct frames *f, struct json_writer *w, uint32_t stack)
 {
+    const struct stack_text *known = stack ? stack_text(f, stack) : NULL;
+    if (known) {
+        jw_raw(w, known->text, known->bytes);
+        return;
+    }
     jw_array(w);
     for (const struct code_stack *s; (s = code_stack(f->pool, stack)); stack = s->parent) {
-        struct resolved *r = resolved_of(f, s->frame);
-        if (r->n && !r->text)
-            resolve_text(f, r);
+        const struct resolved *r = resolved_text(f, s);
         if (r->n)
             jw_raw(w, r->text, r->text_bytes);
     }

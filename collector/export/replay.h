@@ -4,7 +4,13 @@
  *
  * One thread. A replay begins at the newest checkpoint that lies before what is
  * wanted, and at the first event where there is none (or it is damaged, or of a
- * version unknown here): the answer is the same, only later.
+ * version unknown here): the answer is the same, only later. A file that begins
+ * behind the session's first event (trace_events_before) has no other way in
+ * than its checkpoints.
+ *
+ * Errors: -EBADMSG, a damaged chunk (trace_error_text); -ERANGE, the moment lies
+ * before the file's first event; -ENODATA, no checkpoint that leads to it can be
+ * read (replay_error, for both).
  */
 #ifndef OWNSCOPE_REPLAY_H
 #define OWNSCOPE_REPLAY_H
@@ -13,9 +19,17 @@
 #include "graph/view.h"
 #include "trace/trace.h"
 
-/* The graph as it was after `event` events (of a file that begins later: from there on), and the trace standing behind
- * them. 0; -EBADMSG at a damaged chunk: *g is then what lies before it. `reached` (may be NULL): events folded. */
+/* One line about the last -ERANGE or -ENODATA in this thread. */
+const char *replay_error(void);
+
+/* Called now and then: the number of the newest event folded, and of the last one to be; 0: not known. */
+typedef void (*replay_progress)(void *context, uint64_t event, uint64_t last);
+
+/* The graph as it was after event number `event` (UINT64_MAX: at the end), not settled, and the trace standing behind
+ * it. 0; -EBADMSG at a damaged chunk: *g is then what lies before it; other errors: *g is NULL. `reached` (may be NULL):
+ * number of the last event folded. */
 int replay_to(struct trace *t, uint64_t event, struct graph **g, uint64_t *reached);
+int replay_to_telling(struct trace *t, uint64_t event, struct graph **g, replay_progress progress, void *context);
 
 struct replay {
     struct trace *trace;
@@ -26,7 +40,7 @@ struct replay {
     void *context;            /* of both */
     struct view **view;       /* receives the state at the end; NULL: not wanted */
 };
-/* 0, or -EBADMSG at a damaged chunk, after the facts before it. */
+/* 0, or as above; at a damaged chunk after the facts before it. */
 int replay_run(const struct replay *r);
 
 #endif

@@ -2,25 +2,17 @@
  * collector/export/source.h - from a trace file to a view: what every reading
  * command does first.
  *
- * One thread. The file is read once from end to end (twice for the moment
- * `peak`); memory grows with the live blocks and the code, not with the events.
+ * One thread. The file is read from the nearest checkpoint before the moment on
+ * (replay.h); memory grows with the live blocks and the code, not with the events.
  */
 #ifndef OWNSCOPE_SOURCE_H
 #define OWNSCOPE_SOURCE_H
 
 #include "export/doc.h"
+#include "export/moment.h"
 
-/* A moment: TIME of ownscope(1). */
-struct source_at {
-    enum { SOURCE_END, SOURCE_NS, SOURCE_EVENT, SOURCE_MARK, SOURCE_PEAK } kind;
-    uint64_t value;         /* ns since the session's start, or number of an event */
-    const char *mark;       /* name; the parsed text must outlive it */
-};
-/* `12.5s`, `350ms`, `event:N`, `mark:NAME`, `peak`, `end`. 0 or -EINVAL. */
-int source_at_parse(struct source_at *at, const char *text);
-
-/* Called now and then while a file is read; total is 0 where it is not known. */
-typedef void (*source_progress)(void *context, uint64_t events, uint64_t total);
+/* Called now and then while a file is read. */
+typedef replay_progress source_progress;
 
 struct source_options {
     unsigned flags;         /* VIEW_* */
@@ -38,11 +30,13 @@ struct source {
     struct doc_context doc; /* points into the above */
     uint64_t events;        /* folded into the view: the number of its last event */
     bool whole;             /* the view is the trace's end */
+    bool past;              /* ... and the moment asked for lies behind it */
     char *path, *damage;
 };
 
 /* 0; -errno of trace_open (source_error says more); -EBADMSG also when the
- * very first chunk is damaged; -ENOENT when `at` names a mark that never came.
+ * very first chunk is damaged; -ENOENT when `at` names a mark that never came;
+ * -ERANGE, -ENODATA as replay_to.
  * Damage further on is no failure: the view is what lies before it, and its
  * documents say so. On failure nothing stays open. */
 int source_open(struct source *s, const char *path, const struct source_options *o);

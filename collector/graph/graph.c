@@ -77,6 +77,8 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+void graph_use_code(struct graph *g, const struct code *code) { g->code = code; }
+
 void graph_without_locks(struct graph *g)
 {
     g->without_locks = true;
@@ -208,3 +210,4 @@ void graph_settle(struct graph *g, uint64_t now_ns)
 
 uint64_t graph_events(const struct graph *g) { return g->events; }
 uint64_t graph_now_ns(const struct graph *g) { return g->now_ns; }
+uint64_t graph_peak_event(const struct graph *g) { return g->totals.peak_event; }

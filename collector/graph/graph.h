@@ -82,6 +82,8 @@ struct code;
 /* `code` is only read for nothing today but kept for later folds; it must outlive the graph. */
 struct graph *graph_new(const struct code *code);
 void graph_free(struct graph *g);
+/* From here on its ids are those of `code`, which gave them the same meaning so far. */
+void graph_use_code(struct graph *g, const struct code *code);
 /* Locks were not recorded: nothing can be called unordered. Before the first event. */
 void graph_without_locks(struct graph *g);
 void graph_observe(struct graph *g, graph_observer fn, void *context);
@@ -149,5 +151,6 @@ uint64_t graph_deadlocks(const struct graph *g);
 
 uint64_t graph_events(const struct graph *g);       /* folded so far */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
+uint64_t graph_peak_event(const struct graph *g);   /* view_totals.peak_event */
 
 #endif

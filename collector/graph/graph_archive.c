@@ -11,14 +11,14 @@ static void graph_archive(struct archive *a, struct graph *g)
     archive_u64(a, &g->events);
     archive_u64(a, &g->now_ns);
     archive_u64(a, &g->next_block_id);
-    threads_archive(a, g);
     processes_archive(a, g);
+    threads_archive(a, g);
     sites_archive(a, g);
     pool_archive(a, g);
     custody_archive(a, g);
     heaps_archive(a, g);
-    modules_archive(a, g);
     forks_archive(a, g);
+    modules_archive(a, g);
     graves_archive(a, g);
     findings_archive(a, g);
     locks_archive(a, g);
@@ -28,7 +28,12 @@ static void graph_archive(struct archive *a, struct graph *g)
     repair_archive(a, g);
 }
 
-void graph_save(struct graph *g, struct archive *a) { graph_archive(a, g); }
+void graph_save(struct graph *g, struct archive *a)
+{
+    pool_number(&g->pool);
+    graph_archive(a, g);
+    pool_number_end(&g->pool);
+}
 
 struct graph *graph_load(const struct code *code, struct archive *a)
 {
@@ -44,6 +49,5 @@ uint64_t graph_rows(const struct graph *g) { return g->pool.live; }
 
 /* Parts that are still to be written. */
 #define PART(name) __attribute__((weak)) void name(struct archive *a, struct graph *g) { }
-PART(threads_archive) PART(processes_archive) PART(sites_archive) PART(pool_archive) PART(custody_archive)
-PART(heaps_archive) PART(modules_archive) PART(forks_archive) PART(graves_archive) PART(findings_archive)
-PART(locks_archive) PART(order_archive) PART(clocks_archive) PART(flows_archive) PART(repair_archive)
+PART(threads_archive) PART(processes_archive) PART(sites_archive) PART(custody_archive) PART(heaps_archive)
+PART(locks_archive) PART(order_archive) PART(clocks_archive)

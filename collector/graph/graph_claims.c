@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_archive.h"
 
 enum { CLAIMS_MAX = 256 };
 
@@ -103,4 +104,16 @@ void claims_clear(struct process *p)
     p->claims = NULL;
     p->n_claims = p->claims_capacity = 0;
     p->unseen_made = p->unseen_dropped = 0;
+}
+
+void claims_archive(struct archive *a, struct graph *g, struct process *p)
+{
+    archive_u64(a, &p->unseen_made);
+    archive_u64(a, &p->unseen_dropped);
+    archive_rows(a, (void **)&p->claims, &p->n_claims, &p->claims_capacity, sizeof *p->claims, CLAIMS_MAX);
+    ARCHIVE_INDEX(a, p->claims, p->n_claims, row, g->n_findings + 1);
+    ARCHIVE_FIELD(a, p->claims, p->n_claims, times);
+    ARCHIVE_INDEX(a, p->claims, p->n_claims, dropped, 2);
+    for (size_t i = 0; i < p->n_claims; i++)
+        archive_need(a, p->claims[i].row, "a claim is of no finding");
 }

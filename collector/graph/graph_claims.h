@@ -35,6 +35,8 @@ void claim_withdraw(struct graph *g, struct process *p, uint32_t row);
 void claims_unseen_made(struct graph *g, struct process *p);
 void claims_unseen_dropped(struct graph *g, struct process *p, const struct block *b);
 void claims_clear(struct process *p);
+struct archive;
+void claims_archive(struct archive *a, struct graph *g, struct process *p);
 
 /* Evidence: where a block was made; where a dropped one was made and dropped (two). */
 struct view_evidence evidence_made(const struct graph *g, const struct block *b);

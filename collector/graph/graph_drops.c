@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_archive.h"
 #include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_heap.h"
@@ -257,4 +258,31 @@ void drops_clear(struct process *p)
     free(p->suspects);
     p->suspects = NULL;
     p->n_suspects = 0;
+}
+
+/* ---- in a checkpoint -------------------------------------------------------------- */
+
+static void suspect_archive(struct archive *a, struct graph *g, struct suspect *s)
+{
+    archive_event(a, &s->e);
+    archive_u64(a, &s->number);
+    archive_bool(a, &s->dropped_before);
+    if (s->dropped_before)
+        grave_archive(a, g, &s->grave);
+    archive_index(a, &s->row, g->n_findings + 1);
+    archive_bool(a, &s->went_on);
+    archive_need(a, s->e.type == EVENT_DROP || is_realloc(&s->e), "a suspect is no drop");
+    archive_need(a, !s->e.text_bytes, "a suspect has a text");
+}
+
+void drops_archive(struct archive *a, struct graph *g, struct process *p)
+{
+    archive_u64(a, &p->suspect_seen_ns);
+    archive_count(a, &p->n_suspects, SUSPECTS_MAX);
+    if (a->reading && p->n_suspects)
+        p->suspects = archive_room(a, SUSPECTS_MAX, sizeof *p->suspects);
+    if (archive_bad(a))
+        p->n_suspects = 0;
+    for (size_t i = 0; i < p->n_suspects; i++)
+        suspect_archive(a, g, &p->suspects[i]);
 }

@@ -38,5 +38,7 @@ void drops_watch(struct graph *g, struct process *p, const struct event *e);
 /* The process is gone, as its wait status says. */
 void drops_process_gone(struct graph *g, struct process *p, const struct event *e);
 void drops_clear(struct process *p);
+struct archive;
+void drops_archive(struct archive *a, struct graph *g, struct process *p);   /* suspects */
 
 #endif

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_archive.h"
+#include "graph/graph_claims.h"
+#include "graph/graph_drops.h"
 
 const char *const rule_names[RULES] = {
     "leak", "double-drop", "invalid-drop", "mismatched-drop", "use-after-drop", "out-of-bounds", "overlap",
@@ -163,4 +166,90 @@ void view_findings(const struct graph *g, struct view *v)
     memcpy(v->findings_by_rule, g->findings_by_rule, sizeof v->findings_by_rule);
     v->drops_withheld = g->drops_withheld;
     v->bounds_withheld = g->bounds_withheld;
+}
+
+/* ---- in a checkpoint ------------------------------------------------------------- */
+
+/* The rows' own evidence lies behind one another: only how much each has is kept. */
+static void evidence_archive(struct archive *a, struct graph *g)
+{
+    uint64_t n = 0;
+    ARCHIVE_INDEX(a, g->findings, g->n_findings, n, FINDING_EVIDENCE_MAX + 1);
+    for (size_t i = 0; i < g->n_findings && !archive_bad(a); i++) {
+        g->findings[i].first = (uint32_t)n;
+        n += g->findings[i].n;
+    }
+    archive_rows(a, (void **)&g->evidence, &g->n_evidence, &g->evidence_capacity, sizeof *g->evidence,
+                 (size_t)FINDINGS_MAX * FINDING_EVIDENCE_MAX);
+    archive_need(a, g->n_evidence == n, "findings have other evidence than they name");
+    ARCHIVE_INDEX(a, g->evidence, g->n_evidence, role, EVIDENCES);
+    ARCHIVE_FIELD(a, g->evidence, g->n_evidence, stack);
+    ARCHIVE_FIELD(a, g->evidence, g->n_evidence, thread);
+    ARCHIVE_FIELD(a, g->evidence, g->n_evidence, ns);
+    ARCHIVE_FIELD(a, g->evidence, g->n_evidence, lock);
+}
+
+static void rows_archive(struct archive *a, struct graph *g)
+{
+    archive_rows(a, (void **)&g->findings, &g->n_findings, &g->findings_capacity, sizeof *g->findings, FINDINGS_MAX);
+    struct view_finding *f = g->findings;
+    size_t n = g->n_findings;
+    ARCHIVE_INDEX(a, f, n, rule, RULES);
+    ARCHIVE_FIELD(a, f, n, doubt);
+    ARCHIVE_INDEX(a, f, n, use, USE_THREAD + 1);
+    ARCHIVE_INDEX(a, f, n, writes, 2);
+    ARCHIVE_FIELD(a, f, n, family);
+    ARCHIVE_FIELD(a, f, n, made_family);
+    ARCHIVE_FIELD(a, f, n, process);
+    ARCHIVE_FIELD(a, f, n, thread);
+    ARCHIVE_FIELD(a, f, n, ns);
+    ARCHIVE_FIELD(a, f, n, event);
+    ARCHIVE_FIELD(a, f, n, count);
+    ARCHIVE_FIELD(a, f, n, block);
+    ARCHIVE_FIELD(a, f, n, lock);
+    ARCHIVE_FIELD(a, f, n, address);
+    ARCHIVE_FIELD(a, f, n, block_address);
+    ARCHIVE_FIELD(a, f, n, block_size);
+    ARCHIVE_FIELD(a, f, n, offset);
+    ARCHIVE_FIELD(a, f, n, length);
+}
+
+/* By rule are counted all that are rows, and those that came when there could be no more. */
+static void sums_archive(struct archive *a, struct graph *g)
+{
+    uint64_t told[RULES] = { 0 };
+    bool holds = true;
+    for (size_t i = 0; i < g->n_findings && !archive_bad(a); i++)
+        holds &= !__builtin_add_overflow(told[g->findings[i].rule], g->findings[i].count, &told[g->findings[i].rule]);
+    for (size_t i = 0; i < RULES; i++) {
+        archive_u64(a, &g->findings_by_rule[i]);
+        holds &= g->findings_by_rule[i] >= told[i];
+    }
+    archive_need(a, holds, "more findings are told than were counted");
+    archive_u64(a, &g->drops_withheld);
+    archive_u64(a, &g->bounds_withheld);
+}
+
+static void findings_index(struct archive *a, struct graph *g)
+{
+    uint64_t key;
+    for (size_t i = 0; i < g->n_findings && !archive_bad(a); i++) {
+        const struct view_finding *f = &g->findings[i];
+        uint32_t known = finding_find(g, f, f->n ? &g->evidence[f->first] : NULL, f->n, &key);
+        if (archive_need(a, !known, "a finding is there twice"))
+            dict_set(&g->finding_of, key, (uint32_t)i + 1);
+    }
+}
+
+void findings_archive(struct archive *a, struct graph *g)
+{
+    rows_archive(a, g);
+    evidence_archive(a, g);
+    sums_archive(a, g);
+    if (a->reading)
+        findings_index(a, g);
+    for (size_t i = 0; i < g->n_processes; i++) {
+        claims_archive(a, g, process_at(g, (uint32_t)i));
+        drops_archive(a, g, process_at(g, (uint32_t)i));
+    }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_archive.h"
 
 enum {
     COPY_SITES_MAX = 1 << 20, FLOWS_MAX = 1 << 20,
@@ -198,4 +199,72 @@ void view_flows(const struct graph *g, struct view *v, unsigned flags)
     for (size_t i = 0; i < f->n_ring; i++)
         v->block_flows[i] = f->ring[i].sums;
     qsort(v->block_flows, v->n_block_flows, sizeof *v->block_flows, compare_block_flows);
+}
+
+/* ---- in a checkpoint -------------------------------------------------------------- */
+
+static void sites_of_copies_archive(struct archive *a, struct flows *f)
+{
+    archive_rows(a, (void **)&f->sites, &f->n_sites, &f->sites_capacity, sizeof *f->sites, COPY_SITES_MAX + 1);
+    ARCHIVE_FIELD(a, f->sites, f->n_sites, stack);
+    ARCHIVE_FIELD(a, f->sites, f->n_sites, copies);
+    ARCHIVE_FIELD(a, f->sites, f->n_sites, bytes);
+    for (size_t i = 0; a->reading && i < f->n_sites; i++) {
+        if (!archive_need(a, !dict_get(&f->site_of, f->sites[i].stack), "copies of a stack are counted twice"))
+            return;
+        dict_set(&f->site_of, f->sites[i].stack, (uint32_t)i + 1);
+    }
+}
+
+static void rows_archive(struct archive *a, struct flows *f)
+{
+    archive_rows(a, (void **)&f->flows, &f->n_flows, &f->flows_capacity, sizeof *f->flows, FLOWS_MAX + 1);
+    ARCHIVE_FIELD(a, f->flows, f->n_flows, from_stack);
+    ARCHIVE_FIELD(a, f->flows, f->n_flows, to_stack);
+    ARCHIVE_FIELD(a, f->flows, f->n_flows, copies);
+    ARCHIVE_FIELD(a, f->flows, f->n_flows, bytes);
+    for (size_t i = 0; a->reading && i < f->n_flows; i++) {
+        uint64_t key = (uint64_t)f->flows[i].from_stack << 32 | f->flows[i].to_stack;
+        if (!archive_need(a, !dict_get(&f->flow_of, key), "copies between two sites are counted twice"))
+            return;
+        dict_set(&f->flow_of, key, (uint32_t)i + 1);
+    }
+}
+
+/* In which order a chain has its rows shows nowhere. */
+static void ring_archive(struct archive *a, struct flows *f)
+{
+    archive_rows(a, (void **)&f->ring, &f->n_ring, &f->ring_capacity, sizeof *f->ring, BLOCK_FLOWS_MAX);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.from);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.to);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.copies);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.bytes);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.first_ns);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.last_ns);
+    ARCHIVE_FIELD(a, f->ring, f->n_ring, sums.thread);
+    ARCHIVE_INDEX(a, f->ring, f->n_ring, used, 2);
+    for (size_t i = 0; a->reading && i < f->n_ring; i++) {
+        uint32_t *head = chain_of(f, f->ring[i].sums.from, f->ring[i].sums.to);
+        f->ring[i].next = *head;
+        *head = (uint32_t)i + 1;
+    }
+    archive_size(a, &f->hand);
+    archive_need(a, f->hand < BLOCK_FLOWS_MAX, "the hand points beside the ring");
+}
+
+void flows_archive(struct archive *a, struct graph *g)
+{
+    bool any = g->flows;
+    archive_bool(a, &any);
+    if (a->reading && any)
+        g->flows = archive_room(a, 1, sizeof *g->flows);
+    struct flows *f = g->flows;
+    if (!f)
+        return;
+    archive_u64(a, &f->copies);
+    archive_u64(a, &f->bytes);
+    archive_u64(a, &f->bytes_to_blocks);
+    sites_of_copies_archive(a, f);
+    rows_archive(a, f);
+    ring_archive(a, f);
 }

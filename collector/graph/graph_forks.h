@@ -25,6 +25,7 @@ struct frozen {
     uint32_t pid;                /* of the child, 0: not known yet */
     uint32_t users;              /* the list, and the child */
     bool claimed;
+    bool sorted;                 /* heap blocks lie in order of ids */
     uint64_t fork_ns, base_id;
     struct table table;          /* as a process's: place = index in blocks + 1 */
     struct block *blocks;        /* heap, then mapped */
@@ -62,5 +63,10 @@ void forks_touch_all(struct graph *g, struct process *p);
 
 /* The i-th frozen block as the clone it is for p; false if it was touched. */
 bool forks_clone(const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from);
+
+/* The heap block that was frozen at an address: its place in blocks + 1, 0: none. */
+uint32_t frozen_at(const struct frozen *f, uint64_t address);
+/* One user less. NULL: nothing. */
+void frozen_put(struct frozen *f);
 
 #endif

@@ -2,9 +2,15 @@
  * collector/graph/graph_graves.c - see graph_graves.h. Run by the folding
  * thread.
  *
- * The n-th grave lies at ring[n % room]; the newest `room` of them are known.
  * Chains lead from young to old, so the first link to a grave that was dug
  * over ends its chain, and nothing ever has to be taken out of one.
+ *
+ * A grave that left its chain (chain_bury) can never be found again, whatever is
+ * dug or looked for later: chains only gain younger ones and lose their oldest.
+ * A checkpoint leaves it away, and has a hole in its place: an id of 0. That is
+ * so once the ring is as large as it gets; one that still grows is chained anew.
+ * Which graves are in chains does not depend on when somebody looked: those that
+ * were dug over stand at the ends, so what is chained later is chained alike.
  *
  * Blocks are chained by the span of memory they start in: spans of 1, 16 and
  * 128 KiB for blocks that are no larger than that. So a block that holds an
@@ -22,7 +28,6 @@
 #include "graph/graph_threads.h"
 
 enum {
-    GRAVES_FIRST = 64,
     SPANS = 3,
     LARGE = 128 << 10,              /* from here on an allocator may give memory back at once */
     CHAIN_MAX = 64,                /* graves looked at in a chain */
@@ -36,15 +41,6 @@ struct grave_index {
     uint32_t mask;
     uint64_t heads[];               /* SPANS times as many as there is room: number + 1 */
 };
-
-static size_t graves_room(const struct graves *y) { return (size_t)(y->end - y->ring); }
-static uint64_t graves_dug(const struct graves *y) { return y->before + (uint64_t)(y->next - y->ring); }
-static uint64_t graves_oldest(const struct graves *y)
-{
-    uint64_t dug = graves_dug(y), room = graves_room(y);
-    return dug > room ? dug - room : 0;
-}
-static struct grave *grave_at(const struct graves *y, uint64_t number) { return &y->ring[number & (graves_room(y) - 1)]; }
 
 void graves_turn(struct graves *y)
 {
@@ -88,6 +84,12 @@ static uint64_t *chain_head(struct grave_index *x, uint64_t address, unsigned sp
     return &x->heads[(size_t)span * ((size_t)x->mask + 1) + at];
 }
 
+/* A large one is not looked for inside of it, so it hides no other. */
+static bool grave_hides(const struct grave *new, const struct grave *old)
+{
+    return old->address == new->address && old->size <= new->size && (old->size < LARGE) == (new->size < LARGE);
+}
+
 /* An older grave that lies wholly in this one would never be found: it leaves its chain. */
 static void chain_bury(const struct graves *y, uint64_t number, uint64_t oldest)
 {
@@ -99,7 +101,7 @@ static void chain_bury(const struct graves *y, uint64_t number, uint64_t oldest)
             return;
         at -= younger->back;
         const struct grave *old = grave_at(y, at);
-        if (old->address != new->address || old->size > new->size)
+        if (!grave_hides(new, old))
             continue;
         younger->back = old->back && old->back <= at - oldest ? younger->back + old->back : 0;
         return;
@@ -117,10 +119,13 @@ static struct grave_index *graves_chained(struct graves *y)
     uint64_t dug = graves_dug(y), oldest = graves_oldest(y);
     for (uint64_t n = x->chained > oldest ? x->chained : oldest; n < dug; n++) {
         struct grave *v = grave_at(y, n);
+        if (!v->id)
+            continue;
         uint64_t *head = chain_head(x, v->address, span_of(v->size));
         v->back = *head > oldest ? (uint32_t)(n + 1 - *head) : 0;
         *head = n + 1;
-        chain_bury(y, n, oldest);
+        if (n >= y->loaded)
+            chain_bury(y, n, oldest);
     }
     x->chained = dug;
     return x;
@@ -160,6 +165,24 @@ static const struct grave *graves_youngest(struct graves *y, uint64_t address, b
         found = here > found ? here : found;
     }
     return found ? grave_at(y, found - 1) : NULL;
+}
+
+void graves_findable(struct graves *y, bool *found)
+{
+    uint64_t oldest = graves_oldest(y);
+    memset(found, 0, graves_room(y) * sizeof *found);
+    if (graves_room(y) < GRAVES_MAX) {
+        for (uint64_t n = oldest; n < graves_dug(y); n++)
+            found[n] = true;
+        return;
+    }
+    const struct grave_index *x = graves_chained(y);
+    for (size_t i = 0; i < SPANS * graves_room(y); i++)
+        for (uint64_t at = x->heads[i]; at > oldest;) {
+            uint32_t back = grave_at(y, at - 1)->back;
+            found[(at - 1) & (graves_room(y) - 1)] = true;
+            at = back && back < at ? at - back : 0;
+        }
 }
 
 /* ---- is it still what it was? ------------------------------------------------ */

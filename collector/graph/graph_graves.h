@@ -16,10 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct archive;
 struct graph;
 struct process;
 
-enum { GRAVES_MAX = 1 << 16 };
+enum { GRAVES_FIRST = 64, GRAVES_MAX = 1 << 16 };   /* room: it grows by fours */
 
 struct grave {
     uint64_t address, size;
@@ -28,7 +29,7 @@ struct grave {
     uint32_t site, maker;   /* places: where and by whom it was made */
     uint32_t stack, thread; /* of the drop: id of code.h, serial */
     uint32_t back;          /* the next older grave of its chain, so many before it; 0: none */
-    uint8_t made_family, family;
+    uint8_t made_family;
 };
 _Static_assert(sizeof(struct grave) == 64, "a grave is a cache line");
 
@@ -37,6 +38,7 @@ struct grave_index;
 struct graves {
     struct grave *ring, *next, *end;
     uint64_t before;        /* graves dug before ring[0] was, this time around */
+    uint64_t loaded;        /* graves before this one came from a checkpoint: holes, and such as hide no other */
     struct grave_index *index;
 };
 
@@ -49,6 +51,24 @@ static inline struct grave *graves_dig(struct graves *y)
     return y->next++;
 }
 void graves_clear(struct graves *y);
+/* The n-th grave lies at ring[n % room]; the newest `room` of them are known. */
+static inline size_t graves_room(const struct graves *y) { return (size_t)(y->end - y->ring); }
+static inline uint64_t graves_dug(const struct graves *y) { return y->before + (uint64_t)(y->next - y->ring); }
+static inline uint64_t graves_oldest(const struct graves *y)
+{
+    uint64_t dug = graves_dug(y), room = graves_room(y);
+    return dug > room ? dug - room : 0;
+}
+static inline struct grave *grave_at(const struct graves *y, uint64_t number)
+{
+    return &y->ring[number & (graves_room(y) - 1)];
+}
+/* Which places of the ring have a grave that can ever be found again: `found` has room for all. */
+void graves_findable(struct graves *y, bool *found);
+
+/* One grave that is kept elsewhere, in a checkpoint. */
+void grave_archive(struct archive *a, struct graph *g, struct grave *v);
+
 /* All that are known lie between ring and here. */
 static inline const struct grave *graves_end(const struct graves *y) { return y->before ? y->end : y->next; }
 

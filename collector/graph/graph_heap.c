@@ -91,7 +91,7 @@ static inline void heap_bury(struct graph *g, struct process *p, const struct ev
 {
     *graves_dig(&p->graves) = (struct grave){
         .address = b->address, .size = b->size, .id = b->id, .born_ns = b->born_ns, .ns = e->ns, .site = b->site,
-        .maker = b->maker, .stack = e->stack, .thread = e->thread, .made_family = b->family, .family = e->family };
+        .maker = b->maker, .stack = e->stack, .thread = e->thread, .made_family = b->family };
 }
 
 static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, const struct block *b)

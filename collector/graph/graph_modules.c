@@ -10,8 +10,6 @@
 #include "event/xalloc.h"
 #include "graph/graph_locks.h"
 
-enum { MODULES_MAX = 1 << 16, MODULE_RANGES_MAX = 1 << 22 };
-
 struct modules *modules_share(struct modules *m)
 {
     if (m)

@@ -11,6 +11,8 @@
 
 #include "graph/graph_state.h"
 
+enum { MODULES_MAX = 1 << 16, MODULE_RANGES_MAX = 1 << 22 };     /* in a table; in all */
+
 struct module_at { uint64_t start, end, bias; uint32_t module; /* id of code.h */ };
 
 struct modules {

@@ -18,7 +18,8 @@ static struct starts *index_make(struct graph *g, struct process *p)
             starts_add(p->starts, pool_at(&g->pool, place)->address, pool_at(&g->pool, place)->size);
     }
     for (const struct grave *v = p->graves.ring, *end = graves_end(&p->graves); v < end; v++)
-        starts_touch(p->starts, v->address, v->size);
+        if (v->id)
+            starts_touch(p->starts, v->address, v->size);
     return p->starts;
 }
 

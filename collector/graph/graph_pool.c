@@ -52,6 +52,7 @@ void pool_forget_note(struct pool *pool, uint32_t place)
 
 void pool_clear(struct pool *pool)
 {
+    pool_number_end(pool);
     for (size_t i = 0; i < pool->n_chunks; i++)
         free(pool->chunks[i]);
     free(pool->chunks);

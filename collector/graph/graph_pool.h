@@ -64,6 +64,7 @@ struct pool {
     struct note *notes;
     size_t notes_capacity;
     uint32_t notes_next, notes_free; /* list through owner */
+    uint32_t *saved, *number;        /* while a checkpoint is made: places by number, numbers by place (graph_archive.h) */
 };
 
 static inline struct block *pool_at(const struct pool *pool, uint32_t place)
@@ -94,6 +95,9 @@ static inline void pool_give(struct pool *pool, uint32_t place)
     pool->live--;
 }
 void pool_clear(struct pool *pool);
+/* Numbers the blocks for a checkpoint, and forgets it. */
+void pool_number(struct pool *pool);
+void pool_number_end(struct pool *pool);
 
 /* The note of a block, made when it has none (owner: the maker, by New). */
 struct note *pool_note(struct pool *pool, uint32_t place);

@@ -46,6 +46,7 @@ static inline void site_grow(struct graph *g, struct site *s, bool running, uint
     if (g->running_bytes > g->totals.peak_bytes) {
         g->totals.peak_bytes = g->running_bytes;
         g->totals.peak_ns = ns;
+        g->totals.peak_event = g->events;
         g->peak_epoch++;
     }
 }

@@ -18,10 +18,10 @@
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_modules.h"
+#include "graph/graph_places.h"
 
 #define INHERITED (1u << 31)
-enum { AHEAD = 24, DIGIT_BITS = 11, DIGITS = 6,
-       FORKS_DEEP = 64 };  /* parents that are looked at */
+enum { AHEAD = 24, FORKS_DEEP = 64 };  /* parents that are looked at */
 
 void snapshots_fold(struct graph *g, struct process *p, const struct event *e)
 {
@@ -151,57 +151,6 @@ static void gather_all(struct gathering *to)
 
 /* ---- in order ---------------------------------------------------------------- */
 
-static unsigned digit_of(uint64_t address, unsigned digit)
-{
-    return (unsigned)(address >> (digit * DIGIT_BITS)) & ((1u << DIGIT_BITS) - 1);
-}
-
-/* One pass: by a digit, stable. */
-static void sort_digit(const uint64_t *address, const uint32_t *place, uint64_t *to_address, uint32_t *to_place,
-                       size_t n, unsigned digit)
-{
-    size_t at[1 << DIGIT_BITS] = { 0 };
-    for (size_t i = 0; i < n; i++)
-        at[digit_of(address[i], digit)]++;
-    for (size_t d = 0, sum = 0; d < 1 << DIGIT_BITS; d++) {
-        size_t count = at[d];
-        at[d] = sum;
-        sum += count;
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t j = at[digit_of(address[i], digit)]++;
-        to_address[j] = address[i];
-        to_place[j] = place[i];
-    }
-}
-
-/* Sorts address and place, with room of the same size; the result is where it began. */
-static void sort_places(uint64_t *address, uint32_t *place, uint64_t *room_address, uint32_t *room_place, size_t n)
-{
-    uint64_t all = 0, common = UINT64_MAX;
-    for (size_t i = 0; i < n; i++) {
-        all |= address[i];
-        common &= address[i];
-    }
-    uint64_t *from = address, *to = room_address;
-    uint32_t *from_place = place, *to_place = room_place;
-    for (unsigned digit = 0; digit < DIGITS; digit++) {
-        if (!digit_of(all ^ common, digit))    /* the same in all */
-            continue;
-        sort_digit(from, from_place, to, to_place, n, digit);
-        uint64_t *address_was = from;
-        uint32_t *place_was = from_place;
-        from = to;
-        from_place = to_place;
-        to = address_was;
-        to_place = place_was;
-    }
-    if (from == address)
-        return;
-    memcpy(address, from, n * sizeof *address);
-    memcpy(place, from_place, n * sizeof *place);
-}
-
 /* Of blocks at one address the first stays. */
 static size_t sole_addresses(uint64_t *address, uint32_t *place, size_t n)
 {
@@ -273,7 +222,7 @@ int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapsh
     arrays_make(s, room);
     struct gathering to = { .g = g, .p = p, .address = s->address, .place = s->stack, .room = room };
     gather_all(&to);
-    sort_places(s->address, s->stack, s->size, s->thread, to.n);
+    places_sort(s->address, s->stack, s->size, s->thread, to.n);
     s->n_blocks = sole_addresses(s->address, s->stack, to.n);
     blocks_fill(g, p, s);
     s->process = p->serial;

@@ -78,7 +78,8 @@ static struct region *region_make(struct starts *s, uint64_t address)
 void starts_touch(struct starts *s, uint64_t address, uint64_t size)
 {
     uint64_t last = address + (size && size < STARTS_LARGE ? size - 1 : 0);
-    for (uint64_t key = address >> REGION_BITS; last >= address && key <= last >> REGION_BITS; key++)
+    last = last < address ? UINT64_MAX : last;
+    for (uint64_t key = address >> REGION_BITS; key <= last >> REGION_BITS; key++)
         region_make(s, key << REGION_BITS);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "graph/graph_archive.h"
 #include "graph/graph_processes.h"
 #include "graph/graph_threads.h"
 
@@ -102,4 +103,25 @@ void repair_clear(struct graph *g)
     free(g->parked);
     g->parked = NULL;
     g->n_parked = g->parked_capacity = 0;
+}
+
+static void parked_archive(struct archive *a, struct graph *g, struct parked *k)
+{
+    bool text = k->text;
+    archive_event(a, &k->e);
+    archive_u64(a, &k->number);
+    archive_bool(a, &text);
+    if (a->reading && text && archive_need(a, k->e.text_bytes, "a parked event's text is empty"))
+        k->e.text = k->text = archive_room(a, k->e.text_bytes, 1);
+    if (k->text)
+        archive_bytes(a, k->text, k->e.text_bytes);
+    if (a->reading && archive_need(a, parked_thread(g, &k->e)->place, "nobody waits with a parked event"))
+        parked_thread(g, &k->e)->parked = true;
+}
+
+void repair_archive(struct archive *a, struct graph *g)
+{
+    archive_rows(a, (void **)&g->parked, &g->n_parked, &g->parked_capacity, sizeof *g->parked, PARKED_MAX);
+    for (size_t i = 0; i < g->n_parked && !archive_bad(a); i++)
+        parked_archive(a, g, &g->parked[i]);
 }

@@ -31,6 +31,7 @@ struct view_totals {
     uint64_t bytes_allocated;  /* asked for: by New, and by what reallocs added */
     uint64_t live_blocks, live_bytes;
     uint64_t peak_bytes, peak_ns;  /* most live heap bytes, all processes together; when first */
+    uint64_t peak_event;       /* number of the newest event then: the state after it is the peak's */
     uint64_t temporary;        /* blocks dropped by the thread that made them with no New of that thread between */
     uint64_t maps, unmaps, mapped_bytes, mapped_peak_bytes;  /* mmap family, apart from the heap; unmaps: munmaps that hit a mapping */
     uint64_t exec_blocks, exec_bytes;  /* live when an exec replaced their image */

@@ -113,6 +113,9 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_SINCE: q->since = value; return 0;
     case API_FORMAT: q->format = value; return 0;
     case API_TYPE: q->type = value; return 0;
+    case API_SITE: q->site = value; return 0;
+    case API_SIZE: q->size = value; return 0;
+    case API_ADDRESS: q->address = value; return 0;
     case API_THREAD: q->thread = value; return 0;
     case API_PROCESS: q->process = value; return 0;
     case API_NAME: q->name = value; return 0;
@@ -136,7 +139,8 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
 static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
-                                         "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth", "default-suppressions" };
+                                         "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth", "default-suppressions",
+                                         "site", "size", "address" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -38,18 +38,22 @@ void api_answer_tree(struct api_answer *a, json_t *doc)
 
 /* ---- the trace file ------------------------------------------------------- */
 
-struct replay {
+struct reader {
     struct source source;
     struct query_range range;                /* of events */
     struct query_export export;
     char *of;                                /* of the export: a request's words end with it */
-    int (*run)(struct replay *r, doc_sink sink, void *context);
+    int (*run)(struct reader *r, doc_sink sink, void *context);
 };
 
 static void refuse_source(struct api_answer *a, int error)
 {
     if (error == -ENOENT)
         api_refuse(a, 404, "no such moment or mark yet");
+    else if (error == -ERANGE)
+        api_refuse(a, 404, "%s", replay_error());
+    else if (error == -ENODATA)
+        api_refuse(a, 500, "%s", replay_error());
     else if (error == -EBADMSG)
         api_refuse(a, 500, "the trace cannot be read: %s", query_error());
     else
@@ -78,22 +82,22 @@ static int trace_of(struct collector *c, const struct query *q, enum query_need 
 
 static int replay_write(void *state, FILE *out)
 {
-    struct replay *r = state;
+    struct reader *r = state;
     return r->run(r, doc_sink_file, out);
 }
 
 static void replay_free(void *state)
 {
-    struct replay *r = state;
+    struct reader *r = state;
     source_close(&r->source);
     free(r->of);
     free(r);
 }
 
 /* The trace, open and ready to be streamed; NULL: refused. */
-static struct replay *replay_open(struct collector *c, const struct query *q, enum query_need need, struct api_answer *a)
+static struct reader *replay_open(struct collector *c, const struct query *q, enum query_need need, struct api_answer *a)
 {
-    struct replay *r = xcalloc(1, sizeof *r);
+    struct reader *r = xcalloc(1, sizeof *r);
     if (trace_of(c, q, need, &r->source, a)) {
         free(r);
         return NULL;
@@ -299,14 +303,14 @@ static void answer_history(struct collector *c, const struct query *q, struct ap
     source_close(&s);
 }
 
-static int run_events(struct replay *r, doc_sink sink, void *context)
+static int run_events(struct reader *r, doc_sink sink, void *context)
 {
     return query_events(&r->source, &r->range, sink, context);
 }
 
 static void answer_events(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    struct replay *r = replay_open(c, q, QUERY_TRACE, a);
+    struct reader *r = replay_open(c, q, QUERY_TRACE, a);
     if (!r)
         return;
     int error = query_range(&r->source, q, &r->range);
@@ -316,7 +320,7 @@ static void answer_events(struct collector *c, const struct query *q, struct api
     a->type = "application/jsonl";
 }
 
-static int run_export(struct replay *r, doc_sink sink, void *context)
+static int run_export(struct reader *r, doc_sink sink, void *context)
 {
     return query_export(&r->source, &r->export, sink, context);
 }
@@ -326,7 +330,7 @@ static void answer_export(struct collector *c, const struct query *q, struct api
     bool heap = q->format && strcmp(q->format, "json") != 0;
     if (heap && !q->at && !api_snapshot(c, q, a))
         return;
-    struct replay *r = replay_open(c, q, QUERY_BLOCKS, a);
+    struct reader *r = replay_open(c, q, QUERY_BLOCKS, a);
     if (!r)
         return;
     r->export = query_export_of(&r->source, q);
@@ -350,7 +354,7 @@ const struct api_route api_routes[] = {
       answer_leaks },
     { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
     { "/v1/history", API_ID | API_AT, answer_history },
-    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_FRAMES, answer_events },
+    { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_SITE | API_SIZE | API_ADDRESS | API_FRAMES, answer_events },
     { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT | API_OF | API_PID | API_PROCESS, answer_export },
     { NULL, 0, NULL }
 };

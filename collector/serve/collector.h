@@ -5,9 +5,7 @@
  * The ingest thread (the caller of collector_run) drains rings, folds each
  * event into the graph and appends it to the trace. It never waits for a
  * reader: API threads ask for a view or a flush and are served between two
- * rounds. Views are published by RCU (liburcu-bp): a reader takes a reference
- * inside a read-side section; a replaced view goes once its last reader has
- * put it back.
+ * rounds.
  *
  * A trace that cannot be written any more (full disk) does not end the run:
  * the graph goes on, so the summary is whole; collector_trace_error says why.
@@ -19,6 +17,7 @@
 #include <stdint.h>
 
 #include "graph/view.h"
+#include "serve/checkpoints.h"
 #include "session/directory.h"
 #include "session/session.h"
 #include "trace/trace.h"
@@ -31,6 +30,7 @@ struct collector_options {
     const char *trace_path;         /* attach: NULL goes on in the file the session names */
     const char *command;            /* for the trace's metadata */
     bool snapshot_fork;             /* snapshots are read of a forked image where that can be */
+    struct checkpoints_options checkpoints;
 };
 
 /* What failed in collector_open. */

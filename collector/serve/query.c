@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "event/xalloc.h"
+#include "export/event_filter.h"
 
 /* "t3" or "3" with that letter. 0 or -EINVAL. */
 static int serial_parse(const char *text, char letter, uint32_t *serial)
@@ -39,6 +40,7 @@ int query_check(const struct query *q, char **error)
     struct source_at at;
     uint32_t number;
     unsigned kinds;
+    uint64_t low, high;
     char *wrong = NULL;
     *error = NULL;
     if (q->at && source_at_parse(&at, q->at))
@@ -49,6 +51,12 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no ID of a block (b12) or lock (l3) and no address (0x7f12...)", q->id);
     else if (q->type && doc_event_types_parse(&number, q->type))
         *error = xasprintf("'%s' is no list of event types (new,drop,move,borrow,acquire,...)", q->type);
+    else if (q->site && event_site_check(q->site, &wrong))
+        *error = xasprintf("'%s' is no regular expression: %s", q->site, wrong);
+    else if (q->size && event_sizes_parse(q->size, &low, &high))
+        *error = xasprintf("'%s' is no range of sizes (4096, 4K..1M, 64K.., ..16)", q->size);
+    else if (q->address && event_addresses_parse(q->address, &low, &high))
+        *error = xasprintf("'%s' is no range of addresses (0x7f12..., 0x7f0000..0x7fffff)", q->address);
     else if (q->thread && serial_parse(q->thread, 't', &number))
         *error = xasprintf("'%s' is no thread's ID (t3)", q->thread);
     else if (q->process && serial_parse(q->process, 'p', &number))
@@ -178,6 +186,28 @@ int query_history(struct source *s, const struct query *q, json_t **doc)
     return error ? error : doc_history(s->trace, &s->doc, &target, until, doc);
 }
 
+int query_range(struct source *s, const struct query *q, struct query_range *range)
+{
+    *range = (struct query_range){ .top = q->top };
+    struct doc_events_options *o = &range->events;
+    o->frames = (unsigned)q->frames;
+    if (q->type)
+        doc_event_types_parse(&o->types, q->type);
+    if (q->thread)
+        serial_parse(q->thread, 't', &o->thread);
+    if (q->process)
+        serial_parse(q->process, 'p', &o->process);
+    o->site = q->site;
+    o->sizes = q->size && !event_sizes_parse(q->size, &o->low_bytes, &o->high_bytes);
+    o->addresses = q->address && !event_addresses_parse(q->address, &o->low_address, &o->high_address);
+    int error = moment_event(s, q->at, 0, &o->last_event);
+    if (!error)
+        error = moment_event(s, q->since, 0, &o->first_event);
+    range->empty = q->at && o->last_event == 0;
+    o->first_event += q->since != NULL;
+    return error;
+}
+
 /* Lets `left` lines through, then ends the stream with -ECANCELED. */
 struct limit { doc_sink sink; void *context; uint64_t left; };
 
@@ -194,25 +224,6 @@ static int limit_sink(void *context, const char *bytes, size_t n)
     return error ? error : l->left ? 0 : -ECANCELED;
 }
 
-int query_range(struct source *s, const struct query *q, struct query_range *range)
-{
-    *range = (struct query_range){ .top = q->top };
-    struct doc_events_options *o = &range->events;
-    o->frames = (unsigned)q->frames;
-    if (q->type)
-        doc_event_types_parse(&o->types, q->type);
-    if (q->thread)
-        serial_parse(q->thread, 't', &o->thread);
-    if (q->process)
-        serial_parse(q->process, 'p', &o->process);
-    int error = moment_event(s, q->at, 0, &o->last_event);
-    if (!error)
-        error = moment_event(s, q->since, 0, &o->first_event);
-    range->empty = q->at && o->last_event == 0;
-    o->first_event += q->since != NULL;
-    return error;
-}
-
 int query_events(struct source *s, const struct query_range *range, doc_sink sink, void *context)
 {
     struct limit limit = { .sink = sink, .context = context, .left = range->top };
@@ -221,6 +232,27 @@ int query_events(struct source *s, const struct query_range *range, doc_sink sin
     if (!range->top)
         return doc_events(s->trace, &s->doc, &range->events, sink, context, NULL);
     int error = doc_events(s->trace, &s->doc, &range->events, limit_sink, &limit, NULL);
+    return error == -ECANCELED && !limit.left ? 0 : error;
+}
+
+/* The same for facts. */
+struct limit_facts { doc_event_take take; void *context; uint64_t left; };
+
+static int limit_take(void *context, const struct fact *f, struct frames *frames, uint32_t stack)
+{
+    struct limit_facts *l = context;
+    int error = l->take(l->context, f, frames, stack);
+    return error ? error : --l->left ? 0 : -ECANCELED;
+}
+
+int query_events_each(struct source *s, const struct query_range *range, doc_event_take take, void *context)
+{
+    struct limit_facts limit = { .take = take, .context = context, .left = range->top };
+    if (range->empty)
+        return 0;
+    if (!range->top)
+        return doc_events_each(s->trace, &s->doc, &range->events, take, context);
+    int error = doc_events_each(s->trace, &s->doc, &range->events, limit_take, &limit);
     return error == -ECANCELED && !limit.left ? 0 : error;
 }
 

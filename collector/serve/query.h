@@ -19,6 +19,7 @@ struct query {
     const char *format;     /* of an export */
     const char *type;       /* new,drop,… */
     const char *thread, *process;  /* t3, 3; p1, 1 */
+    const char *site, *size, *address; /* of events: an expression, 4K..1M, 0x1000..0x2000 */
     uint64_t pid;           /* whose heap a live answer is of; 0: any */
     const char *leak_class; /* definite,possible… or all */
     uint64_t top;           /* at most so many; 0: all */
@@ -63,6 +64,8 @@ struct query_range { struct doc_events_options events; uint64_t top; bool empty;
 int query_range(struct source *s, const struct query *q, struct query_range *range);
 /* As doc_events. */
 int query_events(struct source *s, const struct query_range *range, doc_sink sink, void *context);
+/* As doc_events_each. */
+int query_events_each(struct source *s, const struct query_range *range, doc_event_take take, void *context);
 /* After QUERY_BLOCKS: what an export is to be told. `of` stays the query's text. */
 enum export_format { EXPORT_JSON, EXPORT_DOT, EXPORT_HEAPSNAPSHOT, EXPORT_FORMATS };
 struct query_export { enum export_format format; struct doc_export_options json; struct doc_options graph; };

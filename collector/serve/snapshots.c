@@ -483,6 +483,8 @@ void snapshots_round(struct snapshots *s)
     wishes_serve(s);
 }
 
+bool snapshots_idle(const struct snapshots *s) { return !s->line; }
+
 void snapshots_wait(struct snapshots *s)
 {
     if (s->current)

@@ -52,6 +52,8 @@ void snapshots_free(struct snapshots *s);
 /* ---- the ingest thread ---- */
 /* After each round. */
 void snapshots_round(struct snapshots *s);
+/* Nobody waits for one that is not taken yet. */
+bool snapshots_idle(const struct snapshots *s);
 /* Until what is done aside has ended. */
 void snapshots_wait(struct snapshots *s);
 /* After the last: lets all go on, waits for scans under way. Whoever asked is answered. */

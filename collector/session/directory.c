@@ -17,7 +17,7 @@
 #include "event/xalloc.h"
 
 enum { INFO_MAX_BYTES = 64 * 1024 };
-static const char *const FILES[] = {"socket", "segment", "info", "info.new", "images"};
+static const char *const FILES[] = {"socket", "segment", "info", "info.new", "images", "written.0", "written.1", "written.new"};
 
 /* Ours alone, a real directory. */
 static int check_private(const char *path)

@@ -26,7 +26,7 @@
 #include "event/event.h"
 #include "event/snapshot.h"
 
-enum { TRACE_VERSION = 4 };
+enum { TRACE_VERSION = 5 };
 
 /* Facts of the whole session. Strings are owned by whoever fills them in; a
  * writer takes NULL for none, a reader gives "" (never NULL). */
@@ -45,7 +45,7 @@ struct trace_meta {
 struct trace_end {
     bool present;
     uint64_t end_ns;        /* since the session's start */
-    uint64_t events;        /* in the file */
+    uint64_t events;        /* number of the last one */
 };
 
 /* ---- writing ---- */
@@ -55,7 +55,7 @@ struct trace_writer;
 int trace_write_open(struct trace_writer **w, const char *path, const struct trace_meta *meta);
 /* Goes on in a file that a collector left without an end: drops what is torn
  * behind the last whole chunk, fills `code` with the tables the file holds.
- * `events` receives how many events the file holds. -EBADMSG as trace_open, for
+ * `events` receives the number of the last event it holds. -EBADMSG as trace_open, for
  * a file of an older version and for one damaged in the middle, which are left
  * as they are; -EINVAL when `code` is not empty. An end record, if there is one,
  * is dropped. */

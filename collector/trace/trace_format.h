@@ -14,12 +14,21 @@
  *
  * CODE comes before the EVENTS that need it. A heap snapshot is a SNAPSHOT
  * chunk and the PARTs behind it, in a row, between two EVENTS. END, INDEX and the tail come only
- * when the session ended well. A reader skips chunk types and column ids that
+ * when the file ended well. A reader skips chunk types and column ids that
  * it does not know; what it must not skip raises the version.
  *
+ * A checkpoint is a CHECKPOINT chunk and the STATEs behind it, in a row: the fold
+ * after an event before which an EVENTS chunk ended and behind which the models
+ * start afresh. Other EVENTS may stand between that event and it. A file that goes
+ * on for another begins so, and its first_event is not 0:
+ *
+ *   | file head | META | CODE … | CHECKPOINT | STATE … | EVENTS | --
+ *
+ * No payload names a chunk by its number or its place: trace_join moves them.
+ *
  * Version history: 1, the first; 2, other models of time and addresses;
- * 3, types 23 to 36 and their models; 4, type 37, SNAPSHOT and PART. A reader reads 2 to 4,
- * a writer writes 4.
+ * 3, types 23 to 36 and their models; 4, type 37, SNAPSHOT and PART; 5, CHECKPOINT
+ * and STATE, files that go on for another. A reader reads 2 to 5, a writer writes 5.
  */
 #ifndef OWNSCOPE_TRACE_FORMAT_H
 #define OWNSCOPE_TRACE_FORMAT_H
@@ -27,7 +36,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22, TRACE_VERSION_3_TYPES = 36 };
+enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22, TRACE_VERSION_3_TYPES = 36,
+       TRACE_VERSION_BEFORE = 5 };  /* the first with checkpoints, and with files that go on for another */
 
 #define TRACE_FILE_MAGIC "OWNTRACE"
 #define TRACE_TAIL_MAGIC "OWNINDEX"
@@ -47,6 +57,8 @@ enum trace_chunk_type {
     TRACE_CHUNK_INDEX,
     TRACE_CHUNK_SNAPSHOT,   /* count: PARTs behind it */
     TRACE_CHUNK_PART,       /* flags: enum trace_section; count: items in it */
+    TRACE_CHUNK_CHECKPOINT, /* count: STATEs behind it */
+    TRACE_CHUNK_STATE,      /* a piece of a checkpoint; count 1 */
     TRACE_CHUNK_SUMMARY     /* count: events in the group that ends here, from a RESET on */
 };
 
@@ -61,7 +73,7 @@ struct trace_frame {
     uint32_t raw_bytes;     /* of all columns, uncompressed */
     uint32_t count;         /* 16: events, definitions or entries in it */
     uint32_t number;        /* of this chunk in the file, from 0 */
-    uint64_t first_event;   /* 24: events in the chunks before it */
+    uint64_t first_event;   /* 24: events of the session before it: in the chunks before it, and in the files before this one */
     uint64_t low_ns;        /* lowest and highest stamp in it */
     uint64_t high_ns;       /* 40 */
     uint64_t payload_hash;  /* XXH3-64 of the payload */
@@ -95,6 +107,7 @@ enum {
     TRACE_KINDS_MAX = 250,              /* kinds of event in a chunk */
     TRACE_GROUP_EVENTS = 1 << 20        /* events after which the models start afresh */
 };
+#define TRACE_BEFORE_MAX ((uint64_t)1 << 56)    /* events before a file */
 
 enum trace_codec { TRACE_STORED = 0, TRACE_ZSTD = 1 };
 
@@ -216,6 +229,12 @@ enum {
     PART_PAD = 39           /* zeros, stored: see TRACE_PART_RATIO */
 };
 
+/* CHECKPOINT: varints, enum trace_checkpoint_number. STATE: at most ARCHIVE_PART_BYTES of event/archive.h's bytes. */
+enum { CHECKPOINT_NUMBERS = 1 };
+enum trace_checkpoint_number { CHECKPOINT_N_EVENT, CHECKPOINT_N_NS, CHECKPOINT_N_VERSION, CHECKPOINT_N_RAW_BYTES,
+                               CHECKPOINT_NUMBERS_MAX };
+enum { STATE_BYTES = 1 };
+
 /* SUMMARY: what is in a group, or more than that; see trace_summary.h. A set is told as runs: how many units lie before
  * each (behind the run before), and its length less 1. */
 enum {
@@ -228,7 +247,7 @@ enum {
     SUMMARY_LENGTHS
 };
 
-/* END: varints end_ns, events. */
+/* END: varints end_ns, number of the last event. */
 enum { END_NUMBERS = 1 };
 
 /* INDEX: an entry for each chunk before it. */

@@ -82,6 +82,8 @@ static const char *frame_at(struct trace_map *m, int fd, uint64_t file_bytes, st
     const char *flaw = chunk_frame_flaw(frame);
     if (flaw)
         return flaw;
+    if (!m->count && frame->first_event <= TRACE_BEFORE_MAX)
+        m->before = m->events = frame->first_event;
     m->damaged = frame->number != m->count || frame->first_event != m->events;
     if (m->damaged)
         return "chunks before this one are missing";
@@ -169,6 +171,11 @@ static bool read_index(struct trace_map *m, int fd, uint64_t file_bytes, struct 
         frame.type != TRACE_CHUNK_INDEX || end - tail.index_offset - sizeof frame != frame.payload_bytes ||
         chunk_read(o, fd, tail.index_offset, &frame, &flaw) || chunk_unpack(o, &frame, &columns, &flaw))
         return false;
+    struct trace_frame first;
+    if (chunk_pread(fd, &first, sizeof first, sizeof(struct trace_file_head)) || chunk_frame_flaw(&first) ||
+        first.first_event > TRACE_BEFORE_MAX)
+        return false;
+    m->before = m->events = first.first_event;
     if (!unpack_entries(m, &columns, tail.index_offset) || m->count != frame.number)
         return false;
     m->whole_bytes = file_bytes;

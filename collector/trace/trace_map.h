@@ -22,7 +22,8 @@ struct map_entry {
 struct trace_map {
     struct map_entry *entries;
     size_t count, capacity;
-    uint64_t events;
+    uint64_t before;        /* events of the session before the file */
+    uint64_t events;        /* and those in it */
     uint64_t whole_bytes;   /* end of the last whole chunk (or of the tail) */
     uint64_t torn_bytes;    /* behind it, unusable */
     bool damaged;           /* at whole_bytes; chunks follow that are not in the map */

@@ -143,8 +143,14 @@ static int open_checked(struct trace *t)
     error = read_meta(t);
     if (error)
         return error;
+    if (t->map.before && t->version < TRACE_VERSION_BEFORE) {
+        trace_say("damaged in its header: it says that it goes on for another file");
+        return -EBADMSG;
+    }
+    trace_rewind(t);
     read_end(t);
     trace_find_snapshots(t);
+    trace_find_checkpoints(t);
     return 0;
 }
 
@@ -190,6 +196,7 @@ void trace_close(struct trace *t)
     }
     free(t->snapshots);
     free(t->snapshot_entries);
+    trace_checkpoints_free(t);
     map_free(&t->map);
     chunk_opener_free(&t->opener);
     code_free(t->code);
@@ -203,3 +210,4 @@ const struct trace_end *trace_end(const struct trace *t) { return &t->end; }
 const struct code *trace_code(const struct trace *t) { return t->code; }
 uint64_t trace_torn_bytes(const struct trace *t) { return t->map.torn_bytes; }
 uint64_t trace_events(const struct trace *t) { return t->map.events; }
+uint64_t trace_events_before(const struct trace *t) { return t->map.before; }

@@ -9,7 +9,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "event/xalloc.h"
 
 void output_init(struct trace_output *o, int fd)
 {
@@ -37,6 +41,15 @@ int output_append(struct trace_output *o, const void *data, size_t bytes)
     if (error)
         __atomic_store_n(&o->error, error, __ATOMIC_RELAXED);
     return error;
+}
+
+void output_placed(struct trace_output *o, const struct trace_frame *frame)
+{
+    if (frame)
+        map_add(&o->map, frame);
+    else
+        o->map.whole_bytes = sizeof(struct trace_file_head);
+    __atomic_store_n(&o->file_bytes, o->map.whole_bytes, __ATOMIC_RELAXED);
 }
 
 static void job_build(struct trace_output *o, struct output_job *job, bool events)
@@ -68,9 +81,113 @@ static void job_write(struct trace_output *o, struct output_job *job)
         o->dropped += events;
         pthread_mutex_unlock(&o->lock);
     } else {
-        map_add(&o->map, frame);
+        output_placed(o, frame);
     }
     column_free(&job->ready);
+}
+
+/* ---- a checkpoint ---- */
+
+/* The builder's chunk is taken away. */
+static struct trace_column chunk_take(struct chunk_builder *b, struct trace_frame *frame)
+{
+    struct trace_column chunk = { 0 };
+    chunk_finish(b, frame);
+    column_reserve(&chunk, b->out.bytes);
+    column_bytes(&chunk, b->out.data, b->out.bytes);
+    return chunk;
+}
+
+static struct trace_column aside_head(struct trace_output *o, struct output_aside *s)
+{
+    const uint64_t numbers[CHECKPOINT_NUMBERS_MAX] = {
+        [CHECKPOINT_N_EVENT] = s->event, [CHECKPOINT_N_NS] = s->frame.low_ns,
+        [CHECKPOINT_N_VERSION] = s->state.version, [CHECKPOINT_N_RAW_BYTES] = archive_bytes_written(&s->state) };
+    struct trace_column column = { 0 };
+    column_reserve(&column, CHECKPOINT_NUMBERS_MAX * 10);
+    for (unsigned i = 0; i < CHECKPOINT_NUMBERS_MAX; i++)
+        column_varint(&column, numbers[i]);
+    chunk_begin(&o->builder);
+    chunk_column(&o->builder, CHECKPOINT_NUMBERS, column.data, column.bytes, CHUNK_PATTERNS);
+    column_free(&column);
+    return chunk_take(&o->builder, &s->frame);
+}
+
+static void aside_pack(struct trace_output *o, struct output_aside *s)
+{
+    struct archive_part *part = &s->state.parts[s->packed];
+    struct trace_frame frame = { .type = TRACE_CHUNK_STATE, .count = 1, .low_ns = s->frame.low_ns, .high_ns = s->frame.low_ns };
+    chunk_begin(&o->builder);
+    chunk_column(&o->builder, STATE_BYTES, part->data, part->bytes, CHUNK_PATTERNS);
+    s->chunks[++s->packed] = chunk_take(&o->builder, &frame);
+    free(part->data);
+    part->data = NULL;
+}
+
+/* Each at the end of the file as it is now. */
+static void aside_write(struct trace_output *o, struct output_aside *s)
+{
+    s->chunks[0] = aside_head(o, s);
+    for (size_t i = 0; i <= s->frame.count && !output_error(o); i++) {
+        struct trace_frame frame;
+        memcpy(&frame, s->chunks[i].data, sizeof frame);
+        frame.number = (uint32_t)o->map.count;
+        frame.first_event = o->map.events;
+        chunk_reframe(&s->chunks[i], &frame);
+        if (!output_append(o, s->chunks[i].data, s->chunks[i].bytes))
+            output_placed(o, &frame);
+    }
+}
+
+static void aside_free(struct output_aside *s)
+{
+    for (size_t i = 0; s->chunks && i <= s->frame.count; i++)
+        column_free(&s->chunks[i]);
+    free(s->chunks);
+    archive_free(&s->state);
+    s->chunks = NULL;
+}
+
+/* A piece of the work; true: that was all. `may_write`: what the checkpoint names is in the file. */
+static bool aside_step(struct trace_output *o, bool may_write)
+{
+    struct output_aside *s = &o->aside;
+    if (!output_error(o)) {
+        if (s->packed < s->frame.count) {
+            aside_pack(o, s);
+            return false;
+        }
+        if (!may_write)
+            return false;
+        aside_write(o, s);
+    }
+    aside_free(s);
+    return true;
+}
+
+/* ---- the thread ---- */
+
+/* Under the lock, that is let go meanwhile. */
+static void do_job(struct trace_output *o)
+{
+    pthread_mutex_unlock(&o->lock);
+    job_write(o, &o->jobs[o->oldest]);
+    pthread_mutex_lock(&o->lock);
+    o->oldest = (o->oldest + 1) % OUTPUT_JOBS;
+    o->waiting--;
+    o->written++;
+    pthread_cond_broadcast(&o->changed);
+}
+
+static void do_aside(struct trace_output *o)
+{
+    bool may_write = o->written >= o->aside.after;
+    pthread_mutex_unlock(&o->lock);
+    bool done = aside_step(o, may_write);
+    pthread_mutex_lock(&o->lock);
+    o->aside.waiting = !done;
+    if (done)
+        pthread_cond_broadcast(&o->changed);
 }
 
 static void *output_run(void *context)
@@ -78,16 +195,14 @@ static void *output_run(void *context)
     struct trace_output *o = context;
     pthread_mutex_lock(&o->lock);
     for (;;) {
-        while (!o->waiting && !o->ending)
+        while (!o->waiting && !o->aside.waiting && !o->ending)
             pthread_cond_wait(&o->changed, &o->lock);
-        if (!o->waiting)
+        if (!o->waiting && !o->aside.waiting)
             break;
-        pthread_mutex_unlock(&o->lock);
-        job_write(o, &o->jobs[o->oldest]);
-        pthread_mutex_lock(&o->lock);
-        o->oldest = (o->oldest + 1) % OUTPUT_JOBS;
-        o->waiting--;
-        pthread_cond_broadcast(&o->changed);
+        if (o->waiting)
+            do_job(o);
+        if (o->aside.waiting)
+            do_aside(o);
     }
     pthread_mutex_unlock(&o->lock);
     return NULL;
@@ -125,9 +240,45 @@ void output_give(struct trace_output *o, bool background)
     }
     pthread_mutex_lock(&o->lock);
     o->waiting++;
+    o->given++;
     pthread_cond_broadcast(&o->changed);
     pthread_mutex_unlock(&o->lock);
     o->next = (o->next + 1) % OUTPUT_JOBS;
+}
+
+void output_checkpoint(struct trace_output *o, uint64_t event, uint64_t ns, struct archive *state)
+{
+    struct output_aside *s = &o->aside;
+    pthread_mutex_lock(&o->lock);
+    while (s->waiting)
+        pthread_cond_wait(&o->changed, &o->lock);
+    pthread_mutex_unlock(&o->lock);
+    if (!o->running)
+        thread_start(o);
+    s->state = *state;
+    *state = (struct archive){ 0 };
+    s->event = event;
+    s->packed = 0;
+    s->frame = (struct trace_frame){ .type = TRACE_CHUNK_CHECKPOINT, .count = (uint32_t)s->state.n_parts, .low_ns = ns, .high_ns = ns };
+    s->chunks = xcalloc(s->state.n_parts + 1, sizeof *s->chunks);
+    while (!o->running && !aside_step(o, true))
+        ;
+    if (!o->running)
+        return;
+    pthread_mutex_lock(&o->lock);
+    s->after = o->given;
+    s->waiting = true;
+    pthread_cond_broadcast(&o->changed);
+    pthread_mutex_unlock(&o->lock);
+}
+
+int output_drain(struct trace_output *o)
+{
+    pthread_mutex_lock(&o->lock);
+    while (o->waiting || o->aside.waiting)
+        pthread_cond_wait(&o->changed, &o->lock);
+    pthread_mutex_unlock(&o->lock);
+    return output_error(o);
 }
 
 int output_settle(struct trace_output *o)

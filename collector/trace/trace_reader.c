@@ -2,8 +2,8 @@
  * collector/trace/trace_reader.c - the events of an open trace, in order.
  *
  * One thread. Chunks are read one at a time as the events need them. Damage is
- * sticky until trace_rewind: events before it are good, what is behind it
- * cannot be told apart from what is missing.
+ * sticky until trace_rewind or trace_seek: events before it are good, what is
+ * behind it can be read from the next cut on, by who seeks it.
  */
 #include "trace/trace_reader.h"
 
@@ -50,9 +50,14 @@ static int load_events(struct trace *t, const struct map_entry *e)
     int error = map_read_chunk(t->fd, e, &t->opener, &t->decoder.columns, &flaw);
     if (!error) {
         error = trace_decode_begin(&t->decoder, e->count, e->flags & TRACE_CHUNK_RESET);
+        t->behind = e->first_event + e->count;
         flaw = "kinds of event unknown here";
     }
-    return error ? trace_fail(t, error, e->offset, flaw) : 0;
+    if (!error)
+        return 0;
+    t->decoder.left = 0;
+    t->behind = e->first_event;
+    return trace_fail(t, error, e->offset, flaw);
 }
 
 /* Goes on to the next chunk with events. 1, 0 at the end, or an error. */
@@ -88,6 +93,7 @@ int trace_next(struct trace *t, struct event *e)
             return more;
     }
     if (__builtin_expect(trace_decode_event(&t->decoder, e, t->code), 0)) {
+        t->behind -= t->decoder.left + 1;
         t->decoder.left = 0;
         return trace_fail(t, -EBADMSG, t->map.entries[t->at - 1].offset, "an event that makes no sense");
     }
@@ -98,5 +104,54 @@ void trace_rewind(struct trace *t)
 {
     t->at = 0;
     t->error = 0;
+    t->behind = t->map.before;
     trace_decode_reset(&t->decoder);
+}
+
+uint64_t trace_event_number(const struct trace *t) { return t->behind - t->decoder.left; }
+
+/* The entry to begin with for event number event + 1: the last EVENTS at or before it whose models are fresh. */
+static size_t cut_before(const struct trace_map *m, uint64_t event)
+{
+    size_t low = 0, high = m->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (m->entries[middle].first_event <= event)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low && (m->entries[low - 1].type != TRACE_CHUNK_EVENTS || !(m->entries[low - 1].flags & TRACE_CHUNK_RESET)))
+        low--;
+    return low ? low - 1 : 0;
+}
+
+/* The next EVENTS are those of entry `entry`, with all that is defined before them. */
+static int begin_at(struct trace *t, size_t entry)
+{
+    trace_rewind(t);
+    int error = trace_read_tables(t, entry);
+    if (error)
+        return error;
+    t->at = entry;
+    t->behind = t->map.entries[entry].first_event;
+    return 0;
+}
+
+/* Chunks that end before the event are decoded too: what their models learned is needed. */
+int trace_seek(struct trace *t, uint64_t event)
+{
+    if (event > t->map.events)
+        event = t->map.events;
+    if (event < t->map.before)
+        event = t->map.before;
+    size_t entry = cut_before(&t->map, event);
+    bool onward = !t->error && t->at > entry && trace_event_number(t) <= event;
+    int error = onward ? 0 : begin_at(t, entry);
+    while (!error && trace_event_number(t) < event) {
+        struct event e;
+        int more = trace_next(t, &e);
+        error = more > 0 ? 0 : more < 0 ? more : -EBADMSG;
+    }
+    return error;
 }

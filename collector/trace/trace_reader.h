@@ -9,6 +9,13 @@
 #include "trace/trace_decode.h"
 #include "trace/trace_map.h"
 
+/* The checkpoint between trace_checkpoint_begin and _end. */
+struct checkpoint_reader {
+    struct chunk_opener opener; /* its own: the chunk of events stays */
+    size_t next, end;           /* entries of its STATEs still to be read */
+    const char *flaw;           /* what was wrong with one */
+};
+
 struct trace {
     int fd;
     int error;                  /* sticky; 0 or negative */
@@ -21,8 +28,12 @@ struct trace {
     size_t at;                  /* entry being read is at - 1 */
     struct trace_snapshot *snapshots; size_t n_snapshots;
     size_t *snapshot_entries;   /* of the map: of each its SNAPSHOT chunk */
+    struct trace_checkpoint *checkpoints; size_t n_checkpoints;     /* by event */
+    size_t *checkpoint_entries; /* of the map: of each its CHECKPOINT chunk */
+    struct checkpoint_reader reading;
     struct chunk_opener opener;
     struct trace_decoder decoder;
+    uint64_t behind;            /* number of the event that trace_next gave last, when decoder.left is added */
     char text[256];
 };
 
@@ -36,6 +47,11 @@ int trace_load_tables(struct trace *t, struct code *code, size_t until);
 int trace_read_tables(struct trace *t, size_t until);
 /* Fills in t->snapshots. */
 void trace_find_snapshots(struct trace *t);
+/* Fills in t->checkpoints. */
+void trace_find_checkpoints(struct trace *t);
+void trace_checkpoints_free(struct trace *t);
+/* `entry` is followed by as many chunks of `type` as its count says. */
+bool trace_parts_follow(const struct trace_map *m, size_t entry, unsigned type);
 /* For failures that leave no trace behind: what trace_error_text(NULL) says. */
 void trace_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -35,14 +35,13 @@ int snapshot_head_read(struct trace *t, struct chunk_opener *o, size_t entry, st
     return 0;
 }
 
-/* All its parts are there, and it is none of another snapshot's. */
-static bool parts_follow(const struct trace_map *m, size_t entry)
+bool trace_parts_follow(const struct trace_map *m, size_t entry, unsigned type)
 {
     size_t parts = m->entries[entry].count;
     if (parts > m->count - entry - 1)
         return false;
     for (size_t i = 1; i <= parts; i++)
-        if (m->entries[entry + i].type != TRACE_CHUNK_PART)
+        if (m->entries[entry + i].type != type)
             return false;
     return true;
 }
@@ -55,7 +54,7 @@ void trace_find_snapshots(struct trace *t)
         struct snapshot_head head;
         const uint64_t *n = head.numbers;
         char *texts[2];
-        if (t->map.entries[i].type != TRACE_CHUNK_SNAPSHOT || !parts_follow(&t->map, i) ||
+        if (t->map.entries[i].type != TRACE_CHUNK_SNAPSHOT || !trace_parts_follow(&t->map, i, TRACE_CHUNK_PART) ||
             snapshot_head_read(t, &opener, i, &head, texts))
             continue;
         t->snapshots = xgrow(t->snapshots, &capacity, t->n_snapshots + 1, sizeof *t->snapshots);

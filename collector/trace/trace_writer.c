@@ -24,6 +24,7 @@ struct trace_writer {
     uint64_t dropped;           /* events that did not get into a chunk */
     uint64_t group_events;      /* since the models last started afresh */
     uint64_t group_low_ns, group_high_ns;
+    uint64_t events;            /* number of the last event in a chunk that was handed over */
     struct trace_tables tables;
     struct trace_output output;
     struct trace_encoder *encoder;
@@ -86,7 +87,7 @@ static int write_head(struct trace_writer *w, const struct trace_meta *meta)
     memcpy(head.magic, TRACE_FILE_MAGIC, sizeof head.magic);
     if (output_append(&w->output, &head, sizeof head))
         return output_error(&w->output);
-    w->output.map.whole_bytes = sizeof head;
+    output_placed(&w->output, NULL);
     struct output_job *job = chunk_new(w, TRACE_CHUNK_META);
     job_string(job, META_COMMAND, meta->command);
     job_string(job, META_HOST, meta->host);
@@ -143,6 +144,8 @@ static int take_over(struct trace_writer *w, struct trace *t, struct code *code)
     map->count = keep;
     map->whole_bytes = map->entries[keep - 1].offset + map->entries[keep - 1].span_bytes;
     map->torn_bytes = 0;
+    w->output.file_bytes = map->whole_bytes;
+    w->events = map->events;
     w->tables.modules = code_modules(code);
     w->tables.frames = code_frames(code);
     w->tables.stacks = code_stacks(code);
@@ -193,7 +196,7 @@ static void write_tables(struct trace_writer *w, const struct code *code, bool b
 }
 
 /* The models start afresh with the next event; what is in the group that ends here is told. */
-static void end_group(struct trace_writer *w, bool background)
+static void group_end(struct trace_writer *w, bool background)
 {
     if (w->group_events >= SUMMARY_LEAST_EVENTS) {
         struct output_job *job = chunk_new(w, TRACE_CHUNK_SUMMARY);
@@ -221,9 +224,33 @@ static void write_chunk(struct trace_writer *w, const struct code *code, bool ba
     if (!w->group_events || job->frame.high_ns > w->group_high_ns)
         w->group_high_ns = job->frame.high_ns;
     w->group_events += job->frame.count;
+    w->events += job->frame.count;
     output_give(&w->output, background);
     if (w->group_events >= TRACE_GROUP_EVENTS)
-        end_group(w, background);
+        group_end(w, background);
+}
+
+uint64_t trace_write_cut(struct trace_writer *w, const struct code *code)
+{
+    if (trace_encode_count(w->encoder))
+        write_chunk(w, code, true);
+    if (w->group_events)
+        group_end(w, true);
+    return w->events;
+}
+
+int trace_write_checkpoint(struct trace_writer *w, const struct code *code, uint64_t event, uint64_t ns, struct archive *state)
+{
+    int error = output_error(&w->output);
+    if (!error && (archive_bad(state) || event > w->events))
+        error = -EINVAL;
+    if (error) {
+        archive_free(state);
+        return error;
+    }
+    write_tables(w, code, true);
+    output_checkpoint(&w->output, event, ns, state);
+    return output_error(&w->output);
 }
 
 int trace_write_flush(struct trace_writer *w, const struct code *code)
@@ -324,9 +351,9 @@ int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t 
 {
     int fd = w->output.fd;
     if (!trace_write_flush(w, code)) {
-        end_group(w, false);
+        group_end(w, false);
         write_tables(w, code, false);
-        if (!output_settle(&w->output))
+        if (!output_drain(&w->output))
             write_end(w, end_ns);
     }
     int error = output_error(&w->output);
@@ -352,5 +379,5 @@ uint64_t trace_write_events(struct trace_writer *w)
 uint64_t trace_write_bytes(struct trace_writer *w)
 {
     output_settle(&w->output);
-    return w->output.map.whole_bytes;
+    return __atomic_load_n(&w->output.file_bytes, __ATOMIC_RELAXED);
 }

@@ -59,6 +59,14 @@ static const struct table_style styles[] = {
     { .width = 80 }, { .width = 80, .brief = true }, { .width = 132, .utf8 = true }, { .width = 80, .colour = true, .utf8 = true },
     { .width = 200, .brief = true } };
 
+/* One event's row. */
+static inline void table_one_event(FILE *out, const json_t *event, const struct table_style *s)
+{
+    struct event_table *t = table_events_new(out, s);
+    table_event(t, event);
+    table_events_free(t);
+}
+
 /* Every style keeps the rules; returns the plain table of 80 columns. */
 static inline char *checked(table print, const json_t *doc)
 {

@@ -422,7 +422,7 @@ START_TEST(moments)
     size_t n;
     char *path = story_trace(4, 9, &n);
     static const struct { const char *at; uint64_t live; bool whole; } states[] = {
-        { "end", 16, true }, { "20ns", 16, false }, { "event:4", 48, false }, { "event:0", 0, false }, { "mark:half", 16, false }, { "peak", 496, false },
+        { "end", 16, true }, { "20ns", 16, false }, { "event:4", 48, false }, { "event:0", 0, false }, { "mark:half", 16, true }, { "peak", 496, false },
         { "event:99999", 16, true } };
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         struct source s = open_source(path, states[i].at);

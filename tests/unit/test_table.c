@@ -6,6 +6,7 @@
 #include "cli/table.h"
 #include "cli/table_line.h"
 #include "doc_scratch.h"
+#include "export/event_json.h"
 #include "table_check.h"
 
 static struct symbols *symbols;
@@ -111,7 +112,7 @@ START_TEST(tables_of_nothing)
 {
     struct view v = { 0 };
     json_t *report = doc_report(&v, &context, NULL), *threads = doc_threads(&v, &context, NULL), *empty = json_object(), *null = json_null();
-    static const table tables[] = { table_report, table_threads, table_history, table_event };
+    static const table tables[] = { table_report, table_threads, table_history, table_one_event };
     char *t = checked(table_report, report);
     says(t, "nothing was seen");
     says(t, "no process seen");
@@ -157,6 +158,32 @@ static const char *const events[] = {
     "{\"event\":7,\"ns\":5,\"type\":\"lost\",\"process\":\"p1\",\"thread\":null,\"node\":null,\"by\":null,\"reason\":\"ring-full\",\"count\":12}",
     "{\"event\":8,\"ns\":5,\"type\":\"drop\",\"process\":\"p1\",\"thread\":null,\"node\":\"b1\",\"by\":\"unseen\",\"address\":\"0x7\"}" };
 
+static int text_put(void *file, const char *bytes, size_t n)
+{
+    return fwrite(bytes, 1, n, file) == n ? 0 : -1;
+}
+
+static json_t *event_document(const struct fact *f, struct frames *frames)
+{
+    char *text;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+    struct json_writer *w = malloc(sizeof *w);
+    jw_init(w, text_put, to);
+    jw_object(w);
+    event_json_members(w, f);
+    JW_KEY(w, "stack");
+    frames_write(frames, w, frames_code_stack(frames, f->stack));
+    jw_end(w);
+    ck_assert_int_eq(jw_finish(w), 0);
+    fclose(to);
+    json_t *event = json_loadb(text, n, 0, NULL);
+    ck_assert_ptr_nonnull(event);
+    free(w);
+    free(text);
+    return event;
+}
+
 START_TEST(event_lines)
 {
     static const char *const expect[] = {
@@ -171,14 +198,11 @@ START_TEST(event_lines)
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         json_t *e = json_loads(events[i], 0, NULL);
         ck_assert_ptr_nonnull(e);
-        char *t = checked(table_event, e);
+        char *t = checked(table_one_event, e);
         ck_assert_str_eq(t, expect[i]);
         free(t);
         json_decref(e);
     }
-    FILE *f = fopen("/dev/null", "w");
-    table_events_head(f, &styles[0]);
-    fclose(f);
 }
 END_TEST
 
@@ -190,11 +214,64 @@ START_TEST(event_lines_whole)
                           "node", "b123456789012", "address", "0x7f0000000010", "family", "free", "stack",
                           "function", "int a_namespace_of_some_length::a_class<another::type>::a_method_of_some_length<int>(int)", "file", "/src/a_file_of_some_length.cc", "line", 7);
     ck_assert_ptr_nonnull(e);
-    char *t = rendered(table_event, e, &file);
+    char *t = rendered(table_one_event, e, &file);
     ck_assert_str_eq(t, "  0.000000005  t1     b123456789012             drop free 0x7f0000000010  "
                         "a_namespace_of_some_length::a_class<>::a_method_of_some_length<> (a_file_of_some_length.cc:7)\n");
     free(t);
     json_decref(e);
+}
+END_TEST
+
+/* A fact's row is the row of its document, in a file and on a terminal. */
+START_TEST(event_rows_of_facts)
+{
+    static const struct fact facts[] = {
+        { .ns = 1200000007, .type = FACT_NEW, .thread = 1, .process = 1, .block = 12, .address = 0x7f00, .size = 4096, .family = WIRE_NEW_ARRAY, .stack = 1 },
+        { .type = FACT_NEW, .thread = 1, .process = 1, .block = 123456789012, .address = UINT64_MAX, .size = 1234567890123, .family = WIRE_MALLOC, .by = "clone", .stack = 2 },
+        { .type = FACT_DROP, .thread = 2, .process = 1, .block = 12, .address = 0x7f00, .size = 4096, .family = WIRE_FREE, .stack = 3 },
+        { .type = FACT_DROP, .thread = 2, .process = 1, .address = 0x7f00, .family = WIRE_FREE },
+        { .type = FACT_DROP, .process = 1, .block = 12, .address = 0x7f00, .by = "exec" },
+        { .type = FACT_MOVE, .thread = 2, .process = 1, .block = 12, .address = 0x7f00, .size = 7, .from_thread = 1, .to_thread = 2, .by = "taken", .family = WIRE_FREE },
+        { .type = FACT_MOVE, .thread = 2, .process = 1, .block = 12, .address = 0x7f00, .size = 77, .old_address = 0x6f00, .old_size = 7, .by = "realloc", .stack = 1 },
+        { .type = FACT_MOVE, .process = 1, .block = 12, .address = 0x7f00, .size = 77, .from_thread = 2, .by = "outlived" },
+        { .type = FACT_BORROW, .thread = 1, .process = 1, .block = 12, .address = 0x7f00, .size = 2000, .offset = 8, .by = "copied", .family = WIRE_COPY_MEMCPY, .is_mutable = true },
+        { .type = FACT_BORROW, .thread = 1, .process = 1, .block = 12, .address = 0x7f00, .size = 20, .to_thread = 2, .by = "thread-arg" },
+        { .type = FACT_BORROW_END, .thread = 2, .process = 1, .block = 12, .address = 0x7f00, .size = 20, .to_thread = 2, .by = "thread-arg" },
+        { .type = FACT_ACQUIRE, .thread = 1, .process = 1, .lock = 3, .address = 0x10, .lock_family = WIRE_LOCK_MUTEX, .wait_ns = 1500 },
+        { .type = FACT_ACQUIRE, .thread = 1, .process = 1, .lock = 3, .address = 0x10, .lock_family = WIRE_LOCK_RWLOCK, .shared = true, .by = "try" },
+        { .type = FACT_RELEASE, .thread = 1, .process = 1, .lock = 3, .address = 0x10, .lock_family = WIRE_LOCK_RWLOCK, .shared = true },
+        { .type = FACT_WAIT_END, .thread = 1, .process = 1, .lock = 3, .address = 0x10, .lock_family = WIRE_LOCK_MUTEX, .size = 110 },
+        { .type = FACT_LOCK, .thread = 1, .process = 1, .lock = 3, .address = 0x10, .lock_family = WIRE_LOCK_MUTEX, .by = "init" },
+        { .type = FACT_THREAD, .thread = 1, .process = 1, .to_thread = 2, .by = "name", .text = "wor\033k er ", .text_bytes = 9 },
+        { .type = FACT_MARK, .thread = 1, .process = 1, .text = "\303\244 mark", .text_bytes = 7 },
+        { .type = FACT_LOST, .process = 1, .address = 1, .size = 12 },
+        { .type = FACT_PROCESS, .process = 1, .by = "exit", .address = 3 },
+        { .type = FACT_SNAPSHOT, .process = 1, .by = "asked", .address = 3, .size = 123456 } };
+    static const struct table_style wanted[] = { { .width = 80, .whole = true }, { .width = 80, .whole = true, .utf8 = true }, { .width = 80 },
+                                                 { .width = 132, .colour = true } };
+    struct code *code = code_new();
+    uint32_t module = code_module_id(code, "/lib/lib\001odd.so", 15, NULL, 0), plain = code_module_id(code, "/lib/libplain.so", 16, NULL, 0), stack = 0;
+    for (uint32_t i = 0; i < 3; i++)
+        stack = code_stack_id(code, i == 2 ? 0 : stack, code_frame_id(code, i == 2 ? module : plain, 0x1000 + i, 0));
+    struct frames *frames = frames_new(NULL, NULL, code);
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        json_t *event = event_document(&facts[i], frames);
+        for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
+            char *expect = rendered(table_one_event, event, &wanted[k]), *text;
+            size_t n;
+            FILE *f = open_memstream(&text, &n);
+            struct event_table *t = table_events_new(f, &wanted[k]);
+            table_event_fact(t, &facts[i], frames, frames_code_stack(frames, facts[i].stack));
+            table_events_free(t);
+            fclose(f);
+            ck_assert_str_eq(text, expect);
+            free(expect);
+            free(text);
+        }
+        json_decref(event);
+    }
+    frames_free(frames);
+    code_free(code);
 }
 END_TEST
 
@@ -247,6 +324,7 @@ int main(void)
     tcase_add_test(tc, threads_table);
     tcase_add_test(tc, event_lines);
     tcase_add_test(tc, event_lines_whole);
+    tcase_add_test(tc, event_rows_of_facts);
     tcase_add_test(tc, history_table);
     tcase_add_test(tc, style_of_a_stream);
     suite_add_tcase(suite, tc);

@@ -170,7 +170,7 @@ START_TEST(event_lines)
         char *whole = xasprintf("{\"ns\":5,\"thread\":\"t1\",\"node\":\"l1\",%s}", rows[i].json);
         json_t *e = json_loads(whole, 0, NULL);
         ck_assert_msg(e != NULL, "%s", whole);
-        char *t = checked(table_event, e), *expect = xasprintf("  0.000000005  t1     l1                     %s\n", rows[i].line);
+        char *t = checked(table_one_event, e), *expect = xasprintf("  0.000000005  t1     l1                     %s\n", rows[i].line);
         ck_assert_str_eq(t, expect);
         free(t), free(expect), free(whole);
         json_decref(e);

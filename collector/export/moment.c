@@ -1,0 +1,206 @@
+/*
+ * collector/export/moment.c - see moment.h.
+ */
+#include "export/moment.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- words ---- */
+
+/* Decimal seconds with a unit; exact to the nanosecond. */
+static int parse_ns(const char *text, uint64_t *ns)
+{
+    static const struct { const char *unit; uint64_t ns; } units[] = {
+        { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 } };
+    uint64_t whole = 0, unit = 0, part = 0, place;
+    const char *p = text;
+    for (; isdigit((unsigned char)*p); p++)
+        if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, (uint64_t)(*p - '0'), &whole))
+            return -EINVAL;
+    const char *fraction = *p == '.' ? p + 1 : NULL;
+    if (fraction)
+        for (p++; isdigit((unsigned char)*p);)
+            p++;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (!strcmp(p, units[i].unit))
+            unit = units[i].ns;
+    if (!unit || !isdigit((unsigned char)text[*text == '.']) || __builtin_mul_overflow(whole, unit, &whole))
+        return -EINVAL;
+    for (place = unit / 10; fraction && place && isdigit((unsigned char)*fraction); fraction++, place /= 10)
+        part += (uint64_t)(*fraction - '0') * place;
+    return __builtin_add_overflow(whole, part, ns) ? -EINVAL : 0;
+}
+
+int source_at_parse(struct source_at *at, const char *text)
+{
+    *at = (struct source_at){ 0 };
+    if (!strcmp(text, "end") || !strcmp(text, "now"))
+        return 0;
+    if (!strcmp(text, "peak")) {
+        at->kind = SOURCE_PEAK;
+        return 0;
+    }
+    if (!strncmp(text, "mark:", 5) && text[5]) {
+        at->kind = SOURCE_MARK;
+        at->mark = text + 5;
+        return 0;
+    }
+    if (!strncmp(text, "event:", 6)) {
+        char *end;
+        errno = 0;
+        at->kind = SOURCE_EVENT;
+        at->value = strtoull(text + 6, &end, 10);
+        return errno || *end || !isdigit((unsigned char)text[6]) ? -EINVAL : 0;
+    }
+    at->kind = SOURCE_NS;
+    return parse_ns(text, &at->value);
+}
+
+/* ---- looking through events ---- */
+
+/* Events that pass a filter, and their numbers. */
+struct scan {
+    struct trace *trace;
+    const struct trace_filter *filter;
+    uint64_t number;            /* of the one given last */
+    bool naive;
+};
+
+static int scan_begin(struct scan *s, struct trace *t, const struct trace_filter *f, unsigned columns)
+{
+    *s = (struct scan){ .trace = t, .filter = f, .number = trace_events_before(t) };
+    int error = trace_select(t, f, columns);
+    s->naive = error == -ENOSYS;
+    if (s->naive)
+        trace_rewind(t);
+    return s->naive ? 0 : error;
+}
+
+static int scan_next(struct scan *s, struct event *e)
+{
+    int got;
+    while ((got = trace_next(s->trace, e)) > 0) {
+        s->number = s->naive ? s->number + 1 : trace_event_number(s->trace);
+        if (!s->naive || ((!s->filter->types || s->filter->types >> e->type & 1) && e->ns >= s->filter->low_ns &&
+                          s->number >= s->filter->first_event && (!s->filter->last_event || s->number <= s->filter->last_event)))
+            break;
+    }
+    return got;
+}
+
+/* The last event before the first one of a later stamp. */
+static int find_ns(struct trace *t, uint64_t ns, uint64_t *event)
+{
+    const struct trace_checkpoint *list;
+    struct trace_filter later = { .low_ns = ns + 1 };
+    uint64_t before = trace_events_before(t);
+    struct scan s;
+    struct event e;
+    *event = UINT64_MAX;
+    if (ns == UINT64_MAX)
+        return 0;
+    int got = scan_begin(&s, t, &later, TRACE_TIMES);
+    if (!got && (got = scan_next(&s, &e)) > 0)
+        *event = s.number - 1;
+    if (before && *event == before && trace_checkpoints(t, &list) && list[0].event == before && ns < list[0].ns)
+        *event = before - 1;    /* not in this file */
+    return got == -EBADMSG || got > 0 ? 0 : got;
+}
+
+/* ---- marks ---- */
+
+struct mark { uint64_t number; uint32_t process; };
+
+static bool for_mark(const struct trace_snapshot *s, const struct mark *m)
+{
+    return s->why == SNAPSHOT_MARK && s->event > m->number;
+}
+
+/* The snapshots that a mark asked for are begun a moment after it, of its process
+ * (whose thread waits) or, for one that the collector was told to set, of each: the
+ * number of the last one's event; 0: there is none. */
+static uint64_t mark_snapshot(const struct trace *t, const struct mark *m)
+{
+    const struct trace_snapshot *list;
+    size_t n = trace_snapshots(t, &list), i, earlier;
+    uint64_t last = 0;
+    for (i = 0; i < n; i++) {
+        if (!for_mark(&list[i], m) || (m->process && list[i].process != m->process))
+            continue;
+        for (earlier = 0; earlier < i && (list[earlier].process != list[i].process || !for_mark(&list[earlier], m)); earlier++)
+            ;
+        if (earlier == i && list[i].event > last)
+            last = list[i].event;
+    }
+    return last;
+}
+
+/* The first mark of that name, with its snapshot, if it has one; but no further than the next mark: what comes
+ * behind that is its own. */
+static int find_mark(struct trace *t, const char *name, uint64_t *event)
+{
+    struct trace_filter marks = { .types = 1ull << EVENT_MARK };
+    struct scan s;
+    struct event e;
+    int got = scan_begin(&s, t, &marks, TRACE_TIMES | TRACE_REST);
+    bool found = false;
+    *event = 0;
+    while (!found && !got && (got = scan_next(&s, &e)) > 0) {
+        found = strlen(name) == e.text_bytes && !memcmp(name, e.text, e.text_bytes);
+        got = 0;
+    }
+    if (!found)
+        return got == -EBADMSG || !got ? -ENOENT : got;
+    *event = s.number;
+    uint64_t snapshot = mark_snapshot(t, &(struct mark){ s.number, e.process });
+    if (!snapshot)
+        return 0;
+    got = scan_next(&s, &e);
+    *event = got > 0 && s.number <= snapshot ? s.number - 1 : snapshot;
+    return 0;
+}
+
+/* ---- the fold's ---- */
+
+static int find_peak(struct trace *t, replay_progress progress, void *context, uint64_t *event)
+{
+    struct graph *g;
+    int error = replay_to_telling(t, UINT64_MAX, &g, progress, context);
+    *event = 0;
+    if (!g)
+        return error;
+    graph_settle(g, UINT64_MAX);
+    *event = graph_peak_event(g);
+    graph_free(g);
+    return 0;
+}
+
+int moment_find(struct trace *t, const struct source_at *at, replay_progress progress, void *context, uint64_t *event)
+{
+    switch (at->kind) {
+    case SOURCE_EVENT: *event = at->value; return 0;
+    case SOURCE_NS: return find_ns(t, at->value, event);
+    case SOURCE_MARK: return find_mark(t, at->mark, event);
+    case SOURCE_PEAK: return find_peak(t, progress, context, event);
+    default: *event = UINT64_MAX; return 0;
+    }
+}
+
+int moment_ns(struct trace *t, uint64_t event, uint64_t *ns)
+{
+    struct trace_filter one = { .first_event = event, .last_event = event };
+    struct scan s;
+    struct event e;
+    *ns = 0;
+    if (!event)
+        return 0;
+    if (event > trace_events(t))
+        one.first_event = one.last_event = trace_events(t);
+    int got = scan_begin(&s, t, &one, TRACE_TIMES);
+    if (!got && (got = scan_next(&s, &e)) > 0)
+        *ns = e.ns;
+    return got < 0 ? got : 0;
+}

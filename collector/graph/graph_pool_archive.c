@@ -1,0 +1,244 @@
+/*
+ * collector/graph/graph_pool_archive.c - blocks in a checkpoint: numbered in
+ * order of ids, in runs of one chunk of the pool each.
+ *
+ * In that order ids and births rise by little. A loaded pool has its blocks in
+ * the first places and none that is free, wherever they were before. Run by the
+ * folding thread.
+ */
+#include "graph/graph_archive.h"
+
+#include <stdlib.h>
+
+#include "event/xalloc.h"
+#include "graph/graph_places.h"
+
+enum { AHEAD = 24, TICK_BITS = 2, BLOCK_KEPT = BLOCK_MAP | BLOCK_CLONE | BLOCK_NOTED | BLOCK_PARKED | BLOCK_LOCKS | BLOCK_USED | BLOCK_USABLE };
+_Static_assert(EVENT_TICK_NS == 1 << TICK_BITS, "stamps are whole ticks");
+
+/* ---- numbers ------------------------------------------------------------------ */
+
+/* Places of all blocks as they come; true: their ids rise. */
+static bool places_gather(const struct pool *pool, uint64_t *id, uint32_t *place)
+{
+    uint64_t last = 0;
+    size_t n = 0;
+    bool rising = true;
+    for (uint32_t at = 1; at < pool->next; at++) {
+        uint64_t here = pool_at(pool, at)->id;
+        if (!here)
+            continue;
+        rising &= here > last;
+        last = here;
+        id[n] = here;
+        place[n++] = at;
+    }
+    return rising;
+}
+
+void pool_number(struct pool *pool)
+{
+    size_t n = pool->live;
+    uint64_t *id = xmalloc((2 * n + 1) * sizeof *id);
+    uint32_t *place = xmalloc((2 * n + 1) * sizeof *place);
+    pool->saved = place;
+    place[0] = 0;
+    if (!places_gather(pool, id, place + 1))
+        places_sort(id, place + 1, id + n, place + 1 + n, n);
+    free(id);
+}
+
+void pool_number_end(struct pool *pool)
+{
+    free(pool->saved);
+    free(pool->number);
+    pool->saved = pool->number = NULL;
+}
+
+/* Made when it is first asked for: few things name blocks. */
+static uint32_t number_of(struct pool *pool, uint32_t place)
+{
+    if (!place)
+        return 0;
+    if (!pool->number) {
+        pool->number = xcalloc(pool->next, sizeof *pool->number);
+        for (uint32_t i = 1; i <= pool->live; i++)
+            pool->number[pool->saved[i]] = i;
+    }
+    return pool->number[place];
+}
+
+void archive_block(struct archive *a, struct graph *g, uint32_t *place)
+{
+    uint32_t number = a->reading ? 0 : number_of(&g->pool, *place);
+    archive_index(a, &number, (uint64_t)archive_blocks(g) + 1);
+    if (a->reading)
+        *place = number;
+}
+
+void archive_block_column(struct archive *a, struct graph *g, uint32_t *first, size_t stride, size_t n)
+{
+    uint32_t *numbers;
+    if (a->reading) {
+        archive_column(a, first, sizeof *first, stride, n);
+        archive_column_below(a, first, sizeof *first, stride, n, (uint64_t)archive_blocks(g) + 1);
+        return;
+    }
+    numbers = xmalloc((n + 1) * sizeof *numbers);
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = number_of(&g->pool, *(const uint32_t *)(const void *)((const char *)first + i * stride));
+    archive_column(a, numbers, sizeof *numbers, sizeof *numbers, n);
+    free(numbers);
+}
+
+void archive_held(struct archive *a, struct graph *g, struct held_block *h)
+{
+    struct held_block held = *h;
+    if (!a->reading && (!h->id || pool_at(&g->pool, h->block)->id != h->id))
+        held.block = 0;
+    archive_u64(a, &held.id);
+    if (held.id)
+        archive_block(a, g, &held.block);
+    if (!a->reading)
+        return;
+    archive_need(a, held.id < g->next_block_id, "a thread names a block that never was");
+    archive_need(a, !held.block || pool_at(&g->pool, held.block)->id == held.id, "a thread names another block");
+    *h = archive_bad(a) ? (struct held_block){ 0 } : held;
+}
+
+bool archive_places(struct archive *a, const uint32_t *list, size_t n, uint64_t limit)
+{
+    uint8_t *seen = archive_bad(a) ? NULL : archive_room(a, limit / 8 + 1, 1);
+    for (size_t i = 0; i < n && seen; i++) {
+        bool good = list[i] < limit && !(seen[list[i] / 8] & 1u << list[i] % 8);
+        if (!archive_need(a, good, "a list of the state has an entry twice, or one that it does not have"))
+            break;
+        seen[list[i] / 8] |= (uint8_t)(1u << list[i] % 8);
+    }
+    free(seen);
+    return !archive_bad(a);
+}
+
+/* ---- rows ------------------------------------------------------------------------ */
+
+/* A block and its note, as they are written. */
+struct row {
+    uint64_t id, address, size, born_ns;
+    uint32_t site, maker;
+    uint8_t family, flags;
+};
+struct row_note { uint64_t since_ns, cloned_from, usable; uint32_t owner; uint8_t owned_by; };
+
+struct run { struct row rows[POOL_CHUNK]; struct row_note notes[POOL_CHUNK]; size_t n, n_notes; };
+
+/* Whole ticks are small numbers so. */
+static uint64_t ticks(uint64_t ns) { return ns >> TICK_BITS | ns << (64 - TICK_BITS); }
+static uint64_t unticks(uint64_t ticked) { return ticked << TICK_BITS | ticked >> (64 - TICK_BITS); }
+/* Heap blocks begin at multiples of 16. */
+static uint64_t lines(uint64_t address) { return address >> 4 | address << 60; }
+static uint64_t unlines(uint64_t lined) { return lined << 4 | lined >> 60; }
+
+static void run_take(const struct graph *g, uint32_t first, struct run *run)
+{
+    const struct pool *pool = &g->pool;
+    run->n_notes = 0;
+    for (size_t i = 0; i < run->n; i++) {
+        uint32_t place = pool->saved[first + i], number = first + (uint32_t)i;
+        const struct block *b = pool_at(pool, place);
+        __builtin_prefetch(pool_at(pool, pool->saved[number + AHEAD <= pool->live ? number + AHEAD : number]));
+        run->rows[i] = (struct row){ .id = b->id, .address = lines(b->address), .size = b->size, .born_ns = ticks(b->born_ns),
+                                     .site = b->site, .maker = b->maker, .family = b->family, .flags = b->flags };
+        if (!(b->flags & BLOCK_NOTED))
+            continue;
+        const struct note *note = &pool->notes[dict_get(&pool->note_of, place)];
+        run->notes[run->n_notes++] = (struct row_note){ .since_ns = ticks(note->owned_since_ns - b->born_ns), .cloned_from = note->cloned_from,
+                                                        .usable = note->usable, .owner = note->owner, .owned_by = note->owned_by };
+    }
+}
+
+static void run_archive(struct archive *a, const struct graph *g, struct run *run)
+{
+    struct row *rows = run->rows;
+    size_t n = run->n;
+    ARCHIVE_INDEX(a, rows, n, site, g->n_sites);
+    ARCHIVE_FIELD(a, rows, n, size);
+    ARCHIVE_FIELD(a, rows, n, family);
+    ARCHIVE_INDEX(a, rows, n, maker, g->n_threads);
+    ARCHIVE_FIELD(a, rows, n, flags);
+    ARCHIVE_FIELD(a, rows, n, id);
+    ARCHIVE_FIELD(a, rows, n, born_ns);
+    ARCHIVE_FIELD(a, rows, n, address);
+    if (a->reading) {
+        run->n_notes = 0;
+        for (size_t i = 0; i < n; i++)
+            run->n_notes += (rows[i].flags & BLOCK_NOTED) != 0;
+    }
+    ARCHIVE_FIELD(a, run->notes, run->n_notes, since_ns);
+    ARCHIVE_FIELD(a, run->notes, run->n_notes, cloned_from);
+    ARCHIVE_FIELD(a, run->notes, run->n_notes, usable);
+    ARCHIVE_INDEX(a, run->notes, run->n_notes, owner, g->n_threads);
+    ARCHIVE_INDEX(a, run->notes, run->n_notes, owned_by, OWNED_OUTLIVED + 1);
+}
+
+static bool row_sound(const struct graph *g, const struct row *r, uint64_t last_id)
+{
+    return r->id > last_id && r->id < g->next_block_id && r->site && !(r->flags & ~BLOCK_KEPT) &&
+           !(r->flags & BLOCK_USABLE && !(r->flags & BLOCK_NOTED)) && !(r->flags & BLOCK_MAP) == !family_maps(r->family);
+}
+
+static void run_put(struct archive *a, struct graph *g, const struct run *run, uint64_t *last_id)
+{
+    const struct row_note *from = run->notes;
+    for (size_t i = 0; i < run->n; i++) {
+        const struct row *r = &run->rows[i];
+        if (!archive_need(a, row_sound(g, r, *last_id), "a block of the state makes no sense"))
+            return;
+        *last_id = r->id;
+        uint32_t place = g->pool.next++;
+        struct block *b = pool_at(&g->pool, place);
+        *b = (struct block){ .address = unlines(r->address), .size = r->size, .born_ns = unticks(r->born_ns), .id = r->id,
+                             .family = r->family, .flags = r->flags & ~BLOCK_NOTED & 255, .site = r->site, .maker = r->maker };
+        g->pool.live++;
+        if (!(r->flags & BLOCK_NOTED))
+            continue;
+        *pool_note(&g->pool, place) = (struct note){ .owned_since_ns = unticks(from->since_ns) + b->born_ns, .cloned_from = from->cloned_from,
+                                                     .usable = from->usable, .owner = from->owner, .owned_by = from->owned_by };
+        from++;
+    }
+}
+
+/* Loading: room for a run, which fills one chunk (the first but for place 0). */
+static bool chunk_make(struct archive *a, struct pool *pool)
+{
+    struct block *chunk = archive_room(a, POOL_CHUNK, sizeof *chunk);
+    if (!chunk)
+        return false;
+    pool->chunks = xgrow(pool->chunks, &pool->chunks_capacity, pool->n_chunks + 1, sizeof *pool->chunks);
+    pool->chunks[pool->n_chunks++] = chunk;
+    return true;
+}
+
+void pool_archive(struct archive *a, struct graph *g)
+{
+    size_t n = g->pool.live, done = 0;
+    uint64_t last_id = 0;
+    archive_count(a, &n, UINT32_MAX - POOL_CHUNK);
+    if (a->reading && g->next_block_id > 1) {   /* place 0 is looked at: nobody's */
+        g->pool.next = 1;
+        chunk_make(a, &g->pool);
+    }
+    struct run *run = xmalloc(sizeof *run);
+    while (done < n && !archive_bad(a)) {
+        size_t room = POOL_CHUNK - (done + 1) % POOL_CHUNK;
+        run->n = n - done < room ? n - done : room;
+        if (!a->reading)
+            run_take(g, (uint32_t)done + 1, run);
+        run_archive(a, g, run);
+        if (a->reading && (done + 1) / POOL_CHUNK == g->pool.n_chunks && !chunk_make(a, &g->pool))
+            break;
+        if (a->reading && !archive_bad(a))
+            run_put(a, g, run, &last_id);
+        done += run->n;
+    }
+    free(run);
+}

@@ -1,0 +1,59 @@
+/*
+ * collector/serve/checkpoints.h - when the fold's state goes into the trace, and
+ * how it is saved without holding up the rings.
+ *
+ * A checkpoint is due when so many events have come since the last one that it
+ * costs little beside them, and folding them again would take a while. A small
+ * state is saved at once, between two rounds; for a large one the graph is lent
+ * to a thread beside (aside.h), and what is drained meanwhile waits (backlog.h).
+ * The cut is made at the moment of lending, so the state is that of the cut.
+ *
+ * Rules: never while the fold is behind what was drained, never while a snapshot
+ * has the graph or waits for it, one at a time. What is saved is what a replay of
+ * the file has at that event: nothing is settled for it, and where the file lacks an
+ * event that was folded there are no more checkpoints.
+ *
+ * Ingest thread.
+ */
+#ifndef OWNSCOPE_CHECKPOINTS_H
+#define OWNSCOPE_CHECKPOINTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event/archive.h"
+#include "graph/graph.h"
+#include "session/session.h"
+
+enum { CHECKPOINT_EVENTS = 4 << 20 };   /* apart, where nothing else was asked for */
+
+struct checkpoints_options {
+    bool given;                 /* `every` is as somebody said, not less often for a large state */
+    uint64_t every;             /* events; 0: none. Not given: CHECKPOINT_EVENTS */
+};
+
+/* What the collector lends. */
+struct checkpoints_host {
+    struct session *session;
+    struct graph *graph;
+    void (*lend)(void *context, bool lent);
+    /* Into the trace. The cut: number of the last event before it. The state is taken over. */
+    uint64_t (*cut)(void *context);
+    void (*write)(void *context, uint64_t event, uint64_t ns, struct archive *state);
+    void *context;
+};
+
+struct checkpoints;
+/* `last`: number of the event of the newest one in the file; 0: there is none. */
+struct checkpoints *checkpoints_new(const struct checkpoints_host *h, const struct checkpoints_options *o, uint64_t last);
+void checkpoints_free(struct checkpoints *k);
+
+/* After each round: puts the one that was saved aside into the trace. With `may`, nobody else needs the
+ * graph now and all is folded: begins one if it is due. */
+void checkpoints_round(struct checkpoints *k, bool may);
+/* Until the one that is being saved is in the trace, and the graph is back. */
+void checkpoints_wait(struct checkpoints *k);
+/* At the end, before anything settles: one more, where much has come since the last. */
+void checkpoints_finish(struct checkpoints *k);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * collector/serve/collector_state.h - what a collector holds, for the files that
+ * are it: collector.c (the loop), collector_open.c (its beginnings).
+ *
+ * The ingest thread owns session, code, graph and writer. API threads touch only
+ * what was asked and answered (under the lock) and the published view.
+ */
+#ifndef OWNSCOPE_COLLECTOR_STATE_H
+#define OWNSCOPE_COLLECTOR_STATE_H
+
+#include <pthread.h>
+
+#include "serve/backlog.h"
+#include "serve/checkpoints.h"
+#include "serve/collector.h"
+#include "serve/published.h"
+#include "serve/snapshots.h"
+
+struct collector {
+    struct session *session;
+    struct code *code;
+    struct graph *graph;
+    struct trace_writer *writer;
+    struct snapshots *snapshots;
+    struct checkpoints *checkpoints;
+    bool lent;                  /* the graph is: nobody reads it here, nothing is folded */
+    struct backlog backlog;
+    uint32_t snapshot_number;   /* of the last one in the file that is gone on with */
+    uint64_t checkpoint_event;  /* likewise */
+    struct trace_meta meta;
+    char *trace_path;
+    int trace_error;
+    uint64_t trace_dropped, trace_bytes;
+    uint64_t flushed_ns, flushed_events;
+    uint64_t folded;
+    struct published published;
+
+    pthread_mutex_t lock;
+    pthread_cond_t answer;
+    uint64_t view_asked, view_answered;
+    uint64_t flush_asked, flush_answered;
+    unsigned view_flags;
+    int flush_result;
+    bool ending;
+    uint64_t deadlocks; /* found so far; written by the ingest thread under the lock */
+};
+
+/* The session's sink: folds, and appends to the trace. */
+void collector_ingest(void *collector, const struct event *events, size_t count);
+
+/* ---- collector_open.c ---- */
+/* The session's trace file: a new one, or the predecessor's. 0 or -errno. */
+int collector_trace_begin(struct collector *c, const struct collector_options *o);
+/* Where it lies, for who takes the session over. */
+void collector_trace_tell(struct collector *c);
+void collector_meta_free(struct collector *c);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * collector/serve/written.c - see written.h. What is left in the session's folder
+ * is a line of two numbers for each thread.
+ */
+#include "serve/written.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/xalloc.h"
+#include "session/directory.h"
+
+enum { THREADS_MAX = 1 << 22 };     /* what a file may make us keep */
+
+static uint64_t *place(struct written *w, uint32_t thread)
+{
+    if (thread >= THREADS_MAX)
+        return NULL;
+    if (thread >= w->n) {
+        w->of = xgrow(w->of, &w->capacity, (size_t)thread + 1, sizeof *w->of);
+        memset(w->of + w->n, 0, (w->capacity - w->n) * sizeof *w->of);
+        w->n = w->capacity;
+    }
+    return &w->of[thread];
+}
+
+static void count(struct written *w, const struct event *e)
+{
+    if (!e->thread || e->type == EVENT_LOST || e->type == EVENT_THREAD_GONE)
+        return;
+    uint64_t *n = e->thread < w->n ? &w->of[e->thread] : place(w, e->thread);
+    w->in_all++;
+    if (n)
+        ++*n;
+}
+
+void written_count(struct written *w, const struct event *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        count(w, &events[i]);
+}
+
+uint64_t written_by(const void *written, uint32_t thread)
+{
+    const struct written *w = written;
+    return thread < w->n ? w->of[thread] : 0;
+}
+
+int written_read(struct written *w, struct trace *t)
+{
+    const struct trace_filter all = { 0 };
+    struct event e;
+    int got;
+    if (trace_select(t, &all, 0))
+        trace_rewind(t);
+    while ((got = trace_next(t, &e)) > 0)
+        count(w, &e);
+    return got;
+}
+
+void written_clear(struct written *w)
+{
+    free(w->of);
+    *w = (struct written){ 0 };
+}
+
+/* ---- in the session's folder ---- */
+
+static const char *const places[] = { "written.0", "written.1" };
+
+static int write_out(const struct written *w, const char *path, uint64_t event)
+{
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return -errno;
+    fprintf(f, "%" PRIu64 " %" PRIu64 "\n", event, w->in_all);
+    for (size_t i = 1; i < w->n; i++)
+        if (w->of[i])
+            fprintf(f, "%zu %" PRIu64 "\n", i, w->of[i]);
+    int e = ferror(f) ? -EIO : 0;
+    return fclose(f) && !e ? -errno : e;
+}
+
+int written_leave(struct written *w, const char *session, uint64_t event)
+{
+    char path[SESSION_PATH_MAX], fresh[SESSION_PATH_MAX];
+    int e = session_path(path, sizeof path, session, places[!w->place]);
+    if (!e)
+        e = session_path(fresh, sizeof fresh, session, "written.new");
+    if (!e)
+        e = write_out(w, fresh, event);
+    if (!e && rename(fresh, path))
+        e = -errno;
+    if (!e)
+        w->place = !w->place;
+    return e;
+}
+
+/* False: they are not of that moment. */
+static bool read_in(struct written *w, FILE *f, uint64_t event)
+{
+    uint64_t of, n, *at;
+    uint32_t thread;
+    if (fscanf(f, "%" SCNu64 " %" SCNu64, &of, &n) != 2 || of != event)
+        return false;
+    w->in_all += n;
+    while (fscanf(f, "%" SCNu32 " %" SCNu64, &thread, &n) == 2)
+        if ((at = place(w, thread)))
+            *at += n;
+    return true;
+}
+
+int written_find(struct written *w, const char *session, uint64_t event)
+{
+    bool found = false;
+    for (unsigned i = 0; i < 2 && !found; i++) {
+        char path[SESSION_PATH_MAX];
+        FILE *f = session_path(path, sizeof path, session, places[i]) ? NULL : fopen(path, "re");
+        if (!f)
+            continue;
+        found = read_in(w, f, event);
+        fclose(f);
+        if (found)
+            w->place = i;
+    }
+    return found ? 0 : -ENOENT;
+}

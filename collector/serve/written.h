@@ -1,0 +1,35 @@
+/*
+ * collector/serve/written.h - how many events of each thread are on record, but
+ * for those that no record was of: what a successor needs to know which of a ring's
+ * records are in the trace already (session_resume).
+ *
+ * Whoever begins a trace's next file leaves them in the session's folder, beside the
+ * number of events that they are of: the file alone does not tell.
+ */
+#ifndef OWNSCOPE_WRITTEN_H
+#define OWNSCOPE_WRITTEN_H
+
+#include "event/event.h"
+#include "trace/trace.h"
+
+/* All zero: none. */
+struct written {
+    uint64_t *of; size_t n, capacity;
+    uint64_t in_all;
+    unsigned place;     /* of two in the folder, the one that was written last */
+};
+
+void written_count(struct written *w, const struct event *events, size_t count);
+/* For session_resume: `written` is a struct written. */
+uint64_t written_by(const void *written, uint32_t thread);
+/* Adds what the file holds, from its first event. 0, or trace_next's error, behind what lies before it. */
+int written_read(struct written *w, struct trace *t);
+void written_clear(struct written *w);
+
+/* Leaves them in the session's folder as those of its first `event` events; those that were left before them
+ * stay, until the next time: one of the two is of the file that a successor finds. 0 or -errno. */
+int written_leave(struct written *w, const char *session, uint64_t event);
+/* Adds those that were left of so many events. 0; -ENOENT: none were. */
+int written_find(struct written *w, const char *session, uint64_t event);
+
+#endif
