@@ -30,7 +30,7 @@ struct process *process_find_slow(struct graph *g, uint32_t serial, uint64_t ns)
         p->serial = serial;
         p->started_ns = ns;
         p->images = 1;
-        p->maps.seed = (uint32_t)((uintptr_t)p >> 4);   /* no stream can know the treap's shape */
+        p->maps.seed = process_seed(p);
         g->processes = xgrow(g->processes, &g->processes_capacity, g->n_processes + 1, sizeof *g->processes);
         g->processes[g->n_processes++] = p;
         dict_set(&g->process_of, serial, place);
@@ -171,6 +171,8 @@ static void ended_forget(struct graph *g, struct process *p)
             pool_give(&g->pool, p->maps.nodes[i].block);
     table_clear(&p->heap);
     ranges_clear(&p->maps);
+    starts_free(p->starts);     /* asked for by events behind its end */
+    p->starts = NULL;
     g->ended_blocks -= p->ended_kept;
     p->ended_kept = 0;
 }
