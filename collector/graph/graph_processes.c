@@ -337,6 +337,17 @@ void processes_exit(struct graph *g, struct process *p, const struct event *e)
     p->exit_code = (int)(e->address & 0xff);
 }
 
+enum graph_end graph_process_end(const struct graph *g, uint32_t process, int *wait_status)
+{
+    const struct process *p = process_at(g, dict_get(&g->process_of, process));
+    *wait_status = p->wait_status;
+    if (!p->place || !p->ended)
+        return GRAPH_END_NONE;
+    if (p->exit_known)
+        return GRAPH_END_SAID;
+    return p->execing ? GRAPH_END_NONE : GRAPH_END_UNSEEN; /* it went on as another program */
+}
+
 void processes_gone(struct graph *g, struct process *p, const struct event *e)
 {
     fact_life(g, FACT_PROCESS, e, "gone", 0);
