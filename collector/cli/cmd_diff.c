@@ -33,11 +33,46 @@ static json_t *document(struct reading *r)
     return doc;
 }
 
+/* What came in one place, or (the whole) in all. */
+static uint64_t came(const json_t *one)
+{
+    json_int_t bytes = json_integer_value(json_object_get(one, "bytes"));
+    return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
+/* Places are what CI is after: one that leaks may hide behind another that shrank. They come with the largest
+ * difference first, so the largest growth is among those that the document has. */
+static uint64_t grown_most(const json_t *sites)
+{
+    const json_t *site;
+    size_t i;
+    uint64_t most = 0;
+    json_array_foreach((json_t *)sites, i, site)
+        most = came(site) > most ? came(site) : most;
+    return most;
+}
+
+/* True, and one line: more came than --fail-if-grown lets pass. */
+static bool is_grown(const struct reading *r, const json_t *doc)
+{
+    uint64_t all = came(json_object_get(doc, "totals")), most = grown_most(json_object_get(doc, "sites"));
+    if (!r->grown_asked || (all <= r->grown_bytes && most <= r->grown_bytes))
+        return false;
+    fflush(stdout);
+    message("grown by %llu bytes in all and %llu in one place; --fail-if-grown lets %llu pass", (unsigned long long)all,
+            (unsigned long long)most, (unsigned long long)r->grown_bytes);
+    return true;
+}
+
 int cmd_diff(int argc, char **argv)
 {
     struct reading r;
     reading_start(&r, &usage_diff, argc, argv);
-    json_t *doc = document(&r);
+    json_t *doc = json_incref(document(&r));
     bool any = json_array_size(json_object_get(doc, "sites")) > 0 || json_array_size(json_object_get(doc, "types")) > 0;
-    return reading_show_status(&r, doc, table_diff, any ? EXIT_FOUND : EXIT_NOTHING);
+    int status = reading_show_status(&r, doc, table_diff, any || r.grown_asked ? EXIT_FOUND : EXIT_NOTHING);
+    if (status == EXIT_FOUND && is_grown(&r, doc))
+        status = r.verdict.status;
+    json_decref(doc);
+    return status;
 }

@@ -130,6 +130,8 @@ const struct usage usage_diff = {
         OPTION_SOURCE,
         { OPTION_SINCE, "since", "TIME", "the first of two moments of one source" },
         { OPTION_AT, "at", "TIME", "the second one: 350ms, mark:NAME, peak, end" },
+        { OPTION_FAIL_IF_GROWN, "fail-if-grown", "BYTES", "fail when more came, in all or in one place" },
+        { OPTION_ERROR_EXITCODE, "error-exitcode", "N", "the exit status of that (99)" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, OPTION_TOP, END } };
 
@@ -172,6 +174,32 @@ const struct usage usage_export = {
         { OPTION_JSON, "json", NULL, "the same as -f json" },
         END } };
 
+const struct usage usage_sql = {
+    .command = "sql", .synopsis = "[SOURCE] [QUERY]",
+    .summary = "questions in SQL: events, blocks, sites, threads, locks, edges",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { 'f', "format", "FORMAT", "table (the default), csv, json, lines" },
+        { 'i', "input", "FILE", "read the questions there (-: standard input)" },
+        { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_SINCE, "since", "TIME", "events and blocks that came after this moment" },
+        { OPTION_JSON, "json", NULL, "the same as -f json" },
+        { OPTION_STATS, "stats", NULL, "say how much of the trace was read" },
+        OPTIONS_COLOUR, END } };
+
+const struct usage usage_bisect = {
+    .command = "bisect", .synopsis = "[SOURCE] CONDITION",
+    .summary = "the first moment at which a condition on the state holds",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_STEPS, "steps", "N", "moments looked at before halving (64)" },
+        { OPTION_AT, "at", "TIME", "look no further than this moment" },
+        { OPTION_SINCE, "since", "TIME", "look from this moment on" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage usage_ps = {
     .command = "ps", .synopsis = "",
     .summary = "live traced processes and their collectors",
@@ -203,7 +231,7 @@ const struct usage usage_ctl = {
 
 const struct usage *const usages[] = {
     &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
-    &usage_export, &usage_ps, &usage_serve, &usage_ctl, NULL
+    &usage_export, &usage_sql, &usage_bisect, &usage_ps, &usage_serve, &usage_ctl, NULL
 };
 
 const struct usage *usage_find(const char *command)

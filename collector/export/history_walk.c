@@ -3,8 +3,6 @@
  */
 #include "export/history_walk.h"
 
-#include <errno.h>
-
 enum { QUIET_EVENTS = 1 << 16 };        /* folded without a look ahead: most blocks live no longer */
 
 /* ---- where a block begins ---- */
@@ -160,8 +158,10 @@ static int walk_look(struct walk *k, const struct block_life *l)
     if (watch.unsettled)
         return 1;
     int error = next_of(k->w->trace, l, &watch, now, k->w->until, &next);
-    if (error)
-        return error == -EBADMSG ? trace_seek(k->w->trace, now) ? error : 1 : error;
+    if (error) {                /* damage behind: as far as one can fold */
+        error = trace_seek(k->w->trace, now);
+        return error ? error : 1;
+    }
     if (next == UINT64_MAX)
         return 0;
     k->look_at = next + QUIET_EVENTS;

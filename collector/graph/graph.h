@@ -161,6 +161,7 @@ uint64_t graph_peek_next_block(struct archive *a);
 uint64_t graph_deadlocks(const struct graph *g);
 
 uint64_t graph_events(const struct graph *g);       /* folded so far */
+size_t graph_parked(const struct graph *g);         /* of them, those that wait for another's (graph/repair.h) */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
 uint64_t graph_peak_event(const struct graph *g);   /* view_totals.peak_event */
 

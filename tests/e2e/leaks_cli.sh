@@ -297,6 +297,21 @@ traced run two.own ./two/app
 verdict "diff of two builds" $? "$(jq -c '[.totals, .sites]' diff.json | head -c 800) $(first_line why)"
 [ "$("$OWNSCOPE" diff --json two.own app.own | jq -c '.sites | map([.change, .bytes])')" = '[["gone",-123456]]' ]
 verdict "and back" $?
+run said "$OWNSCOPE" diff --fail-if-grown 120K app.own two.own
+[ "$(code said)" = 99 ] && [ "$(first_line said.err)" = "ownscope: grown by 123456 bytes in all and 123456 in one place; --fail-if-grown lets 122880 pass" ]
+verdict "a growth fails the job" $? "$(code said) $(cat said.err)"
+run said "$OWNSCOPE" diff --fail-if-grown 123456 --error-exitcode 7 app.own two.own
+[ "$(code said)" = 0 ] && [ ! -s said.err ]
+verdict "a growth of just so much does not" $? "$(code said) $(cat said.err)"
+run said "$OWNSCOPE" diff --fail-if-grown 0 --error-exitcode 7 app.own two.own
+[ "$(code said)" = 7 ]
+verdict "with a status of one's own" $? "$(code said) $(cat said.err)"
+run said "$OWNSCOPE" diff --fail-if-grown 0 two.own app.own
+[ "$(code said)" = 0 ] && [ ! -s said.err ]
+verdict "what went is no growth" $? "$(code said) $(cat said.err)"
+run said "$OWNSCOPE" diff --fail-if-grown 1Q app.own two.own
+[ "$(code said)" = 2 ]
+verdict "a growth that is no number is wrong usage" $? "$(code said) $(cat said.err)"
 run said "$OWNSCOPE" diff app.own app.own
 [ "$(code said)" = 1 ] && grep -q 'the same blocks' said.out
 verdict "diff of the same is nothing found" $? "$(code said) $(cat said.out)"
