@@ -39,6 +39,10 @@
     { OPTION_SNAPSHOT_AT_MARK, "snapshot-at-mark", NULL, "snapshot at each mark" }, \
     { OPTION_SNAPSHOT, "snapshot", "copy|fork", "how memory is read (copy)" }, \
     { OPTION_CHECKPOINT_EVERY, "checkpoint-every", "EVENTS", "a state in the trace after so many (0: none)" }, \
+    { OPTION_ROTATE, "rotate", "SIZE|TIME", "a next file when one is so large or old" }, \
+    { OPTION_RING_ONLY, "ring-only", "[=SIZE]", "keep the last in memory, write on a trigger (64M)" }, \
+    { OPTION_TRIGGER, "trigger", "WHAT,...", "signal, finding[=RULE,...], rss=SIZE, none" }, \
+    { OPTION_KEEP, "keep", "N", "files of --rotate and --ring-only (8)" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
@@ -266,7 +270,7 @@ static void print_option(FILE *out, int key, const char *name, const char *argum
         letter[1] = (char)key;
         letter[2] = ',';
     }
-    int n = snprintf(left, sizeof left, "  %s --%s%s%s", letter, name, argument ? " " : "", argument ? argument : "");
+    int n = snprintf(left, sizeof left, "  %s --%s%s%s", letter, name, argument && *argument != '[' ? " " : "", argument ? argument : "");
     if (n < 30)
         fprintf(out, "%-30s %s\n", left, text);
     else

@@ -109,6 +109,8 @@ int trace_join(const char *path, const char *const *parts, size_t n);
 int trace_write_flush(struct trace_writer *w, const struct code *code);
 /* Flush, end record, index; frees the writer in any case. */
 int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t end_ns);
+/* File size, as far as it is known without waiting. */
+uint64_t trace_write_size(const struct trace_writer *w);
 /* These wait for what is being written. */
 uint64_t trace_write_dropped(struct trace_writer *w);
 uint64_t trace_write_events(struct trace_writer *w);  /* appended */

@@ -361,6 +361,11 @@ uint64_t trace_write_events(struct trace_writer *w)
     return w->output.map.events + open;
 }
 
+uint64_t trace_write_size(const struct trace_writer *w)
+{
+    return __atomic_load_n(&w->output.file_bytes, __ATOMIC_RELAXED);
+}
+
 uint64_t trace_write_bytes(struct trace_writer *w)
 {
     output_settle(&w->output);
