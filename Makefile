@@ -104,12 +104,18 @@ $(MOMENTS): tests/moments/moments.c $(TESTED_A)
 	@echo "  CC  $<"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -o $@ $< $(TESTED_A) $(LIBS)
 
+# Folds real traces.
+$(B)/tests/archive/%: tests/archive/%.c $(TESTED_A)
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -o $@ $< $(TESTED_A) $(LIBS)
+
 # Runs victims under the shim.
 $(B)/tests/unit/test_holds: | $(B)/libownscope.so $(addprefix $(B)/tests/victims/,exit_ways image_unseen marks)
 
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
-victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
+victims: $(VICTIMS) $(B)/tests/counter/libcounter.so $(B)/tests/archive/archive_trace \
          $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so lib/leaky.so)
 $(B)/tests/victims/leak_%: VICTIM_FLAGS += -O0
 $(B)/tests/victims/lib/leaky.so: VICTIM_FLAGS += -O0
