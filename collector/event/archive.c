@@ -187,17 +187,20 @@ void archive_count(struct archive *a, size_t *n, size_t limit)
         *n = 0;
 }
 
+bool archive_claim(struct archive *a, uint64_t bytes)
+{
+    if (!archive_need(a, bytes <= a->room_bytes, "the state claims more memory than it can fill"))
+        return false;
+    a->room_bytes -= bytes;
+    return true;
+}
+
 static bool room_take(struct archive *a, size_t n, size_t size)
 {
     uint64_t bytes;
-    if (!n || a->flaw)
-        return false;
-    if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes) || bytes > a->room_bytes) {
-        archive_fail(a, "the state claims more memory than it can fill");
-        return false;
-    }
-    a->room_bytes -= bytes;
-    return true;
+    if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes))
+        bytes = UINT64_MAX;
+    return n && !a->flaw && archive_claim(a, bytes);
 }
 
 void *archive_room(struct archive *a, size_t n, size_t size) { return room_take(a, n, size) ? xcalloc(n, size) : NULL; }
