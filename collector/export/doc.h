@@ -90,11 +90,15 @@ struct doc_target {
 /* "b12", "12", "l3" or "0x7f…"; -EINVAL. */
 int doc_target_parse(struct doc_target *t, const char *text);
 /* The life of one block, with the copies of it and the locks in it, or of one
- * lock. An address names the block that held it last (blocks that held it before
- * are listed), else the lock that was there last. `until_event`: as far as that
- * event; 0: all. -ENOENT: no such block or lock. */
+ * lock: what happened to it, and the blocks at its place before and after it. An address names the block that lives there,
+ * else the one that held it last, else the lock that was there last. -ENOENT: no such block or lock. `o` NULL: all of it. */
+struct doc_history_options {
+    uint64_t until_event; /* as far as that event; 0: all */
+    bool since;           /* only what happened after that event, and its time */
+    uint64_t since_event, since_ns;
+};
 int doc_history(struct trace *t, const struct doc_context *c, const struct doc_target *target,
-                uint64_t until_event, json_t **doc);
+                const struct doc_history_options *o, json_t **doc);
 
 struct doc_events_options {
     uint32_t types;       /* bit 1 << enum fact_type; 0: all */
