@@ -31,6 +31,9 @@ typedef void (*replay_progress)(void *context, uint64_t event, uint64_t last);
 int replay_to(struct trace *t, uint64_t event, struct graph **g, uint64_t *reached);
 int replay_to_telling(struct trace *t, uint64_t event, struct graph **g, replay_progress progress, void *context);
 
+/* Folds the next events, some dozens, no further than number `last`: 1, 0 at the end, or trace_next's error. */
+int replay_some(struct trace *t, struct graph *g, uint64_t last);
+
 struct replay {
     struct trace *trace;
     uint64_t first_event;     /* facts of earlier events are not wanted; 0: all */
