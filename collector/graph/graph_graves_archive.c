@@ -111,9 +111,9 @@ static void ring_make(struct archive *a, struct graves *y, uint64_t dug)
     size_t room = GRAVES_FIRST;
     while (room < GRAVES_MAX && room < dug)
         room *= 4;
-    y->ring = archive_room_lines(a, room, sizeof *y->ring);
-    if (!y->ring)
+    if (!archive_claim(a, room * sizeof *y->ring))
         return;
+    y->ring = memset(xmalloc_lines(room * sizeof *y->ring), 0, room * sizeof *y->ring);
     y->end = y->ring + room;
     y->before = (dug - 1) / room * room;
     y->next = y->ring + (dug - y->before);
