@@ -226,7 +226,7 @@ static void blocks_load(struct archive *a, struct graph *g, struct frozen *f)
         f->n_heap = (uint32_t)(spans.same + n_changed);
         f->n = (uint32_t)(spans.same + n);
         rows_archive(a, g, rows, n);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n && !archive_bad(a); i++)
             f->blocks[spans.same + i] = row_block(&rows[i], i < n_changed ? 0 : BLOCK_MAP);
         spans_take(a, g, f, &spans);
         blocks_check(a, f);
