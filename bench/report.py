@@ -95,28 +95,30 @@ def machine():
 
 
 SNAPSHOTS = "\n## Snapshots\n\n"
+TRAVEL = "\n## Time travel\n\n"
 
 
 def made_by(options):
     return "Made by `%s` on %s: %s.\n" % (("bench/run.sh " + options).strip(), datetime.date.today().isoformat(), machine())
 
 
-def write_snapshots(path, options, section, notes):
-    """That part alone; the others stay as they are."""
+def write_parts(path, options, parts, notes):
+    """Those parts alone, (head, text) each; the others stay as they are."""
     with open(path) as f:
         text = f.read()
-    before, found, rest = text.partition(SNAPSHOTS)
-    if not found:
-        before, _, rest = text.partition("\n## What falls short")
-        rest = "\n## What falls short" + rest
-    else:
-        rest = rest[rest.index("\n## "):]
-    notes = "".join("\nNot measured: %s.\n" % n for n in notes)
+    for head, section in parts:
+        before, found, rest = text.partition(head)
+        if not found:
+            before, _, rest = text.partition("\n## What falls short")
+            rest = "\n## What falls short" + rest
+        else:
+            rest = rest[rest.index("\n## "):]
+        text = before.rstrip("\n") + "\n" + head + made_by(options) + "\n" + section + "".join("\nNot measured: %s.\n" % n for n in notes) + rest
     with open(path, "w") as f:
-        f.write(before.rstrip("\n") + "\n" + SNAPSHOTS + made_by(options) + "\n" + section + notes + rest)
+        f.write(text)
 
 
-def write(path, options, all_rows, figures, section, notes):
+def write(path, options, all_rows, figures, parts, notes):
     with open(path, "w") as f:
         f.write("# What tracing costs\n\n" + made_by(options) + "\n## Targets\n\n")
         f.write(targets(figures))
@@ -127,8 +129,8 @@ def write(path, options, all_rows, figures, section, notes):
             f.write("\n## Ten million events, with the report at the end\n\n" + reports(figures.reports, figures.rate))
         if figures.rcu:
             f.write("\n## RCU read side\n\n" + RCU + "\n" + rcu(figures.rcu))
-        if section:
-            f.write(SNAPSHOTS + section)
+        for head, section in parts:
+            f.write(head + section)
         for note in notes:
             f.write("\nNot measured: %s.\n" % note)
         with open(os.path.join(os.path.dirname(path), "SHORTFALLS.md")) as why:  # by hand, from profiles

@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot | --checkpoint-every) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot | --checkpoint-every | --rotate | --trigger | --keep) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -33,7 +33,7 @@ _ownscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} self=${COMP_WORDS[0]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export ps serve ctl help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect ps serve ctl help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -55,6 +55,8 @@ _ownscope() {
     --locks) COMPREPLY=($(compgen -W 'on off' -- "$cur")); return ;;
     --copies) COMPREPLY=($(compgen -W '64 256 1K off' -- "$cur")); return ;;
     --snapshot) COMPREPLY=($(compgen -W 'copy fork' -- "$cur")); return ;;
+    --rotate) COMPREPLY=($(compgen -W '64M 1G 10m 1h' -- "$cur")); return ;;
+    --trigger) COMPREPLY=($(compgen -W 'signal finding signal,finding rss= none' -- "$cur")); return ;;
     --on-full) COMPREPLY=($(compgen -W 'wait drop' -- "$cur")); return ;;
     --default-suppressions) COMPREPLY=($(compgen -W 'yes no' -- "$cur")); return ;;
     --gen-suppressions) COMPREPLY=($(compgen -W 'no yes all' -- "$cur")); return ;;
@@ -75,7 +77,7 @@ _ownscope() {
         return
     fi
     case $command in
-    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export ps serve ctl' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect ps serve ctl' -- "$cur")) ;;
     ctl) COMPREPLY=($(compgen -W 'snapshot mark status' -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
     report | threads | locks | copies | findings | leaks | graph | diff | events | history | export) _ownscope_files ;;

@@ -30,6 +30,7 @@ struct run {
     bool watch, execs;      /* --snapshot-on-signal; what children exec too */
     pid_t pid;
     bool ended;
+    bool quiet;
     bool told;      /* that descendants are waited for */
     int status;
     const char *program;
@@ -105,6 +106,7 @@ static bool run_done(void *context)
 {
     struct run *r = context;
     unsigned left;
+    bounds_say(r->collector, r->quiet);
     if (!r->ended && launch_child_changed() && reap(r)) {
         launch_signals_end();
         stop_on_signals(collector_session(r->collector));
@@ -254,6 +256,8 @@ int cmd_run(int argc, char **argv)
     if (!n)
         options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
     verdict_ready(&r.verdict, &o);
+    bounds_ready(&r.bounds, &o);
+    run.quiet = r.quiet;
     if (launch_check(words[0], &check))
         refuse(&check, words[0]);
     record_find_shim(&r);
@@ -266,8 +270,10 @@ int cmd_run(int argc, char **argv)
     open.session = r.session;
     open.snapshot_fork = r.snapshot_fork;
     open.checkpoints = r.checkpoints;
+    open.rotation = r.bounds.rotation;
+    open.recorder = r.bounds.recorder;
     open.session.command = open.command;
-    open.session.trace_path = open.trace_path;
+    open.session.trace_path = open.recorder.bytes ? NULL : open.trace_path;
     run.collector = record_open(&open);
     start(&run, &check, words, r.output, name);
     e = api_start(&api, run.collector, session_socket_path(collector_session(run.collector)));
@@ -281,6 +287,7 @@ int cmd_run(int argc, char **argv)
         launch_signals_end();
     }
     collector_finish(run.collector);
+    bounds_say(run.collector, run.quiet);
     heap_watch_end();
     deadlock_watch_stop(watch);
     api_stop(api);

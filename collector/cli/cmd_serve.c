@@ -116,12 +116,13 @@ static char *attach_name(const char *text)
 
 /* ---- serving -------------------------------------------------------------- */
 
-struct serve { struct collector *collector; bool until_gone; };
+struct serve { struct collector *collector; bool until_gone, quiet; };
 
 /* A taken-over session that nobody can join is over with its last process. */
 static bool serve_done(void *context)
 {
     struct serve *s = context;
+    bounds_say(s->collector, s->quiet);
     return stopped || (s->until_gone && session_alive(collector_session(s->collector)) == 0);
 }
 
@@ -148,6 +149,7 @@ static int serve(struct serve *s, const struct record_options *r)
     struct deadlock_watch *watch = deadlock_watch_start(s->collector);
     error = collector_run(s->collector, serve_done, s);
     collector_finish(s->collector);
+    bounds_say(s->collector, s->quiet);
     deadlock_watch_stop(watch);
     api_stop(api);
     wake_session = NULL;
@@ -175,9 +177,15 @@ int cmd_serve(int argc, char **argv)
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
+    bounds_ready(&r.bounds, &o);
+    s.quiet = r.quiet;
+    if (attach && r.bounds.recorder.bytes)
+        options_fail(&o, "--ring-only keeps no file, so it cannot go on with another collector's (--attach)");
     char *link = current_path();
     open.snapshot_fork = r.snapshot_fork;
     open.checkpoints = r.checkpoints;
+    open.rotation = r.bounds.rotation;
+    open.recorder = r.bounds.recorder;
     if (attach) {
         open.attach = attach;
         open.trace_path = r.output;
@@ -189,7 +197,7 @@ int cmd_serve(int argc, char **argv)
         open.trace_path = r.output ? r.output : made;
         open.session = r.session;
         open.session.command = open.command;
-        open.session.trace_path = open.trace_path;
+        open.session.trace_path = open.recorder.bytes ? NULL : open.trace_path;
     }
     stop_on_signals();
     s.collector = record_open(&open);

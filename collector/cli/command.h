@@ -15,7 +15,7 @@
 struct option_spec {
     int key;                /* its letter, or OPTION_* */
     const char *name;       /* the long name */
-    const char *argument;   /* as --help shows it; NULL: takes none */
+    const char *argument;   /* as --help shows it; NULL: takes none; "[=…]": may be left out */
     const char *text;       /* NULL: understood only to be refused with a reason */
 };
 
@@ -35,12 +35,12 @@ enum {
     OPTION_VERIFY_UNWIND, OPTION_ATTACH, OPTION_PROCESS, OPTION_THREAD, OPTION_TYPE, OPTION_SITE, OPTION_SIZE, OPTION_ADDRESS, OPTION_CLEAR,
     OPTION_SUPPRESSIONS, OPTION_DEFAULT_SUPPRESSIONS, OPTION_GEN_SUPPRESSIONS, OPTION_FAIL_ON, OPTION_ERROR_EXITCODE, OPTION_CLASS,
     OPTION_SNAPSHOT, OPTION_SNAPSHOT_AT_EXIT, OPTION_NO_SNAPSHOT_AT_EXIT, OPTION_SNAPSHOT_AT_MARK, OPTION_SNAPSHOT_ON_SIGNAL,
-    OPTION_OF, OPTION_BY, OPTION_DEPTH, OPTION_FAIL_IF_GROWN,
-    OPTION_CHECKPOINT_EVERY
+    OPTION_OF, OPTION_BY, OPTION_DEPTH, OPTION_STATS, OPTION_STEPS, OPTION_FAIL_IF_GROWN,
+    OPTION_CHECKPOINT_EVERY, OPTION_ROTATE, OPTION_KEEP, OPTION_RING_ONLY, OPTION_TRIGGER
 };
 
 extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_leaks, usage_graph, usage_diff, usage_events, usage_history,
-                          usage_export, usage_ps, usage_serve, usage_ctl;
+                          usage_export, usage_sql, usage_bisect, usage_ps, usage_serve, usage_ctl;
 
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
@@ -54,6 +54,8 @@ int cmd_diff(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_sql(int argc, char **argv);
+int cmd_bisect(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);

@@ -67,6 +67,10 @@ static int file_entry(void *context, const char *section, const char *name, cons
     if (!s)
         return 0;
     if (s->argument) {
+        if (!value && *s->argument == '[') {
+            list_add(&f->words, xasprintf("--%s", name));
+            return 0;
+        }
         if (!value) {
             f->error = xasprintf("%s wants a value: %s = %s", name, name, s->argument);
             return -EINVAL;
@@ -149,7 +153,7 @@ static int options_from_variable(struct list *l, const struct usage *u, char **e
         }
         if (mine)
             list_add(l, words[i]);
-        if (s->argument && !value) {
+        if (s->argument && *s->argument != '[' && !value) {
             if (i + 1 == n) {
                 *error = xasprintf("OWNSCOPE_OPTIONS: '%s' wants %s behind it", words[i], s->argument);
                 return -EINVAL;
@@ -205,7 +209,7 @@ static void options_tables(const struct usage *u, struct option *longs, char *sh
         *shorts++ = '+';
     *shorts++ = ':';
     for (const struct option_spec *s = u->options; s->name && n < OPTIONS_MAX; s++) {
-        longs[n++] = (struct option){ s->name, s->argument ? required_argument : no_argument, NULL, s->key };
+        longs[n++] = (struct option){ s->name, !s->argument ? no_argument : *s->argument == '[' ? optional_argument : required_argument, NULL, s->key };
         if (s->key < 128) {
             *shorts++ = (char)s->key;
             if (s->argument)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/sql_output.h"
 
 static void reading_option(struct reading *r, int key)
 {
@@ -21,7 +22,15 @@ static void reading_option(struct reading *r, int key)
         q->top = options_count(o, 0, 1000000);
         q->top_given = true;
         break;
-    case 'f': q->format = o->argument; break;
+    case 'f':
+        if (o->usage == &usage_sql)
+            r->rows_as = options_choice(o, sql_format_names);
+        else
+            q->format = o->argument;
+        break;
+    case 'i': r->input = o->argument; break;
+    case OPTION_STATS: r->stats = true; break;
+    case OPTION_STEPS: r->steps = options_count(o, 1, 1000000); break;
     case 'o': r->output = o->argument; break;
     case OPTION_JSON: r->json = true; break;
     case OPTION_AT: q->at = o->argument; break;
@@ -49,7 +58,7 @@ static void reading_option(struct reading *r, int key)
 
 static bool takes_since(const char *command)
 {
-    static const char *const commands[] = { "events", "leaks", "graph", "diff" };
+    static const char *const commands[] = { "events", "leaks", "graph", "diff", "sql", "bisect" };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(command, commands[i]))
             return true;
@@ -74,7 +83,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
     if (r->query.since && !takes_since(u->command))
-        options_fail(&r->options, "--since is for ownscope events, leaks, graph and diff; compare two moments with ownscope diff");
+        options_fail(&r->options, "--since is for ownscope events, leaks, graph, sql, bisect and diff; compare two moments with ownscope diff");
     r->need = QUERY_VIEW;
 }
 

@@ -33,6 +33,10 @@ struct reading {
     bool json, no_colour;
     bool grown_asked; uint64_t grown_bytes;     /* --fail-if-grown */
     const char *output;
+    const char *input;      /* sql: a file of questions */
+    int rows_as;            /* sql: enum sql_format */
+    bool stats;             /* sql: what reading cost */
+    uint64_t steps;         /* bisect */
     enum query_need need;   /* of reading_document: QUERY_VIEW, or more once reading_start is done */
     struct verdict verdict;
 };

@@ -83,7 +83,7 @@ bool record_option(struct record_options *r, struct options *o, int key)
     case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
     case OPTION_FOLLOW: follow_set(r, o->argument); return true;
     }
-    return false;
+    return bounds_option(&r->bounds, o, key);
 }
 
 void record_find_shim(struct record_options *r)
@@ -184,7 +184,8 @@ static struct record_verdict judge(const struct view *v, const struct doc_contex
 struct record_verdict record_summary(struct collector *c, const struct record_options *r)
 {
     const struct verdict *verdict = &r->verdict;
-    struct doc_context context = {.meta = collector_meta(c), .trace_path = collector_trace_path(c),
+    const char *unwritten = bounds_unwritten(c);
+    struct doc_context context = {.meta = collector_meta(c), .trace_path = unwritten ? NULL : collector_trace_path(c),
                                   .unwritten_events = collector_trace_dropped(c), .complete = true};
     struct doc_options options = {.suppressions = verdict->suppressions};
     struct table_style style;
@@ -194,6 +195,8 @@ struct record_verdict record_summary(struct collector *c, const struct record_op
     if (collector_trace_error(c))
         message("the trace %s ends early: %s; %llu events are in this report and not in the file", collector_trace_path(c),
                 strerror(-collector_trace_error(c)), (unsigned long long)collector_trace_dropped(c));
+    if (unwritten && !r->quiet)
+        message("%s", unwritten);
     if (r->quiet && !r->json && !verdict->fail_on.rules && verdict->gen == GEN_NO && !verdict->verbose)
         return (struct record_verdict){0};
     v = collector_last_view(c);

@@ -5,6 +5,7 @@
 #ifndef OWNSCOPE_RECORD_H
 #define OWNSCOPE_RECORD_H
 
+#include "cli/bounds.h"
 #include "cli/options.h"
 #include "cli/verdict.h"
 #include "serve/collector.h"
@@ -16,6 +17,7 @@ struct record_options {
     bool quiet;
     bool snapshot_fork;       /* --snapshot fork */
     struct checkpoints_options checkpoints;
+    struct bounds bounds;
     struct verdict verdict;
     char preload_path[1024];
 };

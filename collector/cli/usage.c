@@ -39,6 +39,10 @@
     { OPTION_SNAPSHOT_AT_MARK, "snapshot-at-mark", NULL, "snapshot at each mark" }, \
     { OPTION_SNAPSHOT, "snapshot", "copy|fork", "how memory is read (copy)" }, \
     { OPTION_CHECKPOINT_EVERY, "checkpoint-every", "EVENTS", "a state in the trace after so many (0: none)" }, \
+    { OPTION_ROTATE, "rotate", "SIZE|TIME", "a next file when one is so large or old" }, \
+    { OPTION_RING_ONLY, "ring-only", "[=SIZE]", "keep the last in memory, write on a trigger (64M)" }, \
+    { OPTION_TRIGGER, "trigger", "WHAT,...", "signal, finding[=RULE,...], rss=SIZE, none" }, \
+    { OPTION_KEEP, "keep", "N", "files of --rotate and --ring-only (8)" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
@@ -130,7 +134,7 @@ const struct usage usage_diff = {
         OPTION_SOURCE,
         { OPTION_SINCE, "since", "TIME", "the first of two moments of one source" },
         { OPTION_AT, "at", "TIME", "the second one: 350ms, mark:NAME, peak, end" },
-        { OPTION_FAIL_IF_GROWN, "fail-if-grown", "BYTES", "fail when more than so much came, in all or in a place" },
+        { OPTION_FAIL_IF_GROWN, "fail-if-grown", "BYTES", "fail when more came, in all or in one place" },
         { OPTION_ERROR_EXITCODE, "error-exitcode", "N", "the exit status of that (99)" },
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, OPTION_TOP, END } };
@@ -174,6 +178,32 @@ const struct usage usage_export = {
         { OPTION_JSON, "json", NULL, "the same as -f json" },
         END } };
 
+const struct usage usage_sql = {
+    .command = "sql", .synopsis = "[SOURCE] [QUERY]",
+    .summary = "questions in SQL: events, blocks, sites, threads, locks, edges",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { 'f', "format", "FORMAT", "table (the default), csv, json, lines" },
+        { 'i', "input", "FILE", "read the questions there (-: standard input)" },
+        { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" },
+        { OPTION_SINCE, "since", "TIME", "events and blocks that came after this moment" },
+        { OPTION_JSON, "json", NULL, "the same as -f json" },
+        { OPTION_STATS, "stats", NULL, "say how much of the trace was read" },
+        OPTIONS_COLOUR, END } };
+
+const struct usage usage_bisect = {
+    .command = "bisect", .synopsis = "[SOURCE] CONDITION",
+    .summary = "the first moment at which a condition on the state holds",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_STEPS, "steps", "N", "moments looked at before halving (64)" },
+        { OPTION_AT, "at", "TIME", "look no further than this moment" },
+        { OPTION_SINCE, "since", "TIME", "look from this moment on" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage usage_ps = {
     .command = "ps", .synopsis = "",
     .summary = "live traced processes and their collectors",
@@ -205,7 +235,7 @@ const struct usage usage_ctl = {
 
 const struct usage *const usages[] = {
     &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
-    &usage_export, &usage_ps, &usage_serve, &usage_ctl, NULL
+    &usage_export, &usage_sql, &usage_bisect, &usage_ps, &usage_serve, &usage_ctl, NULL
 };
 
 const struct usage *usage_find(const char *command)
@@ -240,7 +270,7 @@ static void print_option(FILE *out, int key, const char *name, const char *argum
         letter[1] = (char)key;
         letter[2] = ',';
     }
-    int n = snprintf(left, sizeof left, "  %s --%s%s%s", letter, name, argument ? " " : "", argument ? argument : "");
+    int n = snprintf(left, sizeof left, "  %s --%s%s%s", letter, name, argument && *argument != '[' ? " " : "", argument ? argument : "");
     if (n < 30)
         fprintf(out, "%-30s %s\n", left, text);
     else

@@ -195,12 +195,19 @@ bool archive_claim(struct archive *a, uint64_t bytes)
     return true;
 }
 
-void *archive_room(struct archive *a, size_t n, size_t size)
+static bool room_take(struct archive *a, size_t n, size_t size)
 {
     uint64_t bytes;
     if (__builtin_mul_overflow((uint64_t)n, (uint64_t)size, &bytes))
         bytes = UINT64_MAX;
-    return n && !a->flaw && archive_claim(a, bytes) ? xcalloc(n, size) : NULL;
+    return n && !a->flaw && archive_claim(a, bytes);
+}
+
+void *archive_room(struct archive *a, size_t n, size_t size) { return room_take(a, n, size) ? xcalloc(n, size) : NULL; }
+
+void *archive_room_lines(struct archive *a, size_t n, size_t size)
+{
+    return room_take(a, n, size) ? memset(xmalloc_lines(n * size), 0, n * size) : NULL;
 }
 
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit)

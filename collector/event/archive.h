@@ -96,6 +96,8 @@ void archive_index(struct archive *a, uint32_t *v, uint64_t limit);
 void archive_count(struct archive *a, size_t *n, size_t limit);
 /* Loading: zeroed room for n things of `size` bytes, NULL when there may not be so much (the archive is bad then) or n is 0. */
 void *archive_room(struct archive *a, size_t n, size_t size);
+/* The same on a cache line. */
+void *archive_room_lines(struct archive *a, size_t n, size_t size);
 /* The same for room that the caller makes itself: false when there may not be so much. */
 bool archive_claim(struct archive *a, uint64_t bytes);
 /* A growing array (xgrow's): its count, and when loading its room. What *rows pointed to before is the caller's. */

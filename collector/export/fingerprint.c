@@ -37,9 +37,14 @@ static bool nameless_libc(const struct frame_place *p)
 
 uint64_t fingerprint_stack(struct frames *f, uint32_t view_stack, const char *word)
 {
+    return fingerprint_own(f, frames_view_stack(f, view_stack), word);
+}
+
+uint64_t fingerprint_own(struct frames *f, uint32_t stack, const char *word)
+{
     const struct frame_place *places, *last = NULL;
     uint64_t hash = XXH3_64bits(word, strlen(word));
-    size_t n = frames_places(f, frames_view_stack(f, view_stack), 0, &places);
+    size_t n = frames_places(f, stack, 0, &places);
     while (n && nameless_libc(&places[n - 1]))
         n--;
     for (size_t i = 0; i < n; i++) {

@@ -18,5 +18,7 @@
 uint64_t fingerprint_finding(const struct view *v, struct frames *f, const struct view_finding *finding);
 /* Of one stack; `word` says what it shows. */
 uint64_t fingerprint_stack(struct frames *f, uint32_t view_stack, const char *word);
+/* The same of a stack by the frames' own number. */
+uint64_t fingerprint_own(struct frames *f, uint32_t stack, const char *word);
 
 #endif

@@ -118,30 +118,80 @@ static void fact_late(void *context, const struct fact *f)
         r->observer(r->context, f);
 }
 
+/* Events in a row that are folded: (from, to]. */
+struct stretch { uint64_t from, to; };
+
+/* An event in it may pass one of the filters. */
+static bool may(const struct replay *r, const struct stretch *s)
+{
+    const struct trace_group *groups;
+    size_t n = trace_groups(r->trace, &groups);
+    for (size_t i = 0; i < n; i++) {
+        if (groups[i].first_event > s->to || groups[i].first_event + groups[i].events - 1 <= s->from)
+            continue;
+        for (size_t k = 0; k < r->n_filters; k++)
+            if (trace_group_may(r->trace, i, &r->filters[k]))
+                return true;
+    }
+    return !n;
+}
+
+/* The next stretch up to `last` that is wanted: from where the last one ended, or from a later checkpoint on. */
+static bool next_stretch(const struct replay *r, struct stretch *s, uint64_t last)
+{
+    const struct trace_checkpoint *list;
+    size_t n = r->n_filters ? trace_checkpoints(r->trace, &list) : 0, i = 0;
+    for (uint64_t at = s->to; at < last; at = s->to) {
+        while (i < n && list[i].event <= at)
+            i++;
+        *s = (struct stretch){ .from = at, .to = i < n && list[i].event < last ? list[i].event : last };
+        if (!r->n_filters || may(r, s))
+            return true;
+    }
+    return false;
+}
+
+/* Folds a stretch; events that wait for a partner are seen out. 1: goes on, 0: enough, or an error. */
+static int fold_stretch(const struct replay *r, struct graph *g, struct stretch *s, uint64_t last)
+{
+    uint64_t rounds = 0;
+    int got = 1;
+    while (got > 0 && graph_events(g) < last && (graph_events(g) < s->to || graph_parked(g))) {
+        got = fold_some(r->trace, g, graph_events(g) < s->to ? s->to : graph_events(g) + 1);
+        if (++rounds % 16 == 0 && r->stop && r->stop(r->context))
+            return 0;
+    }
+    s->to = graph_events(g) > s->to ? graph_events(g) : s->to;
+    return got;
+}
+
 int replay_run(const struct replay *r)
 {
-    struct graph *g;
-    uint64_t last = r->last_event ? r->last_event : UINT64_MAX, rounds = 0;
-    uint64_t from = trace_events_before(r->trace);
+    struct graph *g = NULL;
+    uint64_t last = r->last_event ? r->last_event : UINT64_MAX, from = trace_events_before(r->trace);
     if (r->first_event > from)
         from = r->first_event - 1;
-    int got = replay_to(r->trace, from < last ? from : last, &g, NULL);
-    if (!got) {
-        if (r->first_event > 1)
-            graph_observe(g, fact_late, (void *)r);
-        else
-            graph_observe(g, r->observer, r->context);
-    }
-    for (got = got ? got : 1; got > 0 && graph_events(g) < last;) {
-        got = fold_some(r->trace, g, last);
-        if (++rounds % 16 == 0 && r->stop && r->stop(r->context))
+    struct stretch s = { .to = from < last ? from : last };
+    int got = 1, error = 0;
+    while (got > 0 && !error && next_stretch(r, &s, last)) {
+        if (g && graph_events(g) < s.from) {
+            graph_free(g);
+            g = NULL;
+        }
+        if (!g)
+            error = replay_to(r->trace, s.from, &g, NULL);
+        if (error)
             break;
+        graph_observe(g, r->first_event > 1 ? fact_late : r->observer, r->first_event > 1 ? (void *)r : r->context);
+        got = fold_stretch(r, g, &s, last);
     }
+    if (!g && !error && r->view)
+        error = replay_to(r->trace, s.to, &g, NULL);
     if (!g)
-        return got;
+        return error;
     graph_settle(g, UINT64_MAX);
     if (r->view)
         *r->view = graph_view_make(g, trace_code(r->trace), 0);
     graph_free(g);
-    return got < 0 ? got : 0;
+    return error ? error : got < 0 ? got : 0;
 }

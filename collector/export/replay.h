@@ -35,10 +35,13 @@ struct replay {
     struct trace *trace;
     uint64_t first_event;     /* facts of earlier events are not wanted; 0: all */
     uint64_t last_event;      /* 0: to the end */
+    /* Facts are wanted only of events that pass one of these; others may come as well. From checkpoint to checkpoint what
+     * cannot have one, as the groups' summaries say, is not folded. 0: all are wanted. */
+    const struct trace_filter *filters; size_t n_filters;
     graph_observer observer;
     bool (*stop)(void *);     /* asked now and then; NULL: never */
     void *context;            /* of both */
-    struct view **view;       /* receives the state at the end; NULL: not wanted */
+    struct view **view;       /* receives the state at the end (then without filters); NULL: not wanted */
 };
 /* 0, or as above; at a damaged chunk after the facts before it. */
 int replay_run(const struct replay *r);

@@ -146,10 +146,19 @@ struct graph *graph_load(const struct code *code, struct archive *a);
 /* About how many rows a checkpoint would have now: what it costs, for who decides when. Costs nothing. */
 uint64_t graph_rows(const struct graph *g);
 
+/* Rules (1 << enum rule) of which something new was found since the call before with this *seen (0 at first): those that are
+ * told as they happen, which RULE_LEAK and RULE_UNORDERED_BORROW are not. Cheap, to be asked every round. */
+uint32_t graph_found(const struct graph *g, uint64_t *seen);
+/* How a process ended, by serial. */
+enum graph_end { GRAPH_END_NONE,     /* it runs, or nobody knows it */
+                 GRAPH_END_SAID,     /* *wait_status: as waitpid says, or as it said itself */
+                 GRAPH_END_UNSEEN }; /* it was there and was no more, and had not said that it ends */
+enum graph_end graph_process_end(const struct graph *g, uint32_t process, int *wait_status);
 /* Deadlocks found so far: cheap, to be asked every round. */
 uint64_t graph_deadlocks(const struct graph *g);
 
 uint64_t graph_events(const struct graph *g);       /* folded so far */
+size_t graph_parked(const struct graph *g);         /* of them, those that wait for another's (graph/repair.h) */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
 uint64_t graph_peak_event(const struct graph *g);   /* view_totals.peak_event */
 

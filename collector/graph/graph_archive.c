@@ -6,11 +6,33 @@
 
 #include <stdlib.h>
 
-static void graph_archive(struct archive *a, struct graph *g)
+static void words_archive(struct archive *a, uint64_t *words, size_t n)
 {
+    archive_column(a, words, sizeof *words, sizeof *words, n);
+}
+
+static void scalars_archive(struct archive *a, struct graph *g)
+{
+    _Static_assert(sizeof g->totals % sizeof(uint64_t) == 0, "totals are words");
     archive_u64(a, &g->events);
     archive_u64(a, &g->now_ns);
     archive_u64(a, &g->next_block_id);
+    archive_need(a, g->next_block_id && g->next_block_id < 1ull << 48, "the state has more blocks than there can be");
+    archive_u64(a, &g->running_bytes);
+    archive_u64(a, &g->mapped_running);
+    archive_bool(a, &g->without_locks);
+    words_archive(a, g->by_fact, sizeof g->by_fact / sizeof *g->by_fact);
+    words_archive(a, g->moves_by, sizeof g->moves_by / sizeof *g->moves_by);
+    words_archive(a, g->lost, sizeof g->lost / sizeof *g->lost);
+    archive_u64(a, &g->lost_ns);
+    words_archive(a, g->verify, sizeof g->verify / sizeof *g->verify);
+    archive_bool(a, &g->verified);
+    words_archive(a, (uint64_t *)&g->totals, sizeof g->totals / sizeof(uint64_t));
+}
+
+static void graph_archive(struct archive *a, struct graph *g)
+{
+    scalars_archive(a, g);
     processes_archive(a, g);
     threads_archive(a, g);
     sites_archive(a, g);
@@ -49,5 +71,4 @@ uint64_t graph_rows(const struct graph *g) { return g->pool.live; }
 
 /* Parts that are still to be written. */
 #define PART(name) __attribute__((weak)) void name(struct archive *a, struct graph *g) { }
-PART(threads_archive) PART(processes_archive) PART(sites_archive) PART(custody_archive) PART(heaps_archive)
 PART(locks_archive) PART(order_archive) PART(clocks_archive)

@@ -77,6 +77,14 @@ static uint32_t finding_find(const struct graph *g, const struct view_finding *f
     return 0;
 }
 
+uint32_t graph_found(const struct graph *g, uint64_t *seen)
+{
+    uint32_t rules = 0;
+    for (; *seen < g->n_findings; ++*seen)
+        rules |= 1u << g->findings[*seen].rule;
+    return rules;
+}
+
 /* Once more: it is told as it was the first time with the least doubt. */
 static void finding_again(struct graph *g, struct view_finding *known, struct view_finding f,
                           const struct view_evidence *evidence)

@@ -4,7 +4,6 @@
  * is dug over when it ever would have been. Run by the folding thread.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "event/event.h"
 #include "event/xalloc.h"
@@ -111,9 +110,9 @@ static void ring_make(struct archive *a, struct graves *y, uint64_t dug)
     size_t room = GRAVES_FIRST;
     while (room < GRAVES_MAX && room < dug)
         room *= 4;
-    if (!archive_claim(a, room * sizeof *y->ring))
+    y->ring = archive_room_lines(a, room, sizeof *y->ring);
+    if (!y->ring)
         return;
-    y->ring = memset(xmalloc_lines(room * sizeof *y->ring), 0, room * sizeof *y->ring);
     y->end = y->ring + room;
     y->before = (dug - 1) / room * room;
     y->next = y->ring + (dug - y->before);

@@ -22,9 +22,12 @@ static bool handoff_same(const struct view_handoff *a, const struct view_handoff
     return a->from == b->from && a->to == b->to && a->stack_new == b->stack_new && a->stack_drop == b->stack_drop;
 }
 
-static void handoff_grow(struct graph *g)
+/* Slots for all rows, and some to come. */
+void handoffs_index(struct graph *g)
 {
-    uint32_t slots = g->handoff_slots ? (g->handoff_mask + 1) * 2 : HANDOFF_SLOTS_FIRST;
+    uint32_t slots = HANDOFF_SLOTS_FIRST;
+    while (3 * (g->n_handoffs + 1) > 2 * (size_t)slots)
+        slots *= 2;
     free(g->handoff_slots);
     g->handoff_slots = xcalloc(slots, sizeof *g->handoff_slots);
     g->handoff_mask = slots - 1;
@@ -40,7 +43,7 @@ static void handoff_grow(struct graph *g)
 static struct view_handoff *handoff_row(struct graph *g, const struct view_handoff *key, size_t most)
 {
     if (!g->handoff_slots || 3 * (g->n_handoffs + 1) > 2 * ((size_t)g->handoff_mask + 1))
-        handoff_grow(g);
+        handoffs_index(g);
     uint32_t i = handoff_hash(key) & g->handoff_mask;
     for (; g->handoff_slots[i]; i = (i + 1) & g->handoff_mask)
         if (handoff_same(&g->handoffs[g->handoff_slots[i] - 1], key))

@@ -30,7 +30,7 @@ struct process *process_find_slow(struct graph *g, uint32_t serial, uint64_t ns)
         p->serial = serial;
         p->started_ns = ns;
         p->images = 1;
-        p->maps.seed = (uint32_t)((uintptr_t)p >> 4);   /* no stream can know the treap's shape */
+        p->maps.seed = process_seed(p);
         g->processes = xgrow(g->processes, &g->processes_capacity, g->n_processes + 1, sizeof *g->processes);
         g->processes[g->n_processes++] = p;
         dict_set(&g->process_of, serial, place);
@@ -171,6 +171,8 @@ static void ended_forget(struct graph *g, struct process *p)
             pool_give(&g->pool, p->maps.nodes[i].block);
     table_clear(&p->heap);
     ranges_clear(&p->maps);
+    starts_free(p->starts);     /* asked for by events behind its end */
+    p->starts = NULL;
     g->ended_blocks -= p->ended_kept;
     p->ended_kept = 0;
 }
@@ -333,6 +335,17 @@ void processes_exit(struct graph *g, struct process *p, const struct event *e)
     fact_life(g, FACT_PROCESS, e, "exit", 0);
     p->exit_seen = true;
     p->exit_code = (int)(e->address & 0xff);
+}
+
+enum graph_end graph_process_end(const struct graph *g, uint32_t process, int *wait_status)
+{
+    const struct process *p = process_at(g, dict_get(&g->process_of, process));
+    *wait_status = p->wait_status;
+    if (!p->place || !p->ended)
+        return GRAPH_END_NONE;
+    if (p->exit_known)
+        return GRAPH_END_SAID;
+    return p->execing ? GRAPH_END_NONE : GRAPH_END_UNSEEN; /* it went on as another program */
 }
 
 void processes_gone(struct graph *g, struct process *p, const struct event *e)

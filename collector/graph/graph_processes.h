@@ -28,5 +28,7 @@ void processes_exec_failed(struct graph *g, struct process *p, const struct even
 void processes_exit(struct graph *g, struct process *p, const struct event *e);
 void processes_gone(struct graph *g, struct process *p, const struct event *e);
 void process_free(struct process *p);
+/* For the shape of its maps' treap, which no stream can know. */
+static inline uint32_t process_seed(const struct process *p) { return (uint32_t)((uintptr_t)p >> 4); }
 
 #endif

@@ -13,9 +13,8 @@ enum { SITES_FIRST = 64 };
 _Static_assert(sizeof(struct site) == 64, "a site is a cache line");
 
 /* realloc does not keep to cache lines. */
-static void sites_grow(struct graph *g)
+void sites_grow(struct graph *g, size_t capacity)
 {
-    size_t capacity = g->sites_capacity ? g->sites_capacity * 2 : SITES_FIRST;
     struct site *more = xmalloc_lines(capacity * sizeof *more);
     if (g->sites)
         memcpy(more, g->sites, g->sites_capacity * sizeof *more);
@@ -33,7 +32,7 @@ uint32_t site_find(struct graph *g, uint32_t stack)
         g->n_sites = 1;
     place = (uint32_t)g->n_sites++;
     if (place >= g->sites_capacity)
-        sites_grow(g);
+        sites_grow(g, g->sites_capacity ? g->sites_capacity * 2 : SITES_FIRST);
     g->site_stacks = xgrow(g->site_stacks, &g->site_stacks_capacity, g->n_sites, sizeof *g->site_stacks);
     g->sites[place] = (struct site){ .epoch = g->peak_epoch };
     g->site_stacks[place] = stack;

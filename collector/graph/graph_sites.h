@@ -11,6 +11,8 @@
 
 #include "graph/graph_state.h"
 
+/* Room for so many, more than there are. */
+void sites_grow(struct graph *g, size_t capacity);
 uint32_t site_find(struct graph *g, uint32_t stack);
 static inline uint32_t site_of_stack(struct graph *g, uint32_t stack)
 {

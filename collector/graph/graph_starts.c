@@ -9,7 +9,9 @@
 #include "graph/graph_starts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "event/archive.h"
 #include "event/xalloc.h"
 
 enum {
@@ -52,27 +54,30 @@ struct zone *starts_zone_slow(struct starts *s, uint64_t key)
     return s->near[key % STARTS_NEAR].zone;
 }
 
-/* The region of an address, with bits; NULL: there may be no more. */
-static struct region *region_make(struct starts *s, uint64_t address)
+static struct zone *zone_make(struct starts *s, uint64_t address)
 {
-    struct region *r = starts_region(s, address);
-    if (!r && s->n_zones < ZONES_MAX) {
-        uint64_t key = address >> STARTS_ZONE_BITS;
-        s->zones = xgrow(s->zones, &s->zones_capacity, s->n_zones + 1, sizeof *s->zones);
-        s->zones[s->n_zones++] = xcalloc(1, sizeof **s->zones);
-        dict_set(&s->zone_of, key, (uint32_t)s->n_zones);
-        starts_zone_slow(s, key);
-        r = starts_region(s, address);
-    }
-    if (!r || (!r->bits && s->n_regions >= REGIONS_MAX)) {
+    struct zone *z = starts_zone(s, address);
+    if (z || s->n_zones >= ZONES_MAX)
+        return z;
+    uint64_t key = address >> STARTS_ZONE_BITS;
+    s->zones = xgrow(s->zones, &s->zones_capacity, s->n_zones + 1, sizeof *s->zones);
+    s->zones[s->n_zones++] = xcalloc(1, sizeof **s->zones);
+    dict_set(&s->zone_of, key, (uint32_t)s->n_zones);
+    return starts_zone_slow(s, key);
+}
+
+/* The region of an address, touched from now on; NULL: there may be no more. */
+static struct region *region_touch(struct starts *s, uint64_t address)
+{
+    struct zone *z = zone_make(s, address);
+    if (!z || (!zone_touched(z, address) && s->n_regions >= REGIONS_MAX)) {
         s->loose = true;
         return NULL;
     }
-    if (!r->bits) {
-        r->bits = xcalloc(REGION_WORDS, sizeof *r->bits);
-        s->n_regions++;
-    }
-    return r;
+    unsigned region = zone_region(address);
+    s->n_regions += !zone_touched(z, address);
+    z->touched[region / 64] |= 1ull << region % 64;
+    return &z->regions[region];
 }
 
 void starts_touch(struct starts *s, uint64_t address, uint64_t size)
@@ -80,7 +85,7 @@ void starts_touch(struct starts *s, uint64_t address, uint64_t size)
     uint64_t last = address + (size && size < STARTS_LARGE ? size - 1 : 0);
     last = last < address ? UINT64_MAX : last;
     for (uint64_t key = address >> REGION_BITS; key <= last >> REGION_BITS; key++)
-        region_make(s, key << REGION_BITS);
+        region_touch(s, key << REGION_BITS);
 }
 
 /* ---- large blocks ------------------------------------------------------------- */
@@ -124,11 +129,13 @@ void starts_add_slow(struct starts *s, uint64_t address, uint64_t size)
         return;
     }
     starts_touch(s, address, size);
-    struct region *r = region_make(s, address);
+    struct region *r = region_touch(s, address);
     if (address % STARTS_GRANULE)
         s->loose = true;
     if (!r || address % STARTS_GRANULE)
         return;
+    if (!r->bits)
+        r->bits = xcalloc(REGION_WORDS, sizeof *r->bits);
     r->bits[starts_word(address)] |= starts_bit(address);
     r->summary |= 1ull << starts_word(address);
 }
@@ -174,11 +181,12 @@ static bool region_above(const struct region *r, uint64_t address, uint64_t *sta
 
 static bool small_below(struct starts *s, uint64_t address, uint64_t *start)
 {
-    const struct region *r = starts_region(s, address);
-    if (!r || !r->bits)
+    const struct zone *z = starts_zone(s, address);
+    if (!z || !zone_touched(z, address))
         return false;
     uint64_t key = address >> REGION_BITS;
-    if (region_below(r, address, start)) {
+    const struct region *r = &z->regions[zone_region(address)];
+    if (r->summary && region_below(r, address, start)) {
         *start += key << REGION_BITS;
         return true;
     }
@@ -249,4 +257,69 @@ bool starts_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *star
         return found;
     *start = found && *start < large ? *start : large;
     return true;
+}
+
+/* ---- in a checkpoint ------------------------------------------------------------- */
+
+/* Which regions blocks ever lay in. */
+struct touched { uint64_t key, words[ZONE_WORDS]; };
+
+static int compare_keys(const void *a, const void *b)
+{
+    uint64_t x = ((const struct touched *)a)->key, y = ((const struct touched *)b)->key;
+    return (x > y) - (x < y);
+}
+
+static void touched_take(const struct starts *s, struct touched *rows)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->zone_of.capacity; i++) {
+        const struct dict_entry *e = &s->zone_of.entries[i];
+        if (!e->value)
+            continue;
+        rows[n].key = e->key;
+        memcpy(rows[n++].words, s->zones[e->value - 1]->touched, sizeof rows->words);
+    }
+    if (n)
+        qsort(rows, n, sizeof *rows, compare_keys);
+}
+
+static void touched_put(struct archive *a, struct starts *s, const struct touched *row)
+{
+    if (!archive_need(a, row->key <= UINT64_MAX >> STARTS_ZONE_BITS && !dict_get(&s->zone_of, row->key), "zones of a heap make no sense"))
+        return;
+    if (!archive_claim(a, sizeof(struct zone)))
+        return;
+    struct zone *z = zone_make(s, row->key << STARTS_ZONE_BITS);
+    memcpy(z->touched, row->words, sizeof z->touched);
+    for (int i = 0; i < ZONE_WORDS; i++)
+        s->n_regions += (unsigned)__builtin_popcountll(z->touched[i]);
+    archive_need(a, s->n_regions <= REGIONS_MAX, "a heap of the state has too many regions");
+}
+
+void starts_archive(struct archive *a, struct starts *s)
+{
+    size_t n = s->n_zones;
+    archive_count(a, &n, ZONES_MAX);
+    struct touched *rows = xcalloc(n + 1, sizeof *rows);
+    if (!a->reading)
+        touched_take(s, rows);
+    ARCHIVE_FIELD(a, rows, n, key);
+    for (int i = 0; i < ZONE_WORDS; i++)
+        ARCHIVE_FIELD(a, rows, n, words[i]);
+    for (size_t i = 0; a->reading && i < n && !archive_bad(a); i++)
+        touched_put(a, s, &rows[i]);
+    free(rows);
+    archive_bool(a, &s->loose);
+}
+
+/* A block that lives lies where one was touched, but past the bounds. */
+void starts_archive_add(struct archive *a, struct starts *s, uint64_t address, uint64_t size)
+{
+    const struct zone *z = starts_zone(s, address);
+    bool touched = z && zone_touched(z, address);
+    if (size < STARTS_LARGE && !archive_need(a, touched || s->loose, "a block lies where none ever was"))
+        return;
+    if (archive_claim(a, touched && !z->regions[zone_region(address)].bits ? REGION_WORDS * sizeof(uint64_t) : 0))
+        starts_add(s, address, size);
 }

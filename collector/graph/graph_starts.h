@@ -35,10 +35,15 @@ enum {
 
 struct region {
     uint64_t summary;       /* bit w: bits[w] != 0 */
-    uint64_t *bits;         /* NULL: no block ever lay here */
+    uint64_t *bits;         /* NULL: no block ever began here */
 };
 
-struct zone { struct region regions[1 << ZONE_REGION_BITS]; };
+enum { ZONE_WORDS = (1 << ZONE_REGION_BITS) / 64 };
+
+struct zone {
+    struct region regions[1 << ZONE_REGION_BITS];
+    uint64_t touched[ZONE_WORDS];   /* a bit for each region in which a block ever lay */
+};
 
 struct starts {
     struct { uint64_t key; struct zone *zone; /* NULL: there is none */ } near[STARTS_NEAR];
@@ -58,11 +63,21 @@ void starts_free(struct starts *s);
 static inline bool starts_loose(const struct starts *s) { return s->loose; }
 
 struct zone *starts_zone_slow(struct starts *s, uint64_t key);
-static inline struct region *starts_region(struct starts *s, uint64_t address)
+static inline struct zone *starts_zone(struct starts *s, uint64_t address)
 {
     uint64_t key = address >> STARTS_ZONE_BITS;
-    struct zone *z = s->near[key % STARTS_NEAR].key == key ? s->near[key % STARTS_NEAR].zone : starts_zone_slow(s, key);
-    return z ? &z->regions[address >> REGION_BITS & ((1u << ZONE_REGION_BITS) - 1)] : NULL;
+    return s->near[key % STARTS_NEAR].key == key ? s->near[key % STARTS_NEAR].zone : starts_zone_slow(s, key);
+}
+static inline unsigned zone_region(uint64_t address) { return address >> REGION_BITS & ((1u << ZONE_REGION_BITS) - 1); }
+static inline struct region *starts_region(struct starts *s, uint64_t address)
+{
+    struct zone *z = starts_zone(s, address);
+    return z ? &z->regions[zone_region(address)] : NULL;
+}
+static inline bool zone_touched(const struct zone *z, uint64_t address)
+{
+    unsigned region = zone_region(address);
+    return z->touched[region / 64] >> region % 64 & 1;
 }
 static inline unsigned starts_word(uint64_t address) { return address / STARTS_GRANULE / 64 % REGION_WORDS; }
 static inline uint64_t starts_bit(uint64_t address) { return 1ull << (address / STARTS_GRANULE % 64); }
@@ -103,7 +118,7 @@ static inline void starts_fetch(const struct starts *s, uint64_t address)
     const struct zone *z = s->near[key % STARTS_NEAR].zone;
     if (!z || s->near[key % STARTS_NEAR].key != key)
         return;
-    const struct region *r = &z->regions[address >> REGION_BITS & ((1u << ZONE_REGION_BITS) - 1)];
+    const struct region *r = &z->regions[zone_region(address)];
     if (r->bits)
         __builtin_prefetch(&r->bits[starts_word(address)], 1);
 }
@@ -113,9 +128,14 @@ void starts_touch(struct starts *s, uint64_t address, uint64_t size);
 /* A small block may have lain there once. */
 static inline bool starts_touched(struct starts *s, uint64_t address)
 {
-    const struct region *r = starts_region(s, address);
-    return (r && r->bits) || s->loose;
+    const struct zone *z = starts_zone(s, address);
+    return (z && zone_touched(z, address)) || s->loose;
 }
+
+struct archive;
+/* In a checkpoint: all but the blocks, which who loads adds again. */
+void starts_archive(struct archive *a, struct starts *s);
+void starts_archive_add(struct archive *a, struct starts *s, uint64_t address, uint64_t size);
 
 /* The start of the one block that may hold an address: true and *start, or false: none does. */
 bool starts_below(struct starts *s, uint64_t address, uint64_t *start);

@@ -66,6 +66,17 @@ void table_grow(struct table *t)
     table_clear(&old);
 }
 
+/* Of so many blocks: a table that need not grow for them. */
+static uint32_t table_buckets(uint64_t blocks)
+{
+    uint32_t n = BUCKETS_FIRST;
+    while (table_most(n) < blocks)
+        n = table_larger(n);
+    return n;
+}
+
+void table_make(struct table *t, uint32_t blocks) { table_begin(t, table_buckets(blocks)); }
+
 /* The slots of bucket `at` whose blocks had to pass bucket `hole`, a bit each. */
 static unsigned table_passers(const struct table *t, uint32_t at, uint32_t hole)
 {
@@ -112,7 +123,6 @@ void table_copy(struct table *copy, const struct table *t)
 void table_filter(struct table *t, bool (*keep)(void *context, uint32_t place), void *context)
 {
     struct table old = *t;
-    uint32_t n = BUCKETS_FIRST;
     *t = (struct table){ 0 };
     for (uint32_t slot = 0; slot < table_slots(&old); slot++) {
         uint32_t *place = &old.buckets[slot / BUCKET_SLOTS].place[slot % BUCKET_SLOTS];
@@ -121,10 +131,8 @@ void table_filter(struct table *t, bool (*keep)(void *context, uint32_t place), 
             old.used--;
         }
     }
-    while (table_most(n) < old.used)
-        n = table_larger(n);
     if (old.used) {
-        table_begin(t, n);
+        table_make(t, old.used);
         table_add_all(t, &old);
     }
     table_clear(&old);

@@ -122,6 +122,8 @@ static inline void table_cut(struct table *t, uint32_t slot)
         table_refill(t, slot / BUCKET_SLOTS);
 }
 
+/* An empty one for so many blocks. */
+void table_make(struct table *t, uint32_t blocks);
 /* Makes *copy a table of the same blocks in the same slots. */
 void table_copy(struct table *copy, const struct table *t);
 /* Keeps the blocks whose places `keep` confirms, in a table of their size. */

@@ -20,10 +20,7 @@
 #include "graph/graph_locks.h"
 #include "graph/graph_pointee.h"
 
-enum {
-    SAME_PTHREAD_MAX = 4,
-    STACK_BYTES = 8 << 20           /* of a thread, below its pthread_t */
-};
+enum { STACK_BYTES = 8 << 20 };     /* of a thread, below its pthread_t */
 
 static struct thread *thread_make(struct graph *g, struct process *p, uint32_t serial, uint64_t ns)
 {

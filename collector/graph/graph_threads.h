@@ -10,6 +10,8 @@
 
 #include "graph/graph_state.h"
 
+enum { SAME_PTHREAD_MAX = 4 };      /* threads of one pthread_t that are remembered */
+
 /* The thread of a serial, made if it is new; nobody if it is another process's. */
 struct thread *thread_find_slow(struct graph *g, struct process *p, uint32_t serial, uint64_t ns);
 static inline struct thread *thread_find(struct graph *g, struct process *p, uint32_t serial, uint64_t ns)

@@ -89,8 +89,24 @@ static void answer_mark(struct collector *c, const struct query *q, struct api_a
         api_answer_tree(a, json_pack("{s:i, s:s, s:I}", "ownscope", 1, "mark", q->name, "at_ns", (json_int_t)collector_now_ns(c)));
 }
 
+/* Who reads the trace file itself (ownscope sql) has everything so far in it. */
+static void answer_flush(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    const char *path = collector_trace_path(c);
+    char *whole = path ? realpath(path, NULL) : NULL;   /* whoever asks works elsewhere */
+    int error = collector_trace_flush(c);
+    if (error)
+        api_refuse(a, 503, "the trace cannot be flushed: %s", strerror(-error));
+    else if (!whole)
+        api_refuse(a, 404, "this session has no trace file");
+    else
+        api_answer_tree(a, json_pack("{s:i, s:s, s:I}", "ownscope", 1, "trace", whole, "at_ns", (json_int_t)collector_now_ns(c)));
+    free(whole);
+}
+
 const struct api_route api_actions[] = {
     { "/v1/snapshot", API_PROCESS | API_PID, answer_snapshot },
     { "/v1/mark", API_NAME, answer_mark },
+    { "/v1/flush", 0, answer_flush },
     { NULL, 0, NULL }
 };

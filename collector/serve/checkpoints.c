@@ -14,13 +14,16 @@ enum { EVENTS_A_ROW = 8, END_PART = 4, LONG_ROWS = 50000 };
 
 struct checkpoints {
     struct checkpoints_host host;
-    uint64_t every;             /* 0: none, or none any more */
+    uint64_t every;             /* 0: none */
+    bool lacking;               /* the file does not have what was folded */
     unsigned events_a_row;
     uint64_t last;              /* event of the last one */
     struct aside aside;
     bool lent;                  /* the graph is, to the thread beside */
     struct archive state;       /* what is being saved, and of which moment */
     uint64_t event, ns;
+    enum checkpoint_place place;
+    bool next;                  /* a next file is asked for */
 };
 
 struct checkpoints *checkpoints_new(const struct checkpoints_host *h, const struct checkpoints_options *o, uint64_t last)
@@ -47,18 +50,19 @@ void checkpoints_free(struct checkpoints *k)
 static bool is_due(const struct checkpoints *k, unsigned part)
 {
     uint64_t since = graph_events(k->host.graph) - k->last;
-    return k->every && since && since >= k->every / part && since >= k->events_a_row * graph_rows(k->host.graph) / part;
+    return !k->lacking && k->every && since && since >= k->every / part && since >= k->events_a_row * graph_rows(k->host.graph) / part;
 }
 
 /* The moment is now. False: the file does not have what the graph has, and never will. */
 static bool cut(struct checkpoints *k)
 {
+    k->place = k->next ? CHECKPOINT_NEXT : CHECKPOINT_HERE;
+    k->next = false;
     k->event = k->host.cut(k->host.context);
     k->ns = graph_now_ns(k->host.graph);
-    if (k->event != graph_events(k->host.graph))
-        k->every = 0;
-    k->last = k->event;
-    return k->every;
+    k->last = graph_events(k->host.graph);
+    k->lacking = k->event != k->last;
+    return !k->lacking;
 }
 
 static void save(void *context)
@@ -71,7 +75,7 @@ static void save(void *context)
 
 static void saved(struct checkpoints *k)
 {
-    k->host.write(k->host.context, k->event, k->ns, &k->state);
+    k->host.write(k->host.context, k->place, k->event, k->ns, &k->state);
 }
 
 static void back(struct checkpoints *k, bool wait)
@@ -79,14 +83,14 @@ static void back(struct checkpoints *k, bool wait)
     if (!k->lent || !aside_ended(&k->aside, wait))
         return;
     k->lent = false;
-    k->host.lend(k->host.context, false);
+    k->host.lend(k->host.context, false, k->place);
     saved(k);
 }
 
 void checkpoints_round(struct checkpoints *k, bool may)
 {
     back(k, false);
-    if (k->lent || !may || !is_due(k, 1) || !cut(k))
+    if (k->lent || !may || !(k->next || is_due(k, 1)) || !cut(k))
         return;
     if (graph_rows(k->host.graph) < LONG_ROWS) {
         save(k);
@@ -94,9 +98,11 @@ void checkpoints_round(struct checkpoints *k, bool may)
         return;
     }
     k->lent = true;
-    k->host.lend(k->host.context, true);
+    k->host.lend(k->host.context, true, k->place);
     aside_start(&k->aside, k->host.session, save, k);
 }
+
+void checkpoints_next(struct checkpoints *k) { k->next = !k->lacking; }
 
 void checkpoints_wait(struct checkpoints *k)
 {

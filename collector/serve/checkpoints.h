@@ -32,14 +32,18 @@ struct checkpoints_options {
     uint64_t every;             /* events; 0: none. Not given: CHECKPOINT_EVENTS */
 };
 
+/* Among the events; or at the head of a next file, that begins with the events behind it: while it is made, none
+ * goes into the file. */
+enum checkpoint_place { CHECKPOINT_HERE, CHECKPOINT_NEXT };
+
 /* What the collector lends. */
 struct checkpoints_host {
     struct session *session;
     struct graph *graph;
-    void (*lend)(void *context, bool lent);
+    void (*lend)(void *context, bool lent, enum checkpoint_place place);
     /* Into the trace. The cut: number of the last event before it. The state is taken over. */
     uint64_t (*cut)(void *context);
-    void (*write)(void *context, uint64_t event, uint64_t ns, struct archive *state);
+    void (*write)(void *context, enum checkpoint_place place, uint64_t event, uint64_t ns, struct archive *state);
     void *context;
 };
 
@@ -51,6 +55,8 @@ void checkpoints_free(struct checkpoints *k);
 /* After each round: puts the one that was saved aside into the trace. With `may`, nobody else needs the
  * graph now and all is folded: begins one if it is due. */
 void checkpoints_round(struct checkpoints *k, bool may);
+/* The next one is for a next file, and due at once. */
+void checkpoints_next(struct checkpoints *k);
 /* Until the one that is being saved is in the trace, and the graph is back. */
 void checkpoints_wait(struct checkpoints *k);
 /* At the end, before anything settles: one more, where much has come since the last. */

@@ -46,9 +46,10 @@ void collector_ingest(void *context, const struct event *events, size_t count)
     struct collector *c = context;
     fold(c, events, count);
     c->folded += count;
-    int error = trace_write_batch(c->writer, c->code, events, count); /* after an error it counts */
-    if (!c->trace_error)
-        c->trace_error = error;
+    if (c->recorder)
+        recorder_see(c->recorder, events, count);
+    if (!c->held)
+        collector_files_write(c, events, count);
 }
 
 static void snapshot_write(void *context, const struct snapshot *s, struct trace_packed *packed)
@@ -66,9 +67,20 @@ static uint64_t checkpoint_cut(void *context)
     return c->trace_error ? UINT64_MAX : trace_write_cut(c->writer, c->code);
 }
 
-static void checkpoint_write(void *context, uint64_t event, uint64_t ns, struct archive *state)
+static void checkpoint_lend(void *context, bool lent, enum checkpoint_place place)
 {
     struct collector *c = context;
+    c->lent = lent;
+    c->held |= lent && place == CHECKPOINT_NEXT;
+}
+
+static void checkpoint_write(void *context, enum checkpoint_place place, uint64_t event, uint64_t ns, struct archive *state)
+{
+    struct collector *c = context;
+    if (place == CHECKPOINT_NEXT) {
+        collector_files_next(c, event, ns, state);
+        return;
+    }
     int error = trace_write_checkpoint(c->writer, c->code, event, ns, state);
     if (!c->trace_error)
         c->trace_error = error;
@@ -82,7 +94,7 @@ static void asides_begin(struct collector *c, const struct collector_options *o)
     struct snapshots_host snapshots = {.session = c->session, .code = c->code, .graph = c->graph, .sink = collector_ingest,
                                        .write = snapshot_write, .lend = graph_lend, .current = graph_current, .context = c,
                                        .fork = o->snapshot_fork, .number = c->snapshot_number};
-    struct checkpoints_host checkpoints = {.session = c->session, .graph = c->graph, .lend = graph_lend, .cut = checkpoint_cut,
+    struct checkpoints_host checkpoints = {.session = c->session, .graph = c->graph, .lend = checkpoint_lend, .cut = checkpoint_cut,
                                            .write = checkpoint_write, .context = c};
     c->snapshots = snapshots_new(&snapshots);
     c->checkpoints = checkpoints_new(&checkpoints, &o->checkpoints, c->checkpoint_event);
@@ -130,11 +142,12 @@ uint64_t collector_trace_bytes(const struct collector *c) { return c->trace_byte
 
 int collector_trace_rename(struct collector *c, const char *path)
 {
-    if (rename(c->trace_path, path))
+    if (!c->recorder && rename(c->trace_path, path))
         return -errno;
     free(c->trace_path);
     c->trace_path = xstrdup(path);
-    collector_trace_tell(c);
+    if (!c->recorder)
+        collector_trace_tell(c);
     return 0;
 }
 
@@ -334,6 +347,8 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
             requests_serve(c);
             deadlocks_tell(c);
         }
+        if (graph_current(c, false))
+            collector_files_round(c);
         checkpoints_round(c->checkpoints, graph_current(c, false) && snapshots_idle(c->snapshots));
         now_ns = session_now_ns(c->session);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
@@ -351,11 +366,13 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
 void collector_finish(struct collector *c)
 {
     uint64_t end_ns;
+    bool wanted;
     int r;
     session_finish(c->session, c->code, collector_ingest, c);
     snapshots_finish(c->snapshots);
     graph_current(c, true);
     requests_serve(c);
+    wanted = collector_files_last(c);
     pthread_mutex_lock(&c->lock);
     c->ending = true;
     pthread_cond_broadcast(&c->answer);
@@ -367,6 +384,8 @@ void collector_finish(struct collector *c)
     c->trace_dropped = trace_write_dropped(c->writer);
     r = trace_write_close(c->writer, c->code, end_ns);
     c->writer = NULL;
+    if (wanted)
+        collector_files_finish(c);
     if (r && !c->trace_error)
         c->trace_error = r;
 }
@@ -379,6 +398,7 @@ struct view *collector_last_view(struct collector *c)
 void collector_close(struct collector *c, bool over)
 {
     checkpoints_free(c->checkpoints);
+    collector_files_end(c);
     if (c->writer)
         trace_write_close(c->writer, c->code, 0);
     published_end(&c->published);

@@ -18,6 +18,8 @@
 
 #include "graph/view.h"
 #include "serve/checkpoints.h"
+#include "serve/recorder.h"
+#include "serve/rotation.h"
 #include "session/directory.h"
 #include "session/session.h"
 #include "trace/trace.h"
@@ -31,6 +33,8 @@ struct collector_options {
     const char *command;            /* for the trace's metadata */
     bool snapshot_fork;             /* snapshots are read of a forked image where that can be */
     struct checkpoints_options checkpoints;
+    struct rotation_options rotation;       /* bytes and ns 0: one file */
+    struct recorder_options recorder;       /* bytes 0: the trace is a file from the start */
 };
 
 /* What failed in collector_open. */
@@ -64,6 +68,16 @@ int collector_trace_error(const struct collector *c);
 uint64_t collector_trace_dropped(const struct collector *c);
 uint64_t collector_trace_bytes(const struct collector *c);
 
+/* What became of files meanwhile, for who tells people. The thread of collector_run. */
+enum collector_news_kind { NEWS_ROTATION_FAILED, NEWS_RECORDED, NEWS_RECORDING_FAILED };
+struct collector_news { enum collector_news_kind kind; int error; char *path, *why; };
+/* The next one; its texts are the caller's to free. False: there is none. */
+bool collector_news(struct collector *c, struct collector_news *n);
+/* The trace is in memory, but for what was written for a reason. */
+bool collector_records(const struct collector *c);
+/* And it was, at least once. */
+bool collector_recorded(const struct collector *c);
+
 /* ---- any other thread ---- */
 /* With the newest snapshot of each process: v->snapshots. Beside enum view's flags. */
 enum { COLLECTOR_SNAPSHOTS = 1 << 8 };
@@ -91,5 +105,11 @@ int collector_mark(struct collector *c, const char *name);
 bool collector_deadlock_wait(struct collector *c, uint64_t *seen);
 /* Returns when everything folded so far is in the file: 0 or -errno. */
 int collector_trace_flush(struct collector *c);
+/* A file that holds what the trace has since the last flush, under this name (malloc'ed) until it is put back. 0 or -errno. */
+int collector_trace_get(struct collector *c, char **path);
+void collector_trace_put(struct collector *c, char *path);
+/* Writes what the recorder has into a file, for this reason. *path: its name, malloc'ed. 0; -ENOTSUP: the trace is a file
+ * anyway; -ECANCELED; -errno. */
+int collector_dump(struct collector *c, const char *why, char **path);
 
 #endif

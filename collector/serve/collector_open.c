@@ -96,6 +96,7 @@ static int predecessor_read(struct collector *c, struct trace *t, struct written
             c->snapshot_number = snapshots[i].number;
     n = trace_checkpoints(t, &checkpoints);
     c->checkpoint_event = n ? checkpoints[n - 1].event : 0;
+    c->events_before = before;
     if (before)
         written_find(w, session_name(c->session), before);
     return written_read(w, t);
@@ -114,7 +115,7 @@ static int trace_resume(struct collector *c)
     r = predecessor_read(c, t, &threads);
     trace_close(t);
     unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
-    written_clear(&threads);
+    c->written = threads;
     if (r < 0 || (r = trace_write_reopen(&c->writer, c->trace_path, c->code, &written)))
         return r;
     trace_write_while(c->writer, file_is_ours, c);
@@ -148,7 +149,7 @@ static int file_begin(struct collector *c, const struct collector_options *o)
         return trace_resume(c);
     unwritten = o->attach ? resume_beside(c, o->attach) : 0;
     meta_fill(c, o);
-    r = trace_write_open(&c->writer, c->trace_path, &c->meta);
+    r = collector_file_new(c, o);
     if (!r)
         trace_write_while(c->writer, file_is_ours, c);
     if (!r && o->attach)
@@ -182,6 +183,8 @@ int collector_trace_begin(struct collector *c, const struct collector_options *o
     if (!r)
         r = file_begin(c, o);
     if (!r)
+        collector_files_begin(c, o, c->events_before);
+    if (!r && !c->recorder)
         collector_trace_tell(c);
     return r;
 }

@@ -14,7 +14,10 @@
 #include "serve/checkpoints.h"
 #include "serve/collector.h"
 #include "serve/published.h"
+#include "serve/recorder.h"
+#include "serve/rotation.h"
 #include "serve/snapshots.h"
+#include "serve/written.h"
 
 struct collector {
     struct session *session;
@@ -27,12 +30,22 @@ struct collector {
     struct backlog backlog;
     uint32_t snapshot_number;   /* of the last one in the file that is gone on with */
     uint64_t checkpoint_event;  /* likewise */
+    uint64_t events_before;     /* that file */
     struct trace_meta meta;
     char *trace_path;
     int trace_error;
     uint64_t trace_dropped, trace_bytes;
     uint64_t flushed_ns, flushed_events;
     uint64_t folded;
+    bool rotates;               /* `rotation` is in use … */
+    struct rotation rotation;
+    struct recorder *recorder;  /* … or this, or neither */
+    bool held;                  /* what is in the backlog is not in the trace yet: a next file begins with it */
+    struct written written;
+    bool recorded;              /* it has written a file */
+    struct collector_news *news; size_t n_news, news_capacity;
+    int next_error;             /* of the last try to begin a next file */
+    atomic_u64 reading;         /* copies of the recorder's made so far */
     struct published published;
 
     pthread_mutex_t lock;
@@ -42,11 +55,30 @@ struct collector {
     unsigned view_flags;
     int flush_result;
     bool ending;
+    uint64_t dump_asked, dump_answered;
+    char *dump_why, *dump_path;
+    int dump_result;
     uint64_t deadlocks; /* found so far; written by the ingest thread under the lock */
 };
 
 /* The session's sink: folds, and appends to the trace. */
 void collector_ingest(void *collector, const struct event *events, size_t count);
+
+/* ---- collector_files.c ---- */
+/* Where nothing is gone on with: c->writer. 0 or -errno. */
+int collector_file_new(struct collector *c, const struct collector_options *o);
+/* There is a writer. */
+void collector_files_begin(struct collector *c, const struct collector_options *o, uint64_t events_before);
+void collector_files_end(struct collector *c);
+/* Into the trace. */
+void collector_files_write(struct collector *c, const struct event *events, size_t count);
+/* Goes on in a next file, that begins with this state. */
+void collector_files_next(struct collector *c, uint64_t event, uint64_t ns, struct archive *state);
+/* Between two rounds, all is folded. */
+void collector_files_round(struct collector *c);
+/* The last look, before the trace is closed: true: it is to be written then, by _finish. */
+bool collector_files_last(struct collector *c);
+void collector_files_finish(struct collector *c);
 
 /* ---- collector_open.c ---- */
 /* The session's trace file: a new one, or the predecessor's. 0 or -errno. */

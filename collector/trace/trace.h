@@ -96,18 +96,21 @@ uint64_t trace_write_cut(struct trace_writer *w, const struct code *code);
  * case) and compressed by the writer's thread. It may come later than the events behind its cut. 0 or -errno as above. */
 int trace_write_checkpoint(struct trace_writer *w, const struct code *code, uint64_t event, uint64_t ns, struct archive *state);
 /* ---- bounded runs ----
- * Ends the file (end record, index) and goes on in a new one, that begins with all definitions and this state, so that it
- * can be read without the others: numbers of events and times go on. `path` as trace_write_open. 0 or -errno: then the
- * old file goes on. */
+ * Ends the file (end record, index) and goes on in a new one, that begins with all definitions and the state after the events
+ * appended so far, so that it can be read without the others: numbers of events and times go on. `path` as trace_write_open;
+ * `state` is archive_free'd here in any case. 0 or -errno: then the old file goes on, and there is no new one. */
 int trace_write_next(struct trace_writer *w, const char *path, const struct code *code, uint64_t ns, struct archive *state);
-/* Joins files that trace_write_next wrote one after the other into one, whole or not at all. 0 or -errno, -EBADMSG: they do
- * not belong together (trace_error_text(NULL)). */
+/* Joins files that trace_write_next wrote one after the other into one, whole or not at all: `path` is only replaced by
+ * what is complete. Of one that is torn, what is whole; if it is not the last, no event may be lost. 0 or -errno, -EBADMSG: they
+ * do not belong together, or one is damaged (trace_error_text(NULL)). */
 int trace_join(const char *path, const char *const *parts, size_t n);
 /* Writes out the open chunk, so that a reader sees all events up to now. 0, or
  * -errno of this or an earlier write. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);
 /* Flush, end record, index; frees the writer in any case. */
 int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t end_ns);
+/* File size, as far as it is known without waiting. */
+uint64_t trace_write_size(const struct trace_writer *w);
 /* These wait for what is being written. */
 uint64_t trace_write_dropped(struct trace_writer *w);
 uint64_t trace_write_events(struct trace_writer *w);  /* appended */
@@ -132,8 +135,8 @@ bool trace_has_locks(const struct trace *t);
 const struct trace_end *trace_end(const struct trace *t);
 /* Number of the last event in the file's whole chunks: events are numbered from 1 over the whole session. */
 uint64_t trace_events(const struct trace *t);
-/* Events of the session that came before the file (trace_write_next); 0 in most. Such a file has a checkpoint of that
- * moment, and without it cannot be folded. */
+/* Events of the session that came before the file (trace_write_next); 0 in most. Such a file begins with a checkpoint of
+ * that moment: when it is lost, or cannot be loaded, what comes before the next one cannot be folded. */
 uint64_t trace_events_before(const struct trace *t);
 /* Bytes behind the last whole chunk that could not be used; 0 in a whole file. */
 uint64_t trace_torn_bytes(const struct trace *t);
@@ -172,8 +175,8 @@ struct trace_checkpoint {
     uint64_t raw_bytes, stored_bytes;
 };
 size_t trace_checkpoints(const struct trace *t, const struct trace_checkpoint **list);
-/* Begins to read number `i` of that list; trace_code is read as far as it needs. To be ended by trace_checkpoint_end, in any
- * case; nothing else is read of the trace meanwhile. 0, -errno, -EBADMSG: it is damaged, or of a version unknown here. */
+/* Begins to read number `i` of that list; trace_code is read as far as it needs. If it began, to be ended by
+ * trace_checkpoint_end; nothing else is read of the trace meanwhile. 0, -errno, -EBADMSG: it is damaged, or of a version unknown here. */
 int trace_checkpoint_begin(struct trace *t, size_t i, struct archive *a);
 /* 0; -EBADMSG: its bytes were not what was written (the state is to be dropped, the rest of the file is not). */
 int trace_checkpoint_end(struct trace *t, struct archive *a);

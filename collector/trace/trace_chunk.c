@@ -97,6 +97,11 @@ void chunk_reframe(struct trace_column *chunk, struct trace_frame *frame)
     memcpy(chunk->data, frame, sizeof *frame);
 }
 
+uint64_t chunk_hash(const struct trace_column *chunk, const struct trace_frame *frame)
+{
+    return XXH3_64bits(chunk->data + sizeof *frame, frame->payload_bytes);
+}
+
 void chunk_builder_free(struct chunk_builder *b)
 {
     for (unsigned i = 0; i < 2; i++)

@@ -29,6 +29,8 @@ void chunk_column(struct chunk_builder *b, unsigned id, const void *data, size_t
 void chunk_finish(struct chunk_builder *b, struct trace_frame *frame);
 /* A chunk that was finished before gets another frame. */
 void chunk_reframe(struct trace_column *chunk, struct trace_frame *frame);
+/* What its frame should say of its payload. */
+uint64_t chunk_hash(const struct trace_column *chunk, const struct trace_frame *frame);
 void chunk_builder_free(struct chunk_builder *b);
 
 /* ---- from bytes ---- */

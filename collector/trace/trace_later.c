@@ -2,8 +2,6 @@
 #include <errno.h>
 #include "trace/trace.h"
 #define W __attribute__((weak))
-W int trace_write_next(struct trace_writer *w, const char *path, const struct code *code, uint64_t ns, struct archive *state) { archive_free(state); return -ENOSYS; }
-W int trace_join(const char *path, const char *const *parts, size_t n) { return -ENOSYS; }
 W size_t trace_groups(const struct trace *t, const struct trace_group **list) { *list = NULL; return 0; }
 W bool trace_group_may(const struct trace *t, size_t group, const struct trace_filter *f) { return true; }
 W int trace_select(struct trace *t, const struct trace_filter *f, unsigned columns) { return -ENOSYS; }

@@ -52,6 +52,30 @@ void output_placed(struct trace_output *o, const struct trace_frame *frame)
     __atomic_store_n(&o->file_bytes, o->map.whole_bytes, __ATOMIC_RELAXED);
 }
 
+int output_copy(struct trace_output *o, int from, const struct map_entry *e, unsigned flags)
+{
+    struct trace_column *chunk = &o->builder.out;
+    struct trace_frame frame;
+    chunk->bytes = 0;
+    column_reserve(chunk, e->span_bytes);
+    int error = chunk_pread(from, chunk->data, e->span_bytes, e->offset);
+    if (error)
+        return error;
+    memcpy(&frame, chunk->data, sizeof frame);
+    if (chunk_frame_flaw(&frame) || sizeof frame + frame.payload_bytes != e->span_bytes || frame.type != e->type ||
+        frame.flags != e->flags || frame.count != e->count || chunk_hash(chunk, &frame) != frame.payload_hash)
+        return -EBADMSG;
+    chunk->bytes = e->span_bytes;
+    frame.flags |= (uint8_t)flags;
+    frame.number = (uint32_t)o->map.count;
+    frame.first_event = o->map.events;
+    chunk_reframe(chunk, &frame);
+    error = output_append(o, chunk->data, chunk->bytes);
+    if (!error)
+        output_placed(o, &frame);
+    return error;
+}
+
 static void job_build(struct trace_output *o, struct output_job *job, bool events)
 {
     chunk_begin(&o->builder);

@@ -91,5 +91,7 @@ int output_error(const struct trace_output *o);
 int output_append(struct trace_output *o, const void *data, size_t bytes);
 /* What was appended counts as the file's: a chunk, or the head when there is no frame. */
 void output_placed(struct trace_output *o, const struct trace_frame *frame);
+/* Appends the chunk of entry `e` of the file `from`, with `flags` more. 0, -errno, -EBADMSG: it is damaged. Nothing may wait. */
+int output_copy(struct trace_output *o, int from, const struct map_entry *e, unsigned flags);
 
 #endif

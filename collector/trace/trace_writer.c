@@ -13,27 +13,14 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
-#include "trace/trace.h"
-#include "trace/trace_encode.h"
-#include "trace/trace_output.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_snapshot_pack.h"
-#include "trace/trace_tables.h"
+#include "trace/trace_writer.h"
 
-struct trace_writer {
-    uint64_t dropped;           /* events that did not get into a chunk */
-    uint64_t group_events;      /* since the models last started afresh */
-    uint64_t events;            /* number of the last event in a chunk that was handed over */
-    struct trace_tables tables;
-    struct trace_output output;
-    struct trace_encoder *encoder;
-};
-
-static struct trace_writer *writer_new(int fd)
+struct trace_writer *writer_new(int fd)
 {
     struct trace_writer *w = xcalloc(1, sizeof *w);
     output_init(&w->output, fd);
-    w->encoder = trace_encode_new();
     return w;
 }
 
@@ -43,7 +30,7 @@ void trace_write_while(struct trace_writer *w, bool (*ours)(const void *context)
     w->output.ours = ours;
 }
 
-static void writer_free(struct trace_writer *w)
+void writer_free(struct trace_writer *w)
 {
     output_free(&w->output);
     trace_encode_free(w->encoder);
@@ -79,14 +66,21 @@ static void job_numbers(struct output_job *job, unsigned id, const uint64_t *num
         column_varint(&job->columns[id], numbers[i]);
 }
 
-static int write_head(struct trace_writer *w, const struct trace_meta *meta)
+int writer_file_head(struct trace_writer *w)
 {
     struct trace_file_head head = { .version = TRACE_VERSION };
-    const uint64_t numbers[] = { meta->start_real_ns, meta->clock_hz, meta->clock, meta->stacks };
     memcpy(head.magic, TRACE_FILE_MAGIC, sizeof head.magic);
-    if (output_append(&w->output, &head, sizeof head))
+    int error = output_append(&w->output, &head, sizeof head);
+    if (!error)
+        output_placed(&w->output, NULL);
+    return error;
+}
+
+static int write_head(struct trace_writer *w, const struct trace_meta *meta)
+{
+    const uint64_t numbers[] = { meta->start_real_ns, meta->clock_hz, meta->clock, meta->stacks };
+    if (writer_file_head(w))
         return output_error(&w->output);
-    output_placed(&w->output, NULL);
     struct output_job *job = chunk_new(w, TRACE_CHUNK_META);
     job_string(job, META_COMMAND, meta->command);
     job_string(job, META_HOST, meta->host);
@@ -104,6 +98,7 @@ int trace_write_open(struct trace_writer **out, const char *path, const struct t
     if (fd < 0)
         return -errno;
     struct trace_writer *w = writer_new(fd);
+    w->encoder = trace_encode_new();
     int error = write_head(w, meta);
     if (error) {
         struct stat st;
@@ -127,6 +122,10 @@ static int take_over(struct trace_writer *w, struct trace *t, struct code *code)
     }
     if (map->damaged) {
         trace_say("damaged at byte %llu: %s", (unsigned long long)map->whole_bytes, map->flaw);
+        return -EBADMSG;
+    }
+    if (map->before && (!t->n_checkpoints || t->checkpoints[0].event > map->before)) {
+        trace_say("begins behind event %llu, and the state of that moment is lost", (unsigned long long)map->before);
         return -EBADMSG;
     }
     size_t keep = map->count;
@@ -171,6 +170,7 @@ int trace_write_reopen(struct trace_writer **out, const char *path, struct code 
         return error;
     }
     struct trace_writer *w = writer_new(own);
+    w->encoder = trace_encode_new();
     error = trace_open_fd(&t, fd);
     if (!error)
         error = take_over(w, t, code);
@@ -185,7 +185,7 @@ int trace_write_reopen(struct trace_writer **out, const char *path, struct code 
     return 0;
 }
 
-static void write_tables(struct trace_writer *w, const struct code *code, bool background)
+void writer_tables(struct trace_writer *w, const struct code *code, bool background)
 {
     while (trace_tables_behind(&w->tables, code)) {
         struct output_job *job = chunk_new(w, TRACE_CHUNK_CODE);
@@ -194,8 +194,7 @@ static void write_tables(struct trace_writer *w, const struct code *code, bool b
     }
 }
 
-/* The models start afresh. */
-static void group_end(struct trace_writer *w)
+void writer_group_end(struct trace_writer *w)
 {
     trace_encode_reset(w->encoder);
     w->group_events = 0;
@@ -204,7 +203,7 @@ static void group_end(struct trace_writer *w)
 /* The open chunk, with the definitions that it needs. */
 static void write_chunk(struct trace_writer *w, const struct code *code, bool background)
 {
-    write_tables(w, code, background);
+    writer_tables(w, code, background);
     struct output_job *job = chunk_new(w, TRACE_CHUNK_EVENTS);
     job->frame.count = trace_encode_count(w->encoder);
     job->frame.flags = w->group_events ? 0 : TRACE_CHUNK_RESET;
@@ -214,7 +213,7 @@ static void write_chunk(struct trace_writer *w, const struct code *code, bool ba
     w->events += job->frame.count;
     output_give(&w->output, background);
     if (w->group_events >= TRACE_GROUP_EVENTS)
-        group_end(w);
+        writer_group_end(w);
 }
 
 uint64_t trace_write_cut(struct trace_writer *w, const struct code *code)
@@ -222,7 +221,7 @@ uint64_t trace_write_cut(struct trace_writer *w, const struct code *code)
     if (trace_encode_count(w->encoder))
         write_chunk(w, code, true);
     if (w->group_events)
-        group_end(w);
+        writer_group_end(w);
     return w->events;
 }
 
@@ -235,7 +234,7 @@ int trace_write_checkpoint(struct trace_writer *w, const struct code *code, uint
         archive_free(state);
         return error;
     }
-    write_tables(w, code, true);
+    writer_tables(w, code, true);
     output_checkpoint(&w->output, event, ns, state);
     return output_error(&w->output);
 }
@@ -306,7 +305,7 @@ int trace_write_packed(struct trace_writer *w, const struct code *code, const st
         packed = trace_snapshot_pack(s);
     if (trace_encode_count(w->encoder))
         write_chunk(w, code, true);
-    write_tables(w, code, true);
+    writer_tables(w, code, true);
     write_ready(w, trace_pack_rest(s, packed->n));
     write_ready(w, packed);
     return output_error(&w->output);
@@ -317,7 +316,7 @@ int trace_write_snapshot(struct trace_writer *w, const struct code *code, const 
     return trace_write_packed(w, code, s, NULL);
 }
 
-static void write_end(struct trace_writer *w, uint64_t end_ns)
+void writer_end(struct trace_writer *w, uint64_t end_ns)
 {
     struct trace_output *o = &w->output;
     const uint64_t numbers[] = { end_ns, o->map.events };
@@ -338,9 +337,9 @@ int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t 
 {
     int fd = w->output.fd;
     if (!trace_write_flush(w, code)) {
-        write_tables(w, code, false);
+        writer_tables(w, code, false);
         if (!output_drain(&w->output))
-            write_end(w, end_ns);
+            writer_end(w, end_ns);
     }
     int error = output_error(&w->output);
     writer_free(w);
@@ -360,6 +359,11 @@ uint64_t trace_write_events(struct trace_writer *w)
 {
     uint64_t open = output_settle(&w->output) ? 0 : trace_encode_count(w->encoder);
     return w->output.map.events + open;
+}
+
+uint64_t trace_write_size(const struct trace_writer *w)
+{
+    return __atomic_load_n(&w->output.file_bytes, __ATOMIC_RELAXED);
 }
 
 uint64_t trace_write_bytes(struct trace_writer *w)

@@ -3,49 +3,11 @@
  * file: what is written comes back, a reader that seeks sees what one sees that
  * reads from the start, and a damaged checkpoint costs nothing but itself.
  */
-#include "trace_check.h"
-
-#include <errno.h>
-
-#include "trace/trace_format.h"
+#include "trace_states.h"
 
 static struct make k;
 
-/* ---- states: some numbers that depend on a seed -------------------------------- */
-
-static void state_walk(struct archive *a, uint64_t seed, size_t numbers)
-{
-    struct make r = { .seed = seed * 2654435761u + 88172645463325252u };
-    for (size_t i = 0; i < numbers; i++) {
-        uint64_t made = make_random(&r) >> make_random(&r) % 64, v = made;
-        archive_u64(a, &v);
-        archive_need(a, v == made, "another number than was written");
-    }
-}
-
-static struct archive state_make(uint64_t seed, size_t numbers)
-{
-    struct archive a;
-    archive_write_begin(&a);
-    state_walk(&a, seed, numbers);
-    archive_write_end(&a);
-    return a;
-}
-
-/* 0 when checkpoint `i` is the state of `seed`. */
-static int state_read(struct trace *t, size_t i, uint64_t seed, size_t numbers)
-{
-    struct archive a;
-    int error = trace_checkpoint_begin(t, i, &a);
-    if (!error)
-        state_walk(&a, seed, numbers);
-    int ended = trace_checkpoint_end(t, &a);
-    return error ? error : ended;
-}
-
 /* ---- files: cuts and checkpoints that come some events later -------------------- */
-
-enum { SMALL = 100, LARGE = 1500000 };      /* numbers; the large state has several parts */
 
 struct plan { size_t cut, late, numbers; };     /* a cut after so many events, its state so many events later */
 
@@ -91,9 +53,8 @@ static void check_from(struct trace *t, uint64_t event, size_t count)
     struct event e;
     ck_assert_uint_eq(trace_event_number(t), event);
     for (size_t i = 0; i < count && event < k.count; i++) {
-        ck_assert_int_eq(trace_next(t, &e), 1);
-        ck_assert_msg(make_equal(&e, &k.events[event]), "event %zu differs", (size_t)event + 1);
-        ck_assert_uint_eq(trace_event_number(t), ++event);
+        if (trace_next(t, &e) != 1 || !make_equal(&e, &k.events[event]) || trace_event_number(t) != ++event)
+            ck_abort_msg("event %zu differs", (size_t)event);
     }
     if (event == k.count)
         ck_assert_int_eq(trace_next(t, &e), 0);
@@ -168,7 +129,8 @@ START_TEST(seek_everywhere)
         ck_assert_int_eq(trace_seek(t, event), 0);
         check_from(t, event, 3);
     }
-    for (uint64_t event = k.count + 1; event-- > 0;) {          /* backward, and past the end */
+    for (uint64_t event = k.count + 1; event > 0;) {            /* backward, and past the end */
+        event -= event % 9 && event > 5 ? 5 : 1;
         ck_assert_int_eq(trace_seek(t, event), 0);
         check_from(t, event, event % 50 ? 1 : 400);
     }
@@ -178,13 +140,205 @@ START_TEST(seek_everywhere)
     check_from(t, 0, k.count);
     check_code(k.code, trace_code(t));
     trace_close(t);
-    for (size_t i = 0; i < 200; i++) {                          /* each in a new reader: tables are loaded as far as needed */
+    for (size_t i = 0; i < 60; i++) {                          /* each in a new reader: tables are loaded as far as needed */
         uint64_t event = make_random(&k) % (k.count + 1);
         ck_assert_int_eq(trace_open(&t, k.path), 0);
         ck_assert_int_eq(trace_seek(t, event), 0);
         check_from(t, event, 100);
         trace_close(t);
     }
+    make_free(&k);
+}
+END_TEST
+
+/* ---- damage ----------------------------------------------------------------------- */
+
+static const struct plan three[] = { { 700, 40, SMALL }, { 1400, 0, LARGE }, { 2100, 500, SMALL } };
+
+/* How many of `three` can be read; the others are refused, or not listed. */
+static size_t states_whole(struct trace *t)
+{
+    const struct trace_checkpoint *list;
+    size_t whole = 0, n = trace_checkpoints(t, &list);
+    for (size_t i = 0; i < n; i++) {
+        size_t plan = list[i].event / 700 - 1;
+        int error = state_read(t, i, plan, three[plan].numbers);
+        ck_assert(error == 0 || error == -EBADMSG);
+        whole += !error;
+    }
+    return whole;
+}
+
+/* A byte of each chunk of a checkpoint is another, in a file with an index. */
+START_TEST(damaged)
+{
+    size_t bytes, at[64], n, hurt = 0;
+    make_init(&k, 7);
+    make_random_events(&k, 3000);
+    write_planned(three, 3, 0);
+    uint8_t *data = make_slurp(k.path, &bytes);
+    n = chunks_of(data, bytes, at, 64);
+    for (size_t i = 0; i < n; i++) {
+        if (chunk_type(data, at[i]) != TRACE_CHUNK_CHECKPOINT && chunk_type(data, at[i]) != TRACE_CHUNK_STATE)
+            continue;
+        for (size_t from = at[i]; from < at[i + 1]; from += 1 + (at[i + 1] - at[i]) / 4) {
+            struct trace *t;
+            int error;
+            data[from] ^= 0x40;
+            make_spill(k.path, data, bytes);
+            ck_assert_int_eq(trace_open(&t, k.path), 0);
+            ck_assert_uint_eq(states_whole(t), 2);
+            ck_assert_uint_eq(read_prefix(&k, t, &error), k.count);
+            ck_assert_int_eq(error, 0);
+            ck_assert_uint_eq(states_whole(t), 2);
+            ck_assert_int_eq(trace_seek(t, 1500), 0);
+            check_from(t, 1500, 10);
+            trace_close(t);
+            data[from] ^= 0x40;
+            hurt++;
+        }
+    }
+    ck_assert_uint_gt(hurt, 25);
+    free(data);
+    make_free(&k);
+}
+END_TEST
+
+/* The file ends at, or shortly before, the end of each chunk. */
+START_TEST(torn)
+{
+    size_t bytes, at[64], n, most = 0;
+    make_init(&k, 8);
+    make_heap_events(&k, 3000);
+    write_planned(three, 3, 0);
+    uint8_t *data = make_slurp(k.path, &bytes);
+    n = chunks_of(data, bytes, at, 64);
+    for (size_t i = 1; i <= n; i++)
+        for (unsigned less = 0; less < 3; less++) {
+            struct trace *t;
+            size_t whole = 0, state = 0, end = at[i] - (less == 2 ? 70 : less);
+            int error;
+            for (size_t j = 0; at[j + 1] <= end && j < n; j++)     /* states whose last STATE is in the file */
+                if (chunk_type(data, at[j]) == TRACE_CHUNK_STATE &&
+                    (j + 1 == n || chunk_type(data, at[j + 1]) != TRACE_CHUNK_STATE))
+                    whole = ++state;
+            make_spill(k.path, data, end);
+            if (trace_open(&t, k.path))
+                continue;           /* not even META is whole */
+            ck_assert_uint_eq(states_whole(t), whole);
+            ck_assert_uint_eq(read_prefix(&k, t, &error), trace_events(t));
+            ck_assert_int_eq(error, 0);
+            most = whole > most ? whole : most;
+            trace_close(t);
+        }
+    ck_assert_uint_eq(most, 3);
+    free(data);
+    make_free(&k);
+}
+END_TEST
+
+/* A state of a later version is listed, but not read; what was refused by the writer is not there. */
+START_TEST(other_version)
+{
+    struct trace_meta meta = make_meta();
+    struct trace_writer *w;
+    struct trace *t;
+    make_init(&k, 9);
+    make_heap_events(&k, 500);
+    ck_assert_int_eq(trace_write_open(&w, k.path, &meta), 0);
+    ck_assert_int_eq(trace_write_batch(w, k.code, k.events, k.count), 0);
+    struct archive a = state_make(0, SMALL), early = state_make(3, SMALL);
+    ck_assert_uint_eq(trace_write_cut(w, k.code), k.count);
+    ck_assert_uint_eq(trace_write_cut(w, k.code), k.count);
+    ck_assert_int_eq(trace_write_checkpoint(w, k.code, k.count + 1, 1, &early), -EINVAL);
+    ck_assert_ptr_null(early.parts);
+    ck_assert_int_eq(trace_write_checkpoint(w, k.code, k.count, 1, &a), 0);
+    ck_assert_ptr_null(a.parts);
+    a = state_make(1, SMALL);
+    a.version = ARCHIVE_VERSION + 1;
+    ck_assert_int_eq(trace_write_checkpoint(w, k.code, k.count, 2, &a), 0);
+    a = state_make(2, SMALL);
+    a.version = 0;
+    ck_assert_int_eq(trace_write_checkpoint(w, k.code, k.count, 3, &a), 0);
+    ck_assert_int_eq(trace_write_close(w, k.code, 12345), 0);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    const struct trace_checkpoint *list;
+    ck_assert_uint_eq(trace_checkpoints(t, &list), 3);
+    ck_assert_uint_eq(list[1].version, ARCHIVE_VERSION + 1);
+    ck_assert_int_eq(trace_checkpoint_begin(t, 1, &a), -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(trace_error_text(t), "version 2"));
+    ck_assert_int_eq(trace_checkpoint_begin(t, 2, &a), -EBADMSG);
+    ck_assert_int_eq(state_read(t, 0, 0, SMALL), 0);
+    trace_close(t);
+    check_whole(&k);
+    make_free(&k);
+}
+END_TEST
+
+/* ---- lies -------------------------------------------------------------------------- */
+
+struct lie { uint64_t event, raw_bytes; uint32_t states, told; unsigned listed; };
+
+static void forge_chunk(struct trace_column *file, struct chunk_builder *b, struct trace_frame frame, const void *data, size_t bytes)
+{
+    frame.payload_bytes = 0;
+    chunk_begin(b);
+    chunk_column(b, 1, data, bytes, CHUNK_PATTERNS);
+    chunk_finish(b, &frame);
+    column_reserve(file, b->out.bytes);
+    column_bytes(file, b->out.data, b->out.bytes);
+}
+
+/* What a checkpoint says of itself is held against the file before it is listed. */
+START_TEST(lies)
+{
+    static const struct lie all[] = {
+        { 500, 10, 2, 2, 1 }, { 0, 10, 1, 1, 1 }, { 501, 10, 2, 2, 0 }, { UINT64_MAX, 10, 1, 1, 0 },
+        { 500, ARCHIVE_PART_BYTES, 1, 1, 1 }, { 500, ARCHIVE_PART_BYTES + 1, 1, 1, 0 }, { 500, UINT64_MAX, 2, 2, 0 },
+        { 500, 10, 1, 2, 0 }, { 500, 10, 3, UINT32_MAX, 0 }, { 500, 0, 0, 0, 1 }, { 500, 1, 0, 0, 0 } };
+    static const uint8_t state[10] = { 1, 2, 3 };
+    size_t bytes, at[64], n, i = (size_t)_i;
+    make_init(&k, 10);
+    make_random_events(&k, 500);
+    ck_assert_int_eq(make_file(&k, 0), 0);
+    uint8_t *data = make_slurp(k.path, &bytes);
+    n = chunks_of(data, bytes, at, 64) - 2;
+    ck_assert_uint_eq(chunk_type(data, at[n]), TRACE_CHUNK_END);
+    const uint64_t numbers[] = { all[i].event, 7, ARCHIVE_VERSION, all[i].raw_bytes };
+    struct trace_column head = { 0 }, file = { 0 };
+    struct chunk_builder b = { 0 };
+    column_reserve(&head, 40);
+    for (unsigned j = 0; j < 4; j++)
+        column_varint(&head, numbers[j]);
+    column_reserve(&file, at[n]);
+    column_bytes(&file, data, at[n]);
+    struct trace_frame frame = { .type = TRACE_CHUNK_CHECKPOINT, .count = all[i].told, .number = (uint32_t)n, .first_event = 500 };
+    forge_chunk(&file, &b, frame, head.data, head.bytes);
+    for (uint32_t j = 0; j < all[i].states; j++) {
+        frame = (struct trace_frame){ .type = TRACE_CHUNK_STATE, .count = 1, .number = (uint32_t)(n + 1 + j), .first_event = 500 };
+        forge_chunk(&file, &b, frame, state, j ? 0 : sizeof state);
+    }
+    make_spill(k.path, file.data, file.bytes);
+    struct trace *t;
+    const struct trace_checkpoint *list;
+    int error;
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    ck_assert_uint_eq(trace_checkpoints(t, &list), all[i].listed);
+    if (all[i].listed) {
+        struct archive a;
+        uint8_t read[10] = { 0 };
+        ck_assert_int_eq(trace_checkpoint_begin(t, 0, &a), 0);
+        archive_bytes(&a, read, all[i].states ? sizeof read : 0);
+        ck_assert_mem_eq(read, all[i].states ? state : read, sizeof read);
+        ck_assert_int_eq(trace_checkpoint_end(t, &a), all[i].raw_bytes == 10 * (all[i].states > 0) && all[i].states < 2 ? 0 : -EBADMSG);
+    }
+    ck_assert_uint_eq(read_prefix(&k, t, &error), 500);
+    ck_assert_int_eq(error, 0);
+    trace_close(t);
+    column_free(&head);
+    column_free(&file);
+    chunk_builder_free(&b);
+    free(data);
     make_free(&k);
 }
 END_TEST
@@ -196,7 +350,11 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, round_trip, 0, 2);
     tcase_add_test(c, read_between);
-    tcase_add_loop_test(c, seek_everywhere, 0, 4);
+    tcase_add_loop_test(c, seek_everywhere, 0, 3);
+    tcase_add_test(c, damaged);
+    tcase_add_test(c, torn);
+    tcase_add_test(c, other_version);
+    tcase_add_loop_test(c, lies, 0, 11);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -1,0 +1,414 @@
+/*
+ * tests/unit/test_checkpoints.c - when the collector saves the fold's state, that
+ * it is what a replay of the file has, and that a successor goes on from it.
+ *
+ * Who judges: a graph that folds the same events from the first on, saved at the
+ * same event: the bytes are equal. Also built with SAN=thread.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "event/xalloc.h"
+#include "fake_writer.h"
+#include "serve/collector.h"
+
+static char dir[] = "/tmp/ownscope-test-XXXXXX";
+static char trace_path[128];
+
+static void setup(void)
+{
+    strcpy(dir, "/tmp/ownscope-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    setenv("OWNSCOPE_DIR", dir, 1);
+    snprintf(trace_path, sizeof trace_path, "%s.own", dir);
+}
+
+static void teardown(void)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf %s %s", dir, trace_path);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* ---- the module alone ----------------------------------------------------- */
+
+struct bench {
+    struct session *session;
+    struct code *code;
+    struct graph *graph;
+    struct checkpoints *checkpoints;
+    uint64_t made;              /* events */
+    bool lacks;                 /* the file does not have them all */
+    unsigned lent, returned;
+    struct { uint64_t event, ns; struct archive state; } written[16];
+    unsigned n_written;
+};
+
+static void lend(void *context, bool lent, enum checkpoint_place place)
+{
+    struct bench *b = context;
+    ck_assert_uint_eq(b->lent, b->returned + !lent);    /* never twice */
+    *(lent ? &b->lent : &b->returned) += 1;
+}
+
+static uint64_t cut(void *context)
+{
+    struct bench *b = context;
+    return b->made - b->lacks;
+}
+
+static void keep(void *context, enum checkpoint_place place, uint64_t event, uint64_t ns, struct archive *state)
+{
+    struct bench *b = context;
+    ck_assert_uint_eq(b->lent, b->returned);    /* the graph is back */
+    ck_assert_uint_lt(b->n_written, 16);
+    b->written[b->n_written].event = event;
+    b->written[b->n_written].ns = ns;
+    b->written[b->n_written++].state = *state;
+}
+
+static struct bench bench_new(void)
+{
+    struct session_options s = {.preload_path = "/nowhere.so", .wait_ms = 100};
+    struct bench b = {.code = code_new()};
+    ck_assert_int_eq(session_create(&b.session, &s), 0);
+    b.graph = graph_new(b.code);
+    return b;
+}
+
+static void bench_begin(struct bench *b, const struct checkpoints_options *o)
+{
+    struct checkpoints_host h = {.session = b->session, .graph = b->graph, .lend = lend, .cut = cut, .write = keep, .context = b};
+    b->checkpoints = checkpoints_new(&h, o, 0);
+}
+
+static void bench_free(struct bench *b)
+{
+    checkpoints_free(b->checkpoints);
+    for (unsigned i = 0; i < b->n_written; i++)
+        archive_free(&b->written[i].state);
+    graph_free(b->graph);
+    code_free(b->code);
+    session_close(b->session, true);
+}
+
+static struct event event_number(uint64_t i)
+{
+    return (struct event){.type = EVENT_NEW, .ns = 100 * i, .thread = 1, .process = 1, .address = 0x10000 + 64 * i, .size = 40 + i % 7};
+}
+
+static void fold(struct bench *b, unsigned n)
+{
+    for (; n; n--) {
+        struct event e = event_number(++b->made);
+        graph_fold(b->graph, &e);
+    }
+}
+
+/* The bytes of a graph that folded the first `n` events alone. */
+static void check_state(const struct archive *saved, uint64_t n)
+{
+    struct code *code = code_new();
+    struct graph *g = graph_new(code);
+    struct archive a;
+    for (uint64_t i = 1; i <= n; i++) {
+        struct event e = event_number(i);
+        graph_fold(g, &e);
+    }
+    archive_write_begin(&a);
+    graph_save(g, &a);
+    archive_write_end(&a);
+    ck_assert_uint_eq(a.n_parts, saved->n_parts);
+    for (size_t i = 0; i < a.n_parts; i++) {
+        ck_assert_uint_eq(a.parts[i].bytes, saved->parts[i].bytes);
+        ck_assert_mem_eq(a.parts[i].data, saved->parts[i].data, a.parts[i].bytes);
+    }
+    archive_free(&a);
+    graph_free(g);
+    code_free(code);
+}
+
+START_TEST(due)
+{
+    const struct checkpoints_options o = {.given = true, .every = 1000};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 999);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 0);
+    fold(&b, 1);
+    checkpoints_round(b.checkpoints, false);    /* somebody needs the graph */
+    ck_assert_uint_eq(b.n_written, 0);
+    fold(&b, 5);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 1);
+    ck_assert_uint_eq(b.written[0].event, 1005);
+    ck_assert_uint_eq(b.written[0].ns, 100500);
+    check_state(&b.written[0].state, 1005);
+    fold(&b, 999);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 1);
+    fold(&b, 1);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 2);
+    ck_assert_uint_eq(b.written[1].event, 2005);
+    check_state(&b.written[1].state, 2005);
+    ck_assert_uint_eq(b.lent, 0);               /* small ones are saved here */
+    fold(&b, 249);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 2);
+    fold(&b, 1);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 3);
+    ck_assert_uint_eq(b.written[2].event, 2255);
+    bench_free(&b);
+}
+END_TEST
+
+/* Where nobody said how often: seldom, and the more seldom the more is alive. */
+START_TEST(due_by_itself)
+{
+    const struct checkpoints_options o = {0};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 300000);
+    checkpoints_round(b.checkpoints, true);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 0);
+    for (unsigned i = 0; i < CHECKPOINT_EVENTS / 4; i++) {  /* all are alive: the end has none either */
+        struct event e = {.type = EVENT_DROP, .ns = 100 * b.made, .thread = 1, .process = 1, .address = 1};
+        b.made++;
+        graph_fold(b.graph, &e);
+    }
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 0);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 1);
+    bench_free(&b);
+}
+END_TEST
+
+START_TEST(none_wanted)
+{
+    const struct checkpoints_options o = {.given = true};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 5000);
+    checkpoints_round(b.checkpoints, true);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 0);
+    bench_free(&b);
+}
+END_TEST
+
+/* What the file lacks no replay of it can have. */
+START_TEST(none_of_an_incomplete_file)
+{
+    const struct checkpoints_options o = {.given = true, .every = 10};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 10);
+    b.lacks = true;
+    checkpoints_round(b.checkpoints, true);
+    b.lacks = false;
+    fold(&b, 100);
+    checkpoints_round(b.checkpoints, true);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 0);
+    bench_free(&b);
+}
+END_TEST
+
+/* A large state is saved beside; the graph is nobody's else until it is back. */
+START_TEST(lent)
+{
+    const struct checkpoints_options o = {.given = true, .every = 1000};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 60000);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.lent, 1);
+    ck_assert_uint_eq(b.n_written, 0);
+    checkpoints_wait(b.checkpoints);
+    ck_assert_uint_eq(b.returned, 1);
+    ck_assert_uint_eq(b.n_written, 1);
+    ck_assert_uint_eq(b.written[0].event, 60000);
+    check_state(&b.written[0].state, 60000);
+    fold(&b, 1000);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.lent, 2);
+    checkpoints_finish(b.checkpoints);          /* waits for it, and has nothing to add */
+    ck_assert_uint_eq(b.n_written, 2);
+    check_state(&b.written[1].state, 61000);
+    fold(&b, 1000);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.lent, 3);
+    bench_free(&b);                             /* in the middle of one */
+}
+END_TEST
+
+/* ---- in a collector ------------------------------------------------------- */
+
+static struct collector *collector;
+static pid_t writer;
+
+/* A process that makes `news` blocks and drops every other one, then waits to be told to go on. */
+static pid_t start_writer(uint64_t news, int go)
+{
+    const char *path = session_segment_path(collector_session(collector));
+    pid_t pid = fork();
+    if (!pid) {
+        struct wire_segment s;
+        struct fake_writer w = {0};
+        char byte;
+        if (fake_map(&s, path) || fake_claim(&w, &s, fake_process(&s)) || fake_birth(&w, 0, WIRE_BORN_EXEC))
+            _exit(1);
+        for (uint64_t i = 0; i < 2 * news; i++) {
+            if (fake_new(&w, 0x1000 + 64 * i, 10) || (i % 2 && fake_drop(&w, 0x1000 + 64 * i)))
+                _exit(2);
+            if (i == news && go >= 0 && read(go, &byte, 1) != 1)
+                _exit(3);
+        }
+        _exit(0);
+    }
+    return pid;
+}
+
+static bool writer_ended(void *unused)
+{
+    int status;
+    if (waitpid(writer, &status, WNOHANG) != writer)
+        return false;
+    ck_assert_int_eq(status, 0);
+    session_reaped(collector_session(collector), writer, status);
+    return true;
+}
+
+static void open_collector(const struct checkpoints_options *k, const char *attach)
+{
+    enum collector_step step;
+    struct collector_options o = {.session = {.preload_path = "/nowhere.so", .stacks = WIRE_STACKS_FULL, .wait_ms = 5000},
+                                  .attach = attach, .trace_path = attach ? NULL : trace_path, .command = "fake", .checkpoints = *k};
+    ck_assert_int_eq(collector_open(&collector, &o, &step), 0);
+}
+
+/* Each checkpoint of the file holds what a graph has that folds from the first event. */
+static size_t check_file(void)
+{
+    const struct trace_checkpoint *list;
+    struct trace *t, *from_start;
+    struct event e;
+    uint64_t folded = 0;
+    ck_assert_int_eq(trace_open(&t, trace_path), 0);
+    ck_assert_int_eq(trace_open(&from_start, trace_path), 0);
+    ck_assert_uint_eq(trace_torn_bytes(t), 0);
+    size_t n = trace_checkpoints(t, &list);
+    struct graph *g = graph_new(trace_code(from_start));
+    if (!trace_has_locks(t))
+        graph_without_locks(g);
+    for (size_t i = 0; i < n; i++) {
+        struct archive in, again, naive;
+        for (; folded < list[i].event; folded++) {
+            ck_assert_int_eq(trace_next(from_start, &e), 1);
+            graph_fold(g, &e);
+        }
+        ck_assert_uint_eq(list[i].ns, graph_now_ns(g));
+        ck_assert_int_eq(trace_checkpoint_begin(t, i, &in), 0);
+        struct graph *loaded = graph_load(trace_code(t), &in);
+        ck_assert_msg(loaded, "%s", in.flaw);
+        ck_assert_int_eq(trace_checkpoint_end(t, &in), 0);
+        archive_write_begin(&again);
+        graph_save(loaded, &again);
+        archive_write_end(&again);
+        archive_write_begin(&naive);
+        graph_save(g, &naive);
+        archive_write_end(&naive);
+        ck_assert_uint_eq(archive_bytes_written(&again), archive_bytes_written(&naive));
+        for (size_t part = 0; part < naive.n_parts; part++)
+            ck_assert_mem_eq(again.parts[part].data, naive.parts[part].data, naive.parts[part].bytes);
+        archive_free(&again);
+        archive_free(&naive);
+        graph_free(loaded);
+    }
+    graph_free(g);
+    trace_close(t);
+    trace_close(from_start);
+    return n;
+}
+
+enum { NEWS = 100000 };
+
+START_TEST(in_the_trace)
+{
+    const struct checkpoints_options k = {.given = true, .every = 20000};
+    open_collector(&k, NULL);
+    writer = start_writer(NEWS, -1);
+    ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
+    collector_finish(collector);
+    struct view *v = collector_last_view(collector);
+    ck_assert_uint_eq(v->totals.allocations, 2 * NEWS);
+    view_free(v);
+    ck_assert_int_eq(collector_trace_error(collector), 0);
+    collector_close(collector, true);
+    ck_assert_uint_gt(check_file(), 2);
+}
+END_TEST
+
+/* The writer waits, and all it said is taken. */
+static bool half_done(void *unused)
+{
+    struct session_counts n;
+    session_counts(collector_session(collector), &n);
+    return n.events >= NEWS + NEWS / 2;
+}
+
+START_TEST(gone_on_with)
+{
+    const struct checkpoints_options k = {.given = true, .every = 20000};
+    char name[SESSION_NAME_MAX + 1];
+    int go[2];
+    ck_assert_int_eq(pipe(go), 0);
+    open_collector(&k, NULL);
+    writer = start_writer(NEWS, go[0]);
+    ck_assert_int_eq(collector_run(collector, half_done, NULL), 0);
+    snprintf(name, sizeof name, "%s", session_name(collector_session(collector)));
+    collector_close(collector, false);      /* without an end */
+    size_t before = check_file();
+    ck_assert_uint_gt(before, 0);
+    open_collector(&k, name);
+    ck_assert_int_eq(write(go[1], "", 1), 1);
+    ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
+    collector_finish(collector);
+    struct view *v = collector_last_view(collector);
+    ck_assert_uint_eq(v->totals.allocations, 2 * NEWS);
+    ck_assert_uint_eq(v->totals.live_blocks, NEWS);
+    ck_assert_uint_eq(v->lost[WIRE_LOST_COLLECTOR_DIED], 0);
+    view_free(v);
+    collector_close(collector, true);
+    ck_assert_uint_gt(check_file(), before);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("checkpoints");
+    TCase *c = tcase_create("checkpoints");
+    SRunner *r = srunner_create(s);
+    int failed;
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, due);
+    tcase_add_test(c, due_by_itself);
+    tcase_add_test(c, none_wanted);
+    tcase_add_test(c, none_of_an_incomplete_file);
+    tcase_add_test(c, lent);
+    tcase_add_test(c, in_the_trace);
+    tcase_add_test(c, gone_on_with);
+    suite_add_tcase(s, c);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
