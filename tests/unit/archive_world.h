@@ -15,12 +15,14 @@
 #include "event/archive.h"
 #include "graph/graph_state.h"
 
-enum { WORLD_PROCESSES = 48, WORLD_OPEN = 6, WORLD_FORKS = 16 };
+enum { WORLD_PROCESSES = 48, WORLD_OPEN = 6, WORLD_FORKS = 16, WORLD_BLOCKS = 96 };
 
 struct world {
     uint64_t seed, ns;
     uint32_t newest;                    /* process serial; the last WORLD_OPEN of them act */
     uint32_t told;                      /* forks of which a half is still to come */
+    bool made[WORLD_PROCESSES + 1][WORLD_BLOCKS];   /* a block lay there once: processes of odd serials drop no others, most
+                                                     * of the time */
     struct { uint32_t parent, thread, pid; bool said, started; } forks[WORLD_FORKS];
 };
 
@@ -32,7 +34,7 @@ static inline uint32_t world_random(struct world *w, uint32_t n)
     return (uint32_t)((w->seed >> 20) % n);
 }
 
-static inline uint64_t world_block(struct world *w) { return 0x100000 + 64 * (uint64_t)world_random(w, 96); }
+static inline uint64_t world_block(struct world *w) { return 0x100000 + 64 * (uint64_t)world_random(w, WORLD_BLOCKS); }
 static inline uint64_t world_large(struct world *w) { return 0x40000000 + 0x100000 * (uint64_t)world_random(w, 4); }
 static inline uint64_t world_pointer(struct world *w)
 {
@@ -90,6 +92,18 @@ static inline void world_copy(struct world *w, struct event *e)
     }
 }
 
+/* A process of an odd serial makes first what it drops. */
+static inline void world_sober(struct world *w, struct event *e)
+{
+    bool *made = &w->made[e->process][(e->address - 0x100000) / 64 % WORLD_BLOCKS];
+    if (e->process % 2 && !*made && (e->type == EVENT_DROP || e->type == EVENT_REALLOC_BEGIN) && e->family != WIRE_MUNMAP &&
+        world_random(w, 400)) {
+        e->type = EVENT_NEW;
+        e->family = WIRE_MALLOC;
+    }
+    *made |= e->type == EVENT_NEW;
+}
+
 /* A half of a fork that is to come. */
 static inline bool world_fork(struct world *w, struct event *e)
 {
@@ -117,6 +131,7 @@ static inline bool world_fork(struct world *w, struct event *e)
         e->address = w->forks[at].parent;
         e->extra[0] = w->forks[at].pid;
         e->process = ++w->newest;
+        memcpy(w->made[e->process], w->made[w->forks[at].parent], sizeof *w->made);
         e->thread = e->process * 4;
         e->text = "/bin/x\0x";
         e->text_bytes = 8;
@@ -180,7 +195,7 @@ static inline struct event world_next(struct world *w)
     e.stack = 1 + world_random(w, 12);
     uint32_t what = world_random(w, 100);
     if (what < 76)
-        world_memory(w, &e);
+        world_memory(w, &e), world_sober(w, &e);
     else if (what < 92)
         world_copy(w, &e);
     else

@@ -73,6 +73,7 @@ static struct graph *twin(struct graph *g)
 static struct graph *world_graph(struct world *w, uint64_t seed, size_t events)
 {
     struct graph *g = graph_new(NULL);
+    graph_without_locks(g);     /* the world has none */
     world_begin(w, seed);
     for (size_t i = 0; i < events; i++) {
         struct event e = world_next(w);
@@ -255,7 +256,11 @@ static void break_use(struct graph *g) { g->findings[1].use = USE_THREAD + 1; }
 static void break_evidence(struct graph *g) { g->evidence[0].role = EVIDENCES; }
 static void break_evidence_sum(struct graph *g) { g->findings[0].n++; }
 static void break_sum(struct graph *g) { g->findings_by_rule[g->findings[0].rule] = 0; g->findings[0].count++; }
-static void break_twice(struct graph *g) { g->findings[1] = g->findings[0]; g->evidence[g->findings[0].n] = g->evidence[0]; }
+static void break_twice(struct graph *g)
+{
+    g->findings[1] = g->findings[0];
+    memcpy(&g->evidence[g->findings[0].n], &g->evidence[0], g->findings[0].n * sizeof *g->evidence);
+}
 static void break_frozen_thread(struct graph *g) { g->frozen_first->thread = (uint32_t)g->n_threads; }
 static void break_frozen_process(struct graph *g) { own_frozen(g)->process = (uint32_t)g->n_processes; }
 static void break_frozen_site(struct graph *g) { g->frozen_first->blocks[0].site = (uint32_t)g->n_sites; }
