@@ -97,6 +97,13 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
 	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
 
+# Holds the state at any moment against a replay from the start.
+MOMENTS := $(B)/tests/moments/moments
+$(MOMENTS): tests/moments/moments.c $(TESTED_A)
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -o $@ $< $(TESTED_A) $(LIBS)
+
 # Folds real traces.
 $(B)/tests/archive/%: tests/archive/%.c $(TESTED_A)
 	@mkdir -p $(@D)
@@ -141,11 +148,11 @@ check: setup-check all bench-programs
 check-unit: $(UNIT)
 	@tests/unit/run.sh $(UNIT)
 
-check-e2e: all victims
+check-e2e: all victims $(MOMENTS)
 	@tests/e2e/run.sh
 
 # What takes longer: the same faults many more times; sanitized builds; fuzzers.
-torture: setup-check all victims
+torture: setup-check all victims $(MOMENTS)
 	TORTURE=1 tests/e2e/run.sh
 
 sanitize: setup-check

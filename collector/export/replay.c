@@ -70,9 +70,8 @@ static int begin(struct trace *t, uint64_t event, struct graph **g)
 
 /* ---- and on ---- */
 
-/* Folds the next events, no further than `last`: 1, 0 at the end, or trace_next's error. An event with text
- * is folded before the next one is read. */
-static int fold_some(struct trace *t, struct graph *g, uint64_t last)
+/* An event with text is folded before the next one is read. */
+int replay_some(struct trace *t, struct graph *g, uint64_t last)
 {
     struct event e[BATCH];
     size_t n = 0;
@@ -95,7 +94,7 @@ int replay_to_telling(struct trace *t, uint64_t event, struct graph **g, replay_
         return got;
     uint64_t told = graph_events(*g), last = event == UINT64_MAX ? trace_events(t) : event;
     for (got = 1; got > 0 && graph_events(*g) < event;) {
-        got = fold_some(t, *g, event);
+        got = replay_some(t, *g, event);
         if (progress && graph_events(*g) - told >= TELL_EVERY)
             progress(context, told = graph_events(*g), last);
     }
@@ -154,7 +153,7 @@ static int fold_stretch(const struct replay *r, struct graph *g, struct replay_s
     uint64_t rounds = 0;
     int got = 1;
     while (got > 0 && graph_events(g) < last && (graph_events(g) < s->to || graph_parked(g))) {
-        got = fold_some(r->trace, g, graph_events(g) < s->to ? s->to : graph_events(g) + 1);
+        got = replay_some(r->trace, g, graph_events(g) < s->to ? s->to : graph_events(g) + 1);
         if (++rounds % 16 == 0 && r->stop && r->stop(r->context))
             return 0;
     }

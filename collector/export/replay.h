@@ -38,6 +38,9 @@ struct replay_stretch { uint64_t from, to; };
 bool replay_stretch_next(const struct trace *t, const struct trace_filter *filters, size_t n_filters, struct replay_stretch *s,
                          uint64_t last);
 
+/* Folds the next events, some dozens, no further than number `last`: 1, 0 at the end, or trace_next's error. */
+int replay_some(struct trace *t, struct graph *g, uint64_t last);
+
 struct replay {
     struct trace *trace;
     uint64_t first_event;     /* facts of earlier events are not wanted; 0: all */
