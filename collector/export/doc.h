@@ -27,6 +27,8 @@ struct doc_context {
     const char *trace_path;     /* NULL: no file */
     uint64_t duration_ns;       /* of the whole session; 0: as far as the view goes */
     uint64_t torn_bytes;        /* unusable bytes at the file's end */
+    uint64_t events_before, begins_ns;  /* of a file that goes on for an earlier one: events it does not have, and when it begins */
+    const char *trigger;        /* what a recorder wrote it for; NULL: none did */
     uint64_t unwritten_events;  /* that the trace's writer had to drop (disk full) */
     const char *damage;         /* why reading stopped before the end, in words; NULL: it did not */
     const struct trace_snapshot *snapshots; size_t n_snapshots; /* of the trace, in any order; NULL: no trace, those of the view */

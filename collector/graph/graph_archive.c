@@ -61,6 +61,7 @@ struct graph *graph_load(const struct code *code, struct archive *a)
 {
     struct graph *g = graph_new(code);
     graph_archive(a, g);
+    pool_number_end(&g->pool);
     if (!archive_bad(a))
         return g;
     graph_free(g);
