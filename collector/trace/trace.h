@@ -181,7 +181,9 @@ int trace_checkpoint_begin(struct trace *t, size_t i, struct archive *a);
 /* 0; -EBADMSG: its bytes were not what was written (the state is to be dropped, the rest of the file is not). */
 int trace_checkpoint_end(struct trace *t, struct archive *a);
 
-/* What summaries tell of a group of events (at most TRACE_GROUP_EVENTS, from cut to cut): whether one in it may pass a filter. */
+/* ---- selective reading ----
+ * A group of events goes from cut to cut, at most TRACE_GROUP_EVENTS and a chunk; its summary tells whether one in it may pass
+ * a filter. What is 0 in a filter asks for nothing; bounds are inside, but for high_address. */
 struct trace_filter {
     uint64_t types;                 /* 1 << enum event_type; 0: all */
     uint32_t thread, process;       /* serials; 0: all */
@@ -191,7 +193,7 @@ struct trace_filter {
     uint64_t low_address, high_address; /* addresses that events name (extents of copies and blocks too) in [low, high); high 0: all */
     uint64_t least_bytes, most_bytes;   /* sizes; most 0: open */
 };
-struct trace_group { uint64_t first_event, events, low_ns, high_ns; };
+struct trace_group { uint64_t first_event, events, low_ns, high_ns; };  /* number of its first event; stamps inside */
 size_t trace_groups(const struct trace *t, const struct trace_group **list);
 /* False: none can, for sure. */
 bool trace_group_may(const struct trace *t, size_t group, const struct trace_filter *f);

@@ -176,7 +176,7 @@ static const char *unpack_column(struct chunk_opener *o, struct trace_columns *c
         return "a column is longer than its chunk";
     const uint8_t *data = cursor_bytes(columns, 0, (size_t)stored_bytes);
     *raw_left -= (size_t)raw_bytes;
-    if (id == 0 || id >= TRACE_COLUMNS)
+    if (id == 0 || id >= TRACE_COLUMNS || o->unwanted >> id & 1)
         return NULL;
     if (columns->of[id].at != columns->of[id].end)
         return "a column comes twice";

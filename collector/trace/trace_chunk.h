@@ -38,6 +38,7 @@ struct chunk_opener {
     void *zstd;                 /* ZSTD_DCtx */
     struct trace_column payload;
     struct trace_column raw;    /* what was compressed, uncompressed */
+    uint64_t unwanted;          /* 1 << id: columns that are not uncompressed, and left empty */
 };
 
 /* NULL when the frame is sound, else what is wrong with it. */

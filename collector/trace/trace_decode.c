@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "trace/trace_extent.h"
 #include "trace/trace_spot.h"
 #include "trace/trace_tables.h"
 
@@ -286,4 +287,95 @@ int trace_decode_event(struct trace_decoder *d, struct event *e, const struct co
         decode_text(d, e);
     d->left--;
     return s->bad || !trace_tables_name(code, e) ? -EBADMSG : 0;
+}
+
+/* ---- selection ---- */
+
+/* How much of an event is decoded; each depth has what is before it as well. */
+enum decode_depth { DEPTH_STEPS, DEPTH_SIZES, DEPTH_ALL };
+
+#define COLUMN(id) (1ull << (id))
+
+void trace_decode_want(struct decode_want *w, const struct trace_filter *f, unsigned columns)
+{
+    const uint64_t times = COLUMN(EVENTS_TIME_END) - COLUMN(EVENTS_TIME_FINE), steps = COLUMN(EVENTS_PROCESS + 1) - 1;
+    *w = (struct decode_want){ .filter = *f };
+    w->filter.types = f->types ? f->types : UINT64_MAX;
+    w->times = columns & TRACE_TIMES || f->low_ns || f->high_ns;
+    w->addresses = columns & (TRACE_ADDRESSES | TRACE_REST) || f->high_address;
+    w->sizes = w->addresses || columns & TRACE_SIZES || f->least_bytes || f->most_bytes;
+    w->unwanted = ~steps & ~(w->times ? times : 0) & ~(w->sizes ? COLUMN(EVENTS_SIZE) : 0);
+    if (w->addresses)
+        w->unwanted = w->times ? 0 : times;
+}
+
+static inline bool step_passes(const struct trace_filter *f, const struct event *e)
+{
+    return f->types >> e->type & 1 && (!f->thread || e->thread == f->thread) &&
+           (!f->process || e->process == f->process) && (!f->stack || e->stack == f->stack);
+}
+
+static bool addresses_pass(const struct trace_filter *f, const struct event *e)
+{
+    struct trace_extent of[2];
+    if (!f->high_address)
+        return true;
+    trace_extents(e, of);
+    for (unsigned i = 0; i < 2; i++)
+        if (of[i].first <= of[i].last && of[i].first < f->high_address && of[i].last >= f->low_address)
+            return f->low_address < f->high_address;
+    return false;
+}
+
+static inline bool rest_passes(const struct trace_filter *f, const struct event *e, uint64_t number)
+{
+    return number >= f->first_event && (!f->last_event || number <= f->last_event) &&
+           e->ns >= f->low_ns && (!f->high_ns || e->ns <= f->high_ns) &&
+           e->size >= f->least_bytes && (!f->most_bytes || e->size <= f->most_bytes) && addresses_pass(f, e);
+}
+
+/* What is not decoded stays 0, so that a filter that does not ask for it lets it pass. */
+static inline __attribute__((always_inline)) int decode_find(struct trace_decoder *d, struct event *e,
+    const struct code *code, const struct decode_want *w, uint64_t behind, bool times, enum decode_depth depth)
+{
+    struct trace_columns *s = &d->columns;
+    *e = (struct event){ 0 };
+    while (d->left) {
+        if (depth == DEPTH_ALL)
+            *e = (struct event){ 0 };
+        decode_thread(d, e);
+        struct model_lane *lane = model_lane(&d->model, e->thread);
+        uint64_t step = decode_step(d, lane, e);
+        unsigned fields = model_kind_fields((uint32_t)(step >> 32));
+        if (times)
+            decode_time(d, e, step);
+        if (depth == DEPTH_SIZES)
+            e->size = 0;
+        if (depth >= DEPTH_SIZES && fields & FIELD_SIZE)
+            decode_size(d, e);
+        if (depth == DEPTH_ALL) {
+            if (model_has_spots(e->type))
+                decode_spots(d, e, step, fields);
+            else
+                decode_numbers(d, lane, e, fields);
+            if (fields & FIELD_TEXT)
+                decode_text(d, e);
+        }
+        d->left--;
+        if (__builtin_expect(s->bad, 0))
+            return -EBADMSG;
+        if (step_passes(&w->filter, e) && rest_passes(&w->filter, e, behind - d->left))
+            return trace_tables_name(code, e) ? 1 : -EBADMSG;
+    }
+    return 0;
+}
+
+int trace_decode_find(struct trace_decoder *d, struct event *e, const struct code *code, const struct decode_want *w,
+                      uint64_t behind)
+{
+    if (w->addresses)
+        return w->times ? decode_find(d, e, code, w, behind, true, DEPTH_ALL) : decode_find(d, e, code, w, behind, false, DEPTH_ALL);
+    if (w->sizes)
+        return w->times ? decode_find(d, e, code, w, behind, true, DEPTH_SIZES) : decode_find(d, e, code, w, behind, false, DEPTH_SIZES);
+    return w->times ? decode_find(d, e, code, w, behind, true, DEPTH_STEPS) : decode_find(d, e, code, w, behind, false, DEPTH_STEPS);
 }

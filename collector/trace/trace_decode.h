@@ -8,6 +8,7 @@
 #define OWNSCOPE_TRACE_DECODE_H
 
 #include "event/code.h"
+#include "trace/trace.h"
 #include "trace/trace_column.h"
 #include "trace/trace_model.h"
 
@@ -30,5 +31,18 @@ void trace_decode_reset(struct trace_decoder *d);
 int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset);
 /* The next of d->left events; 0 or -EBADMSG. Its ids are of `code`. */
 int trace_decode_event(struct trace_decoder *d, struct event *e, const struct code *code);
+
+/* Which events are looked for, and what of them and of the models has to be decoded for that. */
+struct decode_want {
+    struct trace_filter filter;     /* its types are never 0 */
+    bool times, sizes, addresses;   /* addresses: all that is left, and sizes */
+    uint64_t unwanted;              /* columns, 1 << id, that are not looked at */
+};
+
+/* What has to be decoded for `columns` (TRACE_TIMES…) of the events that pass. */
+void trace_decode_want(struct decode_want *w, const struct trace_filter *f, unsigned columns);
+/* The next of d->left events that passes; `behind` is the number of the chunk's last. 1, 0: none is left, -EBADMSG. */
+int trace_decode_find(struct trace_decoder *d, struct event *e, const struct code *code, const struct decode_want *w,
+                      uint64_t behind);
 
 #endif

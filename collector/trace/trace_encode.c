@@ -33,6 +33,7 @@ struct trace_encoder {
     unsigned kind_count;
     uint32_t kinds[TRACE_KINDS_MAX];
     uint32_t finder[1 << MODEL_FINDER_BITS];  /* address hash -> its last gain, or MODEL_FINDER_GIVE and give */
+    struct summary summary;
     struct trace_model model;
     uint8_t kind_number[KIND_CODES];    /* 0: not in this chunk; else 1 + number */
 };
@@ -71,6 +72,7 @@ static void clear(struct trace_encoder *n)
 struct trace_encoder *trace_encode_new(void)
 {
     struct trace_encoder *n = xcalloc(1, sizeof *n);
+    summary_init(&n->summary);
     clear(n);
     return n;
 }
@@ -81,6 +83,7 @@ void trace_encode_free(struct trace_encoder *n)
         return;
     for (unsigned i = 1; i < EVENTS_COLUMNS; i++)
         column_free(&n->columns[i]);
+    summary_free(&n->summary);
     free(n);
 }
 
@@ -88,7 +91,10 @@ void trace_encode_reset(struct trace_encoder *n)
 {
     model_reset(&n->model);
     memset(n->finder, 0, sizeof n->finder);
+    summary_reset(&n->summary);
 }
+
+struct summary *trace_encode_summary(struct trace_encoder *n) { return &n->summary; }
 
 bool trace_encode_full(const struct trace_encoder *n)
 {
@@ -141,6 +147,7 @@ static inline void encode_thread(struct trace_encoder *n, const struct event *e)
         column_zigzag(&n->columns[EVENTS_PROCESS], (uint64_t)e->process - m->process);
         m->thread = e->thread;
         m->process = e->process;
+        summary_run(&n->summary, e);
     }
     n->run++;
 }
@@ -216,6 +223,7 @@ static inline uint64_t encode_step(struct trace_encoder *n, struct model_lane *l
     } else {
         column_byte(&n->columns[EVENTS_STEP], (uint8_t)(2 + kind_number(n, kind)));
         column_varint(&n->columns[EVENTS_STACK], e->stack);
+        summary_step(&n->summary, e);
     }
     model_step_learn(lane, step1, step2, step);
     return step;
@@ -224,7 +232,12 @@ static inline uint64_t encode_step(struct trace_encoder *n, struct model_lane *l
 static inline void encode_size(struct trace_encoder *n, const struct event *e)
 {
     uint64_t *predicted = model_size(&n->model, e->stack);
-    column_varint(&n->columns[EVENTS_SIZE], *predicted == e->size ? 0 : e->size);
+    if (*predicted == e->size) {
+        column_varint(&n->columns[EVENTS_SIZE], 0);
+        return;
+    }
+    column_varint(&n->columns[EVENTS_SIZE], e->size);
+    summary_size(&n->summary, e->size);
     *predicted = e->size;
 }
 
@@ -325,16 +338,23 @@ static inline void encode_numbers(struct trace_encoder *n, struct model_lane *la
     if (fields & FIELD_ADDRESS) {
         if (model_is_gain(e->type)) {
             encode_gain(n, lane, e);
+            summary_block(&n->summary, e->address, e->size);
         } else if (model_is_give(e->type)) {
             const struct model_block *block = encode_give(n, lane, e);
             extra0_predicted = block ? block->size : 0;
+            if (!block || e->extra[0] > block->size)
+                summary_block(&n->summary, e->address, e->extra[0]);
         } else {
             column_zigzag(&n->columns[EVENTS_ADDRESS], e->address - m->address);
             m->address = e->address;
+            summary_extents(&n->summary, e);
         }
     }
-    if (fields & FIELD_EXTRA0)
+    if (fields & FIELD_EXTRA0) {
         column_varint(&n->columns[EVENTS_EXTRA0], e->extra[0] == extra0_predicted ? 0 : e->extra[0]);
+        if (e->type == EVENT_REALLOC_END || !(fields & FIELD_ADDRESS))
+            summary_extents(&n->summary, e);
+    }
     if (fields & FIELD_EXTRA1)
         column_varint(&n->columns[EVENTS_EXTRA1], e->extra[1]);
 }
@@ -344,23 +364,26 @@ static __attribute__((noinline)) void encode_spots(struct trace_encoder *n, cons
 {
     struct trace_model *m = &n->model;
     unsigned fields = fields_of(e);
+    bool seen = true;
     encode_thread(n, e);
     uint64_t step = encode_step(n, model_lane(m, e->thread), e, model_kind(e->type, fields, e->family));
     encode_time(n, e->ns, step);
     if (fields & FIELD_SIZE)
         encode_size(n, e);
     if (fields & FIELD_ADDRESS)
-        spot_encode(m, n->columns, n->finder, e, step, false);
+        seen = spot_encode(m, n->columns, n->finder, e, step, false);
     if (fields & FIELD_EXTRA0)
-        spot_encode(m, n->columns, n->finder, e, step, true);
+        seen &= spot_encode(m, n->columns, n->finder, e, step, true);
     if (fields & FIELD_EXTRA1) {
         uint64_t *predicted = spot_extra1(m, e, step);
         column_varint(&n->columns[EVENTS_EXTRA1], e->extra[1] == *predicted ? 0 : e->extra[1]);
         *predicted = e->extra[1];
     }
     spot_learn(m, e);
+    summary_spots(&n->summary, e, seen);
     if (fields & FIELD_TEXT)
         encode_text(n, e);
+    summary_count(&n->summary, e);
     n->count++;
 }
 
@@ -377,6 +400,7 @@ static inline void encode_event(struct trace_encoder *n, const struct event *e)
     encode_numbers(n, lane, e, fields);
     if (fields & FIELD_TEXT)
         encode_text(n, e);
+    summary_count(&n->summary, e);
     n->count++;
 }
 

@@ -9,6 +9,7 @@
 
 #include "trace/trace_column.h"
 #include "trace/trace_model.h"
+#include "trace/trace_summary.h"
 
 struct trace_encoder;
 
@@ -17,6 +18,8 @@ void trace_encode_free(struct trace_encoder *n);
 
 /* Forgets everything: the next chunk can be read without those before it. */
 void trace_encode_reset(struct trace_encoder *n);
+/* What was added since the last reset, told in short. */
+struct summary *trace_encode_summary(struct trace_encoder *n);
 /* Adds events until the chunk is full; returns how many. The caller has checked
  * their types and stacks. */
 size_t trace_encode_events(struct trace_encoder *n, const struct event *events, size_t count);

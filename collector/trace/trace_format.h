@@ -58,7 +58,8 @@ enum trace_chunk_type {
     TRACE_CHUNK_SNAPSHOT,   /* count: PARTs behind it */
     TRACE_CHUNK_PART,       /* flags: enum trace_section; count: items in it */
     TRACE_CHUNK_CHECKPOINT, /* count: STATEs behind it */
-    TRACE_CHUNK_STATE       /* a piece of a checkpoint; count 1 */
+    TRACE_CHUNK_STATE,      /* a piece of a checkpoint; count 1 */
+    TRACE_CHUNK_SUMMARY     /* count: events in the group that ends here, from a RESET on */
 };
 
 enum { TRACE_CHUNK_RESET = 1 }; /* flags: the models start afresh here, so reading may */
@@ -233,6 +234,18 @@ enum { CHECKPOINT_NUMBERS = 1 };
 enum trace_checkpoint_number { CHECKPOINT_N_EVENT, CHECKPOINT_N_NS, CHECKPOINT_N_VERSION, CHECKPOINT_N_RAW_BYTES,
                                CHECKPOINT_NUMBERS_MAX };
 enum { STATE_BYTES = 1 };
+
+/* SUMMARY: what is in a group, or more than that; see trace_summary.h. A set is told as runs: how many units lie before
+ * each (behind the run before), and its length less 1. */
+enum {
+    SUMMARY_TYPES = 1,      /* varints: events of type 1, 2… */
+    SUMMARY_SIZES,          /* varints: least and greatest */
+    SUMMARY_THREADS,        /* varints, in turns: runs of serials */
+    SUMMARY_PROCESSES,      /* likewise */
+    SUMMARY_STACKS,         /* likewise: runs of ids */
+    SUMMARY_GAPS,           /* varints: runs of addresses, in units of 16 bytes */
+    SUMMARY_LENGTHS
+};
 
 /* END: varints end_ns, number of the last event. */
 enum { END_NUMBERS = 1 };

@@ -76,6 +76,7 @@ static struct trace_writer *next_begin(const struct trace_writer *w, const char 
 static void take_place(struct trace_writer *w, struct trace_writer *next, uint64_t ns)
 {
     struct trace_output *o = &w->output;
+    writer_group_end(w, false);
     writer_end(w, ns);
     close(o->fd);
     map_free(&o->map);
@@ -85,14 +86,14 @@ static void take_place(struct trace_writer *w, struct trace_writer *next, uint64
     __atomic_store_n(&o->file_bytes, o->map.whole_bytes, __ATOMIC_RELAXED);
     __atomic_store_n(&o->error, 0, __ATOMIC_RELAXED);
     w->tables = next->tables;
-    writer_group_end(w);
     writer_free(next);
 }
 
 int trace_write_next(struct trace_writer *w, const char *path, const struct code *code, uint64_t ns, struct archive *state)
 {
-    int error = archive_bad(state) ? -EINVAL : trace_write_flush(w, code);
+    int error = archive_bad(state) ? -EINVAL : output_error(&w->output);
     if (!error) {
+        trace_write_cut(w, code);
         writer_tables(w, code, false);
         error = output_drain(&w->output);
     }

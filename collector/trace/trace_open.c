@@ -150,6 +150,7 @@ static int open_checked(struct trace *t)
     trace_rewind(t);
     read_end(t);
     trace_find_snapshots(t);
+    trace_find_groups(t);
     trace_find_checkpoints(t);
     return 0;
 }
@@ -198,7 +199,9 @@ void trace_close(struct trace *t)
     free(t->snapshot_entries);
     trace_checkpoints_free(t);
     map_free(&t->map);
+    trace_groups_free(t);
     chunk_opener_free(&t->opener);
+    chunk_opener_free(&t->table_opener);
     code_free(t->code);
     free(t);
 }

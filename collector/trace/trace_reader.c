@@ -15,7 +15,7 @@ static int load_table(struct trace *t, struct code *code, const struct map_entry
 {
     const char *flaw;
     struct trace_columns columns;
-    int error = map_read_chunk(t->fd, e, &t->opener, &columns, &flaw);
+    int error = map_read_chunk(t->fd, e, &t->table_opener, &columns, &flaw);
     if (!error) {
         error = trace_tables_unpack(&columns, e->count, code);
         flaw = "definitions that make no sense";
@@ -44,7 +44,7 @@ int trace_read_tables(struct trace *t, size_t until)
     return 0;
 }
 
-static int load_events(struct trace *t, const struct map_entry *e)
+int trace_load_events(struct trace *t, const struct map_entry *e)
 {
     const char *flaw;
     int error = map_read_chunk(t->fd, e, &t->opener, &t->decoder.columns, &flaw);
@@ -69,7 +69,7 @@ static int next_chunk(struct trace *t)
         const struct map_entry *e = &t->map.entries[t->at];
         int error = 0;
         if (e->type == TRACE_CHUNK_EVENTS)
-            error = load_events(t, e);
+            error = trace_load_events(t, e);
         else if (e->type == TRACE_CHUNK_CODE && t->at >= t->tables_loaded)
             error = load_table(t, t->code, e);
         else if (e->type == TRACE_CHUNK_END && !t->end.present)
@@ -87,6 +87,8 @@ int trace_next(struct trace *t, struct event *e)
 {
     if (__builtin_expect(t->error, 0))
         return t->error;
+    if (t->selection.on)
+        return trace_select_next(t, e);
     if (__builtin_expect(!t->decoder.left, 0)) {
         int more = next_chunk(t);
         if (more <= 0)
@@ -104,6 +106,8 @@ void trace_rewind(struct trace *t)
 {
     t->at = 0;
     t->error = 0;
+    t->selection.on = false;
+    t->opener.unwanted = 0;
     t->behind = t->map.before;
     trace_decode_reset(&t->decoder);
 }
@@ -143,10 +147,8 @@ int trace_seek(struct trace *t, uint64_t event)
 {
     if (event > t->map.events)
         event = t->map.events;
-    if (event < t->map.before)
-        event = t->map.before;
     size_t entry = cut_before(&t->map, event);
-    bool onward = !t->error && t->at > entry && trace_event_number(t) <= event;
+    bool onward = !t->error && !t->selection.on && t->at > entry && trace_event_number(t) <= event;
     int error = onward ? 0 : begin_at(t, entry);
     while (!error && trace_event_number(t) < event) {
         struct event e;

@@ -16,6 +16,17 @@ struct checkpoint_reader {
     const char *flaw;           /* what was wrong with one */
 };
 
+/* What trace_select asked for. */
+struct trace_selection {
+    bool on;
+    struct decode_want want;
+    size_t group;               /* the next one to look at */
+    size_t end;                 /* entry behind the last chunk that is wanted of the one being read */
+};
+
+/* Where the entries of a group's chunks lie. */
+struct trace_group_span { size_t first, end; };
+
 struct trace {
     int fd;
     int error;                  /* sticky; 0 or negative */
@@ -31,7 +42,10 @@ struct trace {
     struct trace_checkpoint *checkpoints; size_t n_checkpoints;     /* by event */
     size_t *checkpoint_entries; /* of the map: of each its CHECKPOINT chunk */
     struct checkpoint_reader reading;
-    struct chunk_opener opener;
+    struct trace_summaries *summaries;
+    struct trace_selection selection;
+    struct chunk_opener opener; /* of the chunk of events being read */
+    struct chunk_opener table_opener;
     struct trace_decoder decoder;
     uint64_t behind;            /* number of the event that trace_next gave last, when decoder.left is added */
     char text[256];
@@ -50,6 +64,16 @@ void trace_find_snapshots(struct trace *t);
 /* Fills in t->checkpoints. */
 void trace_find_checkpoints(struct trace *t);
 void trace_checkpoints_free(struct trace *t);
+/* Fills in t->summaries. */
+void trace_find_groups(struct trace *t);
+void trace_groups_free(struct trace *t);
+struct trace_group_span trace_group_span(const struct trace *t, size_t group);
+/* Whether chunk or group, from event `first` on, can pass by its numbers and stamps. */
+bool trace_span_may(const struct trace_filter *f, uint64_t first, uint64_t events, uint64_t low_ns, uint64_t high_ns);
+/* Takes up the chunk of events in entry `e`. 0 or an error. */
+int trace_load_events(struct trace *t, const struct map_entry *e);
+/* trace_next of a selection. */
+int trace_select_next(struct trace *t, struct event *e);
 /* `entry` is followed by as many chunks of `type` as its count says. */
 bool trace_parts_follow(const struct trace_map *m, size_t entry, unsigned type);
 /* For failures that leave no trace behind: what trace_error_text(NULL) says. */

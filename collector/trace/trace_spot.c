@@ -105,7 +105,7 @@ static unsigned find_number(const struct trace_model *m, struct trace_column *co
     return SPOT_FAR;
 }
 
-void spot_encode(struct trace_model *m, struct trace_column *columns, const uint32_t *finder, const struct event *e,
+bool spot_encode(struct trace_model *m, struct trace_column *columns, const uint32_t *finder, const struct event *e,
                  uint64_t step, bool second)
 {
     struct model_spot *spot = spot_of(m, e->thread, step, second);
@@ -115,6 +115,7 @@ void spot_encode(struct trace_model *m, struct trace_column *columns, const uint
         how = find_number(m, columns, finder, spot, e, at, second);
     column_byte(&columns[second ? EVENTS_SPOT_SECOND : EVENTS_SPOT], (uint8_t)(how == spot->how ? 0 : 1 + how));
     spot_remember(m, spot, e, at, how);
+    return how == SPOT_SAME || how == SPOT_LOCK || how == SPOT_SLOT;
 }
 
 /* ---- reading ---- */

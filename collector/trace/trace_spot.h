@@ -34,8 +34,9 @@ enum {
 };
 
 /* The event's address, or its extra0, into columns; `step` as trace_model.h has
- * it. `finder`: hash of an address -> its last gain, or MODEL_FINDER_GIVE and give. */
-void spot_encode(struct trace_model *m, struct trace_column *columns, const uint32_t *finder, const struct event *e,
+ * it. `finder`: hash of an address -> its last gain, or MODEL_FINDER_GIVE and give.
+ * True: an event since the models last started afresh named this very address. */
+bool spot_encode(struct trace_model *m, struct trace_column *columns, const uint32_t *finder, const struct event *e,
                  uint64_t step, bool second);
 /* The same out of columns, into *e. */
 void spot_decode(struct trace_model *m, struct trace_columns *s, struct event *e, uint64_t step, bool second);

@@ -194,8 +194,16 @@ void writer_tables(struct trace_writer *w, const struct code *code, bool backgro
     }
 }
 
-void writer_group_end(struct trace_writer *w)
+void writer_group_end(struct trace_writer *w, bool background)
 {
+    if (w->group_events >= SUMMARY_LEAST_EVENTS) {
+        struct output_job *job = chunk_new(w, TRACE_CHUNK_SUMMARY);
+        job->frame.count = (uint32_t)w->group_events;
+        job->frame.low_ns = w->group_low_ns;
+        job->frame.high_ns = w->group_high_ns;
+        summary_pack(trace_encode_summary(w->encoder), w->group_events, job->columns);
+        output_give(&w->output, background);
+    }
     trace_encode_reset(w->encoder);
     w->group_events = 0;
 }
@@ -209,11 +217,15 @@ static void write_chunk(struct trace_writer *w, const struct code *code, bool ba
     job->frame.flags = w->group_events ? 0 : TRACE_CHUNK_RESET;
     trace_encode_span(w->encoder, &job->frame.low_ns, &job->frame.high_ns);
     trace_encode_hand_over(w->encoder, job->columns);
+    if (!w->group_events || job->frame.low_ns < w->group_low_ns)
+        w->group_low_ns = job->frame.low_ns;
+    if (!w->group_events || job->frame.high_ns > w->group_high_ns)
+        w->group_high_ns = job->frame.high_ns;
     w->group_events += job->frame.count;
     w->events += job->frame.count;
     output_give(&w->output, background);
     if (w->group_events >= TRACE_GROUP_EVENTS)
-        writer_group_end(w);
+        writer_group_end(w, background);
 }
 
 uint64_t trace_write_cut(struct trace_writer *w, const struct code *code)
@@ -221,7 +233,7 @@ uint64_t trace_write_cut(struct trace_writer *w, const struct code *code)
     if (trace_encode_count(w->encoder))
         write_chunk(w, code, true);
     if (w->group_events)
-        writer_group_end(w);
+        writer_group_end(w, true);
     return w->events;
 }
 
@@ -337,6 +349,7 @@ int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t 
 {
     int fd = w->output.fd;
     if (!trace_write_flush(w, code)) {
+        writer_group_end(w, false);
         writer_tables(w, code, false);
         if (!output_drain(&w->output))
             writer_end(w, end_ns);

@@ -13,6 +13,7 @@
 struct trace_writer {
     uint64_t dropped;           /* events that did not get into a chunk */
     uint64_t group_events;      /* since the models last started afresh */
+    uint64_t group_low_ns, group_high_ns;
     uint64_t events;            /* number of the last event in a chunk that was handed over */
     struct trace_tables tables;
     struct trace_output output;
@@ -27,8 +28,8 @@ void writer_free(struct trace_writer *w);
 int writer_file_head(struct trace_writer *w);
 /* The definitions in `code` that the file does not have. */
 void writer_tables(struct trace_writer *w, const struct code *code, bool background);
-/* The models start afresh: a cut. No chunk is open. */
-void writer_group_end(struct trace_writer *w);
+/* The models start afresh: a cut; what is in the group that ends here is told. No chunk is open. */
+void writer_group_end(struct trace_writer *w, bool background);
 /* End record, index, tail; nothing waits. */
 void writer_end(struct trace_writer *w, uint64_t end_ns);
 
