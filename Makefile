@@ -97,12 +97,25 @@ $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
 	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
 
+# Holds the state at any moment against a replay from the start.
+MOMENTS := $(B)/tests/moments/moments
+$(MOMENTS): tests/moments/moments.c $(TESTED_A)
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -o $@ $< $(TESTED_A) $(LIBS)
+
+# Folds real traces.
+$(B)/tests/archive/%: tests/archive/%.c $(TESTED_A)
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -o $@ $< $(TESTED_A) $(LIBS)
+
 # Runs victims under the shim.
 $(B)/tests/unit/test_holds: | $(B)/libownscope.so $(addprefix $(B)/tests/victims/,exit_ways image_unseen marks)
 
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE
-victims: $(VICTIMS) $(B)/tests/counter/libcounter.so \
+victims: $(VICTIMS) $(B)/tests/counter/libcounter.so $(B)/tests/archive/archive_trace \
          $(addprefix $(B)/tests/victims/,static/hello lib/plugin.so lib/other.so lib/cxx.so lib/static.so lib/waits.so lib/leaky.so)
 $(B)/tests/victims/leak_%: VICTIM_FLAGS += -O0
 $(B)/tests/victims/lib/leaky.so: VICTIM_FLAGS += -O0
@@ -135,11 +148,11 @@ check: setup-check all bench-programs
 check-unit: $(UNIT)
 	@tests/unit/run.sh $(UNIT)
 
-check-e2e: all victims
+check-e2e: all victims $(MOMENTS)
 	@tests/e2e/run.sh
 
 # What takes longer: the same faults many more times; sanitized builds; fuzzers.
-torture: setup-check all victims
+torture: setup-check all victims $(MOMENTS)
 	TORTURE=1 tests/e2e/run.sh
 
 sanitize: setup-check

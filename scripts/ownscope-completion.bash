@@ -78,7 +78,7 @@ _ownscope() {
     fi
     case $command in
     help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect ps serve ctl' -- "$cur")) ;;
-    ctl) COMPREPLY=($(compgen -W 'snapshot mark status' -- "$cur")) ;;
+    ctl) COMPREPLY=($(compgen -W 'snapshot dump mark status' -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
     report | threads | locks | copies | findings | leaks | graph | diff | events | history | export) _ownscope_files ;;
     esac

@@ -17,17 +17,23 @@ static const char *text(const json_t *doc, const char *key)
     return t ? t : "?";
 }
 
+static void print_dump(FILE *out, const json_t *doc, const struct table_style *s)
+{
+    fprintf(out, "trace written to %s\n", text(doc, "dump"));
+}
+
 static void print_snapshot(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *refused = json_object_get(doc, "refused");
     fprintf(out, "snapshot %lld of %s (process %lld): %lld blocks, %lld bytes", (long long)number(doc, "snapshot"),
             text(doc, "process"), (long long)number(doc, "pid"), (long long)number(doc, "blocks"), (long long)number(doc, "bytes"));
-    if (json_is_string(refused)) {
+    if (json_is_string(refused))
         fprintf(out, "\nclasses unknown: %s\n", json_string_value(refused));
-        return;
-    }
-    fprintf(out, ", %lld pointers\n%s; it stood still for %.3f ms, and reading it took %.3f ms\n", (long long)number(doc, "edges"),
+    else
+        fprintf(out, ", %lld pointers\n%s; it stood still for %.3f ms, and reading it took %.3f ms\n", (long long)number(doc, "edges"),
             text(doc, "how"), (double)number(doc, "pause_ns") / 1e6, (double)number(doc, "scan_ns") / 1e6);
+    if (json_object_get(doc, "dump"))
+        print_dump(out, doc, s);
 }
 
 static void print_mark(FILE *out, const json_t *doc, const struct table_style *s)
@@ -56,18 +62,18 @@ static const struct verb {
     bool asks;              /* changes nothing */
     reading_table print;
 } verbs[] = {
-    { "snapshot", 0, false, print_snapshot }, { "mark", 1, false, print_mark }, { "status", 0, true, print_status }, { 0 }
+    { "snapshot", 0, false, print_snapshot }, { "dump", 0, false, print_dump }, { "mark", 1, false, print_mark }, { "status", 0, true, print_status }, { 0 }
 };
 
 static const struct verb *verb_find(const struct options *o, char **words, int n)
 {
     const struct verb *v = verbs;
     if (!n)
-        options_fail(o, "ctl needs a word: snapshot, mark NAME or status");
+        options_fail(o, "ctl needs a word: snapshot, dump, mark NAME or status");
     while (v->name && strcmp(v->name, words[0]) != 0)
         v++;
     if (!v->name)
-        options_fail(o, "ctl knows no '%s' in this version: snapshot, mark NAME and status are all there is", words[0]);
+        options_fail(o, "ctl knows no '%s' in this version: snapshot, dump, mark NAME and status are all there is", words[0]);
     if (n - 1 < v->words)
         options_fail(o, "ctl %s needs a name", v->name);
     if (n - 1 > v->words)

@@ -49,32 +49,41 @@ static void node_head(FILE *out, const json_t *node, const struct table_style *s
     free(text);
 }
 
-static void other_blocks(FILE *out, const json_t *doc, const struct table_style *s)
+/* Who held its place before or after it, and where that was made. */
+static void neighbour(FILE *out, const char *words, const json_t *node, const struct table_style *s)
 {
-    const json_t *list = get(doc, "blocks");
-    uint64_t all = get_number(doc, "blocks_total");
-    if (all < 2)
+    if (!json_is_object(node))
         return;
-    char *text = xasprintf("%s blocks held this address; this is the last:", number_count(all).text);
-    for (size_t i = 0; i < json_array_size(list) && i < 12; i++) {
-        char *more = xasprintf("%s %s", text, json_string_value(json_array_get(list, i)));
-        free(text);
-        text = more;
-    }
-    if (all > 12) {
-        char *more = xasprintf("%s ..", text);
-        free(text);
-        text = more;
-    }
+    const json_t *stack = get(node, "stack");
+    struct shown shown = shown_frames(stack, NULL, 3);
+    struct line l;
+    uint64_t born_ns = get_number(node, "born_ns");
+    bool dropped = json_is_integer(get(node, "dropped_ns"));
+    char *until = dropped ? xasprintf("dropped at %s", number_time(get_number(node, "dropped_ns")).text) : xstrdup("alive");
+    char *text = xasprintf("%s at that address: %s, %s bytes, made at %s by %s, %s", words, get_text(node, "id"),
+                           number_count(get_number(node, "size_bytes")).text, number_time(born_ns).text, get_text(node, "thread"), until);
+    line_begin(&l, out, s);
+    line_end(&l);
     line_wrapped(out, s, LOOK_DIM, 2, 4, text);
     free(text);
+    free(until);
+    if (!json_array_size(stack))
+        return;
+    line_begin(&l, out, s);
+    line_to(&l, 21);
+    line_stack(&l, stack, &shown);
 }
 
 void table_history(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *events = get(doc, "events");
     node_head(out, get(doc, "node"), s);
-    other_blocks(out, doc, s);
+    if (json_is_integer(get(doc, "since_ns"))) {
+        char *text = xasprintf("below, what happened after %s", number_time(get_number(doc, "since_ns")).text);
+        line_wrapped(out, s, LOOK_DIM, 2, 4, text);
+        free(text);
+    }
+    neighbour(out, "before", get(doc, "before"), s);
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *e = json_array_get(events, i), *stack = get(e, "stack");
         char stamp[ROW_STAMP_TEXT], text[EVENT_ROW_TEXT];
@@ -109,4 +118,5 @@ void table_history(FILE *out, const json_t *doc, const struct table_style *s)
         line_format(&l, "and %s more", number_count(all - json_array_size(events)).text);
         line_end(&l);
     }
+    neighbour(out, "after", get(doc, "after"), s);
 }

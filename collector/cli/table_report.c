@@ -78,6 +78,11 @@ static void page_head(const struct page *p)
         line_format(&l, "  trace: %s", get_text(p->metadata, "trace"));
         line_end(&l);
     }
+    if (*get_text(p->metadata, "trigger")) {
+        char *trigger = xasprintf("written for: %s", get_text(p->metadata, "trigger"));
+        line_wrapped(p->out, p->style, LOOK_PLAIN, 2, 4, trigger);
+        free(trigger);
+    }
     free(exit), free(when), free(count), free(threads), free(events), free(text);
 }
 

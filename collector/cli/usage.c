@@ -225,7 +225,7 @@ const struct usage usage_serve = {
         END } };
 
 const struct usage usage_ctl = {
-    .command = "ctl", .synopsis = "snapshot|mark NAME|status",
+    .command = "ctl", .synopsis = "snapshot|dump|mark NAME|status",
     .summary = "tell a live collector to take a snapshot or to set a mark",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){

@@ -27,6 +27,8 @@ struct doc_context {
     const char *trace_path;     /* NULL: no file */
     uint64_t duration_ns;       /* of the whole session; 0: as far as the view goes */
     uint64_t torn_bytes;        /* unusable bytes at the file's end */
+    uint64_t events_before, begins_ns;  /* of a file that goes on for an earlier one: events it does not have, and when it begins */
+    const char *trigger;        /* what a recorder wrote it for; NULL: none did */
     uint64_t unwritten_events;  /* that the trace's writer had to drop (disk full) */
     const char *damage;         /* why reading stopped before the end, in words; NULL: it did not */
     const struct trace_snapshot *snapshots; size_t n_snapshots; /* of the trace, in any order; NULL: no trace, those of the view */
@@ -88,11 +90,15 @@ struct doc_target {
 /* "b12", "12", "l3" or "0x7f…"; -EINVAL. */
 int doc_target_parse(struct doc_target *t, const char *text);
 /* The life of one block, with the copies of it and the locks in it, or of one
- * lock. An address names the block that held it last (blocks that held it before
- * are listed), else the lock that was there last. `until_event`: as far as that
- * event; 0: all. -ENOENT: no such block or lock. */
+ * lock: what happened to it, and the blocks at its place before and after it. An address names the block that lives there,
+ * else the one that held it last, else the lock that was there last. -ENOENT: no such block or lock. `o` NULL: all of it. */
+struct doc_history_options {
+    uint64_t until_event; /* as far as that event; 0: all */
+    bool since;           /* only what happened after that event, and its time */
+    uint64_t since_event, since_ns;
+};
 int doc_history(struct trace *t, const struct doc_context *c, const struct doc_target *target,
-                uint64_t until_event, json_t **doc);
+                const struct doc_history_options *o, json_t **doc);
 
 struct doc_events_options {
     uint32_t types;       /* bit 1 << enum fact_type; 0: all */

@@ -78,12 +78,16 @@ static void drops(json_t *list, const struct view *v)
 
 static void file_state(json_t *list, const struct doc_context *c)
 {
+    if (c->events_before)
+        add(list, "file", xasprintf("the file begins at event %llu, %.3f s after the start", (unsigned long long)c->events_before + 1,
+                                    (double)c->begins_ns / 1e9),
+            "the run's trace is bounded: totals are of the whole run, but single events before that are not in this file", NULL);
     if (c->damage)
         add(list, "file", xstrdup("the trace was read only in part"), c->damage, NULL);
     if (c->torn_bytes)
         add(list, "file", counted(c->torn_bytes, "byte at the trace's end could not be used", "bytes at the trace's end could not be used"),
             "the file was cut off: its collector was killed, or the disk was full", NULL);
-    else if (!c->complete && !c->live && c->trace_path)
+    else if (!c->complete && !c->live && c->trace_path && !c->trigger)
         add(list, "file", xstrdup("the end of the session is missing"),
             "the collector was killed, or is still writing this trace", NULL);
     if (c->unwritten_events)

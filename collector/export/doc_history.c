@@ -1,11 +1,10 @@
 /*
  * collector/export/doc_history.c - the life of one block or lock (doc.h).
  *
- * By address the trace is read twice: first to find the block that held it
- * last, then for that block's facts, since an address may come to a block late
- * (realloc). A release at the block's place after its own drop, with nothing
- * known living there, belongs to its story too: that is how a double free looks.
- * So do the locks that lie in it while it lives.
+ * A release at the block's place after its own drop, with nothing known living
+ * there, belongs to its story too: that is how a double free looks. So do the
+ * locks that lie in it while it lives, and, in short, the blocks that held its
+ * place before and after it (history_place.h).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,13 +12,13 @@
 #include <string.h>
 
 #include "event/xalloc.h"
-#include "export/block_life.h"
 #include "export/doc_parts.h"
 #include "export/event_json.h"
 #include "export/export_locks.h"
-#include "export/replay.h"
+#include "export/history_place.h"
+#include "export/moment.h"
 
-enum { EVENTS_MAX = 100000, BLOCKS_MAX = 1000 };
+enum { EVENTS_MAX = 100000 };
 
 int doc_target_parse(struct doc_target *t, const char *text)
 {
@@ -35,40 +34,19 @@ int doc_target_parse(struct doc_target *t, const char *text)
     return errno || *end || !t->value ? -EINVAL : 0;
 }
 
-/* ---- who lived at an address ---- */
-
-struct tenants {
-    uint64_t address;
-    uint64_t last;          /* id of the newest */
-    uint64_t last_lock;     /* of the newest lock that lay there */
-    uint64_t total;
-    json_t *list;           /* the first BLOCKS_MAX ids */
-};
-
-static void tenant_fact(void *context, const struct fact *f)
-{
-    struct tenants *t = context;
-    if (f->lock && f->address == t->address)
-        t->last_lock = f->lock;
-    bool comes = f->type == FACT_NEW || (f->type == FACT_MOVE && f->old_address);
-    if (!comes || !f->block || t->address < f->address || t->address - f->address >= (f->size ? f->size : 1))
-        return;
-    if (f->block == t->last)
-        return;
-    t->last = f->block;
-    if (t->total++ < BLOCKS_MAX)
-        json_array_append_new(t->list, doc_id('b', f->block));
-}
-
 /* ---- its story ---- */
 
 struct story {
     struct frames *frames;
     struct block_life life;
     uint64_t id;
-    bool of_lock;           /* id is a lock's */
+    bool of_lock;               /* id is a lock's */
+    uint64_t since;             /* facts of events up to that number are not told */
     uint64_t total;
-    bool taken_over;        /* another block lives at its place now */
+    bool met;
+    uint64_t arrival;           /* number of the event that brought it to where it is */
+    bool taken_over;            /* another block lives at its place now */
+    struct place_life after;    /* the first that came there */
     struct json_writer writer;
     char *text;
     size_t text_bytes, text_capacity;
@@ -99,16 +77,9 @@ static bool inside(const struct story *s, const struct fact *f)
     return f->lock && l->id && !l->dropped && f->process == l->process && f->address - l->address < l->size;
 }
 
-static void story_fact(void *context, const struct fact *f)
+static void event_tell(struct story *s, const struct fact *f)
 {
-    struct story *s = context;
-    if (s->of_lock && f->lock != s->id)
-        return;
-    if (!s->of_lock && f->block == s->id)
-        block_life_fold(&s->life, f);
-    else if (!s->of_lock && !after_death(s, f) && !inside(s, f))
-        return;
-    if (s->total++ >= EVENTS_MAX)
+    if (f->event <= s->since || s->total++ >= EVENTS_MAX)
         return;
     jw_object(&s->writer);
     event_json_members(&s->writer, f);
@@ -117,57 +88,150 @@ static void story_fact(void *context, const struct fact *f)
     jw_end(&s->writer);
 }
 
-static void lock_node(struct story *s, const struct view *v, struct symbols *symbols)
+static void lock_fact(void *context, const struct fact *f)
 {
-    struct json_writer *w = &s->writer;
-    struct lock_names *names = lock_names_new(v, symbols);
-    JW_KEY(w, "node");
-    export_lock_node(w, v, names, s->id, NULL, NULL);
-    lock_names_free(names);
+    struct story *s = context;
+    if (f->lock != s->id)
+        return;
+    s->met = true;
+    event_tell(s, f);
 }
 
-static void story_node(struct story *s)
+static void block_fact(void *context, const struct fact *f)
+{
+    struct story *s = context;
+    if (f->block == s->id) {
+        block_life_fold(&s->life, f);
+        if (place_comes(f))
+            s->arrival = f->event;
+    } else {
+        if (s->life.dropped)
+            place_life_fold(&s->after, &s->life, f);
+        if (!after_death(s, f) && !inside(s, f))
+            return;
+    }
+    s->met = true;
+    event_tell(s, f);
+}
+
+/* The block, and then what becomes of the next one at its place. */
+static const struct block_life *story_subject(void *context)
+{
+    const struct story *s = context;
+    if (!s->life.dropped || !s->taken_over)
+        return &s->life;
+    return s->after.whole && !s->after.life.dropped ? &s->after.life : NULL;
+}
+
+/* ---- the document ---- */
+
+static void node_write(struct story *s, const struct block_life *l)
 {
     struct json_writer *w = &s->writer;
-    JW_KEY(w, "node");
     jw_object(w);
-    block_life_members(w, &s->life, NULL);
+    block_life_members(w, l, NULL);
     JW_KEY(w, "stack");
-    frames_write(s->frames, w, frames_code_stack(s->frames, s->life.stack));
+    frames_write(s->frames, w, frames_code_stack(s->frames, l->stack));
     JW_KEY(w, "drop_stack");
-    if (s->life.dropped && s->life.drop_stack)
-        frames_write(s->frames, w, frames_code_stack(s->frames, s->life.drop_stack));
+    if (l->dropped && l->drop_stack)
+        frames_write(s->frames, w, frames_code_stack(s->frames, l->drop_stack));
     else
         jw_null(w);
     jw_end(w);
 }
 
-/* 0 and *doc when the block was met. */
-static int story_tell(struct trace *t, const struct doc_context *c, uint64_t id, bool of_lock, uint64_t until_event, json_t **doc)
+static void neighbour_write(struct story *s, const struct block_life *l)
+{
+    if (l->id)
+        node_write(s, l);
+    else
+        jw_null(&s->writer);
+}
+
+static int story_of_block(struct story *s, struct trace *t, uint64_t until)
+{
+    struct history_walk walk = { .trace = t, .block = s->id, .until = until, .observer = block_fact, .context = s, .subject = story_subject };
+    struct block_life before = { 0 };
+    struct json_writer *w = &s->writer;
+    int error = history_walk(&walk);
+    if (s->met)
+        place_before(t, &s->life, s->arrival, until, &before);
+    if (s->after.life.id && !s->after.whole)
+        place_life_of(t, s->after.life.id, until, &s->after.life);
+    jw_end(w);
+    JW_KEY(w, "node");
+    node_write(s, &s->life);
+    JW_KEY(w, "before");
+    neighbour_write(s, &before);
+    JW_KEY(w, "after");
+    neighbour_write(s, &s->after.life);
+    return error;
+}
+
+/* Events between which all that happened to a lock lies; open where it is not known. */
+static void lock_span(struct trace *t, const struct view *v, uint64_t id, uint64_t *first, uint64_t *last)
+{
+    const uint64_t late_ns = 10000000000;    /* no stamp lies further behind the event before it */
+    struct source_at at = { .kind = SOURCE_NS };
+    uint64_t event;
+    for (size_t i = 0; i < v->n_locks; i++) {
+        const struct view_lock *l = &v->locks[i];
+        if (l->id != id)
+            continue;
+        at.value = l->born_ns ? l->born_ns - 1 : 0;
+        if (l->born_ns && !moment_find(t, &at, NULL, NULL, &event) && event != UINT64_MAX)
+            *first = event + 1;
+        at.value = l->ended_ns + late_ns;
+        if (l->ended_ns && !moment_find(t, &at, NULL, NULL, &event) && event < *last)
+            *last = event;
+    }
+}
+
+static int story_of_lock(struct story *s, struct trace *t, struct symbols *symbols, uint64_t until)
+{
+    struct graph *g;
+    uint64_t first = 0, last = until;
+    int error = replay_to(t, until, &g, NULL);
+    if (!g)
+        return error;
+    graph_settle(g, UINT64_MAX);
+    struct view *v = graph_view_make(g, trace_code(t), 0);
+    graph_free(g);
+    lock_span(t, v, s->id, &first, &last);
+    struct replay r = { .trace = t, .first_event = first, .last_event = last == UINT64_MAX ? 0 : last, .observer = lock_fact, .context = s };
+    int damaged = replay_run(&r);
+    jw_end(&s->writer);
+    struct lock_names *names = lock_names_new(v, symbols);
+    JW_KEY(&s->writer, "node");
+    export_lock_node(&s->writer, v, names, s->id, NULL, NULL);
+    lock_names_free(names);
+    view_free(v);
+    return error ? error : damaged;
+}
+
+/* 0 and *doc when the block or lock was met. */
+static int story_tell(struct trace *t, const struct doc_context *c, const struct place_found *found, const struct doc_history_options *o, json_t **doc)
 {
     struct story *s = xcalloc(1, sizeof *s);
-    struct view *view = NULL;
-    s->id = id;
-    s->of_lock = of_lock;
+    s->id = found->id;
+    s->of_lock = found->is_lock;
+    s->since = o->since_event;
     s->frames = frames_new(c->symbols, NULL, trace_code(t));
     jw_init(&s->writer, story_sink, s);
     jw_object(&s->writer);
     JW_KEY(&s->writer, "events");
     jw_array(&s->writer);
-    struct replay replay = { .trace = t, .last_event = until_event, .observer = story_fact, .context = s,
-                             .view = of_lock ? &view : NULL };
-    int error = replay_run(&replay);
-    jw_end(&s->writer);
-    if (of_lock)
-        lock_node(s, view, c->symbols);
-    else
-        story_node(s);
-    view_free(view);
+    uint64_t until = o->until_event ? o->until_event : UINT64_MAX;
+    int error = s->of_lock ? story_of_lock(s, t, c->symbols, until) : story_of_block(s, t, until);
     JW_KEY(&s->writer, "events_total");
     jw_u64(&s->writer, s->total);
+    if (o->since) {
+        JW_KEY(&s->writer, "since_ns");
+        jw_u64(&s->writer, o->since_ns);
+    }
     jw_end(&s->writer);
     jw_finish(&s->writer);
-    *doc = s->total ? json_loadb(s->text, s->text_bytes, JSON_ALLOW_NUL, NULL) : NULL;
+    *doc = s->met ? json_loadb(s->text, s->text_bytes, JSON_ALLOW_NUL, NULL) : NULL;
     if (*doc)
         error = 0;
     else if (!error)
@@ -179,27 +243,12 @@ static int story_tell(struct trace *t, const struct doc_context *c, uint64_t id,
 }
 
 int doc_history(struct trace *t, const struct doc_context *c, const struct doc_target *target,
-                uint64_t until_event, json_t **doc)
+                const struct doc_history_options *o, json_t **doc)
 {
-    struct tenants tenants = { .address = target->value, .list = json_array() };
-    uint64_t id = target->value;
-    bool of_lock = target->is_lock;
-    int error = 0;
+    static const struct doc_history_options all;
+    struct place_found found = { .id = target->value, .is_lock = target->is_lock };
+    o = o ? o : &all;
     *doc = NULL;
-    if (target->is_address) {
-        struct replay replay = { .trace = t, .last_event = until_event, .observer = tenant_fact, .context = &tenants };
-        error = replay_run(&replay);
-        of_lock = !tenants.last && tenants.last_lock;
-        id = of_lock ? tenants.last_lock : tenants.last;
-        if (!id && !error)
-            error = -ENOENT;
-    }
-    if (id)
-        error = story_tell(t, c, id, of_lock, until_event, doc);
-    if (*doc && target->is_address && !of_lock) {
-        json_object_set(*doc, "blocks", tenants.list);
-        json_object_set_new(*doc, "blocks_total", doc_number(tenants.total));
-    }
-    json_decref(tenants.list);
-    return error;
+    int error = target->is_address ? place_find(t, target->value, o->until_event ? o->until_event : UINT64_MAX, &found) : 0;
+    return error ? error : story_tell(t, c, &found, o, doc);
 }

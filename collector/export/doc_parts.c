@@ -178,6 +178,9 @@ json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *
     json_object_set_new(j, "stacks", text_json_string(stacks_name(m->stacks)));
     json_object_set_new(j, "options", text_json_string(m->options));
     json_object_set_new(j, "trace", text_json_string(c->trace_path));
+    json_object_set_new(j, "begins", !c->events_before ? json_null()
+                        : json_pack("{s:o,s:o}", "events_before", doc_number(c->events_before), "ns", doc_number(c->begins_ns)));
+    json_object_set_new(j, "trigger", text_json_string(c->trigger));
     json_object_set_new(j, "live", json_boolean(c->live));
     json_object_set_new(j, "complete", json_boolean(c->complete));
     json_object_set_new(j, "version", json_string(OWNSCOPE_VERSION));

@@ -15,13 +15,46 @@ static _Thread_local char last_error[512];
 
 const char *source_error(void) { return last_error; }
 
+/* When a file begins that goes on for an earlier one: with its state. */
+static uint64_t begins_ns(const struct trace *t)
+{
+    const struct trace_checkpoint *list;
+    size_t n = trace_events_before(t) ? trace_checkpoints(t, &list) : 0;
+    return n ? list[0].ns : 0;
+}
+
+/* What a recorder wrote the file for: the last of its marks; malloc'ed. Of other files nothing is read. */
+static char *trigger_find(struct trace *t)
+{
+    enum { NEAR_EVENTS = 1 << 16 };
+    static const char head[] = "trigger: ";
+    const size_t head_bytes = sizeof head - 1;
+    uint64_t last = trace_events(t), before = trace_events_before(t);
+    const struct trace_filter marks = { .types = 1ull << EVENT_MARK, .first_event = last > NEAR_EVENTS ? last - NEAR_EVENTS : 0 };
+    struct event e;
+    char *found = NULL;
+    if (!strstr(trace_meta(t)->options, "--ring-only"))
+        return NULL;
+    if (trace_select(t, &marks, TRACE_REST) && trace_seek(t, marks.first_event > before ? marks.first_event : before))
+        return NULL;
+    while (trace_next(t, &e) > 0)
+        if (e.type == EVENT_MARK && !e.process && e.text_bytes > head_bytes && !memcmp(e.text, head, head_bytes)) {
+            free(found);
+            found = strndup(e.text + head_bytes, e.text_bytes - head_bytes);
+        }
+    trace_rewind(t);
+    return found;
+}
+
 static void fill_context(struct source *s)
 {
+    s->trigger = trigger_find(s->trace);
     s->doc = (struct doc_context){
         .meta = trace_meta(s->trace), .symbols = s->symbols, .trace_path = s->path,
         .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
         .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
-        .complete = trace_end(s->trace)->present };
+        .complete = trace_end(s->trace)->present, .events_before = trace_events_before(s->trace),
+        .begins_ns = begins_ns(s->trace), .trigger = s->trigger };
     s->doc.n_snapshots = trace_snapshots(s->trace, &s->doc.snapshots);
 }
 
@@ -119,6 +152,7 @@ void source_close(struct source *s)
         trace_close(s->trace);
     free(s->path);
     free(s->damage);
+    free(s->trigger);
     *s = (struct source){ 0 };
 }
 

@@ -31,7 +31,7 @@ struct source {
     uint64_t events;        /* folded into the view: the number of its last event */
     bool whole;             /* the view is the trace's end */
     bool past;              /* ... and the moment asked for lies behind it */
-    char *path, *damage;
+    char *path, *damage, *trigger;
 };
 
 /* 0; -errno of trace_open (source_error says more); -EBADMSG also when the

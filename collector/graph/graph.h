@@ -146,6 +146,17 @@ struct graph *graph_load(const struct code *code, struct archive *a);
 /* About how many rows a checkpoint would have now: what it costs, for who decides when. Costs nothing. */
 uint64_t graph_rows(const struct graph *g);
 
+/* Threads whose end changes a block without naming it: its owner (a serial), who borrows it. `unsettled`: what comes next
+ * to it may also hang on any other event: one of the process is parked, a realloc of it is half done, such a thread has gone
+ * and is not known to have outlived it. */
+enum { GRAPH_WATCH_MAX = 8 };
+struct graph_watch { uint32_t threads[GRAPH_WATCH_MAX]; uint64_t pthreads[GRAPH_WATCH_MAX]; size_t n; bool unsettled; };
+void graph_watch(const struct graph *g, uint64_t block, uint32_t process, uint32_t owner, struct graph_watch *w);
+/* The newest block alive that an address lies in, in any process; 0: none. Looks at all. */
+uint64_t graph_block_at(const struct graph *g, uint64_t address);
+/* Of an archive that graph_load would read: the id that the next block gets. What else it holds is not looked at. */
+uint64_t graph_peek_next_block(struct archive *a);
+
 /* Rules (1 << enum rule) of which something new was found since the call before with this *seen (0 at first): those that are
  * told as they happen, which RULE_LEAK and RULE_UNORDERED_BORROW are not. Cheap, to be asked every round. */
 uint32_t graph_found(const struct graph *g, uint64_t *seen);

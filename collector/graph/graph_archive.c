@@ -61,14 +61,20 @@ struct graph *graph_load(const struct code *code, struct archive *a)
 {
     struct graph *g = graph_new(code);
     graph_archive(a, g);
+    pool_number_end(&g->pool);
     if (!archive_bad(a))
         return g;
     graph_free(g);
     return NULL;
 }
 
-uint64_t graph_rows(const struct graph *g) { return g->pool.live; }
+uint64_t graph_peek_next_block(struct archive *a)
+{
+    uint64_t events, now_ns, next = 0;
+    archive_u64(a, &events);
+    archive_u64(a, &now_ns);
+    archive_u64(a, &next);
+    return archive_bad(a) ? 0 : next;
+}
 
-/* Parts that are still to be written. */
-#define PART(name) __attribute__((weak)) void name(struct archive *a, struct graph *g) { }
-PART(locks_archive) PART(order_archive) PART(clocks_archive)
+uint64_t graph_rows(const struct graph *g) { return g->pool.live; }

@@ -69,16 +69,25 @@ static void thread_archive(struct archive *a, struct graph *g, struct thread *t)
 /* No block is parked that no thread will put down. */
 static void parked_check(struct archive *a, struct graph *g)
 {
-    for (uint32_t i = 1; i < g->pool.next && !archive_bad(a); i++) {
-        struct block *b = pool_at(&g->pool, i);
-        archive_need(a, !(b->flags & BLOCK_PARKED) == !(b->flags & BLOCK_SEEN), "a block is moved by no thread");
-        b->flags &= ~BLOCK_SEEN & 255;
+    uint32_t marked = 0;
+    for (size_t i = 0; i < g->n_threads; i++) {
+        const struct pending *q = &g->threads[i]->pending;
+        if (!q->open || !q->block)
+            continue;
+        pool_at(&g->pool, q->block)->flags &= ~BLOCK_SEEN & 255;
+        marked++;
     }
+    archive_need(a, marked == g->pool.parked, "a block is moved by no thread");
 }
 
 /* What threads own, who list it: all but the first of an image. */
 static void owned_make(struct graph *g)
 {
+    bool any = false;
+    for (size_t i = 0; i < g->n_threads; i++)
+        any |= g->threads[i]->tracked;
+    if (!any)
+        return;
     for (int fill = 0; fill < 2; fill++) {
         for (size_t i = 0; i < g->n_threads; i++) {
             struct thread *t = g->threads[i];
@@ -128,6 +137,8 @@ static uint32_t *processes_take(const struct graph *g)
 static void unmade_archive(struct archive *a, struct graph *g, uint32_t *process)
 {
     uint32_t *of = NULL;
+    if (!g->pool.unmade)
+        return;
     for (uint32_t i = 1; i <= archive_blocks(g) && !archive_bad(a); i++) {
         uint32_t place = archive_block_at(g, i);
         if (!made_by_nobody(pool_at(&g->pool, place)))
@@ -141,7 +152,7 @@ static void unmade_archive(struct archive *a, struct graph *g, uint32_t *process
 }
 
 /* Loading: the process of the block with a number. */
-static struct process *block_process(const struct graph *g, const uint32_t *unmade, uint32_t number)
+static inline struct process *block_process(const struct graph *g, const uint32_t *unmade, uint32_t number)
 {
     const struct block *b = pool_at(&g->pool, number);
     return process_at(g, b->maker ? thread_at(g, b->maker)->process : unmade[number]);
@@ -246,11 +257,14 @@ static void ranges_archive(struct archive *a, struct graph *g, struct process *p
 /* Every mapping lies in a range. */
 static void mapped_check(struct archive *a, struct graph *g)
 {
-    for (uint32_t i = 1; i < g->pool.next && !archive_bad(a); i++) {
-        struct block *b = pool_at(&g->pool, i);
-        archive_need(a, in_ranges(b) == !!(b->flags & BLOCK_SEEN), "a mapping of the state lies nowhere");
-        b->flags &= ~BLOCK_SEEN & 255;
+    uint32_t marked = 0;
+    for (size_t i = 0; i < g->n_processes; i++) {
+        const struct ranges *r = &g->processes[i]->maps;
+        for (uint32_t at = 1; at < r->next; at++)
+            pool_at(&g->pool, r->nodes[at].block)->flags &= ~BLOCK_SEEN & 255;
+        marked += r->used;
     }
+    archive_need(a, marked == g->pool.mapped, "a mapping of the state lies nowhere");
 }
 
 /* What ever lay where, of those processes that were asked. */

@@ -64,7 +64,10 @@ struct pool {
     struct note *notes;
     size_t notes_capacity;
     uint32_t notes_next, notes_free; /* list through owner */
-    uint32_t *saved, *number;        /* while a checkpoint is made: places by number, numbers by place (graph_archive.h) */
+    /* While a checkpoint is made: places by number, numbers by place (graph_archive.h). */
+    uint32_t *saved, *number;
+    /* And while one is read, too: of all blocks, how many nobody made, are parked, are mapped and not parked. */
+    uint32_t unmade, parked, mapped;
 };
 
 static inline struct block *pool_at(const struct pool *pool, uint32_t place)
@@ -97,6 +100,7 @@ static inline void pool_give(struct pool *pool, uint32_t place)
 void pool_clear(struct pool *pool);
 /* Numbers the blocks for a checkpoint, and forgets it. */
 void pool_number(struct pool *pool);
+void pool_number_count(struct pool *pool, const struct block *b);
 void pool_number_end(struct pool *pool);
 
 /* The note of a block, made when it has none (owner: the maker, by New). */

@@ -18,8 +18,16 @@ _Static_assert(EVENT_TICK_NS == 1 << TICK_BITS, "stamps are whole ticks");
 
 /* ---- numbers ------------------------------------------------------------------ */
 
+/* For parts that need not look at all blocks then. */
+void pool_number_count(struct pool *pool, const struct block *b)
+{
+    pool->unmade += !b->maker;
+    pool->parked += (b->flags & BLOCK_PARKED) != 0;
+    pool->mapped += (b->flags & (BLOCK_MAP | BLOCK_PARKED)) == BLOCK_MAP;
+}
+
 /* Places of all blocks as they come; true: their ids rise. */
-static bool places_gather(const struct pool *pool, uint64_t *id, uint32_t *place)
+static bool places_gather(struct pool *pool, uint64_t *id, uint32_t *place)
 {
     uint64_t last = 0;
     size_t n = 0;
@@ -28,6 +36,7 @@ static bool places_gather(const struct pool *pool, uint64_t *id, uint32_t *place
         uint64_t here = pool_at(pool, at)->id;
         if (!here)
             continue;
+        pool_number_count(pool, pool_at(pool, at));
         rising &= here > last;
         last = here;
         id[n] = here;
@@ -53,6 +62,7 @@ void pool_number_end(struct pool *pool)
     free(pool->saved);
     free(pool->number);
     pool->saved = pool->number = NULL;
+    pool->unmade = pool->parked = pool->mapped = 0;
 }
 
 /* Made when it is first asked for: few things name blocks. */
@@ -199,6 +209,7 @@ static void run_put(struct archive *a, struct graph *g, const struct run *run, u
         *b = (struct block){ .address = unlines(r->address), .size = r->size, .born_ns = unticks(r->born_ns), .id = r->id,
                              .family = r->family, .flags = r->flags & ~BLOCK_NOTED & 255, .site = r->site, .maker = r->maker };
         g->pool.live++;
+        pool_number_count(&g->pool, b);
         if (!(r->flags & BLOCK_NOTED))
             continue;
         *pool_note(&g->pool, place) = (struct note){ .owned_since_ns = unticks(from->since_ns) + b->born_ns, .cloned_from = from->cloned_from,

@@ -4,7 +4,6 @@
  */
 #include "graph/graph_archive.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
@@ -53,10 +52,8 @@ static void run_archive(struct archive *a, struct row *rows, size_t n)
 static bool rows_make(struct archive *a, struct graph *g, size_t n)
 {
     g->site_stacks = archive_room(a, n, sizeof *g->site_stacks);
-    void *paid = archive_room(a, n, sizeof *g->sites);
-    if (!paid)
+    if (!g->site_stacks || !archive_claim(a, n * sizeof *g->sites))
         return false;
-    free(paid);
     g->site_stacks_capacity = n;
     sites_grow(g, n);
     g->n_sites = n;

@@ -18,6 +18,7 @@
  *
  *   POST /v1/snapshot?process=p1          takes a heap snapshot (pid=PID: of that process; neither: of the
  *                                         one that runs): what ownscope ctl snapshot --json prints
+ *   POST /v1/dump                         writes what --ring-only has in memory to a file
  *   POST /v1/mark?name=NAME               sets a mark
  *   POST /v1/flush                        writes out the trace, and says where it is
  *

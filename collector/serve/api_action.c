@@ -49,13 +49,46 @@ static const struct snapshot *snapshot_take(struct collector *c, const struct qu
     return error ? NULL : s;
 }
 
+/* What a recorder has in memory goes into a file. 0, or turned down; *path: its whole name, NULL: there is none. */
+static int dump(struct collector *c, const char *why, struct api_answer *a, char **path)
+{
+    char *written = NULL;
+    int error = collector_dump(c, why, &written);
+    *path = error ? NULL : realpath(written, NULL);   /* whoever asks works elsewhere */
+    if (error == -ECANCELED)
+        refuse(a, error);
+    else if (error && error != -ENOTSUP)
+        api_refuse(a, 503, "the trace cannot be written to %s: %s", collector_trace_path(c), strerror(-error));
+    free(written);
+    return error;
+}
+
 static void answer_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
 {
     const struct snapshot *s = snapshot_take(c, q, a);
+    char *path;
     if (!s)
         return;
-    api_answer_tree(a, snapshot_json(s));
+    int error = dump(c, "a snapshot was asked for", a, &path);
+    if (!error || error == -ENOTSUP) {
+        json_t *doc = snapshot_json(s);
+        if (path)
+            json_object_set_new(doc, "dump", json_string(path));
+        api_answer_tree(a, doc);
+    }
+    free(path);
     collector_snapshot_put(c, s);
+}
+
+static void answer_dump(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    char *path;
+    int error = dump(c, "it was asked for", a, &path);
+    if (error == -ENOTSUP)
+        api_refuse(a, 400, "the trace is a file anyway: %s; dump is for run --ring-only", collector_trace_path(c));
+    else if (!error)
+        api_answer_tree(a, json_pack("{s:i, s:s?, s:I}", "ownscope", 1, "dump", path, "at_ns", (json_int_t)collector_now_ns(c)));
+    free(path);
 }
 
 uint32_t api_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
@@ -97,6 +130,8 @@ static void answer_flush(struct collector *c, const struct query *q, struct api_
     int error = collector_trace_flush(c);
     if (error)
         api_refuse(a, 503, "the trace cannot be flushed: %s", strerror(-error));
+    else if (!whole && collector_records(c))
+        api_refuse(a, 404, "this session's trace is in memory (--ring-only); ownscope ctl dump writes it to a file");
     else if (!whole)
         api_refuse(a, 404, "this session has no trace file");
     else
@@ -106,6 +141,7 @@ static void answer_flush(struct collector *c, const struct query *q, struct api_
 
 const struct api_route api_actions[] = {
     { "/v1/snapshot", API_PROCESS | API_PID, answer_snapshot },
+    { "/v1/dump", API_PID, answer_dump },
     { "/v1/mark", API_NAME, answer_mark },
     { "/v1/flush", 0, answer_flush },
     { NULL, 0, NULL }

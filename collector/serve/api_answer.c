@@ -68,12 +68,19 @@ static int trace_of(struct collector *c, const struct query *q, enum query_need 
         api_refuse(a, 503, "the trace cannot be flushed: %s", strerror(-error));
         return error;
     }
-    const char *path = collector_trace_path(c);
+    char *path;
+    error = collector_trace_get(c, &path);
+    if (error) {
+        api_refuse(a, 503, "the trace in memory cannot be read: %s", strerror(-error));
+        return error;
+    }
     error = query_open(s, path, q, need, NULL, NULL);
+    collector_trace_put(c, path);   /* it is open */
     if (error) {
         refuse_source(a, error);
         return error;
     }
+    s->doc.trace_path = collector_trace_path(c);
     s->doc.live = true;
     s->doc.duration_ns = collector_now_ns(c);
     s->doc.torn_bytes = 0;  /* a chunk that is being written behind the flushed ones */

@@ -40,11 +40,13 @@ static void meta_fill(struct collector *c, const struct collector_options *o)
     const struct wire_plan *p = session_plan(c->session);
     char host[256] = "";
     gethostname(host, sizeof host - 1);
+    char *options = options_text(p);
     c->meta = (struct trace_meta){
         .command = xstrdup(o->command ? o->command : ""), .host = xstrdup(host),
         .session = xstrdup(session_name(c->session)), .start_real_ns = p->start_real_ns,
         .clock_hz = p->clock_hz, .clock = p->clock, .stacks = p->stacks,
-        .options = options_text(p)};
+        .options = o->recorder.bytes ? xasprintf("%s --ring-only=%" PRIu64, options, o->recorder.bytes) : xstrdup(options)};
+    free(options);
 }
 
 void collector_meta_free(struct collector *c)

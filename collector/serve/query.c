@@ -178,12 +178,19 @@ int query_since(struct source *s, const struct query *q, struct doc_options *o)
 int query_history(struct source *s, const struct query *q, json_t **doc)
 {
     struct doc_target target;
-    uint64_t until;
+    struct doc_history_options o = { .since = q->since != NULL };
+    struct source_at since;
     doc_target_parse(&target, q->id);
-    int error = moment_event(s, q->at, 0, &until);
-    if (!error && q->at && until == 0)
+    int error = moment_event(s, q->at, 0, &o.until_event);
+    if (!error && q->at && o.until_event == 0)
         error = -ENOENT;
-    return error ? error : doc_history(s->trace, &s->doc, &target, until, doc);
+    if (!error && q->since) {
+        source_at_parse(&since, q->since);
+        error = source_event_at(s, &since, &o.since_event);
+        if (!error)
+            error = source_ns_at(s, &since, &o.since_ns);
+    }
+    return error ? error : doc_history(s->trace, &s->doc, &target, &o, doc);
 }
 
 int query_range(struct source *s, const struct query *q, struct query_range *range)

@@ -155,7 +155,7 @@ static int next_begin(struct join *j, struct trace *t)
     if (error)
         return refuse(t->text);
     if (!code_goes_on(t->code, j->code))
-        return refuse("is of another session: its definitions differ");
+        return refuse("has other definitions than the file before it");
     writer_tables(j->w, t->code, false);
     return output_error(&j->w->output);
 }

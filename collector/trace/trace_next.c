@@ -91,8 +91,9 @@ static void take_place(struct trace_writer *w, struct trace_writer *next, uint64
 
 int trace_write_next(struct trace_writer *w, const char *path, const struct code *code, uint64_t ns, struct archive *state)
 {
-    int error = archive_bad(state) ? -EINVAL : trace_write_flush(w, code);
+    int error = archive_bad(state) ? -EINVAL : output_error(&w->output);
     if (!error) {
+        trace_write_cut(w, code);
         writer_tables(w, code, false);
         error = output_drain(&w->output);
     }

@@ -147,8 +147,6 @@ int trace_seek(struct trace *t, uint64_t event)
 {
     if (event > t->map.events)
         event = t->map.events;
-    if (event < t->map.before)
-        event = t->map.before;
     size_t entry = cut_before(&t->map, event);
     bool onward = !t->error && !t->selection.on && t->at > entry && trace_event_number(t) <= event;
     int error = onward ? 0 : begin_at(t, entry);

@@ -254,27 +254,44 @@ END_TEST
 static struct collector *collector;
 static pid_t writer;
 
-/* A process that makes `news` blocks and drops every other one, then waits to be told to go on. */
-static pid_t start_writer(uint64_t news, int go)
+/* A process that makes blocks and drops every other one: half of them once it is told where the segment is, the other
+ * half when it is told to go on. It was forked before there was a segment, whose lock its collector has alone. */
+static int tell[2];
+
+static void news(struct fake_writer *w, uint64_t from, uint64_t to)
 {
-    const char *path = session_segment_path(collector_session(collector));
-    pid_t pid = fork();
-    if (!pid) {
-        struct wire_segment s;
-        struct fake_writer w = {0};
-        char byte;
-        if (fake_map(&s, path) || fake_claim(&w, &s, fake_process(&s)) || fake_birth(&w, 0, WIRE_BORN_EXEC))
-            _exit(1);
-        for (uint64_t i = 0; i < 2 * news; i++) {
-            if (fake_new(&w, 0x1000 + 64 * i, 10) || (i % 2 && fake_drop(&w, 0x1000 + 64 * i)))
-                _exit(2);
-            if (i == news && go >= 0 && read(go, &byte, 1) != 1)
-                _exit(3);
-        }
-        _exit(0);
-    }
-    return pid;
+    for (uint64_t i = from; i < to; i++)
+        if (fake_new(w, 0x1000 + 64 * i, 10) || (i % 2 && fake_drop(w, 0x1000 + 64 * i)))
+            _exit(2);
 }
+
+static void start_writer(uint64_t n)
+{
+    ck_assert_int_eq(pipe(tell), 0);
+    writer = fork();
+    if (writer)
+        return;
+    struct wire_segment s;
+    struct fake_writer w = {0};
+    char path[4096], byte;
+    if (read(tell[0], path, sizeof path) != sizeof path || fake_map(&s, path) || fake_claim(&w, &s, fake_process(&s)) ||
+        fake_birth(&w, 0, WIRE_BORN_EXEC))
+        _exit(1);
+    news(&w, 0, n / 2);
+    if (read(tell[0], &byte, 1) != 1)
+        _exit(3);
+    news(&w, n / 2, n);
+    _exit(0);
+}
+
+static void tell_segment(void)
+{
+    char path[4096] = "";
+    snprintf(path, sizeof path, "%s", session_segment_path(collector_session(collector)));
+    ck_assert_int_eq(write(tell[1], path, sizeof path), sizeof path);
+}
+
+static void tell_to_go_on(void) { ck_assert_int_eq(write(tell[1], "", 1), 1); }
 
 static bool writer_ended(void *unused)
 {
@@ -343,8 +360,10 @@ enum { NEWS = 100000 };
 START_TEST(in_the_trace)
 {
     const struct checkpoints_options k = {.given = true, .every = 20000};
+    start_writer(2 * NEWS);
     open_collector(&k, NULL);
-    writer = start_writer(NEWS, -1);
+    tell_segment();
+    tell_to_go_on();
     ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
     collector_finish(collector);
     struct view *v = collector_last_view(collector);
@@ -368,17 +387,16 @@ START_TEST(gone_on_with)
 {
     const struct checkpoints_options k = {.given = true, .every = 20000};
     char name[SESSION_NAME_MAX + 1];
-    int go[2];
-    ck_assert_int_eq(pipe(go), 0);
+    start_writer(2 * NEWS);
     open_collector(&k, NULL);
-    writer = start_writer(NEWS, go[0]);
+    tell_segment();
     ck_assert_int_eq(collector_run(collector, half_done, NULL), 0);
     snprintf(name, sizeof name, "%s", session_name(collector_session(collector)));
     collector_close(collector, false);      /* without an end */
     size_t before = check_file();
     ck_assert_uint_gt(before, 0);
     open_collector(&k, name);
-    ck_assert_int_eq(write(go[1], "", 1), 1);
+    tell_to_go_on();
     ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
     collector_finish(collector);
     struct view *v = collector_last_view(collector);

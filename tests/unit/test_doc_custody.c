@@ -67,7 +67,7 @@ static json_t *history_of(struct source *s, const char *id, int expect)
     struct doc_target target;
     json_t *j = NULL;
     ck_assert_int_eq(doc_target_parse(&target, id), 0);
-    ck_assert_int_eq(doc_history(s->trace, &s->doc, &target, 0, &j), expect);
+    ck_assert_int_eq(doc_history(s->trace, &s->doc, &target, NULL, &j), expect);
     return j;
 }
 

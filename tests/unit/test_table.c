@@ -277,14 +277,17 @@ END_TEST
 
 START_TEST(history_table)
 {
-    json_t *doc = json_pack("{s:{s:s,s:I,s:s,s:s,s:s,s:I,s:I},s:[o,o,o],s:i,s:[s,s],s:i}", "node", "id", "b1", "size_bytes", (json_int_t)4096,
+    json_t *doc = json_pack("{s:{s:s,s:I,s:s,s:s,s:s,s:I,s:I},s:[o,o,o],s:i,s:{s:s,s:I,s:I,s:s,s:I,s:[]},s:n,s:I}", "node", "id", "b1", "size_bytes", (json_int_t)4096,
                             "address", "0x7f00", "family", "malloc", "thread", "t1", "born_ns", (json_int_t)5, "dropped_ns", (json_int_t)1205,
                             "events", json_loads(events[0], 0, NULL), json_loads(events[1], 0, NULL), json_loads(events[3], 0, NULL),
-                            "events_total", 9, "blocks", "b0", "b1", "blocks_total", 2);
+                            "events_total", 9, "before", "id", "b0", "size_bytes", (json_int_t)8, "born_ns", (json_int_t)2, "thread", "t3",
+                            "dropped_ns", (json_int_t)4, "stack", "after", "since_ns", (json_int_t)7);
     ck_assert_ptr_nonnull(doc);
     char *t = checked(table_history, doc);
     says(t, "block b1: 4,096 bytes at 0x7f00, made by malloc in t1\n  lived 1.2 us, from 5 ns to 1.2 us\n");
-    says(t, "2 blocks held this address; this is the last: b0 b1");
+    says(t, "before at that address: b0, 8 bytes, made at 2 ns by t3, dropped at 4 ns\n");
+    says(t, "below, what happened after 7 ns\n");
+    ck_assert_ptr_null(strstr(t, "after at that address"));
     says(t, "new operator new[] 0x7f00, 4,096 bytes\n                     work (w.c:9) via xmalloc\n                       by main\n");
     says(t, "and 6 more");
     free(t);

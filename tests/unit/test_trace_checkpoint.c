@@ -204,6 +204,70 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* Damage before a cut is none for who begins behind it. */
+START_TEST(damaged_before)
+{
+    size_t bytes, at[64], first = 0;
+    struct trace *t;
+    struct event e;
+    make_init(&k, 12);
+    make_random_events(&k, 3000);
+    write_planned(three, 3, 300);
+    uint8_t *data = make_slurp(k.path, &bytes);
+    chunks_of(data, bytes, at, 64);
+    while (chunk_type(data, at[first]) != TRACE_CHUNK_EVENTS)
+        first++;
+    data[at[first] + 100] ^= 1;
+    make_spill(k.path, data, bytes);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    ck_assert_int_eq(trace_next(t, &e), -EBADMSG);
+    ck_assert_int_eq(trace_seek(t, 699), -EBADMSG);
+    ck_assert_int_eq(trace_next(t, &e), -EBADMSG);
+    ck_assert_int_eq(trace_seek(t, 700), 0);
+    check_from(t, 700, 2300);
+    trace_close(t);
+    free(data);
+    make_free(&k);
+}
+END_TEST
+
+/* Where definitions are lost, a checkpoint behind them is, and the events before them are not. */
+START_TEST(definitions_lost)
+{
+    size_t bytes, at[64], last = 0;
+    struct trace_meta meta = make_meta();
+    struct trace_writer *w;
+    struct trace *t;
+    make_init(&k, 13);
+    make_random_events(&k, 1000);
+    ck_assert_int_eq(trace_write_open(&w, k.path, &meta), 0);
+    ck_assert_int_eq(trace_write_batch(w, k.code, k.events, k.count), 0);
+    ck_assert_int_eq(trace_write_flush(w, k.code), 0);
+    for (unsigned i = 0; i < 40; i++)
+        make_stack(&k);
+    struct archive a = state_make(0, SMALL);
+    ck_assert_int_eq(trace_write_checkpoint(w, k.code, trace_write_cut(w, k.code), 1, &a), 0);
+    ck_assert_int_eq(trace_write_close(w, k.code, 12345), 0);
+    uint8_t *data = make_slurp(k.path, &bytes);
+    size_t n = chunks_of(data, bytes, at, 64);
+    for (size_t i = 0; i < n; i++)
+        last = chunk_type(data, at[i]) == TRACE_CHUNK_CODE ? i : last;
+    data[at[last] + 70] ^= 1;
+    make_spill(k.path, data, bytes);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    ck_assert_int_eq(trace_seek(t, 200), 0);
+    ck_assert_int_eq(state_read(t, 0, 0, SMALL), -EBADMSG);
+    for (uint64_t i = 200; i < 1000; i++) {
+        struct event e;
+        ck_assert_int_eq(trace_next(t, &e), 1);
+        ck_assert(make_equal(&e, &k.events[i]));
+    }
+    trace_close(t);
+    free(data);
+    make_free(&k);
+}
+END_TEST
+
 /* The file ends at, or shortly before, the end of each chunk. */
 START_TEST(torn)
 {
@@ -271,6 +335,34 @@ START_TEST(other_version)
     ck_assert_int_eq(state_read(t, 0, 0, SMALL), 0);
     trace_close(t);
     check_whole(&k);
+    make_free(&k);
+}
+END_TEST
+
+/* What a state names is in the file before it, however much was on its way. */
+START_TEST(definitions_first)
+{
+    size_t bytes, at[64], code = 0, checkpoint = 0;
+    struct trace_meta meta = make_meta();
+    struct trace_writer *w;
+    make_init(&k, 11);
+    make_heap_events(&k, 2 * TRACE_COUNT_MAX);
+    ck_assert_int_eq(trace_write_open(&w, k.path, &meta), 0);
+    ck_assert_int_eq(trace_write_batch(w, k.code, k.events, k.count), 0);
+    trace_write_cut(w, k.code);
+    for (unsigned i = 0; i < 40; i++)
+        make_stack(&k);
+    struct archive a = state_make(0, 0);
+    ck_assert_int_eq(trace_write_checkpoint(w, k.code, k.count, 1, &a), 0);
+    ck_assert_int_eq(trace_write_close(w, k.code, 12345), 0);
+    uint8_t *data = make_slurp(k.path, &bytes);
+    for (size_t i = chunks_of(data, bytes, at, 64); i-- > 0;) {
+        code = !code && chunk_type(data, at[i]) == TRACE_CHUNK_CODE ? i : code;
+        checkpoint = chunk_type(data, at[i]) == TRACE_CHUNK_CHECKPOINT ? i : checkpoint;
+    }
+    ck_assert_uint_lt(code, checkpoint);
+    check_whole(&k);
+    free(data);
     make_free(&k);
 }
 END_TEST
@@ -352,7 +444,10 @@ int main(void)
     tcase_add_test(c, read_between);
     tcase_add_loop_test(c, seek_everywhere, 0, 3);
     tcase_add_test(c, damaged);
+    tcase_add_test(c, damaged_before);
+    tcase_add_test(c, definitions_lost);
     tcase_add_test(c, torn);
+    tcase_add_test(c, definitions_first);
     tcase_add_test(c, other_version);
     tcase_add_loop_test(c, lies, 0, 11);
     suite_add_tcase(s, c);

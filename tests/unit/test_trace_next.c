@@ -6,6 +6,8 @@
 #include "trace_states.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "snapshot_make.h"
 
@@ -98,6 +100,9 @@ static struct trace *check_file(const char *path, uint64_t before, uint64_t last
             ck_assert_int_eq(trace_next(t, &e), 0);
     }
     ck_assert_int_eq(trace_seek(t, 0), 0);
+    ck_assert_uint_eq(trace_event_number(t), before);
+    ck_assert_int_eq(trace_seek(t, last), 0);
+    trace_rewind(t);
     ck_assert_uint_eq(trace_event_number(t), before);
     return t;
 }
@@ -220,8 +225,13 @@ START_TEST(not_joined)
     data[bytes / 2] ^= 1;       /* in a chunk: the index knows nothing of it */
     make_spill(paths[0], data, bytes);
     check_refused((const char *[]){ paths[0], paths[1] }, 2, -EBADMSG, "checksum");
-    make_spill(paths[0], data, bytes - 30);     /* no index: the walk finds it, or events are missing */
     data[bytes / 2] ^= 1;
+    size_t at[64], n = chunks_of(data, bytes, at, 64);
+    ck_assert_uint_eq(chunk_type(data, at[2]), TRACE_CHUNK_EVENTS);
+    data[at[2] + 60] ^= 1;      /* its frame; without the index the walk ends there, and chunks follow */
+    make_spill(paths[0], data, at[n - 1]);
+    check_refused((const char *[]){ paths[0] }, 1, -EBADMSG, "is damaged");
+    data[at[2] + 60] ^= 1;
     data[8] = 4;
     make_spill(paths[0], data, bytes);
     check_refused((const char *[]){ paths[0], paths[1] }, 2, -EBADMSG, "version");
@@ -240,7 +250,7 @@ START_TEST(not_joined)
     ck_assert_int_eq(trace_write_open(&w, paths[0], &meta), 0);
     ck_assert_int_eq(trace_write_batch(w, stranger.code, stranger.events, ends[0]), 0);
     ck_assert_int_eq(trace_write_close(w, stranger.code, 1), 0);
-    check_refused((const char *[]){ paths[0], paths[1] }, 2, -EBADMSG, "definitions differ");
+    check_refused((const char *[]){ paths[0], paths[1] }, 2, -EBADMSG, "other definitions");
     for (size_t i = 0; i < stranger.count; i++)
         free((char *)stranger.events[i].text);
     free(stranger.events);
@@ -281,6 +291,30 @@ START_TEST(joined_torn)
 }
 END_TEST
 
+/* The models are fresh where a file begins, also when its writer did not say so. */
+START_TEST(joined_unsaid)
+{
+    size_t bytes, at[64], i = 0;
+    make_heap_events(&k, MOST);
+    write_files(SMALL);
+    uint8_t *data = make_slurp(paths[1], &bytes);
+    size_t n = chunks_of(data, bytes, at, 64);
+    while (chunk_type(data, at[i]) != TRACE_CHUNK_EVENTS)
+        i++;
+    struct trace_column chunk = { .data = data + at[i] };
+    struct trace_frame frame;
+    memcpy(&frame, chunk.data, sizeof frame);
+    ck_assert_uint_eq(frame.flags, TRACE_CHUNK_RESET);
+    frame.flags = 0;
+    chunk_reframe(&chunk, &frame);
+    make_spill(paths[1], data, at[n - 1]);      /* without its index, which says it too */
+    free(data);
+    trace_close(check_file(paths[1], ends[0], ends[1]));
+    ck_assert_int_eq(join(0, FILES), 0);
+    trace_close(check_file(paths[FILES], 0, MOST));
+}
+END_TEST
+
 static bool never(const void *context) { return !context; }
 
 /* A new file that cannot be: the old one goes on, and a later one can be begun. */
@@ -289,6 +323,7 @@ START_TEST(no_next)
     struct trace_meta meta = make_meta();
     struct trace_writer *w = first_file(&meta);
     struct archive a;
+    struct rlimit before, small;
     make_random_events(&k, MOST);
     append(w, k.code, 0, 500);
     a = state_make(0, SMALL);
@@ -301,9 +336,17 @@ START_TEST(no_next)
     a.flaw = "bad";
     ck_assert_int_eq(trace_write_next(w, paths[1], k.code, 1, &a), -EINVAL);
     ck_assert(access(paths[1], F_OK));
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = (struct rlimit){ 1 << 20, before.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    ck_assert_int_eq(next(w, 1, LARGE), -EFBIG);
+    setrlimit(RLIMIT_FSIZE, &before);
+    ck_assert(access(paths[1], F_OK));
+    make_spill(paths[1], "mine", 4);
     trace_write_while(w, never, w);
     ck_assert_int_eq(next(w, 1, SMALL), -ESTALE);
-    ck_assert(access(paths[1], F_OK));
+    ck_assert_uint_eq(file_bytes(paths[1]), 4);
     trace_write_while(w, NULL, NULL);
     append(w, k.code, 500, ends[0]);
     ck_assert_int_eq(next(w, 1, SMALL), 0);
@@ -364,6 +407,22 @@ START_TEST(reopened)
     ck_assert_uint_eq(trace_checkpoints(t, &list), 0);
     trace_close(t);
     code_free(code);
+
+    /* Its first state says that it is of a moment before the file. */
+    for (state = 0; chunk_type(data, at[state]) != TRACE_CHUNK_CHECKPOINT; state++)
+        ;
+    struct trace_column chunk = { .data = data + at[state], .bytes = at[state + 1] - at[state] };
+    struct trace_frame frame;
+    memcpy(&frame, chunk.data, sizeof frame);
+    uint8_t *event = memmem(chunk.data + sizeof frame, chunk.bytes - sizeof frame, "\xbc\x05", 2);     /* 700 */
+    ck_assert_ptr_nonnull(event);
+    *event = 0xbb;
+    frame.payload_hash = chunk_hash(&chunk, &frame);
+    chunk_reframe(&chunk, &frame);
+    make_spill(paths[1], data, bytes);
+    ck_assert_int_eq(trace_open(&t, paths[1]), 0);
+    ck_assert_uint_eq(trace_checkpoints(t, &list), 0);
+    trace_close(t);
     free(data);
 }
 END_TEST
@@ -405,6 +464,7 @@ int main(void)
     tcase_add_test(c, joined);
     tcase_add_test(c, not_joined);
     tcase_add_test(c, joined_torn);
+    tcase_add_test(c, joined_unsaid);
     tcase_add_test(c, no_next);
     tcase_add_test(c, reopened);
     tcase_add_test(c, far_apart);
