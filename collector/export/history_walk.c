@@ -3,7 +3,8 @@
  */
 #include "export/history_walk.h"
 
-enum { QUIET_EVENTS = 1 << 16 };        /* folded without a look ahead: most blocks live no longer */
+/* Events folded without a look ahead: most blocks live no longer. Less where the next checkpoint is near. */
+enum { QUIET_MOST = 1 << 16, QUIET_LEAST = 64, QUIET_PART = 64 };
 
 /* ---- where a block begins ---- */
 
@@ -33,19 +34,34 @@ static uint64_t begin_of(struct trace *t, uint64_t block, uint64_t until)
     return low ? list[low - 1].event : trace_events_before(t);
 }
 
-/* The last checkpoint at or before an event; 0: none. */
-static uint64_t checkpoint_before(struct trace *t, uint64_t event)
+/* Of the first checkpoint behind an event, its place in the list. */
+static size_t checkpoint_behind(struct trace *t, uint64_t event, const struct trace_checkpoint **list)
 {
-    const struct trace_checkpoint *list;
-    size_t low = 0, high = trace_checkpoints(t, &list);
+    size_t low = 0, high = trace_checkpoints(t, list);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (list[middle].event <= event)
+        if ((*list)[middle].event <= event)
             low = middle + 1;
         else
             high = middle;
     }
-    return low ? list[low - 1].event : 0;
+    return low;
+}
+
+/* The last checkpoint at or before an event; 0: none. */
+static uint64_t checkpoint_before(struct trace *t, uint64_t event)
+{
+    const struct trace_checkpoint *list;
+    size_t behind = checkpoint_behind(t, event, &list);
+    return behind ? list[behind - 1].event : 0;
+}
+
+static uint64_t quiet_events(struct trace *t, uint64_t event)
+{
+    const struct trace_checkpoint *list;
+    size_t behind = checkpoint_behind(t, event, &list);
+    uint64_t part = behind < trace_checkpoints(t, &list) ? (list[behind].event - event) / QUIET_PART : QUIET_MOST;
+    return part < QUIET_LEAST ? QUIET_LEAST : part < QUIET_MOST ? part : QUIET_MOST;
 }
 
 /* ---- what happens next ---- */
@@ -153,7 +169,7 @@ static int walk_look(struct walk *k, const struct block_life *l)
 {
     struct graph_watch watch;
     uint64_t next, now = graph_events(k->g);
-    k->look_at = now + QUIET_EVENTS;
+    k->look_at = now + quiet_events(k->w->trace, now);
     graph_watch(k->g, l->id, l->process, l->dropped ? 0 : l->owner, &watch);
     if (watch.unsettled)
         return 1;
@@ -164,7 +180,7 @@ static int walk_look(struct walk *k, const struct block_life *l)
     }
     if (next == UINT64_MAX)
         return 0;
-    k->look_at = next + QUIET_EVENTS;
+    k->look_at = next + quiet_events(k->w->trace, next);
     error = walk_jump(k, next - 1);
     return error ? error : 1;
 }
@@ -178,7 +194,7 @@ static int walk_on(struct walk *k)
         if (l->process && graph_events(k->g) >= k->look_at && (got = walk_look(k, l)) <= 0)
             return got;
         if (!l->process)
-            k->look_at = graph_events(k->g) + QUIET_EVENTS;
+            k->look_at = graph_events(k->g) + quiet_events(w->trace, graph_events(k->g));
         got = replay_some(w->trace, k->g, w->until);
     }
     return got;
@@ -214,10 +230,10 @@ uint64_t history_arrival_before(struct trace *t, uint64_t address, uint32_t proc
     struct event e;
     uint64_t found = 0;
     for (size_t i = n; i-- && !found;) {
-        if (list[i].first_event > last || !trace_group_may(t, i, &f))
-            continue;
         f.first_event = list[i].first_event;
         f.last_event = list[i].first_event + list[i].events - 1 < last ? list[i].first_event + list[i].events - 1 : last;
+        if (list[i].first_event > last || !trace_group_may(t, i, &f))
+            continue;
         if (trace_select(t, &f, TRACE_SIZES | TRACE_ADDRESSES))
             return 0;
         while (trace_next(t, &e) > 0)

@@ -61,50 +61,19 @@ int source_at_parse(struct source_at *at, const char *text)
 
 /* ---- looking through events ---- */
 
-/* Events that pass a filter, and their numbers. */
-struct scan {
-    struct trace *trace;
-    const struct trace_filter *filter;
-    uint64_t number;            /* of the one given last */
-    bool naive;
-};
-
-static int scan_begin(struct scan *s, struct trace *t, const struct trace_filter *f, unsigned columns)
-{
-    *s = (struct scan){ .trace = t, .filter = f, .number = trace_events_before(t) };
-    int error = trace_select(t, f, columns);
-    s->naive = error == -ENOSYS;
-    if (s->naive)
-        trace_rewind(t);
-    return s->naive ? 0 : error;
-}
-
-static int scan_next(struct scan *s, struct event *e)
-{
-    int got;
-    while ((got = trace_next(s->trace, e)) > 0) {
-        s->number = s->naive ? s->number + 1 : trace_event_number(s->trace);
-        if (!s->naive || ((!s->filter->types || s->filter->types >> e->type & 1) && e->ns >= s->filter->low_ns &&
-                          s->number >= s->filter->first_event && (!s->filter->last_event || s->number <= s->filter->last_event)))
-            break;
-    }
-    return got;
-}
-
 /* The last event before the first one of a later stamp. */
 static int find_ns(struct trace *t, uint64_t ns, uint64_t *event)
 {
     const struct trace_checkpoint *list;
     struct trace_filter later = { .low_ns = ns + 1 };
     uint64_t before = trace_events_before(t);
-    struct scan s;
     struct event e;
     *event = UINT64_MAX;
     if (ns == UINT64_MAX)
         return 0;
-    int got = scan_begin(&s, t, &later, TRACE_TIMES);
-    if (!got && (got = scan_next(&s, &e)) > 0)
-        *event = s.number - 1;
+    int got = trace_select(t, &later, TRACE_TIMES);
+    if (!got && (got = trace_next(t, &e)) > 0)
+        *event = trace_event_number(t) - 1;
     if (before && *event == before && trace_checkpoints(t, &list) && list[0].event == before && ns < list[0].ns)
         *event = before - 1;    /* not in this file */
     return got == -EBADMSG || got > 0 ? 0 : got;
@@ -143,23 +112,22 @@ static uint64_t mark_snapshot(const struct trace *t, const struct mark *m)
 static int find_mark(struct trace *t, const char *name, uint64_t *event)
 {
     struct trace_filter marks = { .types = 1ull << EVENT_MARK };
-    struct scan s;
     struct event e;
-    int got = scan_begin(&s, t, &marks, TRACE_TIMES | TRACE_REST);
+    int got = trace_select(t, &marks, TRACE_TIMES | TRACE_REST);
     bool found = false;
     *event = 0;
-    while (!found && !got && (got = scan_next(&s, &e)) > 0) {
+    while (!found && !got && (got = trace_next(t, &e)) > 0) {
         found = strlen(name) == e.text_bytes && !memcmp(name, e.text, e.text_bytes);
         got = 0;
     }
     if (!found)
         return got == -EBADMSG || !got ? -ENOENT : got;
-    *event = s.number;
-    uint64_t snapshot = mark_snapshot(t, &(struct mark){ s.number, e.process });
+    *event = trace_event_number(t);
+    uint64_t snapshot = mark_snapshot(t, &(struct mark){ trace_event_number(t), e.process });
     if (!snapshot)
         return 0;
-    got = scan_next(&s, &e);
-    *event = got > 0 && s.number <= snapshot ? s.number - 1 : snapshot;
+    got = trace_next(t, &e);
+    *event = got > 0 && trace_event_number(t) <= snapshot ? trace_event_number(t) - 1 : snapshot;
     return 0;
 }
 
@@ -192,15 +160,14 @@ int moment_find(struct trace *t, const struct source_at *at, replay_progress pro
 int moment_ns(struct trace *t, uint64_t event, uint64_t *ns)
 {
     struct trace_filter one = { .first_event = event, .last_event = event };
-    struct scan s;
     struct event e;
     *ns = 0;
     if (!event)
         return 0;
     if (event > trace_events(t))
         one.first_event = one.last_event = trace_events(t);
-    int got = scan_begin(&s, t, &one, TRACE_TIMES);
-    if (!got && (got = scan_next(&s, &e)) > 0)
+    int got = trace_select(t, &one, TRACE_TIMES);
+    if (!got && (got = trace_next(t, &e)) > 0)
         *ns = e.ns;
     return got < 0 ? got : 0;
 }
