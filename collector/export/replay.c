@@ -117,41 +117,38 @@ static void fact_late(void *context, const struct fact *f)
         r->observer(r->context, f);
 }
 
-/* Events in a row that are folded: (from, to]. */
-struct stretch { uint64_t from, to; };
-
 /* An event in it may pass one of the filters. */
-static bool may(const struct replay *r, const struct stretch *s)
+static bool may(const struct trace *t, const struct trace_filter *filters, size_t n_filters, const struct replay_stretch *s)
 {
     const struct trace_group *groups;
-    size_t n = trace_groups(r->trace, &groups);
+    size_t n = trace_groups(t, &groups);
     for (size_t i = 0; i < n; i++) {
         if (groups[i].first_event > s->to || groups[i].first_event + groups[i].events - 1 <= s->from)
             continue;
-        for (size_t k = 0; k < r->n_filters; k++)
-            if (trace_group_may(r->trace, i, &r->filters[k]))
+        for (size_t k = 0; k < n_filters; k++)
+            if (trace_group_may(t, i, &filters[k]))
                 return true;
     }
     return !n;
 }
 
-/* The next stretch up to `last` that is wanted: from where the last one ended, or from a later checkpoint on. */
-static bool next_stretch(const struct replay *r, struct stretch *s, uint64_t last)
+bool replay_stretch_next(const struct trace *t, const struct trace_filter *filters, size_t n_filters, struct replay_stretch *s,
+                         uint64_t last)
 {
     const struct trace_checkpoint *list;
-    size_t n = r->n_filters ? trace_checkpoints(r->trace, &list) : 0, i = 0;
+    size_t n = n_filters ? trace_checkpoints(t, &list) : 0, i = 0;
     for (uint64_t at = s->to; at < last; at = s->to) {
         while (i < n && list[i].event <= at)
             i++;
-        *s = (struct stretch){ .from = at, .to = i < n && list[i].event < last ? list[i].event : last };
-        if (!r->n_filters || may(r, s))
+        *s = (struct replay_stretch){ .from = at, .to = i < n && list[i].event < last ? list[i].event : last };
+        if (!n_filters || may(t, filters, n_filters, s))
             return true;
     }
     return false;
 }
 
 /* Folds a stretch; events that wait for a partner are seen out. 1: goes on, 0: enough, or an error. */
-static int fold_stretch(const struct replay *r, struct graph *g, struct stretch *s, uint64_t last)
+static int fold_stretch(const struct replay *r, struct graph *g, struct replay_stretch *s, uint64_t last)
 {
     uint64_t rounds = 0;
     int got = 1;
@@ -170,9 +167,9 @@ int replay_run(const struct replay *r)
     uint64_t last = r->last_event ? r->last_event : UINT64_MAX, from = trace_events_before(r->trace);
     if (r->first_event > from)
         from = r->first_event - 1;
-    struct stretch s = { .to = from < last ? from : last };
+    struct replay_stretch s = { .to = from < last ? from : last };
     int got = 1, error = 0;
-    while (got > 0 && !error && next_stretch(r, &s, last)) {
+    while (got > 0 && !error && replay_stretch_next(r->trace, r->filters, r->n_filters, &s, last)) {
         if (g && graph_events(g) < s.from) {
             graph_free(g);
             g = NULL;

@@ -10,12 +10,13 @@
 #include "event/xalloc.h"
 #include "export/replay.h"
 
-enum { BATCH = 64, ASK_EVERY = 4096,
-       LATE = 4096              /* events that are folded past the last wanted one: those of inversions come late (graph/repair.h) */ };
+enum { BATCH = 64, ASK_EVERY = 4096, FILTERS = 4 };
 
 struct feed {
     struct sql *sql;
     struct feed_options o;
+    struct trace_filter filters[FILTERS];
+    struct replay_stretch stretch;
     struct trace *trace;
     struct graph *graph;
     struct feed_row *rows; size_t at, n, capacity;
@@ -62,6 +63,28 @@ static void texts_settle(struct feed *f)
             f->rows[i].fact.text = f->texts + (uintptr_t)f->rows[i].fact.text;
 }
 
+/* The graph where the next stretch begins: 1; 0, there is none; -1, it cannot be had. */
+static int stretch_begin(struct feed *f)
+{
+    uint64_t from = f->number;
+    f->over = !replay_stretch_next(f->trace, f->filters, f->o.n_filters, &f->stretch, f->o.enough_event);
+    if (f->over || (f->graph && f->number >= f->stretch.from))
+        return !f->over;
+    if (f->graph)
+        graph_free(f->graph);
+    int error = replay_to(f->trace, f->stretch.from, &f->graph, &f->number);
+    if (error == -EBADMSG)
+        sql_damaged(f->sql, f->trace);
+    f->over = error != 0;
+    if (!f->graph) {
+        sql_fail(f->sql, error, "cannot read %s: %s", f->sql->path, *replay_error() ? replay_error() : strerror(-error));
+        return -1;
+    }
+    sql_folded(f->sql, f->trace, from, f->number);
+    graph_observe(f->graph, take, f);
+    return !f->over;
+}
+
 struct feed *feed_open(struct sql *s, const struct feed_options *o)
 {
     struct feed *f = xcalloc(1, sizeof *f);
@@ -74,21 +97,16 @@ struct feed *feed_open(struct sql *s, const struct feed_options *o)
         free(f);
         return NULL;
     }
-    uint64_t before = trace_events_before(f->trace);
-    if (f->o.first_event > before + 1)
-        before = f->o.first_event - 1;
-    int error = replay_to(f->trace, before, &f->graph, &f->number);
+    memcpy(f->filters, o->filters, (o->n_filters < FILTERS ? o->n_filters : FILTERS) * sizeof *f->filters);
+    f->number = trace_events_before(f->trace);
+    if (f->o.first_event > f->number + 1)
+        f->number = f->o.first_event - 1;
+    f->stretch.to = f->number;
     s->cost.passes++;
-    if (error == -EBADMSG)
-        sql_damaged(s, f->trace);
-    f->over = error != 0;
-    if (!f->graph) {
-        sql_fail(s, error, "cannot read %s: %s", s->path, *replay_error() ? replay_error() : strerror(-error));
-        feed_close(f);
-        return NULL;
-    }
-    graph_observe(f->graph, take, f);
-    return f;
+    if (stretch_begin(f) >= 0)
+        return f;
+    feed_close(f);
+    return NULL;
 }
 
 void feed_close(struct feed *f)
@@ -104,40 +122,49 @@ void feed_close(struct feed *f)
     free(f);
 }
 
-struct graph *feed_graph(struct feed *f) { return f->graph; }
-struct trace *feed_trace(struct feed *f) { return f->trace; }
-
 /* Up to a batch, that ends with an event that has text: the next one takes its place. */
-static size_t batch_read(struct feed *f, struct event *events)
+static size_t batch_read(struct feed *f, struct event *events, uint64_t end)
 {
     size_t n = 0;
-    uint64_t end = f->o.enough_event + LATE < f->o.last_event ? f->o.enough_event + LATE : f->o.last_event;
     while (n < BATCH && f->number + n < end) {
         int got = trace_next(f->trace, &events[n]);
         if (got < 0)
             sql_damaged(f->sql, f->trace);
-        if (got <= 0)
+        f->over = got <= 0;
+        if (f->over)
             break;
         f->ns[n] = events[n].ns;
         if (events[n++].text_bytes)
-            return n;
+            break;
     }
-    f->over = n < BATCH;
     return n;
 }
 
+/* Behind a stretch one after the other, until no fact of it is still to come (graph/repair.h). */
 static void batch_fold(struct feed *f)
 {
     struct event events[BATCH];
-    f->at = f->n = f->text_bytes = 0;
+    bool late = f->number >= f->stretch.to;
     f->batch_first = f->number + 1;
-    size_t n = batch_read(f, events);
+    size_t n = batch_read(f, events, late ? f->number + 1 : f->stretch.to);
     graph_fold_batch(f->graph, events, n);
     f->number += n;
     f->sql->cost.decoded += n;
-    if (f->over)
+}
+
+/* Some more. False: it cannot go on. */
+static bool feed_more(struct feed *f)
+{
+    int begun = 1;
+    f->at = f->n = f->text_bytes = 0;
+    if (f->number < f->stretch.to || (graph_parked(f->graph) && f->number < f->o.last_event))
+        batch_fold(f);
+    else
+        begun = stretch_begin(f);
+    if (f->over && f->graph)
         graph_settle(f->graph, UINT64_MAX);
     texts_settle(f);
+    return begun >= 0;
 }
 
 const struct feed_row *feed_next(struct feed *f, int *rc)
@@ -146,7 +173,10 @@ const struct feed_row *feed_next(struct feed *f, int *rc)
     while (f->at == f->n) {
         if (f->over)
             return NULL;
-        batch_fold(f);
+        if (!feed_more(f)) {
+            *rc = SQLITE_ERROR;
+            return NULL;
+        }
         if ((f->asked += BATCH) >= ASK_EVERY) {
             f->asked = 0;
             if (sql_stopped(f->sql)) {

@@ -25,6 +25,7 @@ struct feed_options {
     uint64_t first_event;       /* facts of earlier events are not wanted */
     uint64_t last_event;        /* nothing behind this event has happened */
     uint64_t enough_event;      /* facts of later events are not wanted; they have happened. 0: as last_event */
+    const struct trace_filter *filters; size_t n_filters;  /* facts come only of events that pass one; 0: of any */
     feed_wanted wanted;
     void *context;
 };
@@ -35,8 +36,5 @@ struct feed *feed_open(struct sql *s, const struct feed_options *o);
 void feed_close(struct feed *f);
 /* The next one, valid until the next call; NULL at the end, or when stopped (*rc says so). */
 const struct feed_row *feed_next(struct feed *f, int *rc);
-/* The graph as it is before the first fact: for who needs what lived then. Before the first feed_next. */
-struct graph *feed_graph(struct feed *f);
-struct trace *feed_trace(struct feed *f);
 
 #endif

@@ -54,6 +54,18 @@ struct trace *sql_reader(struct sql *s)
     return NULL;
 }
 
+void sql_folded(struct sql *s, const struct trace *t, uint64_t from, uint64_t to)
+{
+    const struct trace_checkpoint *list;
+    uint64_t begun = from < trace_events_before(t) ? trace_events_before(t) : from;
+    for (size_t i = trace_checkpoints(t, &list); i-- > 0;)
+        if (list[i].event <= to) {
+            begun = list[i].event > begun ? list[i].event : begun;
+            break;
+        }
+    s->cost.decoded += to > begun ? to - begun : 0;
+}
+
 /* ---- the state ---- */
 
 static struct sql_state *state_make(struct sql *s, unsigned flags)
@@ -75,6 +87,7 @@ static struct sql_state *state_make(struct sql *s, unsigned flags)
     st->source.doc.symbols = s->source.symbols;
     st->flags = flags;
     s->cost.passes++;
+    sql_folded(s, st->source.trace, 0, st->source.events);
     return st;
 }
 

@@ -64,6 +64,8 @@ int sql_fail(struct sql *s, int error, const char *format, ...) __attribute__((f
 /* A reader met damage: the rows end here, and it is told. */
 void sql_damaged(struct sql *s, const struct trace *t);
 bool sql_stopped(const struct sql *s);
+/* A fold came to event `to` from event `from` or, as there was one later, from a checkpoint: counts its cost. */
+void sql_folded(struct sql *s, const struct trace *t, uint64_t from, uint64_t to);
 
 /* ---- a constraint on a column, as far as a table may use it ---- */
 enum { SQL_TEXTS = 16 };

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "export/event_filter.h"
 #include "sql/sql_feed.h"
 
 enum { EVENT, NS, TYPE, PROCESS, THREAD, NODE, BY, BLOCK, LOCK, ADDRESS, SIZE, FAMILY, STACK, FROM_THREAD, TO_THREAD, MUTABLE,
@@ -86,6 +87,19 @@ static void narrow_to_times(struct sql *s, const struct sql_bound *ns, uint64_t 
     *last = high < *last ? high : *last;
 }
 
+static uint32_t only(const struct sql_bound *b)
+{
+    return b->given && sql_bound_one(b) && b->low > 0 && b->low <= UINT32_MAX ? (uint32_t)b->low : 0;
+}
+
+/* Which events such facts come of, as far as a summary can tell. */
+static size_t narrow_to_events(const struct cursor *k, struct trace_filter filters[EVENT_FILTERS_MAX])
+{
+    const struct doc_events_options o = { .types = k->types == UINT32_MAX ? 0 : k->types, .thread = only(&k->c.bounds[THREAD]),
+                                          .process = only(&k->c.bounds[PROCESS]) };
+    return event_filter_narrow(&o, k->c.sql->source.trace, filters);
+}
+
 static int events_next(struct sql_cursor *c)
 {
     struct cursor *k = (struct cursor *)c;
@@ -113,7 +127,9 @@ static int events_start(struct sql_cursor *c)
     c->eof = first > last || !k->types || b[EVENT].is_null || b[NS].is_null;
     if (c->eof)
         return SQLITE_OK;
-    struct feed_options o = { .first_event = first, .last_event = c->sql->last_event, .enough_event = last, .wanted = wanted, .context = k };
+    struct trace_filter filters[EVENT_FILTERS_MAX];
+    struct feed_options o = { .first_event = first, .last_event = c->sql->last_event, .enough_event = last, .wanted = wanted, .context = k,
+                              .filters = filters, .n_filters = narrow_to_events(k, filters) };
     k->feed = feed_open(c->sql, &o);
     return k->feed ? events_next(c) : SQLITE_ERROR;
 }

@@ -7,14 +7,15 @@
 #include <string.h>
 
 #include "sql/sql_room.h"
+#include "trace/trace_extent.h"
 
-enum { EVENT, NS, TYPE, PROCESS, THREAD, STACK, FAMILY, ADDRESS, SIZE, EXTRA1, EXTRA2, TEXT };
+enum { EVENT, NS, TYPE, PROCESS, THREAD, STACK, FAMILY, ADDRESS, SIZE, EXTRA1, EXTRA2, TEXT, NUMBER };
 
 static const struct sql_column columns[] = {
     { "event", "INTEGER", PUSH_RANGE }, { "ns", "INTEGER", PUSH_RANGE }, { "type", "TEXT", PUSH_TEXT },
     { "process", "INTEGER", PUSH_RANGE }, { "thread", "INTEGER", PUSH_RANGE }, { "stack", "INTEGER", PUSH_RANGE },
     { "family", "TEXT", 0 }, { "address", "INTEGER", PUSH_RANGE }, { "size_bytes", "INTEGER", PUSH_RANGE },
-    { "extra1", "INTEGER", 0 }, { "extra2", "INTEGER", 0 }, { "text", "TEXT", 0 }, { NULL, NULL, 0 }
+    { "extra1", "INTEGER", 0 }, { "extra2", "INTEGER", 0 }, { "text", "TEXT", 0 }, { "number", "INTEGER", 0 }, { NULL, NULL, 0 }
 };
 
 enum { ASK_EVERY = 1 << 16 };
@@ -25,7 +26,6 @@ struct cursor {
     struct event e;
     uint64_t number, first, last;
     uint64_t types;             /* bit 1 << enum event_type */
-    bool selects;               /* the trace leaves out what it can, and numbers the rest */
     unsigned asked;
 };
 
@@ -79,7 +79,7 @@ static unsigned columns_of(const struct cursor *k)
         wanted |= TRACE_TIMES;
     if (asked & 1ull << SIZE)
         wanted |= TRACE_SIZES;
-    if (asked & 1ull << ADDRESS)
+    if (asked & (1ull << ADDRESS | 1ull << NUMBER))
         wanted |= TRACE_ADDRESSES;
     if (asked & (1ull << EXTRA1 | 1ull << EXTRA2 | 1ull << TEXT))
         wanted |= TRACE_ALL;
@@ -90,7 +90,18 @@ static void groups_count(struct sql *s, const struct trace *t, const struct trac
 {
     const struct trace_group *list;
     for (size_t i = trace_groups(t, &list); i-- > 0;)
-        s->cost.groups_passed += !trace_group_may(t, i, f);
+        if (trace_group_may(t, i, f))
+            s->cost.decoded += list[i].events;
+        else
+            s->cost.groups_passed++;
+}
+
+/* What an event's address column names: nothing, where the number there is an id or a count. */
+static uint64_t address_of(const struct event *e)
+{
+    struct trace_extent of[2];
+    trace_extents(e, of);
+    return of[0].first <= of[0].last ? e->address : 0;
 }
 
 /* ---- walking ---- */
@@ -101,7 +112,7 @@ static bool passes(const struct cursor *k)
     const struct event *e = &k->e;
     return k->number >= k->first && k->types & 1ull << e->type && (!b[THREAD].given || sql_bound_has(&b[THREAD], e->thread)) &&
            (!b[PROCESS].given || sql_bound_has(&b[PROCESS], e->process)) && (!b[STACK].given || sql_bound_has(&b[STACK], e->stack)) &&
-           (!b[NS].given || sql_bound_has(&b[NS], (int64_t)e->ns)) && (!b[ADDRESS].given || sql_bound_has(&b[ADDRESS], (int64_t)e->address)) &&
+           (!b[NS].given || sql_bound_has(&b[NS], (int64_t)e->ns)) && (!b[ADDRESS].given || sql_bound_has(&b[ADDRESS], (int64_t)address_of(e))) &&
            (!b[SIZE].given || sql_bound_has(&b[SIZE], (int64_t)e->size));
 }
 
@@ -110,8 +121,7 @@ static int records_next(struct sql_cursor *c)
     struct cursor *k = (struct cursor *)c;
     int got;
     while ((got = trace_next(k->trace, &k->e)) > 0) {
-        k->number = k->selects ? trace_event_number(k->trace) : k->number + 1;
-        c->sql->cost.decoded++;
+        k->number = trace_event_number(k->trace);
         if (k->number > k->last)
             break;
         if (++k->asked % ASK_EVERY == 0 && sql_stopped(c->sql))
@@ -147,12 +157,11 @@ static int records_start(struct sql_cursor *c)
     if (!k->trace)
         return SQLITE_ERROR;
     struct trace_filter f = filter_of(k);
-    k->number = trace_events_before(k->trace);
-    k->selects = !trace_select(k->trace, &f, columns_of(k));
+    int error = trace_select(k->trace, &f, columns_of(k));
+    if (error)
+        return sql_fail(c->sql, error, "cannot read %s: %s", c->sql->path, trace_error_text(k->trace));
     c->sql->cost.passes++;
     groups_count(c->sql, k->trace, &f);
-    if (!k->selects)
-        trace_rewind(k->trace);
     return records_next(c);
 }
 
@@ -176,6 +185,12 @@ static const char *family_of(const struct event *e)
     }
 }
 
+static void put_address(sqlite3_context *to, uint64_t address)
+{
+    if (address)
+        sqlite3_result_int64(to, (sqlite3_int64)address);
+}
+
 static void records_column(struct sql_cursor *c, sqlite3_context *to, int column)
 {
     const struct cursor *k = (const struct cursor *)c;
@@ -188,7 +203,8 @@ static void records_column(struct sql_cursor *c, sqlite3_context *to, int column
     case THREAD: put_id(to, e->thread); break;
     case STACK: put_id(to, e->stack); break;
     case FAMILY: put_static(to, family_of(e)); break;
-    case ADDRESS: sqlite3_result_int64(to, (sqlite3_int64)e->address); break;
+    case ADDRESS: put_address(to, address_of(e)); break;
+    case NUMBER: if (!address_of(e)) put_id(to, e->address); break;
     case SIZE: sqlite3_result_int64(to, (sqlite3_int64)e->size); break;
     case EXTRA1: sqlite3_result_int64(to, (sqlite3_int64)e->extra[0]); break;
     case EXTRA2: sqlite3_result_int64(to, (sqlite3_int64)e->extra[1]); break;
