@@ -163,23 +163,25 @@ a, b = (json.load(open(n)) for n in sys.argv[1:])
 for d in (a, b):
     d.pop("metadata", None), d.pop("coverage", None), d.pop("snapshots", None), d.pop("leaks", None)
 sys.exit(a != b)'
-for words in "report --at event:20000" "report --since event:5000 --at event:20000" "threads --since event:100 --at event:20000" \
+for words in "report --at event:12000" "report --since event:5000 --at event:12000" "threads --since event:100 --at event:12000" \
     "locks --since event:5000 --at event:9000" "findings --since event:5000 --at event:9000"; do
     # shellcheck disable=SC2086 # words
-    "$OWNSCOPE" $words --json -p "$pid" >"live.$((++n))" 2>&1
+    n=$((n + 1))
+    "$OWNSCOPE" $words --json -p "$pid" >live.$n 2>&1
 done
 "$OWNSCOPE" history --json -p "$pid" b1000 >live.history 2>&1
 exec 9>&-
 wait $runner
 n=0 why=''
-for words in "report --at event:20000" "report --since event:5000 --at event:20000" "threads --since event:100 --at event:20000" \
+for words in "report --at event:12000" "report --since event:5000 --at event:12000" "threads --since event:100 --at event:12000" \
     "locks --since event:5000 --at event:9000" "findings --since event:5000 --at event:9000"; do
     # shellcheck disable=SC2086
-    "$OWNSCOPE" $words --json live.own >file.$((++n)) 2>&1
+    n=$((n + 1))
+    "$OWNSCOPE" $words --json live.own >file.$n 2>&1
     "$PYTHON" -c "$same" live.$n file.$n || why="$words: $(head -c 200 live.$n)"
 done
 [ -z "$why" ]
 verdict "a live process tells of its moments what its file tells later" $? "$why"
-"$OWNSCOPE" history --json --at event:20000 live.own b1000 >file.history 2>&1
+"$OWNSCOPE" history --json --at event:12000 live.own b1000 >file.history 2>&1
 [ "$(jq -c .node.id live.history)" = "$(jq -c .node.id file.history)" ] && [ "$(jq -c '.events[0]' live.history)" = "$(jq -c '.events[0]' file.history)" ]
 verdict "and of the lives of its blocks" $? "$(head -c 200 live.history)"
