@@ -39,7 +39,7 @@ static struct {
     struct mthread t[THREADS];
     struct mprocess p[PROCESSES];
     struct mfork fork;
-    uint64_t next_id, running, ns, events, peak_sites[SITES + 1];
+    uint64_t next_id, running, ns, peak_sites[SITES + 1];
     uint64_t copies, copy_bytes, copy_bytes_to_blocks;
     struct view_totals totals;
     struct view_site sites[SITES + 1];
@@ -214,7 +214,7 @@ static void grow(const struct mblock *b, int64_t bytes)
         return;
     m.totals.peak_bytes = m.running;
     m.totals.peak_ns = m.ns;
-    m.totals.peak_event = m.events + 1;
+    m.totals.peak_event = graph_events(g) + 1;      /* that of the event, which is folded next */
     for (int s = 0; s <= SITES; s++)
         m.peak_sites[s] = m.sites[s].peak_bytes;
 }
