@@ -155,8 +155,12 @@ static void make_events(struct make *k, int which, size_t count)
         make_heap_events(k, count);
     else if (which == 2)
         make_lock_events(k, count, 0);
-    else
+    else if (which == 3)
         make_lock_events(k, count, 40);
+    else    /* locks in a row, each of which the one before tells */
+        for (size_t i = 0; i < count; i++)
+            make_add(k, (struct event){ .type = EVENT_ACQUIRE, .family = WIRE_LOCK_MUTEX, .thread = 1, .process = 1, .ns = i,
+                                        .address = 0x7f0000000000 + i % 500 * 4096 });
     for (size_t i = 0; which == 1 && i < count; i += 2000)
         k->events[i].size = 1 << 20;
 }
@@ -465,7 +469,7 @@ int main(void)
     TCase *c = tcase_create("select");
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, the_same_as_by_hand, 0, 4);
-    tcase_add_loop_test(c, never_no_to_what_is_there, 0, 4);
+    tcase_add_loop_test(c, never_no_to_what_is_there, 0, 5);
     tcase_add_test(c, groups_are_passed_over);
     tcase_add_loop_test(c, what_was_put_in_a_sketch_is_in_it, 0, 6);
     tcase_add_test(c, a_damaged_summary_says_nothing);
