@@ -38,6 +38,7 @@ if have redis-server && have redis-benchmark; then
     "$OWNSCOPE" run -q --wait-ms 20000 --ring-only=2M --trigger signal -o f.own -- redis-server --port 0 --unixsocket "$T/redis" --save '' \
         --dir "$T" >f.out 2>f.err </dev/null &
     runner=$!
+    # shellcheck disable=SC2054 # commas are meant
     ask=(redis-benchmark -s "$T/redis" -q -n 4000 -r 1000 -t set,get,lpush,lpop)
     for _ in $(seq 500); do
         [ -S redis ] && break

@@ -73,7 +73,6 @@ static struct graph *twin(struct graph *g)
 static struct graph *world_graph(struct world *w, uint64_t seed, size_t events)
 {
     struct graph *g = graph_new(NULL);
-    graph_without_locks(g);     /* the world has none */
     world_begin(w, seed);
     for (size_t i = 0; i < events; i++) {
         struct event e = world_next(w);
