@@ -56,14 +56,15 @@ static void reading_option(struct reading *r, int key)
     }
 }
 
-static bool takes_since(const char *command)
+static bool is_one_of(const char *command, const char *const *commands)
 {
-    static const char *const commands[] = { "events", "leaks", "graph", "diff", "sql", "bisect" };
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(command, commands[i]))
-            return true;
-    return false;
+    while (*commands && strcmp(command, *commands))
+        commands++;
+    return *commands;
 }
+
+/* With --since these tell what happened since; others take it as they say. */
+static const char *const changes_commands[] = { "report", "threads", "locks", "copies", "findings", "export", NULL };
 
 void reading_start(struct reading *r, const struct usage *u, int argc, char **argv)
 {
@@ -82,8 +83,7 @@ void reading_start(struct reading *r, const struct usage *u, int argc, char **ar
     r->query.no_default_suppressions = r->verdict.files.no_default_suppressions;
     if (query_check(&r->query, &error))
         options_fail(&r->options, "%s", error);
-    if (r->query.since && !takes_since(u->command))
-        options_fail(&r->options, "--since is for ownscope events, leaks, graph, sql, bisect and diff; compare two moments with ownscope diff");
+    r->query.changes = r->query.since && is_one_of(u->command, changes_commands);
     r->need = QUERY_VIEW;
 }
 
@@ -148,8 +148,10 @@ static void open_failed(const struct reading *r, int error)
     const char *path = r->origin.path, *at = r->query.at;
     switch (-error) {
     case ENOENT:
-        if (at && strncmp(at, "mark:", 5) == 0 && access(path, F_OK) == 0)
+        if (at && strncmp(at, "mark:", 5) == 0 && !r->query.changes && access(path, F_OK) == 0)
             message_fail(EXIT_NOTHING, "%s has no mark '%s'", path, at + 5);
+        if (access(path, F_OK) == 0)
+            message_fail(EXIT_NOTHING, "%s has no such mark", path);
         message_fail(EXIT_SOURCE, "%s: no such trace file; make one with ownscope run, or ask a live process with -p PID", path);
     case EACCES: case EPERM:
         message_fail(EXIT_SOURCE, "%s: permission denied; ask its owner, or read it as root", path);
@@ -157,6 +159,8 @@ static void open_failed(const struct reading *r, int error)
         message_fail(EXIT_NOTHING, "%s: %s", path, query_error());
     case ENODATA:
         message_fail(EXIT_SOURCE, "%s: %s", path, query_error());
+    case EINVAL:
+        message_fail(EXIT_USAGE, "%s: %s", path, query_error());
     case EISDIR:
         message_fail(EXIT_SOURCE, "%s is a folder; name a trace file (*.own)", path);
     case EBADMSG:
@@ -236,6 +240,8 @@ int reading_show_status(const struct reading *r, json_t *doc, reading_table tabl
         table_style_init(&style, stdout, message_colour(stdout, r->no_colour));
         style.verbose = r->verdict.verbose;
         style.ask = verdict_ask(&r->verdict);
+        if (r->query.changes)
+            table_since(stdout, doc, &style);
         table(stdout, doc, &style);
     }
     json_decref(doc);

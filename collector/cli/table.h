@@ -35,6 +35,8 @@ struct table_style {
  * to 200; neither: 80, and text is whole), UTF-8 by locale, colour as given. */
 void table_style_init(struct table_style *s, FILE *out, bool colour);
 
+/* Says of a document with since_ns what it tells. */
+void table_since(FILE *out, const json_t *doc, const struct table_style *s);
 void table_report(FILE *out, const json_t *doc, const struct table_style *s);
 void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s);

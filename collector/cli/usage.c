@@ -19,7 +19,7 @@
 #define OPTIONS_DOCUMENT \
     { OPTION_JSON, "json", NULL, "print one JSON document" }, \
     { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" }, \
-    { OPTION_SINCE, "since", "TIME", NULL }, \
+    { OPTION_SINCE, "since", "TIME", "only what happened after this moment" }, \
     OPTIONS_COLOUR
 #define OPTION_TOP \
     { 'n', "top", "N", "at most N rows a table (0: all)" }
@@ -174,7 +174,7 @@ const struct usage usage_export = {
         { OPTION_EVENTS, "events", NULL, "with the events" },
         { OPTION_ALL, "all", NULL, "with the nodes that are gone" },
         { OPTION_AT, "at", "TIME", "the state at 350ms, event:N, mark:NAME, peak, end" },
-        { OPTION_SINCE, "since", "TIME", NULL },
+        { OPTION_SINCE, "since", "TIME", "json: only what changed after this moment" },
         { OPTION_JSON, "json", NULL, "the same as -f json" },
         END } };
 

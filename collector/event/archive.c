@@ -210,6 +210,13 @@ void *archive_room_lines(struct archive *a, size_t n, size_t size)
     return room_take(a, n, size) ? memset(xmalloc_lines(n * size), 0, n * size) : NULL;
 }
 
+void *archive_scratch(struct archive *a, size_t n, size_t size)
+{
+    if (a->reading)
+        return archive_room(a, n, size);
+    return n ? xcalloc(n, size) : NULL;
+}
+
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit)
 {
     archive_count(a, n, limit);

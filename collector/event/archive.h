@@ -100,6 +100,8 @@ void *archive_room(struct archive *a, size_t n, size_t size);
 void *archive_room_lines(struct archive *a, size_t n, size_t size);
 /* The same for room that the caller makes itself: false when there may not be so much. */
 bool archive_claim(struct archive *a, uint64_t bytes);
+/* Saving or loading: zeroed room for what is gathered from many places, or spread to them; the caller frees it. NULL as above. */
+void *archive_scratch(struct archive *a, size_t n, size_t size);
 /* A growing array (xgrow's): its count, and when loading its room. What *rows pointed to before is the caller's. */
 void archive_rows(struct archive *a, void **rows, size_t *n, size_t *capacity, size_t size, size_t limit);
 /* Bytes as they are. */

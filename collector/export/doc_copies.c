@@ -69,6 +69,7 @@ json_t *doc_copies(const struct view *v, const struct doc_context *c, const stru
     json_t *flows = flows_json(v, f, o && o->sites ? o->sites : FLOWS_DEFAULT);
     json_t *coverage = doc_coverage(v, c, f);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    doc_since(j, v);
     json_object_set_new(j, "totals", doc_copies_totals(v));
     json_object_set_new(j, "sites", sites);
     json_object_set_new(j, "sites_total", doc_number(v->n_copy_sites));

@@ -177,7 +177,8 @@ static void dead_node(void *context, const struct fact *f)
     block_life_fold(l, f);
     if (!ends_life(f))
         return;
-    block_node(x, l, NULL, frames_code_stack(x->frames, l->stack), frames_code_stack(x->frames, l->drop_stack));
+    if (f->event > x->view->since_event)
+        block_node(x, l, NULL, frames_code_stack(x->frames, l->stack), frames_code_stack(x->frames, l->drop_stack));
     block_lives_forget(x->lives, f->block);
 }
 
@@ -246,9 +247,10 @@ static void ended_edge(void *context, const struct fact *f)
         return;
     struct block_life *l = block_lives_at(x->lives, f->block);
     bool changes_hands = f->type == FACT_MOVE && !f->old_address && f->to_thread != l->owner;
-    if (changes_hands || ends_life(f))
+    bool told = f->event > x->view->since_event;
+    if (told && (changes_hands || ends_life(f)))
         owns_edge(x->w, l, true, f->ns);
-    if (l->borrower && (f->type == FACT_BORROW_END || ends_life(f)))
+    if (told && l->borrower && (f->type == FACT_BORROW_END || ends_life(f)))
         borrow_edge(x->w, l, true, f->ns);
     block_life_fold(l, f);
     if (ends_life(f))
@@ -271,6 +273,8 @@ static void event(void *context, const struct fact *f)
 static int replay_for(struct export *x, struct trace *t, const struct doc_export_options *o, graph_observer observer)
 {
     struct replay replay = { .trace = t, .last_event = o->until_event, .observer = observer, .context = x };
+    if (observer == event && x->view->is_since)
+        replay.first_event = x->view->since_event + 1;
     x->lives = observer == event ? NULL : block_lives_new();
     int error = replay_run(&replay);
     block_lives_free(x->lives);
@@ -285,7 +289,8 @@ static int nodes(struct export *x, struct trace *t, const struct doc_export_opti
     for (size_t i = 0; i < v->n_processes; i++)
         process_node(x->w, &v->processes[i]);
     for (size_t i = 0; i < v->n_threads; i++)
-        thread_node(x->w, &v->threads[i]);
+        if (!v->threads[i].same)
+            thread_node(x->w, &v->threads[i]);
     for (size_t i = 0; i < v->n_blocks; i++) {
         struct block_life l = block_life_of(&v->blocks[i]);
         struct block_holding h;
@@ -401,6 +406,10 @@ int doc_export_json(const struct view *v, struct trace *t, const struct doc_cont
     JW_KEY(x->w, "ownscope");
     jw_u64(x->w, 1);
     metadata(x, c);
+    if (v->is_since) {
+        JW_KEY(x->w, "since_ns");
+        jw_u64(x->w, v->since_ns);
+    }
     int error = nodes(x, t, o), later = edges(x, t, o);
     error = error ? error : later;
     later = events(x, t, o);

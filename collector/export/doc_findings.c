@@ -207,6 +207,7 @@ json_t *doc_findings(const struct view *v, const struct doc_context *c, const st
         json_array_append_new(list, finding_whole(&m, &v->findings[i], o && o->blocks));
     json_t *coverage = doc_coverage(v, c, m.frames);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    doc_since(j, v);
     json_object_set_new(j, "findings", list);
     json_object_set_new(j, "findings_total", doc_number(v->n_findings));
     json_object_set_new(j, "rules", findings_counts(v));

@@ -39,7 +39,7 @@ const struct view *leak_book_open_end(struct leak_book *b, const struct view *v,
 {
     struct snapshot **some = xcalloc(v->n_snapshots + 1, sizeof *some);
     b->end = leaks_of_end(v, some);
-    const struct view *kept = leak_book_open(b, &b->end, f, kinds, 0, s);
+    const struct view *kept = leak_book_open(b, &b->end, f, kinds, v->is_since ? v->since_ns : 0, s);
     b->end_snapshots = some;
     return kept;
 }

@@ -20,7 +20,8 @@ struct leak_book {
 /* `f` is of the view. Returns the view that suppressions leave. */
 const struct view *leak_book_open(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
                                   uint64_t since_ns, const struct suppressions *s);
-/* The same, of what was left at the ends alone: no leak is told that may have been dropped since. */
+/* The same, of what was left at the ends alone: no leak is told that may have been dropped since. Of a view of what happened
+ * since a moment, only blocks that were made since. */
 const struct view *leak_book_open_end(struct leak_book *b, const struct view *v, struct frames *f, unsigned kinds,
                                       const struct suppressions *s);
 void leak_book_close(struct leak_book *b);

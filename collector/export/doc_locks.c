@@ -95,10 +95,12 @@ static void maker_end(struct maker *m)
 
 /* ---- parts ---- */
 
+static json_t *time_json(uint64_t ns) { return ns == VIEW_UNKNOWN ? json_null() : doc_number(ns); }
+
 json_t *doc_times(const struct view_times *t)
 {
-    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "count", doc_number(t->count), "total", doc_number(t->total_ns), "max", doc_number(t->max_ns),
-                     "p50", doc_number(t->p50_ns), "p99", doc_number(t->p99_ns));
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "count", doc_number(t->count), "total", doc_number(t->total_ns), "max", time_json(t->max_ns),
+                     "p50", time_json(t->p50_ns), "p99", time_json(t->p99_ns));
 }
 
 void doc_lock_sums(json_t *j, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait, const struct view_times *hold)
@@ -242,8 +244,9 @@ static json_t *locks_json(struct maker *m, size_t most)
 {
     json_t *list = json_array();
     struct doc_rank *order = doc_locks_rank(m->v);
-    for (size_t i = 0; i < m->v->n_locks && i < most; i++)
-        json_array_append_new(list, lock_json(m, &m->v->locks[order[i].at]));
+    for (size_t i = 0; i < m->v->n_locks && json_array_size(list) < most; i++)
+        if (!m->v->locks[order[i].at].same)
+            json_array_append_new(list, lock_json(m, &m->v->locks[order[i].at]));
     free(order);
     return list;
 }
@@ -256,8 +259,9 @@ static json_t *classes_json(struct maker *m, size_t most)
     for (size_t i = 0; i < m->v->n_lock_classes; i++)
         order[i] = (struct doc_rank){ rank_key(classes[i].family, &classes[i].wait, classes[i].acquisitions), (uint32_t)i };
     doc_rank_sort(order, m->v->n_lock_classes);
-    for (size_t i = 0; i < m->v->n_lock_classes && i < most; i++)
-        json_array_append_new(list, class_json(m, order[i].at));
+    for (size_t i = 0; i < m->v->n_lock_classes && json_array_size(list) < most; i++)
+        if (!classes[order[i].at].same)
+            json_array_append_new(list, class_json(m, order[i].at));
     free(order);
     return list;
 }
@@ -369,11 +373,15 @@ json_t *doc_locks(const struct view *v, const struct doc_context *c, const struc
     json_t *order = order_json(&m), *deadlocks = deadlocks_json(&m);
     json_t *coverage = doc_coverage(v, c, m.frames);
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    doc_since(j, v);
     json_object_set_new(j, "totals", doc_locks_totals(v));
     json_object_set_new(j, "deadlocks", deadlocks);
     json_object_set_new(j, "order", order);
     json_object_set_new(j, "locks", locks);
-    json_object_set_new(j, "locks_total", doc_number(v->n_locks));
+    size_t changed = 0;
+    for (size_t i = 0; i < v->n_locks; i++)
+        changed += !v->locks[i].same;
+    json_object_set_new(j, "locks_total", doc_number(changed));
     json_object_set_new(j, "classes", classes);
     json_decref(coverage);
     maker_end(&m);

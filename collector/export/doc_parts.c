@@ -173,6 +173,8 @@ json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *
     json_object_set_new(j, "started", wall_clock(m->start_real_ns));
     json_object_set_new(j, "duration_ns", doc_number(duration_ns));
     json_object_set_new(j, "at_ns", doc_number(v->at_ns));
+    if (v->is_since)
+        json_object_set_new(j, "since_ns", doc_number(v->since_ns));
     json_object_set_new(j, "at_end", json_boolean(!c->earlier));
     json_object_set_new(j, "clock", text_json_string(clock_name(m->clock)));
     json_object_set_new(j, "stacks", text_json_string(stacks_name(m->stacks)));
@@ -190,6 +192,12 @@ json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *
     json_object_set_new(j, "sampling", json_null());
     json_object_set(j, "coverage", coverage);
     return j;
+}
+
+void doc_since(json_t *j, const struct view *v)
+{
+    if (v->is_since)
+        json_object_set_new(j, "since_ns", doc_number(v->since_ns));
 }
 
 /* ---- hand-offs ---- */

@@ -36,6 +36,8 @@ json_t *doc_snapshots(const struct view *v, const struct doc_context *c);
 /* Made last: it reports on the modules that the document's stacks needed. */
 json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct frames *f);
 json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *coverage);
+/* Sets since_ns, where the view is of what happened since. */
+void doc_since(json_t *j, const struct view *v);
 /* The largest hand-offs by blocks, at most `most`. */
 json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most);
 /* {"count","total","max","p50","p99"} in nanoseconds. */

@@ -198,6 +198,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_t *coverage = doc_coverage(v, c, f);
     json_t *j = json_object();
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    doc_since(j, v);
     json_object_set_new(j, "totals", totals_json(v));
     json_object_set_new(j, "events", doc_events_counts(v));
     json_object_set_new(j, "moves", doc_moves(v));

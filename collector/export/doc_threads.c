@@ -121,12 +121,14 @@ json_t *doc_threads(const struct view *v, const struct doc_context *c, const str
     thread_maker_begin(&m, v, f, c->symbols);
     json_t *threads = json_array();
     for (size_t i = 0; i < v->n_threads; i++)
-        json_array_append_new(threads, thread_json(&m, &v->threads[i]));
+        if (!v->threads[i].same)
+            json_array_append_new(threads, thread_json(&m, &v->threads[i]));
     thread_maker_end(&m);
     json_t *handoffs = doc_handoffs(v, f, o && o->handoffs ? o->handoffs : HANDOFFS_IN_THREADS);
     json_t *coverage = doc_coverage(v, c, f);
     json_t *j = json_object();
     json_object_set_new(j, "metadata", doc_metadata(v, c, coverage));
+    doc_since(j, v);
     json_object_set_new(j, "threads", threads);
     json_object_set_new(j, "handoffs", handoffs);
     json_object_set_new(j, "handoffs_total", doc_number(v->n_handoffs));

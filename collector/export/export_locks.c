@@ -10,6 +10,14 @@
 
 /* ---- nodes ---- */
 
+static void time_write(struct json_writer *w, uint64_t ns)
+{
+    if (ns == VIEW_UNKNOWN)
+        jw_null(w);
+    else
+        jw_u64(w, ns);
+}
+
 static void times(struct json_writer *w, const struct view_times *t)
 {
     jw_object(w);
@@ -18,11 +26,11 @@ static void times(struct json_writer *w, const struct view_times *t)
     JW_KEY(w, "total");
     jw_u64(w, t->total_ns);
     JW_KEY(w, "max");
-    jw_u64(w, t->max_ns);
+    time_write(w, t->max_ns);
     JW_KEY(w, "p50");
-    jw_u64(w, t->p50_ns);
+    time_write(w, t->p50_ns);
     JW_KEY(w, "p99");
-    jw_u64(w, t->p99_ns);
+    time_write(w, t->p99_ns);
     jw_end(w);
 }
 
@@ -90,7 +98,7 @@ void export_lock_nodes(struct json_writer *w, const struct view *v, struct lock_
                        export_stack stack, void *context)
 {
     for (size_t i = 0; i < v->n_locks; i++)
-        if (all || !v->locks[i].ended_ns)
+        if (!v->locks[i].same && (all || !v->locks[i].ended_ns))
             export_lock_node(w, v, names, v->locks[i].id, stack, context);
 }
 

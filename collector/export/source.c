@@ -10,6 +10,7 @@
 
 #include "event/xalloc.h"
 #include "export/heaps.h"
+#include "graph/view_since.h"
 
 static _Thread_local char last_error[512];
 
@@ -107,9 +108,28 @@ static int graph_at(struct source *s, const struct source_at *at, const struct s
     return 0;
 }
 
+/* The view as it was then, to be taken from the one of now. */
+static int view_before(struct source *s, const struct source_options *o, struct view **before)
+{
+    struct graph *g;
+    int error = graph_at(s, o->since, o, &g);
+    *before = NULL;
+    if (error)
+        return error;
+    *before = graph_view_make(g, trace_code(s->trace), o->flags);
+    graph_free(g);
+    if ((*before)->events <= s->events)
+        return 0;
+    snprintf(last_error, sizeof last_error, "the moment since which is asked lies behind the one that is looked at");
+    view_free(*before);
+    *before = NULL;
+    return -EINVAL;
+}
+
 static int source_read(struct source *s, const struct source_options *o)
 {
     struct graph *g;
+    struct view *before = NULL;
     int error = graph_at(s, &o->at, o, &g);
     if (error)
         return error;
@@ -118,7 +138,14 @@ static int source_read(struct source *s, const struct source_options *o)
     s->past = !s->damage && is_past(s->trace, &o->at, g);
     s->view = view_make(s, g, o);
     graph_free(g);
-    return 0;
+    if (o->since)
+        error = view_before(s, o, &before);
+    if (before)
+        view_since(s->view, before);
+    if (before && o->since->kind == SOURCE_NS)
+        s->view->since_ns = o->since->value;
+    view_free(before);
+    return error;
 }
 
 int source_open(struct source *s, const char *path, const struct source_options *o)

@@ -17,6 +17,7 @@ typedef replay_progress source_progress;
 struct source_options {
     unsigned flags;         /* VIEW_* */
     struct source_at at;
+    const struct source_at *since;  /* the view is of what happened since then (view_since.h); NULL: it is the state */
     bool heaps;             /* the view has the newest snapshot of each process (heaps.h) */
     uint32_t heap_process;  /* serial: of this one alone; 0: of all */
     source_progress progress;
@@ -36,7 +37,7 @@ struct source {
 
 /* 0; -errno of trace_open (source_error says more); -EBADMSG also when the
  * very first chunk is damaged; -ENOENT when `at` names a mark that never came;
- * -ERANGE, -ENODATA as replay_to.
+ * -ERANGE, -ENODATA as replay_to; -EINVAL: `since` lies behind `at`.
  * Damage further on is no failure: the view is what lies before it, and its
  * documents say so. On failure nothing stays open. */
 int source_open(struct source *s, const char *path, const struct source_options *o);

@@ -208,6 +208,8 @@ void graph_settle(struct graph *g, uint64_t now_ns)
     repair_settle(g, now_ns);
 }
 
+bool graph_unsettled(const struct graph *g, uint64_t now_ns) { return repair_late(g, now_ns); }
+
 uint64_t graph_events(const struct graph *g) { return g->events; }
 uint64_t graph_now_ns(const struct graph *g) { return g->now_ns; }
 size_t graph_parked(const struct graph *g) { return g->n_parked; }

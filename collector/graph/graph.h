@@ -96,6 +96,9 @@ void graph_fold_batch(struct graph *g, const struct event *events, size_t count)
  * view when `now_ns` says that no partner can come any more. */
 void graph_settle(struct graph *g, uint64_t now_ns);
 
+/* graph_settle would change something. */
+bool graph_unsettled(const struct graph *g, uint64_t now_ns);
+
 /* Counted outside the stream (the segment's counters, a writer's drops). */
 void graph_count_lost(struct graph *g, unsigned reason, uint64_t events);
 

@@ -78,7 +78,3 @@ uint64_t graph_peek_next_block(struct archive *a)
 }
 
 uint64_t graph_rows(const struct graph *g) { return g->pool.live; }
-
-/* Parts that are still to be written. */
-#define PART(name) __attribute__((weak)) void name(struct archive *a, struct graph *g) { }
-PART(locks_archive) PART(order_archive) PART(clocks_archive)

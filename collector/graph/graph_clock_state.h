@@ -33,4 +33,9 @@ struct clocks {
 
 struct clocks *clocks_of(struct graph *g);
 
+/* ---- parts of a checkpoint (graph_archive.h) ---- */
+struct archive;
+void uses_archive(struct archive *a, struct graph *g);
+void unordered_archive(struct archive *a, struct graph *g);
+
 #endif

@@ -227,7 +227,7 @@ static void sums_archive(struct archive *a, struct graph *g)
 {
     uint64_t told[RULES] = { 0 };
     bool holds = true;
-    for (size_t i = 0; i < g->n_findings && !archive_bad(a); i++)
+    for (size_t i = 0; a->reading && i < g->n_findings && !archive_bad(a); i++)
         holds &= !__builtin_add_overflow(told[g->findings[i].rule], g->findings[i].count, &told[g->findings[i].rule]);
     for (size_t i = 0; i < RULES; i++) {
         archive_u64(a, &g->findings_by_rule[i]);

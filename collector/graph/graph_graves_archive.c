@@ -4,8 +4,8 @@
  * is dug over when it ever would have been. Run by the folding thread.
  */
 #include <stdlib.h>
-#include <string.h>
 
+#include "event/event.h"
 #include "event/xalloc.h"
 #include "graph/graph_archive.h"
 
@@ -29,6 +29,45 @@ struct kept {
     uint32_t *number;       /* since the oldest that is known */
     size_t n;
 };
+
+/* ---- as smaller numbers ---------------------------------------------------------- */
+
+enum { TICK_BITS = 2, LINE_BITS = 4 };      /* stamps are whole ticks, most blocks start at multiples of 16 */
+_Static_assert(EVENT_TICK_NS == 1 << TICK_BITS, "stamps are whole ticks");
+
+static uint64_t turn(uint64_t v, unsigned bits) { return v >> bits | v << (64 - bits); }
+static uint64_t turn_back(uint64_t v, unsigned bits) { return v << bits | v >> (64 - bits); }
+
+/* Blocks of a site are of one size, mostly, and dropped at one place: what is written is the difference to the site's last,
+ * whoever's it was. */
+struct usual { uint64_t size; uint32_t stack; };
+
+static void graves_shrink(const struct kept *k, struct usual *usual)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        struct grave *v = &k->graves[i];
+        struct usual here = { v->size, v->stack };
+        v->address = turn(v->address, LINE_BITS);
+        v->born_ns = turn(v->born_ns, TICK_BITS);
+        v->ns = turn(v->ns, TICK_BITS);
+        v->size -= usual[v->site].size;
+        v->stack -= usual[v->site].stack;
+        usual[v->site] = here;
+    }
+}
+
+static void graves_grow(const struct kept *k, struct usual *usual)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        struct grave *v = &k->graves[i];
+        v->address = turn_back(v->address, LINE_BITS);
+        v->born_ns = turn_back(v->born_ns, TICK_BITS);
+        v->ns = turn_back(v->ns, TICK_BITS);
+        v->size += usual[v->site].size;
+        v->stack += usual[v->site].stack;
+        usual[v->site] = (struct usual){ v->size, v->stack };
+    }
+}
 
 static void kept_archive(struct archive *a, struct graph *g, struct kept *k)
 {
@@ -90,7 +129,7 @@ static void kept_bury(struct archive *a, const struct kept *k, struct graves *y)
             *grave_at(y, oldest + k->number[i]) = k->graves[i];
 }
 
-static void ring_archive(struct archive *a, struct graph *g, struct graves *y)
+static void ring_archive(struct archive *a, struct graph *g, struct graves *y, struct usual *usual)
 {
     struct kept k = { 0 };
     uint64_t dug = y->ring ? graves_dug(y) : 0;
@@ -107,16 +146,22 @@ static void ring_archive(struct archive *a, struct graph *g, struct graves *y)
         k.graves = archive_room(a, k.n, sizeof *k.graves);
         k.number = archive_room(a, k.n, sizeof *k.number);
     }
+    if (!a->reading)
+        graves_shrink(&k, usual);
     if (!archive_bad(a))
         kept_archive(a, g, &k);
-    if (a->reading && !archive_bad(a))
+    if (a->reading && !archive_bad(a)) {
+        graves_grow(&k, usual);
         kept_bury(a, &k, y);
+    }
     free(k.graves);
     free(k.number);
 }
 
 void graves_archive(struct archive *a, struct graph *g)
 {
+    struct usual *usual = xcalloc(g->n_sites + 1, sizeof *usual);
     for (size_t i = 0; i < g->n_processes && !archive_bad(a); i++)
-        ring_archive(a, g, &g->processes[i]->graves);
+        ring_archive(a, g, &g->processes[i]->graves, usual);
+    free(usual);
 }

@@ -174,6 +174,8 @@ static void heap_unpark(struct graph *g, struct process *p, const struct event *
     if (b->flags & BLOCK_LOCKS)
         locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
+    if (b->flags & BLOCK_USED)
+        clocks_block_gone(g, place);
     heap_end(g, p, place, b);
 }
 
@@ -187,10 +189,13 @@ void pending_drop(struct graph *g, struct process *p, struct thread *t, const st
     by_thread.thread = t->serial;
     by_thread.stack = q.stack;
     by_thread.family = q.map ? WIRE_MREMAP : WIRE_REALLOC;
-    if (q.map)
+    if (q.map) {
         maps_drop_parked(g, p, t, &by_thread, q.block);
-    else
-        heap_drop_block(g, p, t, &by_thread, q.block);
+        return;
+    }
+    if (pool_at(&g->pool, q.block)->flags & BLOCK_USED)
+        clocks_block_gone(g, q.block);
+    heap_drop_block(g, p, t, &by_thread, q.block);
 }
 
 void pending_restore(struct graph *g, struct process *p, struct thread *t, const struct event *e)

@@ -61,6 +61,17 @@ static uint32_t class_find(const struct locks *l, const struct lock_class *c, ui
     return 0;
 }
 
+bool lock_classes_index(struct locks *l)
+{
+    uint64_t key;
+    for (uint32_t i = 1; i < l->n_classes; i++) {
+        if (class_find(l, &l->classes[i], &key))
+            return false;
+        dict_set(&l->class_of, key, i);
+    }
+    return true;
+}
+
 uint32_t lock_class_get(struct graph *g, const struct process *p, const struct lock *lock)
 {
     struct locks *l = g->locks;

@@ -9,12 +9,33 @@
 #include "event/xalloc.h"
 #include "graph/graph_lock_state.h"
 
-static struct guard *guard_of(struct locks *l, uint64_t lock, uint32_t site)
+/* *key: where it stands, or may be put. */
+static struct guard *guard_find(const struct locks *l, uint64_t lock, uint32_t site, uint64_t *key)
 {
-    uint64_t key = lock_mix(lock_mix(1, lock), site);
-    for (uint32_t at; (at = dict_get(&l->guard_of, key)) != 0; key++)
+    *key = lock_mix(lock_mix(1, lock), site);
+    for (uint32_t at; (at = dict_get(&l->guard_of, *key)) != 0; ++*key)
         if (l->guards[at - 1].lock == lock && l->guards[at - 1].site == site)
             return &l->guards[at - 1];
+    return NULL;
+}
+
+bool lock_guards_index(struct locks *l)
+{
+    uint64_t key;
+    for (size_t i = 0; i < l->n_guards; i++) {
+        if (guard_find(l, l->guards[i].lock, l->guards[i].site, &key))
+            return false;
+        dict_set(&l->guard_of, key, (uint32_t)i + 1);
+    }
+    return true;
+}
+
+static struct guard *guard_of(struct locks *l, uint64_t lock, uint32_t site)
+{
+    uint64_t key;
+    struct guard *known = guard_find(l, lock, site, &key);
+    if (known)
+        return known;
     if (l->n_guards >= LOCK_GUARDS_MAX)
         return NULL;
     l->guards = xgrow(l->guards, &l->guards_capacity, l->n_guards + 1, sizeof *l->guards);

@@ -228,8 +228,7 @@ void lock_end(struct graph *g, const struct event *e, uint32_t place, const char
     clocks_forget(g, &lock->clock);
     times_clear(&lock->wait);
     times_clear(&lock->hold);
-    lock->id = 0;
-    lock->next_near = l->free;
+    *lock = (struct lock){ .next_near = l->free };
     l->free = place;
     l->live--;
     l->n_ended++;

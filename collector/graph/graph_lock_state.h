@@ -259,6 +259,15 @@ void cycles_search(struct graph *g, const struct event *e, const struct order_ed
 /* t has just begun to wait: is that a cycle? */
 void deadlock_waits(struct graph *g, struct thread *t, const struct event *e);
 
+/* ---- parts of a checkpoint (graph_archive.h) --------------------------------------------- */
+
+struct archive;
+void holds_archive(struct archive *a, struct graph *g);
+void waits_archive(struct archive *a, struct graph *g);
+/* Loading: dicts of rows. False: two are alike. */
+bool lock_classes_index(struct locks *l);
+bool lock_guards_index(struct locks *l);
+
 /* ---- views --------------------------------------------------------------------------- */
 
 struct view_lock view_lock_of(const struct graph *g, const struct lock *lock, uint64_t ended_ns);

@@ -8,7 +8,8 @@
 
 #include "event/xalloc.h"
 
-enum { BUCKET_MASK = (1 << TIMES_BUCKET_BITS) - 1, FIRST_SLOTS = 8 };
+enum { BUCKET_MASK = (1 << TIMES_BUCKET_BITS) - 1, FIRST_SLOTS = 8,
+       BUCKETS = (64 - TIMES_SUB_BITS + 1) << TIMES_SUB_BITS };    /* that there are */
 
 static uint64_t *slot_of(uint64_t *slots, uint32_t mask, unsigned bucket)
 {
@@ -117,4 +118,72 @@ void times_clear(struct times *t)
 {
     free(t->slots);
     *t = (struct times){ 0 };
+}
+
+/* ---- checkpoint ---------------------------------------------------------------- */
+
+struct bucket { uint64_t samples; uint16_t bucket; };
+
+static int compare_buckets(const void *a, const void *b)
+{
+    return (int)((const struct bucket *)a)->bucket - (int)((const struct bucket *)b)->bucket;
+}
+
+static void buckets_take(const struct times *t, struct bucket *to)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; t->used && i <= t->mask; i++)
+        if (t->slots[i])
+            to[n++] = (struct bucket){ t->slots[i] >> TIMES_BUCKET_BITS, (uint16_t)((t->slots[i] & BUCKET_MASK) - 1) };
+    if (n)
+        qsort(to, n, sizeof *to, compare_buckets);
+}
+
+/* Into a table that is as full as it may be. */
+static void buckets_give(struct archive *a, struct times *t, const struct bucket *from, uint32_t n)
+{
+    uint32_t slots = FIRST_SLOTS;
+    uint64_t samples = 0;
+    for (; 4 * n > 3 * slots; slots *= 2)
+        ;
+    t->slots = archive_room(a, slots, sizeof *t->slots);
+    if (!t->slots)
+        return;
+    t->mask = slots - 1;
+    t->used = n;
+    for (uint32_t i = 0; i < n; i++) {
+        bool fits = from[i].samples && from[i].samples <= t->count && (!i || from[i - 1].bucket < from[i].bucket);
+        if (!archive_need(a, fits, "times of a lock make no sense"))
+            return;
+        *slot_of(t->slots, t->mask, from[i].bucket) = from[i].samples << TIMES_BUCKET_BITS | (from[i].bucket + 1u);
+        samples += from[i].samples;
+    }
+    archive_need(a, samples == t->count, "times of a lock do not add up");
+}
+
+void times_archive(struct archive *a, struct times *const *times, size_t n)
+{
+    uint32_t *used = archive_scratch(a, n, sizeof *used);
+    size_t all = 0, at = 0;
+    for (size_t i = 0; i < n && !a->reading; i++)
+        all += used[i] = times[i]->used;
+    archive_column(a, used, sizeof *used, sizeof *used, n);
+    archive_column_below(a, used, sizeof *used, sizeof *used, n, BUCKETS + 1);
+    for (size_t i = 0; i < n && a->reading && !archive_bad(a); i++)
+        all += used[i];
+    struct bucket *rows = archive_scratch(a, all, sizeof *rows);
+    all = rows ? all : 0;
+    for (size_t i = 0; i < n && !a->reading; i++) {
+        buckets_take(times[i], rows + at);
+        at += used[i];
+    }
+    ARCHIVE_INDEX(a, rows, all, bucket, BUCKETS);
+    ARCHIVE_FIELD(a, rows, all, samples);
+    for (size_t i = 0; i < n && a->reading && !archive_bad(a); i++) {
+        if (used[i])
+            buckets_give(a, times[i], rows + at, used[i]);
+        at += used[i];
+    }
+    free(used);
+    free(rows);
 }

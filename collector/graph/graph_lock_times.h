@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "event/archive.h"
 #include "graph/view.h"
 
 enum { TIMES_BUCKET_BITS = 12, TIMES_SUB_BITS = 6 };
@@ -56,5 +57,8 @@ void times_merge(struct times *t, const struct times *other);
 uint64_t times_percentile(const struct times *t, uint64_t part, uint64_t whole);
 struct view_times times_view(const struct times *t);
 void times_clear(struct times *t);
+
+/* Buckets of many, whose count and max_ns are known when loading. */
+void times_archive(struct archive *a, struct times *const *times, size_t n);
 
 #endif

@@ -68,7 +68,7 @@ bool heap_slack(struct graph *g, struct process *p, uint64_t address)
 {
     enum { REACH = 64 << 20, LOOKS = 64 };
     uint64_t start, from = address > REACH ? address - REACH : 0;
-    uint32_t place, looks = 0, large;
+    uint32_t place, looks = 0;
     if (!p->usable_asked)
         return false;
     struct starts *s = pointee_index(g, p);
@@ -77,11 +77,13 @@ bool heap_slack(struct graph *g, struct process *p, uint64_t address)
         if (place && in_slack(address - start, pool_at(&g->pool, place)->size))
             return true;
     }
-    while ((large = ranges_overlap(&s->large, from, address)) != 0) {
-        const struct range *r = &s->large.nodes[large];
+    for (uint32_t at = address ? ranges_below(&s->large, address - 1) : 0; at;) {
+        const struct range *r = &s->large.nodes[at];
+        if (r->end <= from)
+            break;
         if (++looks == LOOKS || in_slack(address - r->start, r->end - r->start))
             return true;
-        from = r->end;
+        at = r->start ? ranges_below(&s->large, r->start - 1) : 0;
     }
     return false;
 }

@@ -102,12 +102,30 @@ static uint32_t *image_places(struct graph *g, struct process *p, size_t *n)
     return places;
 }
 
+/* Of blocks that go together, in whatever order they are found: their uses go in order of ids. */
+static void image_uses_gone(struct graph *g, const uint32_t *places, size_t n, unsigned flags)
+{
+    uint32_t *used = NULL;
+    size_t n_used = 0, capacity = 0;
+    for (size_t i = 0; i < n; i++) {
+        if ((pool_at(&g->pool, places[i])->flags & flags) != flags)
+            continue;
+        used = xgrow(used, &capacity, n_used + 1, sizeof *used);
+        used[n_used++] = places[i];
+    }
+    custody_sort(g, used, n_used);
+    for (size_t i = 0; i < n_used; i++)
+        clocks_block_gone(g, used[i]);
+    free(used);
+}
+
 static void image_ends(struct graph *g, struct process *p, const struct event *e)
 {
     size_t n;
     locks_process_ended(g, p, e);
     snapshots_image_ended(g, p);
     uint32_t *places = image_places(g, p, &n);
+    image_uses_gone(g, places, n, BLOCK_USED);
     for (size_t i = 0; i < n; i++)
         image_block(g, p, e, places[i]);
     free(places);
@@ -161,8 +179,13 @@ static void end_blocks(struct graph *g, struct process *p)
 }
 
 /* Lets go of what the process that ended first kept. */
-static void ended_forget(struct graph *g, struct process *p)
+static void ended_forget(struct graph *g, struct process *p, const struct event *e)
 {
+    size_t n;
+    uint32_t *places = image_places(g, p, &n);
+    locks_process_ended(g, p, e);   /* those that late events told of */
+    image_uses_gone(g, places, n, BLOCK_USED);
+    free(places);
     for (uint32_t i = 0; i < table_slots(&p->heap); i++)
         if (table_place(&p->heap, i))
             pool_give(&g->pool, table_place(&p->heap, i));
@@ -177,7 +200,7 @@ static void ended_forget(struct graph *g, struct process *p)
     p->ended_kept = 0;
 }
 
-static void ended_keep(struct graph *g, struct process *p)
+static void ended_keep(struct graph *g, struct process *p, const struct event *e)
 {
     p->ended_kept = (uint64_t)p->heap.used + p->maps.used;
     g->ended_blocks += p->ended_kept;
@@ -186,7 +209,7 @@ static void ended_keep(struct graph *g, struct process *p)
     while (g->ended_blocks > ENDED_BLOCKS_MAX && g->ended_oldest + 1 < g->n_ended) {
         struct process *oldest = process_at(g, g->ended_processes[g->ended_oldest++]);
         if (oldest->ended_kept && oldest != p)
-            ended_forget(g, oldest);
+            ended_forget(g, oldest, e);
     }
 }
 
@@ -197,6 +220,7 @@ static void end_clones(struct graph *g, struct process *p, const struct event *e
     for (size_t i = 0; i < n; i++)
         if (pool_at(&g->pool, places[i])->flags & BLOCK_CLONE)
             fact_ended(g, e, pool_at(&g->pool, places[i]), "exit");
+    image_uses_gone(g, places, n, BLOCK_USED | BLOCK_CLONE);
     free(places);
 }
 
@@ -228,7 +252,7 @@ static void process_ends(struct graph *g, struct process *p, const struct event 
     p->ended = true;
     p->ended_ns = e->ns;
     modules_clear(p);
-    ended_keep(g, p);
+    ended_keep(g, p, e);
 }
 
 /* ---- events ------------------------------------------------------------------ */

@@ -22,6 +22,30 @@ uint32_t ranges_overlap(const struct ranges *r, uint64_t start, uint64_t end)
     return found && r->nodes[found].start < end ? found : 0;
 }
 
+uint32_t ranges_below(const struct ranges *r, uint64_t address)
+{
+    uint32_t found = 0;
+    for (uint32_t at = r->root; at;) {
+        const struct range *n = &r->nodes[at];
+        if (n->start <= address)
+            found = at;
+        at = n->start <= address ? n->right : n->left;
+    }
+    return found;
+}
+
+uint32_t ranges_above(const struct ranges *r, uint64_t address)
+{
+    uint32_t found = 0;
+    for (uint32_t at = r->root; at;) {
+        const struct range *n = &r->nodes[at];
+        if (n->start >= address)
+            found = at;
+        at = n->start >= address ? n->left : n->right;
+    }
+    return found;
+}
+
 static uint32_t priority_next(struct ranges *r)
 {
     r->seed += 0x9e3779b9u;

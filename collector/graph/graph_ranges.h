@@ -28,6 +28,10 @@ struct ranges {
 
 /* The lowest range that overlaps [start, end); 0: none. */
 uint32_t ranges_overlap(const struct ranges *r, uint64_t start, uint64_t end);
+/* The one with the highest start at or below an address; with the lowest at or above it; 0: none. Their answers are sure
+ * though ranges overlap, if no two have one start. */
+uint32_t ranges_below(const struct ranges *r, uint64_t address);
+uint32_t ranges_above(const struct ranges *r, uint64_t address);
 /* Must not overlap another. */
 uint32_t ranges_insert(struct ranges *r, uint64_t start, uint64_t end, uint32_t block);
 void ranges_remove(struct ranges *r, uint32_t place);

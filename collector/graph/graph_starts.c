@@ -109,15 +109,28 @@ static void large_remove(struct starts *s, uint64_t address)
     dict_remove(&s->large_of, address);
 }
 
-/* The lowest large block that overlaps [from, to). */
+/* Where drops were not seen large blocks may overlap: what counts is their starts.
+ * The nearest one that starts at or below an address, if it holds it. */
+static bool large_below(const struct starts *s, uint64_t address, uint64_t *start)
+{
+    if (address >= s->large_high || address < s->large_low)
+        return false;
+    uint32_t at = ranges_below(&s->large, address);
+    if (!at || s->large.nodes[at].end <= address)
+        return false;
+    *start = s->large.nodes[at].start;
+    return true;
+}
+
+/* The lowest start of a large one in [from, to). */
 static bool large_between(const struct starts *s, uint64_t from, uint64_t to, uint64_t *start)
 {
     if (from >= s->large_high || to <= s->large_low)
         return false;
-    uint32_t at = ranges_overlap(&s->large, from, to);
+    uint32_t at = ranges_above(&s->large, from);
     if (at)
         *start = s->large.nodes[at].start;
-    return at != 0;
+    return at && *start < to;
 }
 
 /* ---- all ------------------------------------------------------------------------ */
@@ -204,7 +217,7 @@ bool starts_below(struct starts *s, uint64_t address, uint64_t *start)
 {
     uint64_t large;
     bool found = small_below(s, address, start);
-    if (!large_between(s, address, address + 1 ? address + 1 : address, &large))
+    if (!large_below(s, address, &large))
         return found;
     *start = found && *start > large ? *start : large;
     return true;
@@ -253,7 +266,7 @@ bool starts_between(struct starts *s, uint64_t from, uint64_t to, uint64_t *star
     uint64_t large;
     from = from + STARTS_GRANULE - 1 < from ? from : (from + STARTS_GRANULE - 1) & ~(uint64_t)(STARTS_GRANULE - 1);
     bool found = small_between(s, from, to, start);
-    if (!large_between(s, from, to, &large) || large < from)
+    if (!large_between(s, from, to, &large))
         return found;
     *start = found && *start < large ? *start : large;
     return true;

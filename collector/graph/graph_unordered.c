@@ -43,19 +43,35 @@ static bool set_is(const struct unordered *u, const struct clash_set *set, const
            greater(x[0].stack, x[1].stack) == greater(y[0].stack, y[1].stack);
 }
 
+/* The set of a clash + 1, 0: none. *key: where it stands, or may be put. */
+static uint32_t set_known(const struct unordered *u, const struct clash *c, uint64_t *key)
+{
+    uint32_t used = c->evidence[0].stack, other = c->evidence[1].stack, at;
+    *key = mix(mix(c->finding.process, (uint64_t)lesser(used, other) << 32 | greater(used, other)), c->evidence[2].stack);
+    for (; (at = dict_get(&u->set_of, *key)) != 0; ++*key)   /* another set of the same hash stands there: the next key */
+        if (set_is(u, &u->sets[at - 1], c))
+            return at;
+    return 0;
+}
+
+bool unordered_index(struct unordered *u)
+{
+    uint64_t key;
+    for (uint32_t i = 0; i < u->n_sets; i++) {
+        if (set_known(u, &u->clashes[u->sets[i].first], &key))
+            return false;
+        dict_set(&u->set_of, key, i + 1);
+    }
+    return true;
+}
+
 /* The set of a clash, made if it is new; NULL: there are too many. */
 static struct clash_set *set_find(struct unordered *u, const struct clash *c)
 {
-    uint32_t used = c->evidence[0].stack, other = c->evidence[1].stack;
-    uint64_t key = mix(mix(c->finding.process, (uint64_t)lesser(used, other) << 32 | greater(used, other)),
-                       c->evidence[2].stack);
-    for (;; key++) {   /* another set of the same hash stands there: the next key */
-        uint32_t at = dict_get(&u->set_of, key);
-        if (!at)
-            break;
-        if (set_is(u, &u->sets[at - 1], c))
-            return &u->sets[at - 1];
-    }
+    uint64_t key;
+    uint32_t known = set_known(u, c, &key);
+    if (known)
+        return &u->sets[known - 1];
     if (u->n_sets == UNORDERED_MAX)
         return NULL;
     u->sets = xgrow(u->sets, &u->sets_capacity, u->n_sets + 1, sizeof *u->sets);
@@ -186,6 +202,11 @@ void unordered_dropped(struct graph *g, struct process *p, const struct thread *
         pair->enough = true;
 }
 
+size_t unordered_turn_at(uint64_t block, uint64_t offset, uint64_t end)
+{
+    return mix(mix(block, offset), end) % TURNS_MAX;
+}
+
 static void turn_broken(struct unordered *u, uint32_t x, uint32_t y)
 {
     struct handed_pair *pair = x && y && x != y ? pair_find(u, lesser(x, y), greater(x, y)) : NULL;
@@ -207,7 +228,7 @@ void unordered_turn(struct graph *g, uint64_t block, const struct past_use *now,
     struct unordered *u = &g->clocks->unordered;
     if (!u->turns)
         u->turns = xcalloc(TURNS_MAX, sizeof *u->turns);
-    struct turn *turn = &u->turns[mix(mix(block, now->offset), now->end) % TURNS_MAX];
+    struct turn *turn = &u->turns[unordered_turn_at(block, now->offset, now->end)];
     uint32_t t = now->thread;
     if (turn->block != block || turn->offset != now->offset || turn->end != now->end) {
         *turn = (struct turn){ .block = block, .offset = now->offset, .end = now->end, .last = t };

@@ -84,5 +84,9 @@ void unordered_dropped(struct graph *g, struct process *p, const struct thread *
  * thread that it clashes with itself, 0: with none. */
 void unordered_turn(struct graph *g, uint64_t block, const struct past_use *now, uint32_t clashed);
 void unordered_clear(struct unordered *u);
+/* Loading: the dict of sets. False: two are alike. */
+bool unordered_index(struct unordered *u);
+/* Where in `turns` bytes of a block stand. */
+size_t unordered_turn_at(uint64_t block, uint64_t offset, uint64_t end);
 
 #endif

@@ -57,8 +57,7 @@ static uint32_t use_take(struct uses *u)
 
 static void use_give(struct uses *u, uint32_t at)
 {
-    u->uses[at].thread = 0;
-    u->uses[at].next = u->free;
+    u->uses[at] = (struct past_use){ .next = u->free };
     u->free = at;
 }
 

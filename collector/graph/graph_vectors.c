@@ -9,10 +9,6 @@
 
 #include "event/xalloc.h"
 
-enum { VECTOR_STEP = 8 };   /* components are allocated by so many */
-
-static size_t vector_bytes(uint32_t n) { return sizeof(struct vector) + n * sizeof(uint64_t); }
-
 void vector_give(struct vectors *all, struct vector *v)
 {
     if (!v || --v->refs)

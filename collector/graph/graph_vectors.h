@@ -15,9 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { VECTOR_STEP = 8 };   /* components are allocated by so many */
+
 struct vector { uint32_t refs, n; uint64_t floor_ns; uint64_t at[]; };
 struct vectors { size_t bytes; };   /* all there are */
 
+static inline size_t vector_bytes(uint32_t n) { return sizeof(struct vector) + n * sizeof(uint64_t); }
 static inline uint64_t vector_at(const struct vector *v, uint32_t index) { return v && index < v->n ? v->at[index] : 0; }
 static inline uint64_t vector_floor(const struct vector *v) { return v ? v->floor_ns : 0; }
 static inline struct vector *vector_share(struct vector *v)

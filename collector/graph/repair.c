@@ -31,6 +31,19 @@ void repair_park(struct graph *g, const struct event *e)
     parked_thread(g, e)->parked = true;
 }
 
+static bool waits_too_long(const struct parked *k, uint64_t now_ns)
+{
+    return now_ns == UINT64_MAX || (now_ns > k->e.ns && now_ns - k->e.ns > REPAIR_WINDOW_NS);
+}
+
+bool repair_late(const struct graph *g, uint64_t now_ns)
+{
+    for (size_t i = 0; i < g->n_parked; i++)
+        if (waits_too_long(&g->parked[i], now_ns))
+            return true;
+    return false;
+}
+
 /* Applies one parked event; false if it still waits. It may be moved in the
  * array meanwhile only by us: applying parks nothing. */
 static bool parked_apply(struct graph *g, struct parked *k, bool forced)
@@ -58,8 +71,7 @@ static bool repair_pass(struct graph *g, uint64_t now_ns, uint32_t ending)
     for (size_t i = 0; i < n; i++) {
         struct parked *k = &g->parked[i];
         struct thread *t = parked_thread(g, &k->e);
-        bool forced = now_ns == UINT64_MAX || (now_ns > k->e.ns && now_ns - k->e.ns > REPAIR_WINDOW_NS) ||
-                      (ending != NO_PROCESS && k->e.process == ending);
+        bool forced = waits_too_long(k, now_ns) || (ending != NO_PROCESS && k->e.process == ending);
         if (!t->parked && parked_apply(g, k, forced)) {
             any = true;
             continue;

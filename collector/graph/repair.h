@@ -27,6 +27,8 @@ void repair_park(struct graph *g, const struct event *e);
 void repair_fold(struct graph *g, const struct event *e);
 /* Lets go who can go, and who waits since before now_ns - REPAIR_WINDOW_NS (UINT64_MAX: all). */
 void repair_settle(struct graph *g, uint64_t now_ns);
+/* Somebody waits since before that. */
+bool repair_late(const struct graph *g, uint64_t now_ns);
 void repair_clear(struct graph *g);
 
 #endif

@@ -59,6 +59,7 @@ struct view_thread {
     uint64_t born_ns;           /* create, else first event */
     uint64_t ended_ns;          /* 0: lives */
     bool ended, detached;
+    bool same;                  /* view_since: nothing happened */
     struct view_count made, dropped, owns;   /* of the heap */
 };
 
@@ -119,6 +120,8 @@ struct view_where {
     uint64_t offset;            /* in the block, or link-time address in the module */
 };
 
+#define VIEW_UNKNOWN UINT64_MAX
+/* view_since: the longest and the percentiles may be VIEW_UNKNOWN. */
 struct view_times { uint64_t count, total_ns, max_ns, p50_ns, p99_ns; };
 
 struct view_lock {
@@ -132,6 +135,7 @@ struct view_lock {
     uint64_t born_ns, ended_ns; /* ended_ns 0: lives */
     uint64_t acquisitions, shared_acquisitions, contended;
     struct view_times wait, hold;   /* wait: of contended acquisitions and failed waits; hold: each hold, shared ones too */
+    bool same;                  /* view_since: nothing happened */
     bool named;                 /* by a finding or a cycle: its row is kept before others */
 };
 
@@ -139,6 +143,7 @@ struct view_lock {
 struct view_lock_class {
     uint8_t family;
     uint32_t init_stack;        /* or: */
+    bool same;                  /* view_since: nothing happened */
     struct view_where where;    /* of its first lock */
     uint64_t locks;
     uint64_t acquisitions, shared_acquisitions, contended;
@@ -235,6 +240,8 @@ struct view_finding {
 
 struct view {
     uint64_t at_ns, events;
+    bool is_since;                    /* it tells what happened after since_event, at since_ns: graph/view_since.h */
+    uint64_t since_ns, since_event;
     uint64_t by_fact[FACT_TYPES];     /* how many facts of each type */
     uint64_t moves_by[5];             /* taken thread-arg joined outlived realloc */
     uint64_t lost[8];                 /* by enum wire_lost */

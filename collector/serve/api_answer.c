@@ -50,6 +50,8 @@ static void refuse_source(struct api_answer *a, int error)
 {
     if (error == -ENOENT)
         api_refuse(a, 404, "no such moment or mark yet");
+    else if (error == -EINVAL)
+        api_refuse(a, 400, "%s", query_error());
     else if (error == -ERANGE)
         api_refuse(a, 404, "%s", replay_error());
     else if (error == -ENODATA)
@@ -127,7 +129,7 @@ static void answer_made(struct collector *c, const struct query *q, struct api_a
                         make_document make, const struct doc_options *o)
 {
     json_t *doc;
-    if (q->at) {
+    if (q->at || q->changes) {
         struct source s;
         if (trace_of(c, q, need, &s, a))
             return;
@@ -165,34 +167,37 @@ static void answer_with(struct collector *c, const struct query *q, struct api_a
     suppressions_free(s);
 }
 
-static void answer_view(struct collector *c, const struct query *q, struct api_answer *a, make_document make)
+/* With `since` the document tells what happened since. */
+static void answer_changes(struct collector *c, const struct query *q, struct api_answer *a, enum query_need need, make_document make)
 {
-    answer_with(c, q, a, QUERY_VIEW, make, query_doc_options(q));
+    struct query changes = *q;
+    changes.changes = q->since != NULL;
+    answer_with(c, &changes, a, need, make, query_doc_options(q));
 }
 
 static void answer_report(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_with(c, q, a, QUERY_HEAP, doc_report, query_doc_options(q));
+    answer_changes(c, q, a, QUERY_HEAP, doc_report);
 }
 
 static void answer_threads(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_view(c, q, a, doc_threads);
+    answer_changes(c, q, a, QUERY_VIEW, doc_threads);
 }
 
 static void answer_locks(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_view(c, q, a, doc_locks);
+    answer_changes(c, q, a, QUERY_VIEW, doc_locks);
 }
 
 static void answer_copies(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_view(c, q, a, doc_copies);
+    answer_changes(c, q, a, QUERY_VIEW, doc_copies);
 }
 
 static void answer_findings(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    answer_with(c, q, a, QUERY_HEAP, doc_findings, query_doc_options(q));
+    answer_changes(c, q, a, QUERY_HEAP, doc_findings);
 }
 
 /* o->since_ns of the trace so far. 0, or turned down. */
@@ -335,9 +340,11 @@ static int run_export(struct reader *r, doc_sink sink, void *context)
 static void answer_export(struct collector *c, const struct query *q, struct api_answer *a)
 {
     bool heap = q->format && strcmp(q->format, "json") != 0;
+    struct query changes = *q;
+    changes.changes = q->since != NULL;
     if (heap && !q->at && !api_snapshot(c, q, a))
         return;
-    struct reader *r = replay_open(c, q, QUERY_BLOCKS, a);
+    struct reader *r = replay_open(c, &changes, QUERY_BLOCKS, a);
     if (!r)
         return;
     r->export = query_export_of(&r->source, q);
@@ -351,17 +358,17 @@ static void answer_export(struct collector *c, const struct query *q, struct api
 
 const struct api_route api_routes[] = {
     { "/v1/status", 0, answer_status },
-    { "/v1/report", API_TOP | API_AT | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS, answer_report },
-    { "/v1/threads", API_TOP | API_AT, answer_threads },
-    { "/v1/locks", API_TOP | API_AT, answer_locks },
-    { "/v1/copies", API_TOP | API_AT, answer_copies },
-    { "/v1/findings", API_TOP | API_AT | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS | API_BLOCKS, answer_findings },
+    { "/v1/report", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS, answer_report },
+    { "/v1/threads", API_TOP | API_AT | API_SINCE, answer_threads },
+    { "/v1/locks", API_TOP | API_AT | API_SINCE, answer_locks },
+    { "/v1/copies", API_TOP | API_AT | API_SINCE, answer_copies },
+    { "/v1/findings", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS | API_BLOCKS, answer_findings },
     { "/v1/graph", API_TOP | API_AT | API_SINCE | API_OF | API_BY | API_DEPTH | API_PID | API_PROCESS, answer_graph },
     { "/v1/leaks", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS | API_BLOCKS | API_CLASS | API_PID | API_PROCESS,
       answer_leaks },
     { "/v1/diff", API_TOP | API_AT | API_SINCE, answer_diff },
-    { "/v1/history", API_ID | API_AT, answer_history },
+    { "/v1/history", API_ID | API_AT | API_SINCE, answer_history },
     { "/v1/events", API_TOP | API_AT | API_SINCE | API_TYPE | API_THREAD | API_PROCESS | API_SITE | API_SIZE | API_ADDRESS | API_FRAMES, answer_events },
-    { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT | API_OF | API_PID | API_PROCESS, answer_export },
+    { "/v1/export", API_FORMAT | API_EVENTS | API_ALL | API_AT | API_SINCE | API_OF | API_PID | API_PROCESS, answer_export },
     { NULL, 0, NULL }
 };

@@ -159,28 +159,50 @@ static void share_put(void *context, const struct snapshot *s)
 }
 
 /* With COLLECTOR_SNAPSHOTS: the newest snapshot of each process, shared with all views that have it. */
-static struct view *view_make(struct collector *c, unsigned flags)
+static struct view *view_make(struct collector *c, struct graph *g, unsigned flags)
 {
     const struct snapshot **list;
     struct snapshot **shares;
     size_t n;
     if (!(flags & COLLECTOR_SNAPSHOTS))
-        return graph_view_make(c->graph, c->code, flags);
+        return graph_view_make(g, c->code, flags);
     list = xcalloc(SNAPSHOTS_MOST, sizeof *list);
     shares = xcalloc(SNAPSHOTS_MOST, sizeof *shares);
     n = snapshots_newest(c->snapshots, list, SNAPSHOTS_MOST);
     for (size_t i = 0; i < n; i++)
         shares[i] = snapshot_share(list[i], share_put, c);
-    struct view *v = graph_view_make_with(c->graph, c->code, flags & ~(unsigned)COLLECTOR_SNAPSHOTS, shares, n);
+    struct view *v = graph_view_make_with(g, c->code, flags & ~(unsigned)COLLECTOR_SNAPSHOTS, shares, n);
     free(list);
     free(shares);
     return v;
 }
 
+/* By the clock events may be let go that a replay, which has no clock, would not let go there. So it is a copy that is
+ * settled: checkpoints stay what a replay of the file has. */
+static struct graph *graph_copy(struct collector *c)
+{
+    struct archive saved, again;
+    struct archive_replay replay;
+    archive_write_begin(&saved);
+    graph_save(c->graph, &saved);
+    archive_write_end(&saved);
+    archive_read_again(&again, &replay, &saved);
+    struct graph *g = graph_load(c->code, &again);
+    archive_free(&again);
+    archive_free(&saved);
+    if (g && !session_plan(c->session)->locks)
+        graph_without_locks(g);
+    return g;
+}
+
 static void view_publish(struct collector *c, unsigned flags)
 {
-    graph_settle(c->graph, session_now_ns(c->session));
-    published_set(&c->published, view_make(c, flags));
+    uint64_t now_ns = session_now_ns(c->session);
+    struct graph *settled = graph_unsettled(c->graph, now_ns) ? graph_copy(c) : NULL;
+    if (settled)
+        graph_settle(settled, now_ns);
+    published_set(&c->published, view_make(c, settled ? settled : c->graph, flags));
+    graph_free(settled);
 }
 
 struct view *collector_view_get(struct collector *c, unsigned flags)
@@ -392,7 +414,7 @@ void collector_finish(struct collector *c)
 
 struct view *collector_last_view(struct collector *c)
 {
-    return view_make(c, COLLECTOR_SNAPSHOTS);
+    return view_make(c, c->graph, COLLECTOR_SNAPSHOTS);
 }
 
 void collector_close(struct collector *c, bool over)

@@ -67,6 +67,8 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no ID of a block (b12), root (r3) or lock (l1) and no address (0x7f12...)", q->of);
     else if (q->by && !doc_graph_by_known(q->by))
         *error = xasprintf("'%s' is nothing to group by; there are type, site, module, thread and root", q->by);
+    else if (q->since && q->format && format_find(q->format) > EXPORT_JSON)
+        *error = xasprintf("--since is for -f json; a snapshot, which -f %s draws, is of one moment", q->format);
     else if (q->of && q->by)
         *error = xstrdup("--of shows one node and --by shows groups; ask for one of them");
     else if (q->leak_class && (leak_kinds_parse(&kinds, q->leak_class, &wrong) || !kinds))
@@ -147,6 +149,12 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
         return open_trace(s, path);
     if (q->at)
         source_at_parse(&o.at, q->at);
+    struct source_at since;
+    if (q->since && q->changes) {
+        source_at_parse(&since, q->since);
+        o.since = &since;
+        o.heaps &= need != QUERY_BLOCKS;    /* who points to whom is of one moment */
+    }
     int error = source_open(s, path, &o);
     if (error)
         snprintf(last_error, sizeof last_error, "%s", source_error());
@@ -169,7 +177,7 @@ static int moment_event(struct source *s, const char *text, uint64_t absent, uin
 int query_since(struct source *s, const struct query *q, struct doc_options *o)
 {
     struct source_at at;
-    if (!q->since)
+    if (!q->since || q->changes)
         return 0;
     source_at_parse(&at, q->since);
     return source_ns_at(s, &at, &o->since_ns);

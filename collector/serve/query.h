@@ -16,6 +16,7 @@ enum { QUERY_SUPPRESSIONS_MAX = 64, QUERY_DEPTH_MAX = 64 };
 struct query {
     const char *id;         /* b12, 12, l3, 0x7f… */
     const char *at, *since; /* TIME */
+    bool changes;           /* with since: the view tells what happened since (QUERY_VIEW and the like) */
     const char *format;     /* of an export */
     const char *type;       /* new,drop,… */
     const char *thread, *process;  /* t3, 3; p1, 1 */

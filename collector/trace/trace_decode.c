@@ -14,6 +14,9 @@
 #include "trace/trace_spot.h"
 #include "trace/trace_tables.h"
 
+/* Each of the loops below is to read from top to bottom. */
+#define INLINED static inline __attribute__((always_inline))
+
 void trace_decode_reset(struct trace_decoder *d)
 {
     if (d->used)
@@ -45,7 +48,7 @@ int trace_decode_begin(struct trace_decoder *d, uint32_t count, bool reset)
     return 0;
 }
 
-static inline void decode_thread(struct trace_decoder *d, struct event *e)
+INLINED void decode_thread(struct trace_decoder *d, struct event *e)
 {
     struct trace_columns *s = &d->columns;
     struct trace_model *m = &d->model;
@@ -67,7 +70,7 @@ static inline void decode_thread(struct trace_decoder *d, struct event *e)
 }
 
 /* `count` <= 29 bits of EVENTS_TIME_BITS. */
-static inline uint64_t decode_bits(struct trace_decoder *d, unsigned count)
+INLINED uint64_t decode_bits(struct trace_decoder *d, unsigned count)
 {
     const struct trace_cursor *c = &d->columns.of[EVENTS_TIME_BITS];
     size_t left = (size_t)(c->end - c->at), byte = (size_t)(d->bits / 8);
@@ -85,7 +88,7 @@ static inline uint64_t decode_bits(struct trace_decoder *d, unsigned count)
     return word & ((1ull << count) - 1);
 }
 
-static inline unsigned decode_fine(struct trace_decoder *d)
+INLINED unsigned decode_fine(struct trace_decoder *d)
 {
     const struct trace_cursor *c = &d->columns.of[EVENTS_TIME_FINE];
     uint64_t at = d->fine++ * TRACE_TICK_BITS;
@@ -98,7 +101,7 @@ static inline unsigned decode_fine(struct trace_decoder *d)
     return c->at[at / 8] >> at % 8 & ((1 << TRACE_TICK_BITS) - 1);
 }
 
-static inline void decode_time(struct trace_decoder *d, struct event *e, uint64_t step)
+INLINED void decode_time(struct trace_decoder *d, struct event *e, uint64_t step)
 {
     uint16_t *pace = model_pace(&d->model, step);
     unsigned token = cursor_byte(&d->columns, EVENTS_TIME + model_pace_class(*pace));
@@ -118,7 +121,7 @@ static inline void decode_time(struct trace_decoder *d, struct event *e, uint64_
 }
 
 /* Type, family, stack; 0: no such step. */
-static inline uint64_t decode_step(struct trace_decoder *d, struct model_lane *lane, struct event *e)
+INLINED uint64_t decode_step(struct trace_decoder *d, struct model_lane *lane, struct event *e)
 {
     struct trace_columns *s = &d->columns;
     uint64_t *step1 = model_step1(&d->model, lane), *step2 = model_step2(&d->model, lane);
@@ -148,7 +151,7 @@ static inline uint64_t decode_step(struct trace_decoder *d, struct model_lane *l
     return step;
 }
 
-static inline void decode_size(struct trace_decoder *d, struct event *e)
+INLINED void decode_size(struct trace_decoder *d, struct event *e)
 {
     uint64_t *predicted = model_size(&d->model, e->stack);
     uint64_t size = cursor_varint(&d->columns, EVENTS_SIZE);
@@ -228,7 +231,7 @@ static void decode_text(struct trace_decoder *d, struct event *e)
 }
 
 /* Address and extra numbers of a type that came before EVENT_WAIT. */
-static inline void decode_numbers(struct trace_decoder *d, struct model_lane *lane, struct event *e, unsigned fields)
+INLINED void decode_numbers(struct trace_decoder *d, struct model_lane *lane, struct event *e, unsigned fields)
 {
     struct trace_columns *s = &d->columns;
     struct trace_model *m = &d->model;
@@ -318,8 +321,6 @@ static inline bool step_passes(const struct trace_filter *f, const struct event 
 static bool addresses_pass(const struct trace_filter *f, const struct event *e)
 {
     struct trace_extent of[2];
-    if (!f->high_address)
-        return true;
     trace_extents(e, of);
     for (unsigned i = 0; i < 2; i++)
         if (of[i].first <= of[i].last && of[i].first < f->high_address && of[i].last >= f->low_address)
@@ -331,11 +332,12 @@ static inline bool rest_passes(const struct trace_filter *f, const struct event 
 {
     return number >= f->first_event && (!f->last_event || number <= f->last_event) &&
            e->ns >= f->low_ns && (!f->high_ns || e->ns <= f->high_ns) &&
-           e->size >= f->least_bytes && (!f->most_bytes || e->size <= f->most_bytes) && addresses_pass(f, e);
+           e->size >= f->least_bytes && (!f->most_bytes || e->size <= f->most_bytes) &&
+           (!f->high_address || addresses_pass(f, e));
 }
 
 /* What is not decoded stays 0, so that a filter that does not ask for it lets it pass. */
-static inline __attribute__((always_inline)) int decode_find(struct trace_decoder *d, struct event *e,
+INLINED int decode_find(struct trace_decoder *d, struct event *e,
     const struct code *code, const struct decode_want *w, uint64_t behind, bool times, enum decode_depth depth)
 {
     struct trace_columns *s = &d->columns;

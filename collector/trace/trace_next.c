@@ -76,7 +76,6 @@ static struct trace_writer *next_begin(const struct trace_writer *w, const char 
 static void take_place(struct trace_writer *w, struct trace_writer *next, uint64_t ns)
 {
     struct trace_output *o = &w->output;
-    writer_group_end(w, false);
     writer_end(w, ns);
     close(o->fd);
     map_free(&o->map);

@@ -182,32 +182,37 @@ static int slot_compare(const void *a, const void *b)
     return x->region < y->region ? -1 : 1;
 }
 
-/* The first bit from `bit` on that is `set`, or the region's end. */
-static uint32_t bit_find(const uint64_t *words, uint32_t bit, bool set)
+/* A run that begins at bit `from` of w->word: its last bit in the region; w goes behind it. */
+static uint32_t walk_run(struct sketch_walk *w, const uint64_t *words, unsigned from)
 {
-    while (bit < 1u << SKETCH_REGION_BITS) {
-        uint64_t word = (set ? words[bit >> 6] : ~words[bit >> 6]) >> (bit & 63);
-        if (word)
-            return bit + (uint32_t)__builtin_ctzll(word);
-        bit = (bit | 63) + 1;
+    uint64_t zeros = ~w->word >> from;
+    unsigned end = zeros ? from + (unsigned)__builtin_ctzll(zeros) : 64;
+    while (end == 64 && w->at + 1 < SKETCH_REGION_WORDS) {
+        w->word = words[++w->at];
+        end = ~w->word ? (unsigned)__builtin_ctzll(~w->word) : 64;
     }
-    return bit;
+    uint32_t last = w->at * 64 + end - 1;
+    w->word &= end == 64 ? 0 : ~0ull << end;
+    return last;
 }
 
 /* The bitmap's next run into w->next. */
 static void walk_bits(struct sketch_walk *w)
 {
     unsigned up = w->k->granule_bits - w->k->unit_bits;
-    for (; w->region < w->k->regions; w->region++, w->bit = 0) {
+    while (w->region < w->k->regions) {
         const struct sketch_slot *slot = w->order[w->region];
-        uint32_t from = bit_find(slot->words, w->bit, true);
-        if (from == 1u << SKETCH_REGION_BITS)
-            continue;
-        w->bit = bit_find(slot->words, from, false);
-        uint64_t base = (slot->region - 1) << SKETCH_REGION_BITS;
-        w->next.first = (base | from) << up;
-        w->next.last = ((base | (w->bit - 1)) << up) | ((1ull << up) - 1);
-        return;
+        while (!w->word && w->at + 1 < SKETCH_REGION_WORDS)
+            w->word = slot->words[++w->at];
+        if (w->word) {
+            uint64_t base = (slot->region - 1) << SKETCH_REGION_BITS;
+            unsigned from = (unsigned)__builtin_ctzll(w->word);
+            w->next.first = (base | (w->at * 64 + from)) << up;
+            w->next.last = ((base | walk_run(w, slot->words, from)) << up) | ((1ull << up) - 1);
+            return;
+        }
+        w->region++;
+        w->at = UINT32_MAX;
     }
     w->next = (struct sketch_range){ 1, 0 };
 }
@@ -215,7 +220,7 @@ static void walk_bits(struct sketch_walk *w)
 void sketch_walk_begin(struct sketch_walk *w, struct sketch *k)
 {
     ranges_tidy(k);
-    *w = (struct sketch_walk){ .k = k, .order = xmalloc(SKETCH_REGIONS * sizeof *w->order) };
+    *w = (struct sketch_walk){ .k = k, .order = xmalloc(SKETCH_REGIONS * sizeof *w->order), .at = UINT32_MAX };
     size_t n = 0;
     for (size_t i = 0; i < SKETCH_SLOTS; i++)
         if (k->slots[i].region)

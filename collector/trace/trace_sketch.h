@@ -75,7 +75,8 @@ struct sketch_walk {
     const struct sketch *k;
     const struct sketch_slot **order;   /* regions by number */
     size_t region, range;
-    uint32_t bit;                       /* of the region, where to go on */
+    uint32_t at;                        /* word of the region */
+    uint64_t word;                      /* what is left of it */
     struct sketch_range next;           /* of the bitmap; first > last: none left */
 };
 void sketch_walk_begin(struct sketch_walk *w, struct sketch *k);

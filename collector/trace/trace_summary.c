@@ -1,17 +1,25 @@
 /*
- * collector/trace/trace_summary.c - a group's summary into columns.
+ * collector/trace/trace_summary.c - a group's summary as a chunk.
  *
  * A set is told as runs: how much lies before each, and how long it is. Where
- * there are more runs than the group's events pay for, the smallest gaps
+ * they take more bytes than the group's events pay for, the smallest gaps
  * between them are closed, which makes the set larger, never smaller.
  */
 #include "trace/trace_summary.h"
 
+#include <stdlib.h>
+
+#include "event/xalloc.h"
+#include "trace/trace_chunk.h"
+
 enum {
     ADDRESS_UNIT_BITS = 4,
+    BYTE_EVENTS = 32,           /* events that pay for a byte of a summary */
+    SUMMARY_LEAST_BYTES = 256,
     RUNS_LEAST = 64,            /* so many runs are always told */
-    ADDRESS_RUN_EVENTS = 64,    /* events that pay for a run of addresses */
+    ADDRESS_RUN_EVENTS = 16,    /* events that pay for a run of addresses, if it is short */
     ID_RUN_EVENTS = 256,        /* for one of threads, processes, stacks */
+    RUNS_MOST = 1 << 18,        /* gathered at a time */
     GAP_EXACT = 64,
     GAP_CLASSES = GAP_EXACT + 58 * 8
 };
@@ -73,58 +81,87 @@ static unsigned gap_class(uint64_t gap)
     return GAP_EXACT + (octave - 6) * 8 + (unsigned)(gap >> (octave - 3) & 7);
 }
 
+/* A set's runs, by rising number, with units between them. */
+struct runs {
+    struct sketch_range *list;
+    size_t n, capacity;
+};
+
 /* The least class of gaps of which there are no more than `most`, with all above it. */
-static unsigned gap_least(struct sketch *k, uint64_t most)
+static unsigned gap_least(const struct runs *r, uint64_t most)
 {
     uint32_t gaps[GAP_CLASSES] = { 0 };
-    struct sketch_walk w;
-    struct sketch_range run, last;
-    sketch_walk_begin(&w, k);
-    bool any = sketch_walk_next(&w, &last);
-    while (any && sketch_walk_next(&w, &run)) {
-        if (run.first > last.last)
-            gaps[gap_class(run.first - last.last - 1)]++;
-        last = run.last > last.last ? run : last;
-    }
-    sketch_walk_end(&w);
     unsigned class = GAP_CLASSES;
+    for (size_t i = 1; i < r->n; i++)
+        gaps[gap_class(r->list[i].first - r->list[i - 1].last - 1)]++;
     for (uint64_t n = 0; class > 1 && n + gaps[class - 1] <= most; class--)
         n += gaps[class - 1];
     return class;
 }
 
-static void run_put(const struct sketch_range *run, uint64_t *end, struct trace_column *gaps, struct trace_column *lengths)
+/* One behind the others, or into the last of them when the gap's class is below `least`. */
+static void runs_add(struct runs *r, struct sketch_range run, unsigned least)
 {
-    column_varint(gaps, run->first - *end);
-    column_varint(lengths, run->last - run->first);
-    *end = run->last + 1;
+    struct sketch_range *last = r->n ? &r->list[r->n - 1] : NULL;
+    if (last && (run.first <= last->last || gap_class(run.first - last->last - 1) < least))
+        last->last = run.last > last->last ? run.last : last->last;
+    else
+        r->list[r->n++] = run;
 }
 
-/* Gaps and lengths may be one column, in turns. */
-static void runs_pack(struct sketch *k, uint64_t most, struct trace_column *gaps, struct trace_column *lengths)
+/* Closes gaps, small ones first, until there are no more than `most` and one. */
+static unsigned runs_thin(struct runs *r, uint64_t most)
 {
-    unsigned least = gap_least(k, most);
+    size_t n = r->n;
+    if (n <= most)
+        return 1;
+    unsigned least = gap_least(r, most);
+    r->n = 0;
+    for (size_t i = 0; i < n; i++)
+        runs_add(r, r->list[i], least);
+    return least;
+}
+
+static void runs_gather(struct runs *r, struct sketch *k)
+{
     struct sketch_walk w;
-    struct sketch_range run, open;
-    uint64_t end = 0;
-    column_reserve(gaps, (size_t)(most + 1) * 20);
-    column_reserve(lengths, (size_t)(most + 1) * 20);
+    struct sketch_range run;
+    unsigned least = 1;
     sketch_walk_begin(&w, k);
-    bool any = sketch_walk_next(&w, &open);
-    while (any && sketch_walk_next(&w, &run)) {
-        if (run.first <= open.last || gap_class(run.first - open.last - 1) < least) {
-            open.last = run.last > open.last ? run.last : open.last;
-        } else {
-            run_put(&open, &end, gaps, lengths);
-            open = run;
+    while (sketch_walk_next(&w, &run)) {
+        if (r->n == RUNS_MOST) {
+            unsigned closed = runs_thin(r, RUNS_MOST / 2);
+            least = closed > least ? closed : least;
         }
+        r->list = xgrow(r->list, &r->capacity, r->n + 1, sizeof *r->list);
+        runs_add(r, run, least);
     }
-    if (any)
-        run_put(&open, &end, gaps, lengths);
     sketch_walk_end(&w);
 }
 
-void summary_pack(struct summary *s, uint64_t events, struct trace_column *columns)
+/* Gaps and lengths may be one column, in turns. */
+static void runs_pack(const struct runs *r, struct trace_column *gaps, struct trace_column *lengths)
+{
+    uint64_t end = 0;
+    column_reserve(gaps, r->n * 20);
+    column_reserve(lengths, r->n * 20);
+    for (size_t i = 0; i < r->n; i++) {
+        column_varint(gaps, r->list[i].first - end);
+        column_varint(lengths, r->list[i].last - r->list[i].first);
+        end = r->list[i].last + 1;
+    }
+}
+
+static void ids_pack(struct sketch *k, uint64_t most, struct trace_column *column)
+{
+    struct runs r = { 0 };
+    runs_gather(&r, k);
+    runs_thin(&r, most);
+    runs_pack(&r, column, column);
+    free(r.list);
+}
+
+static void sets_pack(struct summary *s, uint64_t events, struct trace_column *columns)
 {
     uint64_t ids = RUNS_LEAST + events / ID_RUN_EVENTS;
     column_reserve(&columns[SUMMARY_TYPES], EVENT_TYPES * 10);
@@ -133,8 +170,41 @@ void summary_pack(struct summary *s, uint64_t events, struct trace_column *colum
     column_reserve(&columns[SUMMARY_SIZES], 20);
     column_varint(&columns[SUMMARY_SIZES], s->least_bytes);
     column_varint(&columns[SUMMARY_SIZES], s->most_bytes);
-    runs_pack(&s->threads, ids, &columns[SUMMARY_THREADS], &columns[SUMMARY_THREADS]);
-    runs_pack(&s->processes, ids, &columns[SUMMARY_PROCESSES], &columns[SUMMARY_PROCESSES]);
-    runs_pack(&s->stacks, ids, &columns[SUMMARY_STACKS], &columns[SUMMARY_STACKS]);
-    runs_pack(&s->addresses, RUNS_LEAST + events / ADDRESS_RUN_EVENTS, &columns[SUMMARY_GAPS], &columns[SUMMARY_LENGTHS]);
+    ids_pack(&s->threads, ids, &columns[SUMMARY_THREADS]);
+    ids_pack(&s->processes, ids, &columns[SUMMARY_PROCESSES]);
+    ids_pack(&s->stacks, ids, &columns[SUMMARY_STACKS]);
+}
+
+/* How well runs compress shows when they are; the next group is likely to be as this one. */
+struct trace_column summary_pack(struct summary *s, struct trace_frame frame)
+{
+    struct trace_column columns[SUMMARY_LENGTHS + 1] = { { 0 } };
+    struct chunk_builder b = { 0 };
+    uint64_t most = RUNS_LEAST + frame.count / ADDRESS_RUN_EVENTS, bytes = SUMMARY_LEAST_BYTES + frame.count / BYTE_EVENTS;
+    if (s->runs && s->runs < most)
+        most = s->runs;
+    struct runs r = { 0 };
+    sets_pack(s, frame.count, columns);
+    runs_gather(&r, &s->addresses);
+    for (;;) {
+        runs_thin(&r, most);
+        columns[SUMMARY_GAPS].bytes = columns[SUMMARY_LENGTHS].bytes = 0;
+        runs_pack(&r, &columns[SUMMARY_GAPS], &columns[SUMMARY_LENGTHS]);
+        chunk_begin(&b);
+        for (unsigned id = 1; id <= SUMMARY_LENGTHS; id++)
+            chunk_column(&b, id, columns[id].data, columns[id].bytes, CHUNK_PATTERNS);
+        if (b.out.bytes <= bytes || most <= RUNS_LEAST)
+            break;
+        most = most * bytes / b.out.bytes * 15 / 16;
+    }
+    s->runs = 2 * most;
+    free(r.list);
+    frame.type = TRACE_CHUNK_SUMMARY;
+    chunk_finish(&b, &frame);
+    for (unsigned id = 1; id <= SUMMARY_LENGTHS; id++)
+        column_free(&columns[id]);
+    struct trace_column chunk = b.out;
+    b.out = (struct trace_column){ 0 };
+    chunk_builder_free(&b);
+    return chunk;
 }

@@ -24,6 +24,7 @@ enum { SUMMARY_LEAST_EVENTS = 16384 };
 struct summary {
     uint64_t counts[EVENT_TYPES];
     uint64_t least_bytes, most_bytes;
+    uint64_t runs;              /* of addresses that the next summary may tell */
     struct sketch threads, processes, stacks, addresses;
 };
 
@@ -69,7 +70,7 @@ static inline __attribute__((always_inline)) void summary_spots(struct summary *
         summary_extents(s, e);
 }
 
-/* Into the columns SUMMARY_*, which are empty, of a group of `events`. */
-void summary_pack(struct summary *s, uint64_t events, struct trace_column *columns);
+/* The whole chunk, but for its place in the file; `frame` has the group's count and stamps. */
+struct trace_column summary_pack(struct summary *s, struct trace_frame frame);
 
 #endif

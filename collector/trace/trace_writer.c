@@ -198,10 +198,8 @@ void writer_group_end(struct trace_writer *w, bool background)
 {
     if (w->group_events >= SUMMARY_LEAST_EVENTS) {
         struct output_job *job = chunk_new(w, TRACE_CHUNK_SUMMARY);
-        job->frame.count = (uint32_t)w->group_events;
-        job->frame.low_ns = w->group_low_ns;
-        job->frame.high_ns = w->group_high_ns;
-        summary_pack(trace_encode_summary(w->encoder), w->group_events, job->columns);
+        job->ready = summary_pack(trace_encode_summary(w->encoder), (struct trace_frame){
+            .count = (uint32_t)w->group_events, .low_ns = w->group_low_ns, .high_ns = w->group_high_ns });
         output_give(&w->output, background);
     }
     trace_encode_reset(w->encoder);

@@ -7,8 +7,10 @@
 cd "$T" || exit 99
 
 for victim in handoff copies; do
+    # shellcheck disable=SC2086
     timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o "$victim.own" -- "$VICTIMS/$victim" >"$victim.expect" 2>err || not_ok "traces $victim" "$(first_line err)"
 done
+# shellcheck disable=SC2086
 timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o python3.own -- "$PYTHON" -I -S -c 'x = [str(i) * 900 for i in range(50)]' 2>err || not_ok "traces python3" "$(first_line err)"
 "$PYTHON" "$HERE/sql_questions.py" "$OWNSCOPE" "$ROOT/man/ownscope-sql.7" handoff.own copies.own python3.own
 

@@ -4,8 +4,11 @@
  * The first byte chooses how deep the bytes get. Even: they are the file as
  * they stand. Odd: head and checksums are put right first, frame by frame, as
  * somebody who means harm would, so that mutations reach columns, tables and
- * events and snapshots; with 4 added, as a file of version 2. Whatever comes, the reader ends in events with ids in range or in an
- * error, in sound snapshots or none, and a writer may go on in the file or says why not.
+ * events, snapshots and checkpoints; with 4 added, as a file of version 2, else with 16 as one
+ * that goes on for another. Whatever comes, the reader ends in events with ids in range or in an
+ * error, in sound snapshots or none, in no more of a state than its bytes allow; who seeks an event
+ * gets the one that a reader from the start gets; a writer may go on in the file or says why not,
+ * and what it wrote can be joined.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +23,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-static void repair(uint8_t *file, size_t bytes, uint32_t version)
+static void repair(uint8_t *file, size_t bytes, uint32_t version, bool goes_on)
 {
     struct trace_file_head head = { .version = version };
     struct trace_frame frame;
@@ -36,13 +39,15 @@ static void repair(uint8_t *file, size_t bytes, uint32_t version)
         frame.magic = TRACE_FRAME_MAGIC;
         if (!number)
             frame.type = TRACE_CHUNK_META;
+        if (!number && goes_on)
+            events = frame.first_event;
         frame.number = number++;
         frame.first_event = events;
         if (frame.payload_bytes > room)
             frame.payload_bytes = (uint32_t)room;
         frame.count &= 0x1ffff;
         frame.raw_bytes &= 0x1ffffff;
-        frame.type &= 7;
+        frame.type %= TRACE_CHUNK_SUMMARY + 1;
         if (frame.type == TRACE_CHUNK_EVENTS)
             events += frame.count;
         frame.payload_hash = XXH3_64bits(file + at + sizeof frame, frame.payload_bytes);
@@ -93,6 +98,66 @@ static void read_snapshots(struct trace *t)
     }
 }
 
+/* A walk that takes all that it can get: numbers, and rows of 64 bytes. */
+static void read_checkpoints(struct trace *t)
+{
+    const struct trace_checkpoint *list;
+    size_t n = trace_checkpoints(t, &list);
+    for (size_t i = 0; i < n; i++) {
+        struct archive a;
+        must(list[i].event <= trace_events(t) && list[i].event >= trace_events_before(t) && (!i || list[i].event >= list[i - 1].event));
+        if (trace_checkpoint_begin(t, i, &a))
+            continue;
+        uint64_t number, numbers = 0;
+        uint64_t *rows = NULL;
+        size_t count = 0, capacity = 0;
+        archive_rows(&a, (void **)&rows, &count, &capacity, 64, SIZE_MAX);
+        archive_column(&a, rows, sizeof *rows, 64, count);
+        free(rows);
+        for (; !archive_bad(&a) && (a.left_bytes || a.at != a.end); numbers++)
+            archive_u64(&a, &number);
+        must(numbers <= list[i].raw_bytes + 1);
+        must(trace_checkpoint_end(t, &a) <= 0);
+    }
+}
+
+static uint64_t event_hash(const struct event *e)
+{
+    struct event plain = *e;
+    plain.text = NULL;
+    return XXH3_64bits(&plain, sizeof plain) ^ XXH3_64bits(e->text, e->text_bytes);
+}
+
+/* Events from the start, some of them again by their number, backward. */
+static void seek_some(struct trace *t, uint64_t n)
+{
+    enum { SOME = 16 };
+    uint64_t hashes[SOME], first = trace_events_before(t);
+    struct event e;
+    trace_rewind(t);
+    for (uint64_t i = 0, at = 0; i < n; i++) {
+        must(trace_next(t, &e) == 1 && trace_event_number(t) == first + i + 1);
+        if (at < SOME && i == n * at / SOME)
+            hashes[at++] = event_hash(&e);
+    }
+    for (unsigned at = SOME; at-- > 0 && n >= SOME;) {
+        must(!trace_seek(t, first + n * at / SOME) && trace_event_number(t) == first + n * at / SOME);
+        must(trace_next(t, &e) == 1 && event_hash(&e) == hashes[at]);
+    }
+}
+
+static void join(const char *path, uint64_t events)
+{
+    struct trace *t;
+    char joined[64];
+    snprintf(joined, sizeof joined, "%s/fuzz_trace.%d.joined", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (int)getpid());
+    if (!trace_join(joined, &path, 1)) {
+        must(!trace_open(&t, joined) && trace_events(t) == events && !trace_torn_bytes(t));
+        trace_close(t);
+    }
+    unlink(joined);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     if (!bytes)
@@ -107,7 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     uint8_t *file = malloc(bytes);
     memcpy(file, data + 1, bytes - 1);
     if (data[0] & 1)
-        repair(file, bytes - 1, data[0] & 4 ? TRACE_VERSION_OLDEST : TRACE_VERSION);
+        repair(file, bytes - 1, data[0] & 4 ? TRACE_VERSION_OLDEST : TRACE_VERSION, !(data[0] & 4) && data[0] & 16);
     must(!ftruncate(fd, 0) && pwrite(fd, file, bytes - 1, 0) == (ssize_t)(bytes - 1));
     free(file);
 
@@ -117,8 +182,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             read_snapshots(t);
         uint64_t n = read_all(t);
         read_snapshots(t);
+        read_checkpoints(t);
         trace_rewind(t);
         must(read_all(t) == n);
+        seek_some(t, n);
         trace_close(t);
     }
     struct trace_writer *w;
@@ -129,6 +196,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         must(!trace_write_event(w, code, &e) && !trace_write_close(w, code, 1));
         must(!trace_open(&t, path) && trace_events(t) == events + 1);
         trace_close(t);
+        join(path, events + 1);
     }
     code_free(code);
     return 0;

@@ -408,6 +408,16 @@ static inline void stream_begin(struct stream *s, struct mix mix, uint64_t seed)
     process_begin(s, &s->p[0], NULL, false);
 }
 
+/* All its threads are over: so is it. */
+static inline void process_runs_out(struct stream *s, struct stream_process *p)
+{
+    for (uint32_t i = 0; i < s->mix.n_threads; i++)
+        if (p->t[i].lives)
+            return;
+    stream_add(s, EVENT_PROCESS_GONE, 0)->thread = UINT32_MAX;
+    p->lives = false;
+}
+
 /* The next event. A thread that moves a block does nothing else. */
 static inline struct event stream_next(struct stream *s)
 {
@@ -422,6 +432,8 @@ static inline struct event stream_next(struct stream *s)
             stream_heap(s, p, t);
         else if (p->lives && t->lives)
             stream_happen(s, p, t);
+        else if (p->lives)
+            process_runs_out(s, p);
     }
     struct event e = s->queue[0];
     memmove(s->queue, s->queue + 1, --s->n_queue * sizeof *s->queue);

@@ -214,6 +214,7 @@ static void grow(const struct mblock *b, int64_t bytes)
         return;
     m.totals.peak_bytes = m.running;
     m.totals.peak_ns = m.ns;
+    m.totals.peak_event = graph_events(g) + 1;      /* that of the event, which is folded next */
     for (int s = 0; s <= SITES; s++)
         m.peak_sites[s] = m.sites[s].peak_bytes;
 }

@@ -3,7 +3,7 @@
  * (its calls are wrapped at link time): documents, refusals, other users,
  * hostile requests, clients that stall or leave. The trace it reads is real.
  */
-/* LINK: -Wl,--wrap=collector_view_get -Wl,--wrap=collector_view_put -Wl,--wrap=collector_trace_flush -Wl,--wrap=collector_trace_path -Wl,--wrap=collector_meta -Wl,--wrap=collector_trace_dropped -Wl,--wrap=collector_mark -Wl,--wrap=collector_snapshot -Wl,--wrap=collector_snapshot_of -Wl,--wrap=collector_snapshot_put */
+/* LINK: -Wl,--wrap=collector_view_get -Wl,--wrap=collector_view_put -Wl,--wrap=collector_trace_flush -Wl,--wrap=collector_trace_path -Wl,--wrap=collector_trace_get -Wl,--wrap=collector_trace_put -Wl,--wrap=collector_meta -Wl,--wrap=collector_trace_dropped -Wl,--wrap=collector_mark -Wl,--wrap=collector_snapshot -Wl,--wrap=collector_snapshot_of -Wl,--wrap=collector_snapshot_put */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -37,6 +37,8 @@ struct view *__wrap_collector_view_get(struct collector *c, unsigned flags);
 void __wrap_collector_view_put(struct collector *c, struct view *v);
 int __wrap_collector_trace_flush(struct collector *c);
 const char *__wrap_collector_trace_path(const struct collector *c);
+int __wrap_collector_trace_get(struct collector *c, char **path);
+void __wrap_collector_trace_put(struct collector *c, char *path);
 const struct trace_meta *__wrap_collector_meta(const struct collector *c);
 uint64_t __wrap_collector_trace_dropped(const struct collector *c);
 
@@ -53,6 +55,12 @@ struct view *__wrap_collector_view_get(struct collector *c, unsigned flags)
 void __wrap_collector_view_put(struct collector *c, struct view *v) { view_free(v); }
 int __wrap_collector_trace_flush(struct collector *c) { return fake_flush; }
 const char *__wrap_collector_trace_path(const struct collector *c) { return trace_path; }
+int __wrap_collector_trace_get(struct collector *c, char **name)
+{
+    *name = strdup(trace_path);
+    return 0;
+}
+void __wrap_collector_trace_put(struct collector *c, char *name) { free(name); }
 const struct trace_meta *__wrap_collector_meta(const struct collector *c) { return &meta; }
 uint64_t __wrap_collector_trace_dropped(const struct collector *c) { return 0; }
 

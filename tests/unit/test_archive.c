@@ -25,7 +25,7 @@ static const struct kind { const char *name; struct mix mix; } kinds[] = {
     { "wild", { .heap = 50, .locks = 20, .copies = 10, .threads = 5, .processes = 1, .wild = 60, .late = 20, .n_processes = 3, .n_threads = 3,
                 .n_slots = 48, .n_locks = 24 } },
 };
-enum { KINDS = sizeof kinds / sizeof *kinds, SEEDS = 4 };
+enum { KINDS = sizeof kinds / sizeof *kinds, SEEDS = 2 };
 
 /* Of each kind, seeds that make other streams; TORTURE=1: many more, and longer ones. */
 START_TEST(loaded_as_folded)
@@ -33,7 +33,7 @@ START_TEST(loaded_as_folded)
     const struct kind *k = &kinds[_i / SEEDS];
     bool torture = getenv("TORTURE");
     for (int i = 0; i < (torture ? 50 : 1); i++)
-        archive_check(k->mix, (uint64_t)(_i % SEEDS + 1000 * i), torture ? 30000 : 4000, torture ? 30 : 12);
+        archive_check(k->mix, (uint64_t)(_i % SEEDS + 1000 * i), torture ? 30000 : 1500, torture ? 30 : 6);
 }
 END_TEST
 

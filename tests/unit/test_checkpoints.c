@@ -6,6 +6,8 @@
  * same event: the bytes are equal. Also built with SAN=thread.
  */
 #include <check.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -355,7 +357,7 @@ static size_t check_file(void)
     return n;
 }
 
-enum { NEWS = 100000 };
+enum { NEWS = 100000, NEWS_BEFORE = 300 };
 
 START_TEST(in_the_trace)
 {
@@ -409,6 +411,87 @@ START_TEST(gone_on_with)
 }
 END_TEST
 
+/* Two threads: one takes an address that the other has not given up. The fold waits for that, and by
+ * the clock nobody comes any more: who looks sees it made, but the file does not say so, and no checkpoint does. */
+static atomic_u32 other_tid;
+
+static void *other_thread(void *unused)
+{
+    store_release(&other_tid, (uint32_t)syscall(SYS_gettid));
+    pause();
+    return unused;
+}
+
+static void start_waiting_writer(void)
+{
+    ck_assert_int_eq(pipe(tell), 0);
+    writer = fork();
+    if (writer)
+        return;
+    struct wire_segment s;
+    struct fake_writer first = {0}, second = {0};
+    char path[4096], byte;
+    pthread_t other;
+    uint32_t process;
+    if (pthread_create(&other, NULL, other_thread, NULL))
+        _exit(1);
+    while (!load_acquire(&other_tid))
+        sched_yield();
+    if (read(tell[0], path, sizeof path) != sizeof path || fake_map(&s, path))
+        _exit(1);
+    process = fake_process(&s);
+    if (fake_claim(&first, &s, process) || fake_birth(&first, 0, WIRE_BORN_EXEC) || fake_claim_as(&second, &s, process, (uint32_t)getpid(), load_relaxed(&other_tid)) ||
+        fake_new(&second, 0x900000, 10))
+        _exit(1);
+    for (uint64_t i = 1; i < NEWS_BEFORE; i++)
+        if (fake_new(&first, 0x1000 + 64 * i, 10))
+            _exit(2);
+    if (fake_new(&second, 0x1000 + 64, 10) || read(tell[0], &byte, 1) != 1)
+        _exit(3);
+    _exit(0);
+}
+
+static atomic_u32 seen;
+
+static void *look(void *unused)
+{
+    while (!load_acquire(&seen)) {
+        struct view *v = collector_view_get(collector, 0);
+        if (!v)
+            break;
+        if (v->totals.allocations == NEWS_BEFORE + 1)
+            store_release(&seen, 1);
+        collector_view_put(collector, v);
+    }
+    return unused;
+}
+
+static bool was_seen(void *unused) { return load_acquire(&seen); }
+
+START_TEST(looked_at)
+{
+    const struct checkpoints_options k = {.given = true, .every = 1000};
+    pthread_t looker;
+    int status;
+    store_relaxed(&seen, 0);
+    start_waiting_writer();
+    open_collector(&k, NULL);
+    tell_segment();
+    ck_assert_int_eq(pthread_create(&looker, NULL, look, NULL), 0);
+    ck_assert_int_eq(collector_run(collector, was_seen, NULL), 0);
+    collector_finish(collector);
+    pthread_join(looker, NULL);
+    struct view *v = collector_last_view(collector);
+    ck_assert_uint_eq(v->totals.allocations, NEWS_BEFORE + 1);
+    view_free(v);
+    collector_close(collector, true);
+    ck_assert_uint_eq(check_file(), 1);
+    tell_to_go_on();
+    ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("checkpoints");
@@ -424,6 +507,7 @@ int main(void)
     tcase_add_test(c, lent);
     tcase_add_test(c, in_the_trace);
     tcase_add_test(c, gone_on_with);
+    tcase_add_test(c, looked_at);
     suite_add_tcase(s, c);
     srunner_run_all(r, CK_ENV);
     failed = srunner_ntests_failed(r);

@@ -5,6 +5,8 @@
  */
 #include "trace_states.h"
 
+#include "graph/graph.h"
+
 static struct make k;
 
 /* ---- files: cuts and checkpoints that come some events later -------------------- */
@@ -435,6 +437,71 @@ START_TEST(lies)
 }
 END_TEST
 
+/* ---- files of the first writer of version 5 ------------------------------------------ */
+
+static struct trace *golden_open(const char *name)
+{
+    char path[4096];
+    struct trace *t;
+    snprintf(path, sizeof path, "%.*s../golden/%s", (int)(strrchr(__FILE__, '/') - __FILE__ + 1), __FILE__, name);
+    ck_assert_msg(!trace_open(&t, path), "%s: %s", path, trace_error_text(NULL));
+    ck_assert_uint_eq(trace_version(t), 5);
+    ck_assert(trace_end(t)->present);
+    ck_assert_uint_eq(trace_end(t)->events, trace_events(t));
+    return t;
+}
+
+/* Folds on to the end; returns what lives then. */
+static uint64_t rows_at_end(struct trace *t, struct graph *g)
+{
+    struct event e;
+    int more;
+    while ((more = trace_next(t, &e)) == 1)
+        graph_fold(g, &e);
+    ck_assert_int_eq(more, 0);
+    ck_assert_uint_eq(graph_events(g), trace_events(t));
+    uint64_t rows = graph_rows(g);
+    graph_free(g);
+    return rows;
+}
+
+static uint64_t rows_from(struct trace *t, size_t i, uint64_t event, uint64_t ns)
+{
+    const struct trace_checkpoint *list;
+    struct archive a;
+    ck_assert_uint_lt(i, trace_checkpoints(t, &list));
+    ck_assert_uint_eq(list[i].event, event);
+    ck_assert_uint_eq(list[i].ns, ns);
+    ck_assert_int_eq(trace_checkpoint_begin(t, i, &a), 0);
+    struct graph *g = graph_load(trace_code(t), &a);
+    ck_assert_msg(!trace_checkpoint_end(t, &a), "%s", trace_error_text(t));
+    ck_assert_ptr_nonnull(g);
+    ck_assert_uint_eq(graph_events(g), event);
+    ck_assert_int_eq(trace_seek(t, event), 0);
+    return rows_at_end(t, g);
+}
+
+START_TEST(version_5_is_read)
+{
+    struct trace *t = golden_open("version-5-handoff.own");
+    ck_assert_uint_eq(trace_events_before(t), 0);
+    ck_assert_uint_eq(trace_events(t), 2110);
+    ck_assert_uint_eq(rows_at_end(t, graph_new(trace_code(t))), 3);
+    ck_assert_uint_eq(rows_from(t, 0, 747, 47610468), 3);
+    ck_assert_uint_eq(rows_from(t, 1, 1478, 60524268), 3);
+    ck_assert_uint_eq(rows_from(t, 2, 2110, 72346932), 3);
+    trace_close(t);
+
+    t = golden_open("version-5-handoff.2.own");
+    ck_assert_uint_eq(trace_events_before(t), 1480);
+    ck_assert_uint_eq(trace_events(t), 2113);
+    ck_assert_str_eq(trace_meta(t)->command, "./handoff");
+    ck_assert_uint_eq(rows_from(t, 0, 1480, 46359040), 3);
+    ck_assert_uint_eq(rows_from(t, 1, 2006, 55625768), 3);
+    trace_close(t);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("trace_checkpoint");
@@ -450,6 +517,7 @@ int main(void)
     tcase_add_test(c, definitions_first);
     tcase_add_test(c, other_version);
     tcase_add_loop_test(c, lies, 0, 11);
+    tcase_add_test(c, version_5_is_read);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -1,0 +1,110 @@
+#!/bin/bash
+# A trace in a row of files (run --rotate): bounded in number and size, each can be
+# read alone, one goes on where the one before ended, and nothing is lost on the
+# way; the last file tells the whole run's totals, which the program's own books judge.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+# row NAME: its files, the oldest first.
+row() {
+    local stem=${1%.own}
+    find . -maxdepth 1 -name "$stem.[0-9]*.own" -printf '%f\n' | sort -t. -k2n
+    [ -f "$1" ] && echo "$1"
+}
+# goes_on FILE…: each begins with the event behind the last one of the file before it; prints why not.
+goes_on() {
+    local file
+    for file; do "$OWNSCOPE" report --json "$file" || return; done | "$PYTHON" -c '
+import json, sys
+last = None
+for name, line in zip(sys.argv[1:], sys.stdin):
+    m = json.loads(line)["metadata"]
+    before = m["begins"]["events_before"] if m["begins"] else 0
+    if last is not None and before != last:
+        sys.exit(f"{name} begins behind event {before}, the file before it ends with {last}")
+    last = m["events"]["recorded"]' "$@"
+}
+
+run "$T/s" "$OWNSCOPE" run -q --wait-ms 20000 --rotate 40K --keep 4 -o s.own -- "$VICTIMS/selfcount" "$T/books" 2 1
+mapfile -t files < <(row s.own)
+[ ${#files[@]} = 4 ] && [ "${files[3]}" = s.own ]
+verdict "four files are kept" $? "${files[*]}; $(first_line s.err)"
+largest=$(stat -c %s -- *.own | sort -n | tail -n 1)
+[ "$largest" -lt $((40 * 1024 * 6)) ]
+verdict "none is much larger than was asked for" $? "$largest bytes"
+why=
+for file in "${files[@]}"; do
+    "$OWNSCOPE" report "$file" >r.txt 2>r.err && [ ! -s r.err ] || why="$why $file: $(first_line r.err)"
+    "$OWNSCOPE" events -n 3 "$file" >e.txt 2>e.err && [ ! -s e.err ] && [ "$(grep -c . e.txt)" -ge 3 ] || why="$why events of $file: $(first_line e.err)"
+done
+[ -z "$why" ]
+verdict "each is read alone" $? "$why"
+why=$(goes_on "${files[@]}" 2>&1)
+verdict "each goes on where the one before it ended" $? "$why"
+"$OWNSCOPE" report --json s.own >s.json && why=$("$PYTHON" "$HERE/books.py" "$T/books" s.json 2>&1)
+verdict "the last one has the totals of the whole run" $? "$why"
+"$OWNSCOPE" report s.own | tr -s ' \n' '  ' | grep -q "the file begins at event"
+verdict "the report says where the file begins" $?
+
+# A moment is in one file or the other; of one before it a file says so.
+before=$("$PYTHON" -c 'import json; print(json.load(open("s.json"))["metadata"]["begins"]["events_before"])')
+"$OWNSCOPE" report --json --at "event:$before" "${files[2]}" 2>why | "$PYTHON" -c 'import json, sys
+r = json.load(sys.stdin); print(r["totals"], r["sites"][:3])' >end.txt
+"$OWNSCOPE" report --json --at "event:$before" s.own 2>>why | "$PYTHON" -c 'import json, sys
+r = json.load(sys.stdin); print(r["totals"], r["sites"][:3])' >begin.txt
+[ -s end.txt ] && cmp -s end.txt begin.txt
+verdict "the end of a file is the state with which the next begins" $? "$(first_line why) $(diff end.txt begin.txt | head -c 300)"
+"$OWNSCOPE" report --at event:1 s.own >out 2>err
+status=$?
+[ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q "earlier file" err
+verdict "an earlier moment is refused with a line" $? "exit $status: $(first_line err)"
+
+# By age; an idle program's files are not replaced by empty ones.
+run "$T/t" "$OWNSCOPE" run -q --rotate 200ms --keep 50 -o t.own -- "$VICTIMS/selfcount" "$T/books" 1 0.8
+mapfile -t files < <(row t.own)
+[ ${#files[@]} -ge 3 ] && [ ${#files[@]} -le 6 ] && why=$(goes_on "${files[@]}" 2>&1)
+verdict "a file for each 200 ms" $? "${files[*]} $why"
+run "$T/i" "$OWNSCOPE" run -q --rotate 100ms --keep 50 -o i.own -- sleep 0.6
+[ "$(row i.own | wc -l)" -le 3 ]
+verdict "a file without an event is not closed" $? "$(row i.own | tr '\n' ' ')"
+
+# Numbers go on with the next run of that name, and both together are bounded.
+last=$(row t.own | tail -n 2 | head -n 1)
+run "$T/t" "$OWNSCOPE" run -q --rotate 200ms --keep 3 -o t.own -- "$VICTIMS/selfcount" "$T/books" 1 0.8
+[ "$(row t.own | wc -l)" = 3 ] && [ "$(row t.own | head -n 1 | cut -d. -f2)" -gt "$(cut -d. -f2 <<<"$last")" ]
+verdict "an earlier run's files count and go" $? "$last, then $(row t.own | tr '\n' ' ')"
+
+# Where no next file can be made, the first goes on: its name is as long as can be.
+long=$(printf '%251s' '' | tr ' ' l).own
+rm -f books
+run "$T/l" "$OWNSCOPE" run --wait-ms 20000 --rotate 100K -o "$long" -- "$VICTIMS/selfcount" "$T/books" 1 1
+"$OWNSCOPE" report --json "$long" >l.json 2>l.why && why=$("$PYTHON" "$HERE/books.py" "$T/books" l.json 2>&1)
+status=$?
+lines=$(grep -c "no next file can be begun: File name too long" l.err)
+[ $status = 0 ] && [ "$lines" = 1 ] && [ "$(find . -name 'lll*' | wc -l)" = 1 ]
+verdict "a rotation that fails is a line, and nothing is lost" $? "$lines lines; $why; $(first_line l.why) $(find . -name 'lll*' | cut -c 240-)"
+
+# A collector that is killed; another goes on in its file, and in the row.
+rm -f books
+"$OWNSCOPE" run -q --wait-ms 20000 --rotate 100K --keep 3 -o k.own -- "$VICTIMS/selfcount" "$T/books" 2 2 >k.out 2>k.err </dev/null &
+runner=$!
+for _ in $(seq 300); do
+    [ "$(row k.own | wc -l)" -ge 2 ] && break
+    sleep 0.01
+done
+kill -KILL $runner
+wait $runner 2>/dev/null
+pid=$(od -A n -t u8 -j 4088 -N 8 books | tr -d ' ')
+"$OWNSCOPE" serve -q --rotate 100K --keep 3 --attach "$pid" >k.serve 2>&1
+mapfile -t files < <(row k.own)
+[ ${#files[@]} = 3 ] && why=$(goes_on "${files[@]}" 2>&1)
+verdict "a successor goes on in the row" $? "${files[*]} $why; $(first_line k.serve)"
+"$OWNSCOPE" report --json k.own >k.json && why=$("$PYTHON" "$HERE/books.py" "$T/books" k.json /dev/null 2>&1)
+verdict "what both wrote and what is counted as lost make the whole" $? "$why"
+
+"$OWNSCOPE" run --rotate nonsense -- true >out 2>err
+status=$?
+[ $status = 125 ] && [ "$(wc -l <err)" = 1 ]
+verdict "--rotate takes a size or a time" $? "exit $status: $(first_line err)"
+exit 0
