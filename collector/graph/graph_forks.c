@@ -234,7 +234,8 @@ static bool forks_place(struct graph *g, struct process *p, uint32_t place)
     return true;
 }
 
-uint32_t frozen_at(const struct frozen *f, uint64_t address)
+/* The heap block that was frozen at an address: its place in blocks + 1, 0: none. */
+static uint32_t frozen_at(const struct frozen *f, uint64_t address)
 {
     uint32_t hash = table_hash(address);
     for (uint32_t at = table_home(&f->table, hash); f->n_heap; at = table_after(&f->table, at)) {

@@ -64,8 +64,6 @@ void forks_touch_all(struct graph *g, struct process *p);
 /* The i-th frozen block as the clone it is for p; false if it was touched. */
 bool forks_clone(const struct process *p, uint32_t i, struct block *clone, uint64_t *cloned_from);
 
-/* The heap block that was frozen at an address: its place in blocks + 1, 0: none. */
-uint32_t frozen_at(const struct frozen *f, uint64_t address);
 /* One user less. NULL: nothing. */
 void frozen_put(struct frozen *f);
 

@@ -235,20 +235,33 @@ static void blocks_load(struct archive *a, struct graph *g, struct frozen *f)
     free(spans.rows);
 }
 
+/* The slot of an address that is in no table yet; false: it is in this one. */
+static bool frozen_slot(const struct frozen *f, uint64_t address, uint32_t *slot)
+{
+    uint32_t hash = table_hash(address);
+    for (uint32_t at = table_home(&f->table, hash);; at = table_after(&f->table, at)) {
+        const struct bucket *b = &f->table.buckets[at];
+        for (unsigned match = bucket_match(b->hash, hash); match; match &= match - 1)
+            if (f->blocks[b->place[__builtin_ctz(match)] - 1].address == address)
+                return false;
+        unsigned empty = bucket_match(b->place, 0);
+        *slot = at * BUCKET_SLOTS + (empty ? (unsigned)__builtin_ctz(empty) : 0);
+        if (empty)
+            return true;
+    }
+}
+
 /* The table of a copy that was loaded. */
 static void frozen_index(struct archive *a, struct frozen *f)
 {
-    for (uint32_t i = 0; i < f->n_heap && !archive_bad(a); i++) {
-        uint64_t address = f->blocks[i].address;
-        if (f->table.used == f->table.most)
-            table_grow(&f->table);
-        if (!archive_need(a, !frozen_at(f, address), "two blocks of a fork are at one address"))
+    uint32_t slot = 0;
+    if (!f->n_heap || !archive_claim(a, (uint64_t)f->n_heap * 16))
+        return;
+    table_make(&f->table, f->n_heap);
+    for (uint32_t i = 0; i < f->n_heap; i++) {
+        if (!archive_need(a, frozen_slot(f, f->blocks[i].address, &slot), "two blocks of a fork are at one address"))
             return;
-        uint32_t at = table_home(&f->table, table_hash(address));
-        while (!bucket_match(f->table.buckets[at].place, 0))
-            at = table_after(&f->table, at);
-        unsigned slot = (unsigned)__builtin_ctz(bucket_match(f->table.buckets[at].place, 0));
-        table_put(&f->table, at * BUCKET_SLOTS + slot, address, i + 1);
+        table_put(&f->table, slot, f->blocks[i].address, i + 1);
     }
 }
 
