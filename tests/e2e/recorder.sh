@@ -120,6 +120,15 @@ time.sleep(1.5)'
 [ -f r.own ] && "$OWNSCOPE" report --json r.own | key metadata.trigger | grep -q "resident bytes, more than 62914560"
 verdict "memory above a bound writes a file" $? "$(first_line r.err)"
 
+# Another process than the program itself.
+run "$T/p" "$OWNSCOPE" run -q --ring-only -o p.own -- sh -c 'sh -c "sleep 0.4; kill -SEGV \$\$"; sleep 0.4; true'
+if [ "$(printf '6.15\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.15 ]; then
+    [ -f p.own ] && "$OWNSCOPE" report --json p.own | key metadata.trigger | grep -qxE "signal 11 \(Segmentation fault\) ended process p[0-9]+"
+    verdict "a child that a signal ends" $? "$(first_line p.err)"
+else
+    skip "a child that a signal ends" "Linux before 6.15 does not tell"
+fi
+
 # On demand, and once more: the newest has the name, the one before a number.
 "$OWNSCOPE" run -q --ring-only=1M --trigger none --keep 2 -o c.own -- "$VICTIMS/selfcount" "$T/books2" 1 60 >c.out 2>c.err </dev/null &
 runner=$!
