@@ -40,7 +40,7 @@ static struct vector *vector_numbered(const struct numbered *v, uint32_t number)
 }
 
 /* Loading: empty ones of so many components each, held by nobody yet. */
-static void vectors_make(struct archive *a, struct vectors *all, struct numbered *v, const uint32_t *components)
+static void vectors_make(struct archive *a, struct graph *g, struct numbered *v, const uint32_t *components)
 {
     for (size_t i = 0; i < v->n; i++) {
         if (!archive_need(a, components[i] % VECTOR_STEP == 0, "a vector of clocks makes no sense"))
@@ -49,7 +49,7 @@ static void vectors_make(struct archive *a, struct vectors *all, struct numbered
         if (!v->at[i])
             return;
         v->at[i]->n = components[i];
-        all->bytes += vector_bytes(components[i]);
+        g->clocks->vectors.bytes += vector_bytes(components[i]);
     }
 }
 
@@ -69,7 +69,7 @@ static void vectors_archive(struct archive *a, struct graph *g, struct numbered 
     archive_column_below(a, components, sizeof *components, sizeof *components, v->n, CLOCK_THREADS_MAX + 1);
     archive_column(a, floors, sizeof *floors, sizeof *floors, v->n);
     if (a->reading && !archive_bad(a))
-        vectors_make(a, &g->clocks->vectors, v, components);
+        vectors_make(a, g, v, components);
     for (size_t i = 0; i < v->n && !archive_bad(a); i++) {
         v->at[i]->floor_ns = floors[i];
         archive_column(a, v->at[i]->at, sizeof(uint64_t), sizeof(uint64_t), v->at[i]->n);
