@@ -18,7 +18,7 @@ void trace_encode_free(struct trace_encoder *n);
 
 /* Forgets everything: the next chunk can be read without those before it. */
 void trace_encode_reset(struct trace_encoder *n);
-/* What was added since the last reset, told in short. */
+/* What was added since the last reset, in short. */
 struct summary *trace_encode_summary(struct trace_encoder *n);
 /* Adds events until the chunk is full; returns how many. The caller has checked
  * their types and stacks. */

@@ -24,11 +24,14 @@
  *
  *   | file head | META | CODE … | CHECKPOINT | STATE … | EVENTS | --
  *
+ * A SUMMARY ends a group of events, which begins where the models start afresh, and tells readers
+ * what they need not look for in it.
+ *
  * No payload names a chunk by its number or its place: trace_join moves them.
  *
  * Version history: 1, the first; 2, other models of time and addresses;
  * 3, types 23 to 36 and their models; 4, type 37, SNAPSHOT and PART; 5, CHECKPOINT
- * and STATE, files that go on for another. A reader reads 2 to 5, a writer writes 5.
+ * and STATE, SUMMARY, files that go on for another. A reader reads 2 to 5, a writer writes 5.
  */
 #ifndef OWNSCOPE_TRACE_FORMAT_H
 #define OWNSCOPE_TRACE_FORMAT_H

@@ -98,6 +98,30 @@ static void read_snapshots(struct trace *t)
     }
 }
 
+/* Some of the events, with some of their columns; never one that does not pass. */
+static void read_some(struct trace *t, unsigned seed, uint64_t all)
+{
+    const struct trace_group *groups;
+    const struct trace_filter filters[] = {
+        { .types = 1ull << EVENT_NEW | 1ull << EVENT_COPY }, { .thread = 1, .last_event = all / 2 }, { .stack = 3, .low_ns = 1000 },
+        { .process = 1, .least_bytes = 10, .most_bytes = 1 << 20 }, { .low_address = 1 << 20, .high_address = UINT64_MAX },
+    };
+    const struct trace_filter *f = &filters[seed % 5];
+    struct event e;
+    uint64_t n = 0, last = 0;
+    int error;
+    must(!trace_select(t, f, seed / 5 & TRACE_ALL));
+    while ((error = trace_next(t, &e)) == 1) {
+        must(e.stack <= code_stacks(trace_code(t)) && e.type && e.type < EVENT_TYPES && trace_event_number(t) > last);
+        must((!f->types || f->types >> e.type & 1) && (!f->thread || e.thread == f->thread) && e.size >= f->least_bytes);
+        last = trace_event_number(t);
+        n++;
+    }
+    must(error <= 0 && n <= trace_events(t));
+    for (size_t i = trace_groups(t, &groups); i--;)
+        trace_group_may(t, i, &filters[(seed + 1) % 5]);
+}
+
 /* A walk that takes all that it can get: numbers, and rows of 64 bytes. */
 static void read_checkpoints(struct trace *t)
 {
@@ -182,6 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             read_snapshots(t);
         uint64_t n = read_all(t);
         read_snapshots(t);
+        read_some(t, data[0], n);
         read_checkpoints(t);
         trace_rewind(t);
         must(read_all(t) == n);

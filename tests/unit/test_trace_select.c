@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "trace/trace_chunk.h"
+#include "trace/trace_sketch.h"
 #include "trace_check.h"
 
 /* Writes the events with cuts of `most` at most between them. */
@@ -154,8 +155,12 @@ static void make_events(struct make *k, int which, size_t count)
         make_heap_events(k, count);
     else if (which == 2)
         make_lock_events(k, count, 0);
-    else
+    else if (which == 3)
         make_lock_events(k, count, 40);
+    else    /* locks in a row, each of which the one before tells */
+        for (size_t i = 0; i < count; i++)
+            make_add(k, (struct event){ .type = EVENT_ACQUIRE, .family = WIRE_LOCK_MUTEX, .thread = 1, .process = 1, .ns = i,
+                                        .address = 0x7f0000000000 + i % 500 * 4096 });
     for (size_t i = 0; which == 1 && i < count; i += 2000)
         k->events[i].size = 1 << 20;
 }
@@ -258,6 +263,68 @@ START_TEST(groups_are_passed_over)
     }
     trace_close(t);
     make_free(&k);
+}
+END_TEST
+
+/* ---- the sketch ---- */
+
+struct put { uint64_t first, last; };
+
+/* All that was put in is in some run, and runs rise. Returns how often it says yes to what is likely not in it. */
+static double check_sketch(struct sketch *k, const struct put *puts, size_t n, struct make *m)
+{
+    struct sketch_walk w;
+    struct sketch_range *runs = NULL, run;
+    size_t count = 0, room = 0, yes = 0;
+    sketch_walk_begin(&w, k);
+    while (sketch_walk_next(&w, &run)) {
+        ck_assert(run.first <= run.last && (!count || run.first >= runs[count - 1].first));
+        runs = xgrow(runs, &room, count + 1, sizeof *runs);
+        runs[count++] = run;
+    }
+    sketch_walk_end(&w);
+    for (size_t i = 0; i < n; i += 1 + n / 1000) {
+        uint64_t at = (puts[i].first + (puts[i].last - puts[i].first ? make_random(m) % (puts[i].last - puts[i].first) : 0)) >> 4;
+        bool in = false;
+        for (size_t j = 0; j < count && !in; j++)
+            in = runs[j].first <= at && at <= runs[j].last;
+        if (!in)
+            ck_abort_msg("%llx is not in it", (unsigned long long)at);
+        at = 0x7f0000000000ull + make_random(m) % (1ull << 36);
+        for (size_t j = 0; j < count; j++)
+            yes += runs[j].first <= at && at <= runs[j].last;
+    }
+    free(runs);
+    return (double)yes / 1000;
+}
+
+/* Points and small extents, in a heap or all over the memory; large extents, more than are kept apart. */
+START_TEST(what_was_put_in_a_sketch_is_in_it)
+{
+    static const struct { uint64_t span, most_bytes; size_t n; double yes; } ways[] = {
+        { 1ull << 24, 200, 3000, 0.01 }, { 1ull << 46, 1, 3000, 1 }, { 1ull << 33, 64, 3000, 0.1 },
+        { 1ull << 40, 1 << 22, 12000, 1 }, { 1ull << 22, 100000, 2000, 0.01 }, { UINT64_MAX, UINT64_MAX, 3000, 1 },
+    };
+    struct make m = { .seed = 77 + (uint64_t)_i };
+    struct sketch k;
+    struct put *puts = xcalloc(ways[_i].n, sizeof *puts);
+    sketch_init(&k, 4);
+    for (unsigned turn = 0; turn < 2; turn++) {     /* the second time after a reset */
+        for (size_t i = 0; i < ways[_i].n; i++) {
+            puts[i].first = make_random(&m) % ways[_i].span;
+            puts[i].last = puts[i].first + make_random(&m) % ways[_i].most_bytes;
+            if (puts[i].last < puts[i].first)
+                puts[i].last = UINT64_MAX;
+            sketch_add(&k, puts[i].first, puts[i].last);
+        }
+        ck_assert_uint_le(k.regions, SKETCH_REGIONS);
+        ck_assert_uint_le(k.n_ranges, SKETCH_RANGES);
+        ck_assert(check_sketch(&k, puts, ways[_i].n, &m) <= ways[_i].yes);
+        sketch_reset(&k);
+        ck_assert(!k.regions && !k.n_ranges);
+    }
+    sketch_free(&k);
+    free(puts);
 }
 END_TEST
 
@@ -402,8 +469,9 @@ int main(void)
     TCase *c = tcase_create("select");
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, the_same_as_by_hand, 0, 4);
-    tcase_add_loop_test(c, never_no_to_what_is_there, 0, 4);
+    tcase_add_loop_test(c, never_no_to_what_is_there, 0, 5);
     tcase_add_test(c, groups_are_passed_over);
+    tcase_add_loop_test(c, what_was_put_in_a_sketch_is_in_it, 0, 6);
     tcase_add_test(c, a_damaged_summary_says_nothing);
     tcase_add_test(c, a_false_summary_only_hides);
     tcase_add_test(c, a_selection_ends);
