@@ -15,11 +15,13 @@
 
 enum { RUNNING_MOST = 4096, LARGE_PART = 10 };  /* a process is large again once it was a tenth below the bound */
 #define RSS_EVERY_NS 1000000000ull
+#define END_WAIT_NS 2000000000ull   /* until its parent has waited for a process */
 
 void triggers_begin(struct triggers *t, const struct trigger_options *o) { *t = (struct triggers){ .options = *o }; }
 
 void triggers_end(struct triggers *t)
 {
+    ends_clear(&t->ends);
     free(t->gone);
     free(t->large);
     *t = (struct triggers){ 0 };
@@ -32,7 +34,9 @@ void triggers_see(struct triggers *t, const struct event *events, size_t count)
     for (size_t i = 0; i < count; i++)
         if (events[i].type == EVENT_PROCESS_GONE) {
             t->gone = xgrow(t->gone, &t->gone_capacity, t->n_gone + 1, sizeof *t->gone);
-            t->gone[t->n_gone++] = events[i].process;
+            t->gone[t->n_gone++] = (struct gone){ .process = events[i].process, .ns = events[i].ns };
+        } else if (events[i].type == EVENT_PROCESS_START) {
+            t->started = true;
         }
 }
 
@@ -51,16 +55,36 @@ static void add(char **all, char *text)
     *all = longer;
 }
 
-static char *end_text(const struct graph *g, uint32_t process)
+static char *end_text(int status, uint32_t process)
 {
-    int status;
-    switch (graph_process_end(g, process, &status)) {
-    case GRAPH_END_SAID:
-        return WIFSIGNALED(status) ? xasprintf("signal %d (%s) ended process p%" PRIu32, WTERMSIG(status),
-                                               strsignal(WTERMSIG(status)), process) : NULL;
-    default:
-        return NULL;
-    }
+    return WIFSIGNALED(status) ? xasprintf("signal %d (%s) ended process p%" PRIu32, WTERMSIG(status),
+                                           strsignal(WTERMSIG(status)), process) : NULL;
+}
+
+/* False: how it ended is not known yet. */
+static bool end_told(struct triggers *t, const struct graph *g, const struct gone *gone, uint64_t now_ns, char **all)
+{
+    int status = 0, known = 1;
+    if (graph_process_end(g, gone->process, &status) == GRAPH_END_UNSEEN)
+        known = ends_status(&t->ends, gone->process, &status);
+    if (!known && now_ns - gone->ns < END_WAIT_NS)
+        return false;
+    if (known > 0)
+        add(all, end_text(status, gone->process));
+    ends_forget(&t->ends, gone->process);
+    return true;
+}
+
+static void ends_look(struct triggers *t, const struct graph *g, const struct session *s, uint64_t now_ns, char **all)
+{
+    size_t left = 0;
+    if (t->started)
+        ends_watch(&t->ends, s);
+    t->started = false;
+    for (size_t i = 0; i < t->n_gone; i++)
+        if (!end_told(t, g, &t->gone[i], now_ns, all))
+            t->gone[left++] = t->gone[i];
+    t->n_gone = left;
 }
 
 static char *rules_text(uint32_t rules)
@@ -135,9 +159,7 @@ char *triggers_look(struct triggers *t, const struct graph *g, const struct sess
 {
     char *all = NULL;
     add(&all, rules_text(graph_found(g, &t->seen) & t->options.rules));
-    for (size_t i = 0; i < t->n_gone; i++)
-        add(&all, end_text(g, t->gone[i]));
-    t->n_gone = 0;
+    ends_look(t, g, s, now_ns, &all);
     if (t->options.rss_bytes && now_ns - t->rss_ns >= RSS_EVERY_NS) {
         t->rss_ns = now_ns;
         sizes_look(t, s, &all);

@@ -14,6 +14,7 @@
 
 #include "event/event.h"
 #include "graph/graph.h"
+#include "serve/ends.h"
 #include "session/session.h"
 
 struct trigger_options {
@@ -25,7 +26,9 @@ struct trigger_options {
 struct triggers {
     struct trigger_options options;
     uint64_t seen;                                      /* findings */
-    uint32_t *gone; size_t n_gone, gone_capacity;       /* processes that ended since the last look */
+    struct ends ends;
+    bool started;                                       /* a process did, since the last look */
+    struct gone { uint32_t process; uint64_t ns; } *gone; size_t n_gone, gone_capacity; /* ended, and how is not told yet */
     uint32_t *large; size_t n_large, large_capacity;    /* that have been told as above the bound */
     uint64_t rss_ns;                                    /* of the last look at sizes */
 };

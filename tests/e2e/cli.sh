@@ -78,7 +78,8 @@ status "two sources" 2 "$OWNSCOPE" report old.own new.own
 status "a process and a file" 2 "$OWNSCOPE" report -p 1 new.own
 status "events that there are none of" 1 "$OWNSCOPE" events --type drop --thread t4000000
 status "a mark that never came" 1 "$OWNSCOPE" report --at mark:nowhere
-status "since, where it is not" 2 "$OWNSCOPE" report --since 1ms
+status "since what is a snapshot" 2 "$OWNSCOPE" export -f dot --since 1ms
+status "since, behind at" 2 "$OWNSCOPE" report --since event:9 --at event:2
 status "a word too many" 2 "$OWNSCOPE" ps extra
 
 # ---- fingerprints outlive a build ------------------------------------------------

@@ -44,6 +44,12 @@ for name in leak_multiple leak_thread_stack leak_mmap; do
     done
 done 2>/dev/null
 document moves export export -f json --at peak moves.own
+for name in lock_times copies lock_order moves; do
+    [ -e "$name.own" ] || continue
+    for doc in report threads locks copies findings; do document "$name" $doc $doc --json --since event:30 "$name.own"; done
+    document "$name" export export --all --events --since event:30 "$name.own"
+done
+document moves history history --json --since event:30 moves.own b3
 for block in $("$OWNSCOPE" export -f json --all moves.own | jq -r '.nodes[] | select(.kind == "block") | .id' | head -n 5); do
     document moves history history --json moves.own "$block"
 done

@@ -427,7 +427,27 @@ START_TEST(reopened)
 }
 END_TEST
 
-/* States that are far apart stay in the joined file. */
+/* The groups of a file are told apart, and by their summaries: `thread` has events in those that may have them. */
+static void check_groups(struct trace *t, uint64_t before, uint32_t threads)
+{
+    const struct trace_group *groups;
+    size_t n = trace_groups(t, &groups), told = 0;
+    uint64_t next_event = before + 1;
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_eq(groups[i].first_event, next_event);
+        next_event += groups[i].events;
+        for (uint32_t thread = 1; thread <= threads; thread++) {
+            uint64_t file = (groups[i].first_event - 1) / (40 << 16);
+            bool may = trace_group_may(t, i, &(struct trace_filter){ .thread = thread });
+            ck_assert(may || file + 1 != thread);
+            told += !may;
+        }
+    }
+    ck_assert_uint_eq(next_event, trace_events(t) + 1);
+    ck_assert_uint_eq(told, n * (threads - 1));
+}
+
+/* States that are far apart stay in the joined file; summaries do in any case. */
 START_TEST(far_apart)
 {
     struct trace_meta meta = make_meta();
@@ -438,6 +458,8 @@ START_TEST(far_apart)
     for (size_t i = 0; i < 1 << 16; i++)
         many[i] = (struct event){ .type = EVENT_MARK, .thread = 1, .process = 1, .ns = i * 4 };
     for (size_t file = 1; file < FILES; file++) {
+        for (size_t i = 0; i < 1 << 16; i++)
+            many[i].thread = (uint32_t)file;
         for (size_t i = 0; i < 40; i++)     /* 2.6 M events a file */
             ck_assert_int_eq(trace_write_batch(w, k.code, many, 1 << 16), 0);
         ck_assert_int_eq(next(w, file, SMALL), 0);
@@ -450,6 +472,10 @@ START_TEST(far_apart)
     ck_assert_uint_eq(list[0].event, 40u << 16);
     ck_assert_uint_eq(list[1].event, 3u * 40 << 16);
     ck_assert_int_eq(state_read(t, 1, 3, SMALL), 0);
+    check_groups(t, 0, FILES - 1);
+    trace_close(t);
+    ck_assert_int_eq(trace_open(&t, paths[1]), 0);
+    check_groups(t, 40 << 16, FILES - 1);
     trace_close(t);
 }
 END_TEST
