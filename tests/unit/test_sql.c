@@ -340,24 +340,23 @@ START_TEST(pushing_down_changes_no_answer)
     struct sql *s = ask_open(path, NULL, NULL);
     size_t some = 0;
     chance_state = 99;
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 150; round++) {
         const struct column *first = &columns[chance(COLUMNS)];
         uint64_t then = chance_state;
         char *pushed = where(first, "");
         chance_state = then;
         char *plain_ = where(first, "+");
         char *one = xasprintf("SELECT * FROM %s WHERE %s ORDER BY rowid", first->table, pushed), *two = xasprintf("SELECT * FROM %s WHERE %s ORDER BY rowid", first->table, plain_);
-        json_t *a = ask(s, one), *b = ask(s, two);
-        ck_assert_msg(json_equal(a, b), "%s gives %zu rows, and %s %zu", one, json_array_size(a), two, json_array_size(b));
-        some += json_array_size(a) > 0;
-        json_decref(a);
-        json_decref(b);
+        size_t rows, more;
+        uint64_t print = ask_print(s, one, &rows);
+        ck_assert_msg(print == ask_print(s, two, &more), "%s gives %zu rows, and %s %zu others", one, rows, two, more);
+        some += rows > 0;
         free(one);
         free(two);
         free(pushed);
         free(plain_);
     }
-    ck_assert_uint_ge(some, 100);
+    ck_assert_uint_ge(some, 40);
     sql_close(s);
 }
 END_TEST
