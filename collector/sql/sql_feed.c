@@ -117,7 +117,10 @@ struct feed *feed_open(struct sql *s, const struct feed_options *o)
         free(f);
         return NULL;
     }
-    memcpy(f->filters, o->filters, (o->n_filters < FILTERS ? o->n_filters : FILTERS) * sizeof *f->filters);
+    if (o->n_filters > FILTERS)
+        f->o.n_filters = 0;
+    for (size_t i = 0; i < f->o.n_filters; i++)
+        f->filters[i] = o->filters[i];
     f->number = trace_events_before(f->trace);
     if (f->o.first_event > f->number + 1)
         f->number = f->o.first_event - 1;

@@ -171,7 +171,8 @@ static int kept_make(struct cursor *k)
     k->c.bounds[ID] = ids;
     if (!begun || rc)
         return begun ? rc : SQLITE_ERROR;
-    qsort(k->kept, k->n_kept, sizeof *k->kept, by_id);
+    if (k->n_kept)
+        qsort(k->kept, k->n_kept, sizeof *k->kept, by_id);
     k->kept_of = k->state;
     return SQLITE_OK;
 }
