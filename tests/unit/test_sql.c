@@ -495,7 +495,7 @@ START_TEST(nothing_but_questions)
     ck_assert_int_eq(ask_refused(s, "SELECT * FROM pragma_database_list"), -EINVAL);
     ck_assert_int_eq(ask_refused(s, "SELECT * FROM pragma_journal_mode"), -EINVAL);
     ck_assert_int_eq(ask_number(s, "SELECT count(*) FROM pragma_table_info('sites') WHERE name = 'stack' AND type = 'INTEGER'"), 1);
-    ck_assert_int_ge(ask_number(s, "SELECT count(*) FROM sites, pragma_table_xinfo('sites') GROUP BY stack"), 2);
+    ck_assert_int_ge(ask_number(s, "SELECT count(*) FROM sites, pragma_table_xinfo('sites')"), 2);
     sql_close(s);
 }
 END_TEST
