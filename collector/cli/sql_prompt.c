@@ -7,6 +7,7 @@
  */
 #include <editline/readline.h>
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,8 @@ static void command_help(void)
          "A question ends with a semicolon. man ownscope-sql, man 7 ownscope-sql");
 }
 
-static void command_schema(const char *table)
+/* false: no such table, mode, moment, command; a text that is not typed ends there. */
+static bool command_schema(struct sql_session *s, const char *table)
 {
     char *text = NULL;
     for (const char *const *t = sql_tables(); *t; t++) {
@@ -136,32 +138,43 @@ static void command_schema(const char *table)
         text = sql_schema(*t);
         fputs(text, stdout);
         free(text);
+        s->rows++;
     }
     if (!text)
         message("no table '%s'; .tables says which there are", table);
+    return text != NULL;
 }
 
-static void command_mode(struct sql_session *s, const char *name)
+static bool command_tables(struct sql_session *s)
+{
+    for (const char *const *t = sql_tables(); *t; t++, s->rows++)
+        puts(*t);
+    return true;
+}
+
+static bool command_mode(struct sql_session *s, const char *name)
 {
     for (int i = 0; sql_format_names[i]; i++)
         if (!strcmp(name, sql_format_names[i])) {
             sql_output_free(s->output);
             s->output = sql_output_new(stdout, (enum sql_format)i, &s->style);
-            return;
+            return true;
         }
     message("no mode '%s'; there are table, csv, json and lines", name);
+    return false;
 }
 
-static void command_at(struct sql_session *s, const char *at)
+static bool command_at(struct sql_session *s, const char *at)
 {
     static char *kept;
     char *text = xstrdup(*at ? at : "end");
     if (sql_session_move(s, text)) {
         free(kept);
         kept = text;
-    } else {
-        free(text);
+        return true;
     }
+    free(text);
+    return false;
 }
 
 /* False: the prompt ends. */
@@ -175,27 +188,88 @@ static bool command(struct sql_session *s, char *line)
         argument[--n] = 0;
     if (!strcmp(line, ".quit") || !strcmp(line, ".exit"))
         return false;
+    bool good = true;
+    fflush(stdout);
     if (!strcmp(line, ".tables"))
-        for (const char *const *t = sql_tables(); *t; t++)
-            puts(*t);
+        good = command_tables(s);
     else if (!strcmp(line, ".schema"))
-        command_schema(argument);
+        good = command_schema(s, argument);
     else if (!strcmp(line, ".mode"))
-        command_mode(s, argument);
+        good = command_mode(s, argument);
     else if (!strcmp(line, ".at"))
-        command_at(s, argument);
+        good = command_at(s, argument);
     else if (!strcmp(line, ".stats"))
         s->stats = strcmp(argument, "off") != 0;
     else if (!strcmp(line, ".help"))
         command_help();
-    else
+    else {
         message("no command '%s'; .help says which there are", line);
+        good = false;
+    }
+    if (!good)
+        s->status = EXIT_USAGE;
     return true;
+}
+
+/* ---- a text that is not typed ---- */
+
+/* Where the statements end that begin here: before a line with a command behind a whole one, or at the text's end. */
+static size_t statements(const char *text)
+{
+    for (const char *end = text; (end = strchr(end, '\n')) != NULL;) {
+        if (*++end != '.')
+            continue;
+        char *before = xasprintf("%.*s", (int)(end - text), text);
+        bool whole = sqlite3_complete(before);
+        free(before);
+        if (whole)
+            return (size_t)(end - text);
+    }
+    return strlen(text);
+}
+
+void sql_script(struct sql_session *s, const char *text)
+{
+    bool on = true;
+    while (on && !s->status && *(text += strspn(text, " \t\r\n"))) {
+        size_t n = *text == '.' ? strcspn(text, "\r\n") : statements(text);
+        char *part = xasprintf("%.*s", (int)n, text);
+        if (*text == '.')
+            on = command(s, part);
+        else
+            sql_session_run(s, part);
+        free(part);
+        text += n;
+    }
 }
 
 /* ---- lines ---- */
 
-static void on_interrupt(int signal) { sql_session_interrupt(); }
+static sigjmp_buf at_line;
+static volatile sig_atomic_t lining;        /* a line is being written */
+
+static void on_interrupt(int signal)
+{
+    if (lining)
+        siglongjmp(at_line, 1);
+    sql_session_interrupt();
+}
+
+/* A line; *stopped: ^C took it away. */
+static char *read_line(const char *prompt, bool *stopped)
+{
+    struct sigaction ours = { .sa_handler = on_interrupt }, old;
+    char *line = NULL;
+    sigaction(SIGINT, &ours, &old);
+    *stopped = sigsetjmp(at_line, 1) != 0;
+    if (!*stopped) {
+        lining = 1;
+        line = readline(prompt);
+    }
+    lining = 0;
+    sigaction(SIGINT, &old, NULL);
+    return *stopped ? NULL : line;
+}
 
 static void run(struct sql_session *s, const char *text)
 {
@@ -206,17 +280,23 @@ static void run(struct sql_session *s, const char *text)
     sql_session_run(s, text);
     fflush(stdout);
     sigaction(SIGINT, &old, NULL);
-    s->status = 0;
 }
 
 void sql_prompt(struct sql_session *s)
 {
     char *path = history_path(), *text = NULL, *line;
+    bool stopped;
     rl_readline_name = "ownscope";
     rl_attempted_completion_function = complete;
     known_make();
     history_begin(path);
-    while ((line = readline(text ? "     ...> " : "ownscope> ")) != NULL) {
+    while ((line = read_line(text ? "     ...> " : "ownscope> ", &stopped)) != NULL || stopped) {
+        if (stopped) {
+            putchar('\n');
+            free(text);
+            text = NULL;
+            continue;
+        }
         char *longer = text ? xasprintf("%s\n%s", text, line) : xstrdup(line + strspn(line, " \t"));
         bool empty = !*line;
         free(text);
@@ -228,6 +308,7 @@ void sql_prompt(struct sql_session *s)
                 run(s, text);
             else if (!command(s, text))
                 break;
+            s->status = 0;
             free(text);
             text = NULL;
         } else if (!*text) {

@@ -30,6 +30,8 @@ void sql_session_run(struct sql_session *s, const char *text);
 bool sql_session_move(struct sql_session *s, const char *at);
 /* What the user presses ^C for: the statement that runs ends. */
 void sql_session_interrupt(void);
+/* Statements and, on lines of their own, the prompt's commands; ends where one is wrong. */
+void sql_script(struct sql_session *s, const char *text);
 /* The prompt, until its end. */
 void sql_prompt(struct sql_session *s);
 
