@@ -79,7 +79,7 @@ int cmd_sql(int argc, char **argv)
     s.stats = r.stats;
     s.output = sql_output_new(stdout, r.json ? SQL_JSON : (enum sql_format)r.rows_as, &s.style);
     if (query || text)
-        sql_script(&s, query ? query : text);
+        sql_session_run(&s, query ? query : text);
     else
         sql_prompt(&s);
     int status = s.status ? s.status : s.rows || (!query && !text) ? EXIT_FOUND : EXIT_NOTHING;

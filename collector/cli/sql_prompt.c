@@ -20,7 +20,6 @@
 
 enum { HISTORY_MOST = 1000 };
 
-static const char *const commands[] = { ".at", ".help", ".mode", ".quit", ".schema", ".stats", ".tables", NULL };
 static const char *const words[] = { "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "count(*)", "sum(", "DESC",
                                      "REGEXP", "IS NULL", "BETWEEN", "address(", NULL };
 
@@ -90,8 +89,8 @@ static void known_make(void)
     }
     for (size_t i = 0; words[i]; i++)
         known_add(words[i]);
-    for (size_t i = 0; commands[i]; i++)
-        known_add(commands[i]);
+    for (size_t i = 0; sql_command_names[i]; i++)
+        known_add(sql_command_names[i]);
 }
 
 /* The state-th name that begins so; readline frees it. */
@@ -113,134 +112,6 @@ static char **complete(const char *begin, int start, int end)
 {
     rl_attempted_completion_over = 1;
     return rl_completion_matches(begin, name_match);
-}
-
-/* ---- commands ---- */
-
-static void command_help(void)
-{
-    puts(".at TIME      another moment: 350ms, event:N, mark:NAME, peak, end\n"
-         ".mode FORMAT  table, csv, json, lines\n"
-         ".schema [T]   the columns of all tables, or of one\n"
-         ".stats on|off how much of the trace each question read\n"
-         ".tables       the tables' names\n"
-         ".quit         the end; so does ^D\n"
-         "A question ends with a semicolon. man ownscope-sql, man 7 ownscope-sql");
-}
-
-/* false: no such table, mode, moment, command; a text that is not typed ends there. */
-static bool command_schema(struct sql_session *s, const char *table)
-{
-    char *text = NULL;
-    for (const char *const *t = sql_tables(); *t; t++) {
-        if (*table && strcmp(*t, table))
-            continue;
-        text = sql_schema(*t);
-        fputs(text, stdout);
-        free(text);
-        s->rows++;
-    }
-    if (!text)
-        message("no table '%s'; .tables says which there are", table);
-    return text != NULL;
-}
-
-static bool command_tables(struct sql_session *s)
-{
-    for (const char *const *t = sql_tables(); *t; t++, s->rows++)
-        puts(*t);
-    return true;
-}
-
-static bool command_mode(struct sql_session *s, const char *name)
-{
-    for (int i = 0; sql_format_names[i]; i++)
-        if (!strcmp(name, sql_format_names[i])) {
-            sql_output_free(s->output);
-            s->output = sql_output_new(stdout, (enum sql_format)i, &s->style);
-            return true;
-        }
-    message("no mode '%s'; there are table, csv, json and lines", name);
-    return false;
-}
-
-static bool command_at(struct sql_session *s, const char *at)
-{
-    static char *kept;
-    char *text = xstrdup(*at ? at : "end");
-    if (sql_session_move(s, text)) {
-        free(kept);
-        kept = text;
-        return true;
-    }
-    free(text);
-    return false;
-}
-
-/* False: the prompt ends. */
-static bool command(struct sql_session *s, char *line)
-{
-    char *argument = line + strcspn(line, " \t");
-    if (*argument)
-        *argument++ = 0;
-    argument += strspn(argument, " \t");
-    for (size_t n = strlen(argument); n && strchr(" \t;", argument[n - 1]);)
-        argument[--n] = 0;
-    if (!strcmp(line, ".quit") || !strcmp(line, ".exit"))
-        return false;
-    bool good = true;
-    fflush(stdout);
-    if (!strcmp(line, ".tables"))
-        good = command_tables(s);
-    else if (!strcmp(line, ".schema"))
-        good = command_schema(s, argument);
-    else if (!strcmp(line, ".mode"))
-        good = command_mode(s, argument);
-    else if (!strcmp(line, ".at"))
-        good = command_at(s, argument);
-    else if (!strcmp(line, ".stats"))
-        s->stats = strcmp(argument, "off") != 0;
-    else if (!strcmp(line, ".help"))
-        command_help();
-    else {
-        message("no command '%s'; .help says which there are", line);
-        good = false;
-    }
-    if (!good)
-        s->status = EXIT_USAGE;
-    return true;
-}
-
-/* ---- a text that is not typed ---- */
-
-/* Where the statements end that begin here: before a line with a command behind a whole one, or at the text's end. */
-static size_t statements(const char *text)
-{
-    for (const char *end = text; (end = strchr(end, '\n')) != NULL;) {
-        if (*++end != '.')
-            continue;
-        char *before = xasprintf("%.*s", (int)(end - text), text);
-        bool whole = sqlite3_complete(before);
-        free(before);
-        if (whole)
-            return (size_t)(end - text);
-    }
-    return strlen(text);
-}
-
-void sql_script(struct sql_session *s, const char *text)
-{
-    bool on = true;
-    while (on && !s->status && *(text += strspn(text, " \t\r\n"))) {
-        size_t n = *text == '.' ? strcspn(text, "\r\n") : statements(text);
-        char *part = xasprintf("%.*s", (int)n, text);
-        if (*text == '.')
-            on = command(s, part);
-        else
-            sql_session_run(s, part);
-        free(part);
-        text += n;
-    }
 }
 
 /* ---- lines ---- */
@@ -306,7 +177,7 @@ void sql_prompt(struct sql_session *s)
             add_history(text);
             if (*text != '.')
                 run(s, text);
-            else if (!command(s, text))
+            else if (!sql_command(s, text))
                 break;
             s->status = 0;
             free(text);

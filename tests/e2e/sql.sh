@@ -14,6 +14,13 @@ done
 timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o python3.own -- "$PYTHON" -I -S -c 'x = [str(i) * 900 for i in range(50)]' 2>err || not_ok "traces python3" "$(first_line err)"
 "$PYTHON" "$HERE/sql_questions.py" "$OWNSCOPE" "$ROOT/man/ownscope-sql.7" handoff.own copies.own python3.own
 
+# Every column stands in the page, under its table, in order.
+page_columns() { sed -n "/^\.Sy $1\$/,/^\.El\$/s/^\.It Va //p" "$ROOT/man/ownscope-sql.7"; }
+for table in events records blocks sites frames stacks threads processes locks edges findings; do
+    difference=$(diff <("$OWNSCOPE" sql -f csv handoff.own "PRAGMA table_info($table)" | tr -d '\r' | tail -n +2 | cut -d, -f2) <(page_columns "$table"))
+    verdict "columns of $table (<) and of ownscope-sql(7) (>) agree" $? "$difference"
+done
+
 # ask CODE OUTPUT WORD…: what it prints, and how it ends.
 ask() {
     local code=$1 want=$2 said
@@ -62,6 +69,15 @@ SELECT 2 AS b;" >two.sql
 [ "$("$OWNSCOPE" sql -f csv -i two.sql handoff.own | tr -d '\r' | tr '\n' ' ')" = "a 1 b 2 " ] &&
     [ "$("$OWNSCOPE" sql -f csv handoff.own <two.sql | tr -d '\r' | tr '\n' ' ')" = "a 1 b 2 " ]
 verdict "several statements, from a file and from standard input" $?
+ask 0 "$(printf '%s\n' events records blocks sites frames stacks threads processes locks edges findings)" handoff.own .tables
+status 0 sql handoff.own ".schema blocks"
+status 2 sql handoff.own ".schema nothing"
+status 2 sql handoff.own ".nothing"
+printf '%s\n' '.mode csv' 'SELECT 1 AS a;' '  .mode lines' '.schema sites' 'SELECT 2 AS b; .quit' 'SELECT 3;' >dots.sql
+dots="a 1 $("$OWNSCOPE" sql handoff.own ".schema sites" | tr '\n' ' ')b = 2 "
+[ "$("$OWNSCOPE" sql -i dots.sql handoff.own | tr -d '\r' | tr '\n' ' ')" = "$dots" ] &&
+    [ "$("$OWNSCOPE" sql handoff.own <dots.sql | tr -d '\r' | tr '\n' ' ')" = "$dots" ] && [[ "$dots" = *'"allocations" INTEGER'* ]]
+verdict "commands with a dot, from a file and from standard input" $? "$dots"
 said=$("$OWNSCOPE" sql --stats handoff.own "SELECT count(*) FROM records WHERE event > 1000000" 2>&1 >/dev/null)
 grep -q 'read 0 of [0-9]* events' <<<"$said"
 verdict "--stats: what cannot be is not read" $? "$said"
@@ -97,15 +113,6 @@ verdict "a live process: earlier moments" $? "$(tail -n 1 live.csv), $(first_lin
 kill "$runner" 2>/dev/null
 [ -n "$pid" ] && kill "$pid" 2>/dev/null
 wait "$runner" 2>/dev/null
-
-# ---- a script with the prompt's commands in it ----
-printf '.mode csv\nSELECT max(event) AS n\n  FROM records;\n.at event:100\nSELECT max(event) AS n FROM records;\n.schema sites\n' |
-    "$OWNSCOPE" sql --at event:90 handoff.own >script.txt 2>err
-status=$?
-[ "$status" = 0 ] && [ "$(tr -d '\r' <script.txt | head -n 4 | tr '\n' ' ')" = "n 90 n 100 " ] && grep -q '"temporary" INTEGER' script.txt &&
-    [ "$("$OWNSCOPE" sql handoff.own .tables 2>>err | wc -l)" = 11 ] &&
-    { printf '.bogus\nSELECT 1;\n' | "$OWNSCOPE" sql handoff.own >script.txt 2>>err; [ $? = 2 ]; } && [ ! -s script.txt ]
-verdict "the prompt's commands in a script" $? "exit $status, $(head -n 4 script.txt | tr '\r\n' '  '), $(first_line err)"
 
 # ---- the prompt ----
 XDG_STATE_HOME=$T/state timeout "$LIMIT" "$PYTHON" - "$OWNSCOPE" >prompt.out 2>&1 <<'PY'

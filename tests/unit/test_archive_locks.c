@@ -408,6 +408,10 @@ static Suite *suite(void)
     tcase_set_timeout(c, 600);
     tcase_add_test(c, loaded_goes_on_as_the_whole);
     tcase_add_test(c, a_doubt_is_withdrawn_after_a_load);
+    suite_add_tcase(s, c);
+    c = tcase_create("hostile");
+    tcase_add_checked_fixture(c, code_make, code_drop);
+    tcase_set_timeout(c, 600);
     tcase_add_test(c, bytes_that_nobody_saved);
     suite_add_tcase(s, c);
     return s;

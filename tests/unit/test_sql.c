@@ -433,6 +433,20 @@ START_TEST(bisect_finds_the_first_moment)
     ck_assert_str_eq(m.value_before, "0|0");
     sql_moment_free(&m);
     json_decref(row);
+    for (int id = 301; id < 309; id++) {    /* whichever way halving goes */
+        char *first = xasprintf("SELECT event FROM events WHERE type = 'new' AND block = %d", id);
+        char *made = xasprintf("SELECT count(*) FROM blocks WHERE id >= %d", id);
+        uint64_t event = (uint64_t)ask_number(s, first);
+        b.condition = made;
+        ck_assert_int_eq(sql_bisect(s, &b, &m), 0);
+        ck_assert_uint_eq(m.event, event);
+        ck_assert_uint_eq(m.before, event - 1);
+        sql_moment_free(&m);
+        free(first);
+        free(made);
+        char *error;
+        ck_assert_int_eq(sql_move(s, NULL, NULL, &error), 0);
+    }
     b.condition = "SELECT 0";
     ck_assert_int_eq(sql_bisect(s, &b, &m), 0);
     ck_assert(!m.found);
@@ -478,6 +492,10 @@ START_TEST(nothing_but_questions)
     free(deep);
     ck_assert_int_eq(ask_number(s, "SELECT count(*) FROM events WHERE thread = '1'"), ask_number(s, "SELECT count(*) FROM events WHERE thread = 1"));
     ck_assert_int_eq(ask_number(s, "SELECT 'abc' REGEXP '^a.c$' AND address(255) = '0xff'"), 1);
+    ck_assert_int_eq(ask_refused(s, "SELECT * FROM pragma_database_list"), -EINVAL);
+    ck_assert_int_eq(ask_refused(s, "SELECT * FROM pragma_journal_mode"), -EINVAL);
+    ck_assert_int_eq(ask_number(s, "SELECT count(*) FROM pragma_table_info('sites') WHERE name = 'stack' AND type = 'INTEGER'"), 1);
+    ck_assert_int_ge(ask_number(s, "SELECT count(*) FROM sites, pragma_table_xinfo('sites')"), 2);
     sql_close(s);
 }
 END_TEST
