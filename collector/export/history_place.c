@@ -101,7 +101,8 @@ static int tenants_find(struct trace *t, struct tenants *s, uint64_t last, uint6
         uint64_t from = start ? start : tries + 1 == TRIES ? 1 : history_arrival_before(t, s->address, s->process, last);
         if (!from)
             break;
-        uint64_t to = last > until - BEHIND || until < BEHIND ? until : last + BEHIND;
+        uint64_t to = s->but || start ? last : from;    /* nobody came later */
+        to = to > until - BEHIND || until < BEHIND ? until : to + BEHIND;
         s->over = false;
         struct replay r = { .trace = t, .first_event = from, .last_event = to == UINT64_MAX ? 0 : to, .observer = tenant_fact,
                             .stop = tenants_over, .context = s };

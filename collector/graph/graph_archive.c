@@ -6,6 +6,10 @@
 
 #include <stdlib.h>
 
+#include "graph/graph_clock_state.h"
+#include "graph/graph_flows.h"
+#include "graph/graph_lock_state.h"
+
 static void words_archive(struct archive *a, uint64_t *words, size_t n)
 {
     archive_column(a, words, sizeof *words, sizeof *words, n);
@@ -77,4 +81,17 @@ uint64_t graph_peek_next_block(struct archive *a)
     return archive_bad(a) ? 0 : next;
 }
 
-uint64_t graph_rows(const struct graph *g) { return g->pool.live; }
+/* Counted by what they cost beside a block: one that was dropped has more numbers than one that lives. */
+uint64_t graph_rows(const struct graph *g)
+{
+    enum { GRAVE = 3, SITE = 2, THREAD = 8, LOCK = 8, SYNC = 4, USE = 2, FLOW = 2, FINDING = 8 };
+    uint64_t graves = (uint64_t)GRAVES_MAX * (g->n_processes - (g->n_ended < g->n_processes ? g->n_ended : g->n_processes));
+    uint64_t rows = g->pool.live + g->frozen_blocks + SITE * (g->n_sites + g->n_handoffs + g->n_moves) +
+                    THREAD * (g->n_threads + g->n_processes) + FINDING * g->n_findings;
+    rows += GRAVE * (graves < g->totals.frees ? graves : g->totals.frees);
+    if (g->locks)
+        rows += LOCK * (uint64_t)g->locks->live + SITE * (g->locks->n_sites + g->locks->n_classes + g->locks->order.n_edges);
+    if (g->clocks)
+        rows += SYNC * g->clocks->n_sync + USE * (uint64_t)g->clocks->uses.next;
+    return rows + FLOW * flows_rows(g);
+}

@@ -344,6 +344,9 @@ void clocks_clear(struct graph *g)
         clocks_image_ended(g, g->processes[i]);
     if (!c)
         return;
+    for (size_t i = 0; i < g->n_threads; i++)     /* a state from a file may have threads in no process's list */
+        if (g->threads[i]->clock.seen)
+            vector_give(&c->vectors, g->threads[i]->clock.seen);
     for (size_t i = 1; i < c->n_sync; i++)
         vector_give(&c->vectors, c->sync[i].seen);
     free(c->sync);

@@ -115,6 +115,11 @@ static void block_flow_count(struct flows *f, const struct event *e, uint64_t fr
     row->sums.last_ns = e->ns > row->sums.last_ns ? e->ns : row->sums.last_ns;
 }
 
+size_t flows_rows(const struct graph *g)
+{
+    return g->flows ? g->flows->n_sites + g->flows->n_flows + g->flows->n_ring : 0;
+}
+
 void flows_count(struct graph *g, const struct event *e, uint32_t from, uint32_t to)
 {
     if (graph_unlikely(!g->flows))

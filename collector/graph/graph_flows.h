@@ -17,4 +17,7 @@ void flows_clear(struct graph *g);
 /* Largest first. */
 void view_flows(const struct graph *g, struct view *v, unsigned flags);
 
+/* Of sums that are kept of copies. */
+size_t flows_rows(const struct graph *g);
+
 #endif

@@ -69,9 +69,6 @@ void graves_findable(struct graves *y, bool *found);
 /* One grave that is kept elsewhere, in a checkpoint. */
 void grave_archive(struct archive *a, struct graph *g, struct grave *v);
 
-/* All that are known lie between ring and here. */
-static inline const struct grave *graves_end(const struct graves *y) { return y->before ? y->end : y->next; }
-
 /* The newest dropped block that held an address, if nobody can have been given
  * that memory since: no live block or younger mapping is there, no module, no
  * thread's stack, and the allocator kept it. False: nothing is known. */

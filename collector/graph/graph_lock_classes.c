@@ -65,7 +65,7 @@ bool lock_classes_index(struct locks *l)
 {
     uint64_t key;
     for (uint32_t i = 1; i < l->n_classes; i++) {
-        if (class_find(l, &l->classes[i], &key))
+        if (class_find(l, &l->classes[i], &key) || key - class_key(&l->classes[i]) > LOCK_CHAIN_MAX)
             return false;
         dict_set(&l->class_of, key, i);
     }

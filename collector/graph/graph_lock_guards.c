@@ -9,10 +9,12 @@
 #include "event/xalloc.h"
 #include "graph/graph_lock_state.h"
 
+static uint64_t guard_key(uint64_t lock, uint32_t site) { return lock_mix(lock_mix(1, lock), site); }
+
 /* *key: where it stands, or may be put. */
 static struct guard *guard_find(const struct locks *l, uint64_t lock, uint32_t site, uint64_t *key)
 {
-    *key = lock_mix(lock_mix(1, lock), site);
+    *key = guard_key(lock, site);
     for (uint32_t at; (at = dict_get(&l->guard_of, *key)) != 0; ++*key)
         if (l->guards[at - 1].lock == lock && l->guards[at - 1].site == site)
             return &l->guards[at - 1];
@@ -23,7 +25,8 @@ bool lock_guards_index(struct locks *l)
 {
     uint64_t key;
     for (size_t i = 0; i < l->n_guards; i++) {
-        if (guard_find(l, l->guards[i].lock, l->guards[i].site, &key))
+        const struct guard *row = &l->guards[i];
+        if (guard_find(l, row->lock, row->site, &key) || key - guard_key(row->lock, row->site) > LOCK_CHAIN_MAX)
             return false;
         dict_set(&l->guard_of, key, (uint32_t)i + 1);
     }

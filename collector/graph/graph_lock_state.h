@@ -264,7 +264,8 @@ void deadlock_waits(struct graph *g, struct thread *t, const struct event *e);
 struct archive;
 void holds_archive(struct archive *a, struct graph *g);
 void waits_archive(struct archive *a, struct graph *g);
-/* Loading: dicts of rows. False: two are alike. */
+/* Loading: dicts of rows. False: two are alike, or so many have one hash as only somebody who wants it makes. */
+enum { LOCK_CHAIN_MAX = 64 };
 bool lock_classes_index(struct locks *l);
 bool lock_guards_index(struct locks *l);
 

@@ -3,11 +3,27 @@
  */
 #include "graph/graph_pointee.h"
 
+#include <stdlib.h>
+
+#include "event/xalloc.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_heap.h"
 #include "graph/graph_maps.h"
 
 enum { NO_POINTER = 4096 };   /* nothing is ever mapped below */
+
+/* Of graves those that can be found: no others are known of a state that was loaded. */
+static void graves_touch(struct graves *y, struct starts *s)
+{
+    size_t room = graves_room(y);
+    bool *found = room ? xmalloc(room * sizeof *found) : NULL;
+    if (room)
+        graves_findable(y, found);
+    for (size_t i = 0; i < room; i++)
+        if (found[i])
+            starts_touch(s, y->ring[i].address, y->ring[i].size);
+    free(found);
+}
 
 static struct starts *index_make(struct graph *g, struct process *p)
 {
@@ -17,9 +33,7 @@ static struct starts *index_make(struct graph *g, struct process *p)
         if (place)
             starts_add(p->starts, pool_at(&g->pool, place)->address, pool_at(&g->pool, place)->size);
     }
-    for (const struct grave *v = p->graves.ring, *end = graves_end(&p->graves); v < end; v++)
-        if (v->id)
-            starts_touch(p->starts, v->address, v->size);
+    graves_touch(&p->graves, p->starts);
     return p->starts;
 }
 

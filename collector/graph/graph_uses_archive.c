@@ -43,7 +43,8 @@ static void users_give(struct archive *a, struct graph *g, const struct users_ro
         return;
     u->capacity = (size_t)rows[n - 1].block + 1;
     for (size_t i = 0; i < n; i++) {
-        bool valid = rows[i].block && (!i || rows[i - 1].block < rows[i].block) && pool_at(&g->pool, rows[i].block)->flags & BLOCK_USED;
+        bool valid = rows[i].block && rows[i].block < u->capacity && (!i || rows[i - 1].block < rows[i].block) &&
+                     pool_at(&g->pool, rows[i].block)->flags & BLOCK_USED;
         if (!archive_need(a, valid, "a block that nobody used has users"))
             return;
         u->of[rows[i].block].users = rows[i].users;

@@ -62,6 +62,12 @@ static void refuse_source(struct api_answer *a, int error)
         api_refuse(a, 500, "the trace cannot be read: %s", strerror(-error));
 }
 
+/* NULL: there is no file yet. */
+static const char *trace_shown(const struct collector *c)
+{
+    return collector_records(c) && !collector_recorded(c) ? NULL : collector_trace_path(c);
+}
+
 /* Everything so far is in the file, and the file is open. 0, or the refusal. */
 static int trace_of(struct collector *c, const struct query *q, enum query_need need, struct source *s, struct api_answer *a)
 {
@@ -82,7 +88,7 @@ static int trace_of(struct collector *c, const struct query *q, enum query_need 
         refuse_source(a, error);
         return error;
     }
-    s->doc.trace_path = collector_trace_path(c);
+    s->doc.trace_path = trace_shown(c);
     s->doc.live = true;
     s->doc.duration_ns = collector_now_ns(c);
     s->doc.torn_bytes = 0;  /* a chunk that is being written behind the flushed ones */
@@ -121,7 +127,7 @@ typedef json_t *(*make_document)(const struct view *v, const struct doc_context 
 
 static struct doc_context live_context(struct collector *c, const struct view *v)
 {
-    return (struct doc_context){ .meta = collector_meta(c), .trace_path = collector_trace_path(c), .live = true,
+    return (struct doc_context){ .meta = collector_meta(c), .trace_path = trace_shown(c), .live = true,
                                  .duration_ns = collector_now_ns(c), .unwritten_events = collector_trace_dropped(c) };
 }
 
@@ -284,7 +290,7 @@ static void answer_status(struct collector *c, const struct query *q, struct api
     for (size_t i = 0; i < v->n_processes; i++)
         alive += !v->processes[i].ended;
     api_answer_tree(a, json_pack("{s:i, s:s*, s:i, s:s*, s:s*, s:I, s:I, s:I, s:I, s:I}",
-        "ownscope", 1, "session", m->session, "collector", (int)getpid(), "trace", collector_trace_path(c),
+        "ownscope", 1, "session", m->session, "collector", (int)getpid(), "trace", trace_shown(c),
         "command", m->command, "at_ns", (json_int_t)v->at_ns, "events", (json_int_t)v->events,
         "processes_alive", (json_int_t)alive, "live_blocks", (json_int_t)v->totals.live_blocks,
         "live_bytes", (json_int_t)v->totals.live_bytes));

@@ -75,7 +75,7 @@ struct collector_news { enum collector_news_kind kind; int error; char *path, *w
 bool collector_news(struct collector *c, struct collector_news *n);
 /* The trace is in memory, but for what was written for a reason. */
 bool collector_records(const struct collector *c);
-/* And it was, at least once. */
+/* And it was, at least once. Any thread. */
 bool collector_recorded(const struct collector *c);
 
 /* ---- any other thread ---- */

@@ -40,7 +40,7 @@ bool collector_news(struct collector *c, struct collector_news *n)
 /* ---- beginning ---- */
 
 bool collector_records(const struct collector *c) { return c->recorder; }
-bool collector_recorded(const struct collector *c) { return c->recorded; }
+bool collector_recorded(const struct collector *c) { return load_relaxed(&c->recorded); }
 
 int collector_file_new(struct collector *c, const struct collector_options *o)
 {
@@ -138,7 +138,8 @@ static void written_see(struct collector *c, bool wait)
         pthread_cond_broadcast(&c->answer);
         pthread_mutex_unlock(&c->lock);
     }
-    c->recorded |= !w.error;
+    if (!w.error)
+        store_relaxed(&c->recorded, 1);
     news_add(c, w.error ? NEWS_RECORDING_FAILED : NEWS_RECORDED, w.error, w.path, w.why);
 }
 

@@ -42,7 +42,7 @@ struct collector {
     struct recorder *recorder;  /* … or this, or neither */
     bool held;                  /* what is in the backlog is not in the trace yet: a next file begins with it */
     struct written written;
-    bool recorded;              /* it has written a file */
+    atomic_u32 recorded;        /* it has written a file */
     struct collector_news *news; size_t n_news, news_capacity;
     int next_error;             /* of the last try to begin a next file */
     atomic_u64 reading;         /* copies of the recorder's made so far */

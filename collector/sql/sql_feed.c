@@ -29,6 +29,26 @@ struct feed {
     bool over;
 };
 
+/* What no group tells of may have any time. */
+void feed_narrow(struct sql *s, const struct sql_bound *ns, uint64_t *first, uint64_t *last)
+{
+    const struct trace *t = s->source.trace;
+    const struct trace_group *g;
+    size_t n = trace_groups(t, &g), from = 0, to = n;
+    if (!n || !ns->given || g[0].first_event > trace_events_before(t) + 1)
+        return;
+    uint64_t behind = g[n - 1].first_event + g[n - 1].events;
+    while (from < n && ns->has_low && ns->low > 0 && g[from].high_ns < (uint64_t)ns->low)
+        from++;
+    while (to > from && ns->has_high && (ns->high < 0 || g[to - 1].low_ns > (uint64_t)ns->high))
+        to--;
+    s->cost.groups_passed += n - (to - from);
+    uint64_t low = from < n ? g[from].first_event : behind;
+    uint64_t high = behind <= trace_events(t) ? *last : to > from ? g[to - 1].first_event + g[to - 1].events - 1 : 0;
+    *first = low > *first ? low : *first;
+    *last = high < *last ? high : *last;
+}
+
 static uint64_t event_ns(const struct feed *f, const struct fact *fact)
 {
     uint64_t i = fact->event - f->batch_first;
@@ -97,7 +117,10 @@ struct feed *feed_open(struct sql *s, const struct feed_options *o)
         free(f);
         return NULL;
     }
-    memcpy(f->filters, o->filters, (o->n_filters < FILTERS ? o->n_filters : FILTERS) * sizeof *f->filters);
+    if (o->n_filters > FILTERS)
+        f->o.n_filters = 0;
+    for (size_t i = 0; i < f->o.n_filters; i++)
+        f->filters[i] = o->filters[i];
     f->number = trace_events_before(f->trace);
     if (f->o.first_event > f->number + 1)
         f->number = f->o.first_event - 1;

@@ -30,6 +30,9 @@ struct feed_options {
     void *context;
 };
 
+/* Narrows events to those between the first and the last group that can have times like these. */
+void feed_narrow(struct sql *s, const struct sql_bound *ns, uint64_t *first, uint64_t *last);
+
 struct feed;
 /* NULL: s->failed, s->error. */
 struct feed *feed_open(struct sql *s, const struct feed_options *o);

@@ -68,14 +68,10 @@ void sql_folded(struct sql *s, const struct trace *t, uint64_t from, uint64_t to
 
 /* ---- the state ---- */
 
-static struct sql_state *state_make(struct sql *s, unsigned flags)
+static struct sql_state *state_make(struct sql *s, unsigned flags, struct source_at at)
 {
     struct sql_state *st = xcalloc(1, sizeof *st);
-    struct source_options o = { .flags = flags & SQL_STATE_BLOCKS ? VIEW_BLOCKS : 0, .heaps = flags & SQL_STATE_HEAPS };
-    if (s->at)
-        source_at_parse(&o.at, s->at);
-    else if (!s->whole)     /* it may have grown since */
-        o.at = (struct source_at){ .kind = SOURCE_EVENT, .value = s->last_event };
+    struct source_options o = { .flags = flags & SQL_STATE_BLOCKS ? VIEW_BLOCKS : 0, .heaps = flags & SQL_STATE_HEAPS, .at = at };
     int error = source_open(&st->source, s->path, &o);
     if (error) {
         sql_fail(s, error, "cannot read %s: %s", s->path, *source_error() ? source_error() : strerror(-error));
@@ -91,8 +87,15 @@ static struct sql_state *state_make(struct sql *s, unsigned flags)
     return st;
 }
 
-static void state_free(struct sql_state *st)
+struct sql_state *sql_state_behind(struct sql *s, uint64_t event)
 {
+    return state_make(s, SQL_STATE_BLOCKS, (struct source_at){ .kind = SOURCE_EVENT, .value = event });
+}
+
+void sql_state_free(struct sql_state *st)
+{
+    if (!st)
+        return;
     source_close(&st->source);
     free(st->stacks);
     if (st->blocks)
@@ -112,7 +115,12 @@ struct sql_state *sql_state(struct sql *s, unsigned flags)
         sql_fail(s, -ENOMEM, "too many states for one question");
         return NULL;
     }
-    struct sql_state *st = state_make(s, flags | s->need);
+    struct source_at at = { 0 };
+    if (s->at)
+        source_at_parse(&at, s->at);
+    else if (!s->whole)     /* it may have grown since */
+        at = (struct source_at){ .kind = SOURCE_EVENT, .value = s->last_event };
+    struct sql_state *st = state_make(s, flags | s->need, at);
     if (st)
         s->states[s->n_states++] = st;
     return st;
@@ -121,7 +129,7 @@ struct sql_state *sql_state(struct sql *s, unsigned flags)
 void sql_states_drop(struct sql *s)
 {
     while (s->n_states)
-        state_free(s->states[--s->n_states]);
+        sql_state_free(s->states[--s->n_states]);
 }
 
 uint32_t sql_state_block(struct sql_state *st, uint64_t id)

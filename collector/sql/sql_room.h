@@ -51,6 +51,9 @@ int sql_range_find(struct sql *s);
 /* With what s->need says, and `flags`; NULL: s->failed, s->error. */
 struct sql_state *sql_state(struct sql *s, unsigned flags);
 void sql_states_drop(struct sql *s);
+/* The state behind another event, with its blocks; to be freed. */
+struct sql_state *sql_state_behind(struct sql *s, uint64_t event);
+void sql_state_free(struct sql_state *st);
 uint32_t sql_state_stack(struct sql_state *st, uint32_t view_stack);
 /* Number in the view + 1 of a block; 0: it does not live. */
 uint32_t sql_state_block(struct sql_state *st, uint64_t id);

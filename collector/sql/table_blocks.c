@@ -86,11 +86,32 @@ static bool of_block(void *context, const struct fact *f, uint64_t event_ns)
     return f->block && f->type <= FACT_BORROW_END && (!k->c.bounds[ID].given || sql_bound_has(&k->c.bounds[ID], (int64_t)f->block));
 }
 
-static bool dead_begin(struct cursor *k)
+/* What lived behind an event, for who folds from there on. */
+static bool lives_seed(struct cursor *k, uint64_t event)
 {
-    struct feed_options o = { .first_event = 1, .last_event = k->c.sql->last_event, .wanted = of_block, .context = k };
-    k->feed = feed_open(k->c.sql, &o);
+    struct sql_state *st = sql_state_behind(k->c.sql, event);
+    const struct view *v = st ? st->source.view : NULL;
+    for (size_t i = 0; v && i < v->n_blocks; i++) {
+        struct block_life *l = block_lives_at(k->lives, v->blocks[i].id);
+        *l = block_life_of(&v->blocks[i]);
+        l->stack = sql_state_stack(st, v->blocks[i].stack);
+    }
+    sql_state_free(st);
+    return st;
+}
+
+/* From the first event on, or (`narrow`) from before the first drop that may be wanted. */
+static bool dead_begin(struct cursor *k, bool narrow)
+{
+    struct sql *s = k->c.sql;
+    uint64_t before = trace_events_before(s->source.trace), first = before + 1, last = s->last_event;
+    if (narrow)
+        feed_narrow(s, &k->c.bounds[DROPPED], &first, &last);
+    struct feed_options o = { .first_event = first, .last_event = s->last_event, .enough_event = last ? last : 1, .wanted = of_block, .context = k };
     k->lives = block_lives_new();
+    if (first > 1 && first <= s->last_event && !lives_seed(k, first - 1))
+        return false;
+    k->feed = feed_open(s, &o);
     return k->feed;
 }
 
@@ -135,7 +156,7 @@ static int kept_make(struct cursor *k)
     int rc = SQLITE_OK;
     struct sql_bound ids = k->c.bounds[ID];
     k->c.bounds[ID] = (struct sql_bound){ 0 };
-    bool begun = dead_begin(k);
+    bool begun = dead_begin(k, false);
     k->n_kept = 0;
     k->kept_all = true;
     while (begun && dead_next(k, &rc)) {
@@ -150,7 +171,8 @@ static int kept_make(struct cursor *k)
     k->c.bounds[ID] = ids;
     if (!begun || rc)
         return begun ? rc : SQLITE_ERROR;
-    qsort(k->kept, k->n_kept, sizeof *k->kept, by_id);
+    if (k->n_kept)
+        qsort(k->kept, k->n_kept, sizeof *k->kept, by_id);
     k->kept_of = k->state;
     return SQLITE_OK;
 }
@@ -167,7 +189,7 @@ static int kept_find(struct cursor *k)
         k->living = NULL;
         k->c.row = (sqlite3_int64)found->id;
     } else if (!k->kept_all) {
-        k->c.eof = !dead_begin(k) || !dead_next(k, &rc);
+        k->c.eof = !dead_begin(k, false) || !dead_next(k, &rc);
         dead_end(k);
         return rc ? rc : k->c.sql->failed ? SQLITE_ERROR : SQLITE_OK;
     }
@@ -205,7 +227,7 @@ static int blocks_next(struct sql_cursor *c)
         c->eof = true;
         return SQLITE_OK;
     }
-    if (!k->feed && !dead_begin(k))
+    if (!k->feed && !dead_begin(k, true))
         return SQLITE_ERROR;
     c->eof = !dead_next(k, &rc);
     return rc;

@@ -67,26 +67,6 @@ static bool wanted(void *context, const struct fact *f, uint64_t event_ns)
            (!b[SIZE].given || (is_memory(f) && sql_bound_has(&b[SIZE], (int64_t)f->size)));
 }
 
-/* The events between the first and the last group that can have times like these. What no group tells of may have any. */
-static void narrow_to_times(struct sql *s, const struct sql_bound *ns, uint64_t *first, uint64_t *last)
-{
-    const struct trace *t = s->source.trace;
-    const struct trace_group *g;
-    size_t n = trace_groups(t, &g), from = 0, to = n;
-    if (!n || !ns->given || g[0].first_event > trace_events_before(t) + 1)
-        return;
-    uint64_t behind = g[n - 1].first_event + g[n - 1].events;
-    while (from < n && ns->has_low && ns->low > 0 && g[from].high_ns < (uint64_t)ns->low)
-        from++;
-    while (to > from && ns->has_high && (ns->high < 0 || g[to - 1].low_ns > (uint64_t)ns->high))
-        to--;
-    s->cost.groups_passed += n - (to - from);
-    uint64_t low = from < n ? g[from].first_event : behind;
-    uint64_t high = behind <= trace_events(t) ? *last : to > from ? g[to - 1].first_event + g[to - 1].events - 1 : 0;
-    *first = low > *first ? low : *first;
-    *last = high < *last ? high : *last;
-}
-
 static uint32_t only(const struct sql_bound *b)
 {
     return b->given && sql_bound_one(b) && b->low > 0 && b->low <= UINT32_MAX ? (uint32_t)b->low : 0;
@@ -123,7 +103,7 @@ static int events_start(struct sql_cursor *c)
         first = (uint64_t)b[EVENT].low;
     if (b[EVENT].has_high && b[EVENT].high < (int64_t)last)
         last = b[EVENT].high < 0 ? 0 : (uint64_t)b[EVENT].high;
-    narrow_to_times(c->sql, &b[NS], &first, &last);
+    feed_narrow(c->sql, &b[NS], &first, &last);
     c->eof = first > last || !k->types || b[EVENT].is_null || b[NS].is_null;
     if (c->eof)
         return SQLITE_OK;

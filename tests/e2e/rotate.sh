@@ -78,7 +78,7 @@ verdict "an earlier run's files count and go" $? "$last, then $(row t.own | tr '
 # Where no next file can be made, the first goes on: its name is as long as can be.
 long=$(printf '%251s' '' | tr ' ' l).own
 rm -f books
-run "$T/l" "$OWNSCOPE" run --wait-ms 20000 --rotate 100K -o "$long" -- "$VICTIMS/selfcount" "$T/books" 1 1
+run "$T/l" "$OWNSCOPE" run --wait-ms 20000 --rotate 20K -o "$long" -- "$VICTIMS/selfcount" "$T/books" 1 1
 "$OWNSCOPE" report --json "$long" >l.json 2>l.why && why=$("$PYTHON" "$HERE/books.py" "$T/books" l.json 2>&1)
 status=$?
 lines=$(grep -c "no next file can be begun: File name too long" l.err)

@@ -14,6 +14,13 @@ done
 timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o python3.own -- "$PYTHON" -I -S -c 'x = [str(i) * 900 for i in range(50)]' 2>err || not_ok "traces python3" "$(first_line err)"
 "$PYTHON" "$HERE/sql_questions.py" "$OWNSCOPE" "$ROOT/man/ownscope-sql.7" handoff.own copies.own python3.own
 
+# Every column stands in the page, under its table, in order.
+page_columns() { sed -n "/^\.Sy $1\$/,/^\.El\$/s/^\.It Va //p" "$ROOT/man/ownscope-sql.7"; }
+for table in events records blocks sites frames stacks threads processes locks edges findings; do
+    difference=$(diff <("$OWNSCOPE" sql -f csv handoff.own "PRAGMA table_info($table)" | tr -d '\r' | tail -n +2 | cut -d, -f2) <(page_columns "$table"))
+    verdict "columns of $table (<) and of ownscope-sql(7) (>) agree" $? "$difference"
+done
+
 # ask CODE OUTPUT WORD…: what it prints, and how it ends.
 ask() {
     local code=$1 want=$2 said

@@ -61,7 +61,18 @@ static inline struct code *stream_code(void)
     return c;
 }
 
-static inline uint64_t slot_address(uint32_t slot) { return 0x100000 + SLOT_BYTES * (uint64_t)slot; }
+/* In eight parts of the heap, each in other 32 KiB. */
+enum { SLOT_PARTS = 8, PART_BYTES = 0x9000, SLOTS_AT = 0x100000 };
+static inline uint64_t slot_address(uint32_t slot)
+{
+    return SLOTS_AT + PART_BYTES * (uint64_t)(slot % SLOT_PARTS) + SLOT_BYTES * (uint64_t)(slot / SLOT_PARTS);
+}
+/* The slot that holds an address; SLOTS: none does. */
+static inline uint32_t address_slot(uint64_t address)
+{
+    uint64_t at = address - SLOTS_AT, slot = at % PART_BYTES / SLOT_BYTES * SLOT_PARTS + at / PART_BYTES;
+    return address >= SLOTS_AT && at / PART_BYTES < SLOT_PARTS && slot < SLOTS ? (uint32_t)slot : SLOTS;
+}
 static inline uint64_t page_address(uint32_t page) { return 0x10000000 + 4096 * (uint64_t)page; }
 /* A third in blocks, a third in a module, the rest elsewhere. */
 static inline uint64_t lock_address(uint32_t lock)
@@ -100,8 +111,8 @@ static inline void stream_heap(struct stream *s, struct stream_process *p, struc
         e->address = stream_rnd(s, 5) ? t->moving_map ? page_address(slot) : p->block[slot] ? t->moved : slot_address(slot) : 0;
         e->size = t->moving_map ? 4096 * (uint64_t)(1 + stream_rnd(s, 3)) : 1 + stream_rnd(s, SLOT_BYTES);
         t->moving = false;
-        if (!t->moving_map && e->address >= slot_address(0) && e->address < slot_address(SLOTS))
-            p->block[(e->address - slot_address(0)) / SLOT_BYTES] = true;
+        if (!t->moving_map && address_slot(e->address) < SLOTS)
+            p->block[address_slot(e->address)] = true;
     } else if (p->block[slot] && !stream_rnd(s, 5)) {
         e = stream_add(s, EVENT_REALLOC_BEGIN, WIRE_REALLOC);
         e->address = t->moved = slot_address(slot);

@@ -20,6 +20,7 @@ static struct stream {
     size_t n;
     struct { uint32_t process; bool known, over; uint64_t held[STREAM_HELD], waits, realloc; uint8_t held_family[STREAM_HELD], wait_family; } t[STREAM_THREADS + 1];
     uint32_t n_threads, processes;
+    bool dense;     /* much within a microsecond */
 } stream;
 
 static inline uint32_t roll(uint32_t n)
@@ -31,7 +32,8 @@ static inline uint32_t roll(uint32_t n)
 static inline struct event *say(uint32_t thread, enum event_type type, unsigned family, uint64_t address, uint64_t size)
 {
     struct event *e = &stream.events[stream.n++];
-    stream.ns += roll(8) ? 4 * roll(2000) : 4 * roll(100000);
+    stream.dense ^= roll(60) == 0;
+    stream.ns += stream.dense ? 4 * roll(60) : roll(8) ? 4 * roll(2000) : 4 * roll(100000);
     *e = (struct event){ .type = (uint8_t)type, .family = (uint8_t)family, .address = address, .size = size, .ns = stream.ns,
                          .thread = thread, .process = thread ? stream.t[thread].process : 1, .stack = roll(12) };
     if (roll(20) == 0 && stream.ns > 4000)
@@ -174,6 +176,8 @@ static inline void block_turns(uint32_t t)
         say(t, EVENT_COPY, WIRE_COPY_MEMCPY, address, 16)->stack = 3;
         say(other, EVENT_COPY, WIRE_COPY_MEMCPY, address, 16)->stack = 4;
     }
+    if (roll(3) == 0)
+        say(other, EVENT_COPY, WIRE_COPY_MEMCPY, address, 16)->stack = 4;
 }
 
 /* ---- seldom ---- */
@@ -221,7 +225,11 @@ static inline void stream_make(uint64_t seed, size_t n)
     say(1, EVENT_PROCESS_START, WIRE_BORN_EXEC, 0, 0)->extra[0] = 100;
     for (int i = 0; i < 5; i++)
         thread_new(1);
-    for (uint32_t lock = 0; lock < STREAM_LOCKS && roll(8); lock++)
+    for (uint32_t block = 0; block < STREAM_BLOCKS && roll(10); block++)
+        say(1, EVENT_NEW, WIRE_MALLOC, block_address(block), 200);
+    if (roll(2))
+        say(0, EVENT_MODULE, 0, 0x601000, 0x1000)->extra[1] = 1;
+    for (uint32_t lock = 0; lock < STREAM_LOCKS && roll(20); lock++)
         say(1, EVENT_LOCK_INIT, lock_kind(lock), lock_address(lock), 0)->stack = 5 + lock % 2;
     while (stream.n + 80 < n) {
         uint32_t t = some_thread(), what = roll(200);

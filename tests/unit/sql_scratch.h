@@ -156,6 +156,25 @@ static inline json_t *ask(struct sql *s, const char *query)
     return rows;
 }
 
+/* All values of all rows, as one number; and how many rows. */
+static inline uint64_t ask_print(struct sql *s, const char *query, size_t *rows)
+{
+    sqlite3_stmt *st = NULL;
+    const char *tail;
+    uint64_t print = 1469598103934665603u;
+    int got = sql_prepare(s, query, &st, &tail);
+    for (*rows = 0; !got && (got = sql_step(s, st)) > 0; got = 0, ++*rows)
+        for (int i = 0; i < sqlite3_column_count(st); i++) {
+            const char *p = (const char *)sqlite3_column_text(st, i);
+            for (p = p ? p : "\1"; *p; p++)
+                print = (print ^ (unsigned char)*p) * 1099511628211u;
+            print = (print ^ 2) * 1099511628211u;
+        }
+    sqlite3_finalize(st);
+    ck_assert_msg(!got, "%s: %s", query, sql_error(s));
+    return print;
+}
+
 static inline json_int_t ask_number(struct sql *s, const char *query)
 {
     json_t *rows = ask(s, query);

@@ -32,8 +32,8 @@ START_TEST(loaded_as_folded)
 {
     const struct kind *k = &kinds[_i / SEEDS];
     bool torture = getenv("TORTURE");
-    for (int i = 0; i < (torture ? 50 : 1); i++)
-        archive_check(k->mix, (uint64_t)(_i % SEEDS + 1000 * i), torture ? 30000 : 1500, torture ? 30 : 6);
+    for (int i = 0; i < (torture ? 10 : 1); i++)
+        archive_check(k->mix, (uint64_t)(_i % SEEDS + 1000 * i), torture ? 20000 : 1500, torture ? 30 : 6);
 }
 END_TEST
 

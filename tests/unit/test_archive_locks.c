@@ -211,7 +211,7 @@ static struct graph *load_same(struct graph *g)
 }
 
 /* What the stream is meant to reach, over all of them. */
-static struct { size_t shared, waits, edges, inner, cycles, deadlocks, clashes, pairs, turns, vectors_shared, uses_free, ended, near; } reached;
+static struct { size_t shared, waits, edges, inner, cycles, deadlocks, clashes, pairs, turns, vectors_shared, uses_free, ended, near, by_class, broken; } reached;
 static void reach(const struct graph *g)
 {
     const struct locks *l = g->locks;
@@ -235,6 +235,9 @@ static void reach(const struct graph *g)
     reached.turns += c->unordered.turns != NULL;
     reached.uses_free += c->uses.free != 0;
     reached.ended += l->n_kept;
+    reached.by_class += l->order.class_finding_of.used;
+    for (size_t i = 0; i < c->unordered.n_pairs; i++)
+        reached.broken += c->unordered.pairs[i].turned && c->unordered.pairs[i].broken;
 }
 
 /* A graph folds all; at many moments another is made of it, and goes along for a while. */
@@ -284,6 +287,50 @@ START_TEST(loaded_goes_on_as_the_whole)
         play_along(1000 + seed, 12000, 2000, 4000);
     must(reached.shared && reached.waits && reached.edges && reached.inner && reached.cycles && reached.deadlocks);
     must(reached.clashes && reached.pairs && reached.turns && reached.vectors_shared && reached.uses_free && reached.ended && reached.near);
+    must(reached.by_class && reached.broken);
+}
+END_TEST
+
+/* One thread has a lock while it takes another. */
+static void nested(uint32_t thread, uint64_t outer, uint64_t inner)
+{
+    say(thread, EVENT_ACQUIRE, WIRE_LOCK_MUTEX, outer, 0)->stack = 7;
+    say(thread, EVENT_ACQUIRE, WIRE_LOCK_MUTEX, inner, 0)->stack = 8;
+    say(thread, EVENT_RELEASE, WIRE_LOCK_MUTEX, inner, 0);
+    say(thread, EVENT_RELEASE, WIRE_LOCK_MUTEX, outer, 0);
+}
+
+/* A cycle that only classes close is said better by locks: in a loaded graph too it takes the place of the doubt. */
+START_TEST(a_doubt_is_withdrawn_after_a_load)
+{
+    enum { AT = 0x601000, A1 = AT, A2 = AT + 64, B1 = AT + 128, B2 = AT + 192 };
+    stream = (struct stream){ .random = 7, .ns = 1000000, .n_threads = 1, .processes = 1 };
+    stream.t[1].process = 1;
+    say(1, EVENT_PROCESS_START, WIRE_BORN_EXEC, 0, 0)->extra[0] = 100;
+    thread_new(1);
+    say(0, EVENT_MODULE, 0, AT, 0x1000)->extra[1] = 1;
+    for (uint64_t lock = A1; lock <= B2; lock += 64)
+        say(1, EVENT_LOCK_INIT, WIRE_LOCK_MUTEX, lock, 0)->stack = lock < B1 ? 3 : 5;
+    for (size_t i = 0; i < stream.n; i++)
+        stream.events[i].ns = 4000 * i;
+    stream.ns = 1000000;
+    nested(1, A1, B1);
+    nested(2, B2, A2);
+    size_t until = stream.n;
+    nested(2, B1, A1);
+    struct graph *g = graph_new(code);
+    for (size_t i = 0; i < until; i++)
+        graph_fold(g, &stream.events[i]);
+    must(g->locks->order.class_finding_of.used == 1);
+    struct graph *other = load_same(g);
+    for (size_t i = until; i < stream.n; i++) {
+        graph_fold(g, &stream.events[i]);
+        graph_fold(other, &stream.events[i]);
+    }
+    must(g->findings_by_rule[RULE_LOCK_ORDER] == 1 && !g->locks->order.cycles[0].by_class);
+    same_graphs(g, other);
+    graph_free(g);
+    graph_free(other);
 }
 END_TEST
 
@@ -360,6 +407,11 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, code_make, code_drop);
     tcase_set_timeout(c, 600);
     tcase_add_test(c, loaded_goes_on_as_the_whole);
+    tcase_add_test(c, a_doubt_is_withdrawn_after_a_load);
+    suite_add_tcase(s, c);
+    c = tcase_create("hostile");
+    tcase_add_checked_fixture(c, code_make, code_drop);
+    tcase_set_timeout(c, 600);
     tcase_add_test(c, bytes_that_nobody_saved);
     suite_add_tcase(s, c);
     return s;

@@ -187,6 +187,32 @@ START_TEST(graves_are_found_as_ever)
 }
 END_TEST
 
+/* Nobody looks inside of a large one: what it would hide is kept, and told of when the index of starts is made later. */
+START_TEST(large_graves_hide_no_small_ones)
+{
+    struct graph *g = graph_new(NULL);
+    uint64_t ns = 0;
+    for (size_t i = 0; i < GRAVES_MAX / 2; i++)
+        bury(g, NULL, &ns, 0x100000 + 64 * (i % 500), 48);
+    bury(g, NULL, &ns, 0x5000000, 100 << 10);
+    bury(g, NULL, &ns, 0x5000000, 200 << 10);
+    struct graph *loaded = twin(g);
+    struct graph *graphs[] = { g, loaded };
+    for (size_t i = 0; i < 2; i++) {
+        struct grave v;
+        struct process *p = graphs[i]->processes[1];
+        ck_assert_ptr_null(p->starts);
+        ck_assert(graves_find(graphs[i], p, 0x5000000 + (80 << 10), &v));
+        ck_assert_uint_eq(v.size, 100 << 10);
+        ck_assert(graves_find_start(graphs[i], p, 0x5000000, &v));
+        ck_assert_uint_eq(v.size, 200 << 10);
+    }
+    must_be_equal(g, loaded);
+    graph_free(g);
+    graph_free(loaded);
+}
+END_TEST
+
 /* A ring of blocks that start at few addresses costs little. */
 START_TEST(hidden_graves_are_left_away)
 {
@@ -199,6 +225,44 @@ START_TEST(hidden_graves_are_left_away)
     ck_assert_uint_lt(archive_bytes_written(&a), 500 * 24);
     archive_free(&a);
     graph_free(g);
+}
+END_TEST
+
+/* ---- copies from block to block -------------------------------------------------------- */
+
+enum { FLOW_BLOCKS = 400, FLOWS_FIRST = 100000, FLOWS_THEN = 90000 };
+
+static void copy_some(struct world *w, struct graph *g, struct graph *other, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        w->ns += 40;
+        struct event e = { .type = EVENT_COPY, .family = WIRE_COPY_MEMMOVE, .process = 1, .thread = 4, .ns = w->ns, .size = 8 };
+        uint32_t near = (uint32_t)(i / 300);    /* some pairs soon again */
+        e.address = 0x100000 + 64 * (uint64_t)(world_random(w, 4) ? world_random(w, FLOW_BLOCKS) : near % FLOW_BLOCKS);
+        e.extra[0] = 0x100000 + 64 * (uint64_t)(world_random(w, 4) ? world_random(w, FLOW_BLOCKS) : (near + 1) % FLOW_BLOCKS);
+        graph_fold(g, &e);
+        if (other)
+            graph_fold(other, &e);
+    }
+}
+
+START_TEST(a_full_ring_of_copies_forgets_as_ever)
+{
+    struct world w;
+    struct graph *g = graph_new(NULL);
+    world_begin(&w, 5);
+    for (uint32_t i = 0; i < FLOW_BLOCKS; i++) {
+        struct event e = { .type = EVENT_NEW, .family = WIRE_MALLOC, .process = 1, .thread = 4, .address = 0x100000 + 64 * (uint64_t)i,
+                           .size = 48, .ns = w.ns += 40 };
+        graph_fold(g, &e);
+    }
+    copy_some(&w, g, NULL, FLOWS_FIRST);
+    struct graph *loaded = twin(g);
+    copy_some(&w, g, loaded, FLOWS_THEN);
+    ck_assert_uint_eq(view_digest(g), view_digest(loaded));
+    must_be_equal(g, loaded);
+    graph_free(g);
+    graph_free(loaded);
 }
 END_TEST
 
@@ -370,6 +434,8 @@ int main(void)
     tcase_set_timeout(c, getenv("TORTURE") ? 1200 : 60);
     tcase_add_test(c, a_loaded_graph_goes_on_as_the_saved_one);
     tcase_add_test(c, graves_are_found_as_ever);
+    tcase_add_test(c, large_graves_hide_no_small_ones);
+    tcase_add_test(c, a_full_ring_of_copies_forgets_as_ever);
     tcase_add_test(c, hidden_graves_are_left_away);
     tcase_add_test(c, what_makes_no_sense_is_refused);
     tcase_add_test(c, any_bytes_are_taken_or_refused);

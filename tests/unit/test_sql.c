@@ -340,24 +340,23 @@ START_TEST(pushing_down_changes_no_answer)
     struct sql *s = ask_open(path, NULL, NULL);
     size_t some = 0;
     chance_state = 99;
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 150; round++) {
         const struct column *first = &columns[chance(COLUMNS)];
         uint64_t then = chance_state;
         char *pushed = where(first, "");
         chance_state = then;
         char *plain_ = where(first, "+");
         char *one = xasprintf("SELECT * FROM %s WHERE %s ORDER BY rowid", first->table, pushed), *two = xasprintf("SELECT * FROM %s WHERE %s ORDER BY rowid", first->table, plain_);
-        json_t *a = ask(s, one), *b = ask(s, two);
-        ck_assert_msg(json_equal(a, b), "%s gives %zu rows, and %s %zu", one, json_array_size(a), two, json_array_size(b));
-        some += json_array_size(a) > 0;
-        json_decref(a);
-        json_decref(b);
+        size_t rows, more;
+        uint64_t print = ask_print(s, one, &rows);
+        ck_assert_msg(print == ask_print(s, two, &more), "%s gives %zu rows, and %s %zu others", one, rows, two, more);
+        some += rows > 0;
         free(one);
         free(two);
         free(pushed);
         free(plain_);
     }
-    ck_assert_uint_ge(some, 100);
+    ck_assert_uint_ge(some, 40);
     sql_close(s);
 }
 END_TEST
@@ -434,6 +433,20 @@ START_TEST(bisect_finds_the_first_moment)
     ck_assert_str_eq(m.value_before, "0|0");
     sql_moment_free(&m);
     json_decref(row);
+    for (int id = 301; id < 309; id++) {    /* whichever way halving goes */
+        char *first = xasprintf("SELECT event FROM events WHERE type = 'new' AND block = %d", id);
+        char *made = xasprintf("SELECT count(*) FROM blocks WHERE id >= %d", id);
+        uint64_t event = (uint64_t)ask_number(s, first);
+        b.condition = made;
+        ck_assert_int_eq(sql_bisect(s, &b, &m), 0);
+        ck_assert_uint_eq(m.event, event);
+        ck_assert_uint_eq(m.before, event - 1);
+        sql_moment_free(&m);
+        free(first);
+        free(made);
+        char *error;
+        ck_assert_int_eq(sql_move(s, NULL, NULL, &error), 0);
+    }
     b.condition = "SELECT 0";
     ck_assert_int_eq(sql_bisect(s, &b, &m), 0);
     ck_assert(!m.found);

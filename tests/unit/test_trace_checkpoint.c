@@ -6,6 +6,7 @@
 #include "trace_states.h"
 
 #include "graph/graph.h"
+#include "graph/view.h"
 
 static struct make k;
 
@@ -452,7 +453,7 @@ static struct trace *golden_open(const char *name)
 }
 
 /* Folds on to the end; returns what lives then. */
-static uint64_t rows_at_end(struct trace *t, struct graph *g)
+static uint64_t blocks_at_end(struct trace *t, struct graph *g)
 {
     struct event e;
     int more;
@@ -460,12 +461,14 @@ static uint64_t rows_at_end(struct trace *t, struct graph *g)
         graph_fold(g, &e);
     ck_assert_int_eq(more, 0);
     ck_assert_uint_eq(graph_events(g), trace_events(t));
-    uint64_t rows = graph_rows(g);
+    struct view *v = graph_view_make(g, trace_code(t), VIEW_BLOCKS);
+    uint64_t blocks = v->n_blocks;
+    view_free(v);
     graph_free(g);
-    return rows;
+    return blocks;
 }
 
-static uint64_t rows_from(struct trace *t, size_t i, uint64_t event, uint64_t ns)
+static uint64_t blocks_from(struct trace *t, size_t i, uint64_t event, uint64_t ns)
 {
     const struct trace_checkpoint *list;
     struct archive a;
@@ -478,7 +481,7 @@ static uint64_t rows_from(struct trace *t, size_t i, uint64_t event, uint64_t ns
     ck_assert_ptr_nonnull(g);
     ck_assert_uint_eq(graph_events(g), event);
     ck_assert_int_eq(trace_seek(t, event), 0);
-    return rows_at_end(t, g);
+    return blocks_at_end(t, g);
 }
 
 START_TEST(version_5_is_read)
@@ -486,18 +489,18 @@ START_TEST(version_5_is_read)
     struct trace *t = golden_open("version-5-handoff.own");
     ck_assert_uint_eq(trace_events_before(t), 0);
     ck_assert_uint_eq(trace_events(t), 2110);
-    ck_assert_uint_eq(rows_at_end(t, graph_new(trace_code(t))), 3);
-    ck_assert_uint_eq(rows_from(t, 0, 747, 47610468), 3);
-    ck_assert_uint_eq(rows_from(t, 1, 1478, 60524268), 3);
-    ck_assert_uint_eq(rows_from(t, 2, 2110, 72346932), 3);
+    ck_assert_uint_eq(blocks_at_end(t, graph_new(trace_code(t))), 3);
+    ck_assert_uint_eq(blocks_from(t, 0, 747, 47610468), 3);
+    ck_assert_uint_eq(blocks_from(t, 1, 1478, 60524268), 3);
+    ck_assert_uint_eq(blocks_from(t, 2, 2110, 72346932), 3);
     trace_close(t);
 
     t = golden_open("version-5-handoff.2.own");
     ck_assert_uint_eq(trace_events_before(t), 1480);
     ck_assert_uint_eq(trace_events(t), 2113);
     ck_assert_str_eq(trace_meta(t)->command, "./handoff");
-    ck_assert_uint_eq(rows_from(t, 0, 1480, 46359040), 3);
-    ck_assert_uint_eq(rows_from(t, 1, 2006, 55625768), 3);
+    ck_assert_uint_eq(blocks_from(t, 0, 1480, 46359040), 3);
+    ck_assert_uint_eq(blocks_from(t, 1, 2006, 55625768), 3);
     trace_close(t);
 }
 END_TEST
