@@ -69,6 +69,15 @@ SELECT 2 AS b;" >two.sql
 [ "$("$OWNSCOPE" sql -f csv -i two.sql handoff.own | tr -d '\r' | tr '\n' ' ')" = "a 1 b 2 " ] &&
     [ "$("$OWNSCOPE" sql -f csv handoff.own <two.sql | tr -d '\r' | tr '\n' ' ')" = "a 1 b 2 " ]
 verdict "several statements, from a file and from standard input" $?
+ask 0 "$(printf '%s\n' events records blocks sites frames stacks threads processes locks edges findings)" handoff.own .tables
+status 0 sql handoff.own ".schema blocks"
+status 2 sql handoff.own ".schema nothing"
+status 2 sql handoff.own ".nothing"
+printf '%s\n' '.mode csv' 'SELECT 1 AS a;' '  .mode lines' '.schema sites' 'SELECT 2 AS b; .quit' 'SELECT 3;' >dots.sql
+dots="a 1 $("$OWNSCOPE" sql handoff.own ".schema sites" | tr '\n' ' ')b = 2 "
+[ "$("$OWNSCOPE" sql -i dots.sql handoff.own | tr -d '\r' | tr '\n' ' ')" = "$dots" ] &&
+    [ "$("$OWNSCOPE" sql handoff.own <dots.sql | tr -d '\r' | tr '\n' ' ')" = "$dots" ] && [[ "$dots" = *'"allocations" INTEGER'* ]]
+verdict "commands with a dot, from a file and from standard input" $? "$dots"
 said=$("$OWNSCOPE" sql --stats handoff.own "SELECT count(*) FROM records WHERE event > 1000000" 2>&1 >/dev/null)
 grep -q 'read 0 of [0-9]* events' <<<"$said"
 verdict "--stats: what cannot be is not read" $? "$said"
