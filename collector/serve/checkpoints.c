@@ -10,13 +10,14 @@
 
 /* EVENTS_A_ROW: of the state; what makes a checkpoint small beside the events since the last one.
  * END_PART: the last one pays off sooner, since the end is what most want to see. */
-enum { EVENTS_A_ROW = 8, END_PART = 4, LONG_ROWS = 50000 };
+enum { EVENTS_A_ROW = 8, END_PART = 4 };
 
 struct checkpoints {
     struct checkpoints_host host;
     uint64_t every;             /* 0: none */
     bool lacking;               /* the file does not have what was folded */
     unsigned events_a_row;
+    uint64_t aside_rows;
     uint64_t last;              /* event of the last one */
     struct aside aside;
     bool lent;                  /* the graph is, to the thread beside */
@@ -32,6 +33,7 @@ struct checkpoints *checkpoints_new(const struct checkpoints_host *h, const stru
     k->host = *h;
     k->every = o->given ? o->every : CHECKPOINT_EVENTS;
     k->events_a_row = o->given ? 0 : EVENTS_A_ROW;
+    k->aside_rows = o->aside_rows ? o->aside_rows : CHECKPOINT_ASIDE_ROWS;
     k->last = last;
     return k;
 }
@@ -92,7 +94,7 @@ void checkpoints_round(struct checkpoints *k, bool may)
     back(k, false);
     if (k->lent || !may || !(k->next || is_due(k, 1)) || !cut(k))
         return;
-    if (graph_rows(k->host.graph) < LONG_ROWS) {
+    if (graph_rows(k->host.graph) < k->aside_rows) {
         save(k);
         saved(k);
         return;
