@@ -7,6 +7,7 @@
  */
 #include <editline/readline.h>
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 
 enum { HISTORY_MOST = 1000 };
 
-static const char *const commands[] = { ".at", ".help", ".mode", ".quit", ".schema", ".stats", ".tables", NULL };
 static const char *const words[] = { "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "count(*)", "sum(", "DESC",
                                      "REGEXP", "IS NULL", "BETWEEN", "address(", NULL };
 
@@ -89,8 +89,8 @@ static void known_make(void)
     }
     for (size_t i = 0; words[i]; i++)
         known_add(words[i]);
-    for (size_t i = 0; commands[i]; i++)
-        known_add(commands[i]);
+    for (size_t i = 0; sql_command_names[i]; i++)
+        known_add(sql_command_names[i]);
 }
 
 /* The state-th name that begins so; readline frees it. */
@@ -114,88 +114,33 @@ static char **complete(const char *begin, int start, int end)
     return rl_completion_matches(begin, name_match);
 }
 
-/* ---- commands ---- */
-
-static void command_help(void)
-{
-    puts(".at TIME      another moment: 350ms, event:N, mark:NAME, peak, end\n"
-         ".mode FORMAT  table, csv, json, lines\n"
-         ".schema [T]   the columns of all tables, or of one\n"
-         ".stats on|off how much of the trace each question read\n"
-         ".tables       the tables' names\n"
-         ".quit         the end; so does ^D\n"
-         "A question ends with a semicolon. man ownscope-sql, man 7 ownscope-sql");
-}
-
-static void command_schema(const char *table)
-{
-    char *text = NULL;
-    for (const char *const *t = sql_tables(); *t; t++) {
-        if (*table && strcmp(*t, table))
-            continue;
-        text = sql_schema(*t);
-        fputs(text, stdout);
-        free(text);
-    }
-    if (!text)
-        message("no table '%s'; .tables says which there are", table);
-}
-
-static void command_mode(struct sql_session *s, const char *name)
-{
-    for (int i = 0; sql_format_names[i]; i++)
-        if (!strcmp(name, sql_format_names[i])) {
-            sql_output_free(s->output);
-            s->output = sql_output_new(stdout, (enum sql_format)i, &s->style);
-            return;
-        }
-    message("no mode '%s'; there are table, csv, json and lines", name);
-}
-
-static void command_at(struct sql_session *s, const char *at)
-{
-    static char *kept;
-    char *text = xstrdup(*at ? at : "end");
-    if (sql_session_move(s, text)) {
-        free(kept);
-        kept = text;
-    } else {
-        free(text);
-    }
-}
-
-/* False: the prompt ends. */
-static bool command(struct sql_session *s, char *line)
-{
-    char *argument = line + strcspn(line, " \t");
-    if (*argument)
-        *argument++ = 0;
-    argument += strspn(argument, " \t");
-    for (size_t n = strlen(argument); n && strchr(" \t;", argument[n - 1]);)
-        argument[--n] = 0;
-    if (!strcmp(line, ".quit") || !strcmp(line, ".exit"))
-        return false;
-    if (!strcmp(line, ".tables"))
-        for (const char *const *t = sql_tables(); *t; t++)
-            puts(*t);
-    else if (!strcmp(line, ".schema"))
-        command_schema(argument);
-    else if (!strcmp(line, ".mode"))
-        command_mode(s, argument);
-    else if (!strcmp(line, ".at"))
-        command_at(s, argument);
-    else if (!strcmp(line, ".stats"))
-        s->stats = strcmp(argument, "off") != 0;
-    else if (!strcmp(line, ".help"))
-        command_help();
-    else
-        message("no command '%s'; .help says which there are", line);
-    return true;
-}
-
 /* ---- lines ---- */
 
-static void on_interrupt(int signal) { sql_session_interrupt(); }
+static sigjmp_buf at_line;
+static volatile sig_atomic_t lining;        /* a line is being written */
+
+static void on_interrupt(int signal)
+{
+    if (lining)
+        siglongjmp(at_line, 1);
+    sql_session_interrupt();
+}
+
+/* A line; *stopped: ^C took it away. */
+static char *read_line(const char *prompt, bool *stopped)
+{
+    struct sigaction ours = { .sa_handler = on_interrupt }, old;
+    char *line = NULL;
+    sigaction(SIGINT, &ours, &old);
+    *stopped = sigsetjmp(at_line, 1) != 0;
+    if (!*stopped) {
+        lining = 1;
+        line = readline(prompt);
+    }
+    lining = 0;
+    sigaction(SIGINT, &old, NULL);
+    return *stopped ? NULL : line;
+}
 
 static void run(struct sql_session *s, const char *text)
 {
@@ -206,17 +151,23 @@ static void run(struct sql_session *s, const char *text)
     sql_session_run(s, text);
     fflush(stdout);
     sigaction(SIGINT, &old, NULL);
-    s->status = 0;
 }
 
 void sql_prompt(struct sql_session *s)
 {
     char *path = history_path(), *text = NULL, *line;
+    bool stopped;
     rl_readline_name = "ownscope";
     rl_attempted_completion_function = complete;
     known_make();
     history_begin(path);
-    while ((line = readline(text ? "     ...> " : "ownscope> ")) != NULL) {
+    while ((line = read_line(text ? "     ...> " : "ownscope> ", &stopped)) != NULL || stopped) {
+        if (stopped) {
+            putchar('\n');
+            free(text);
+            text = NULL;
+            continue;
+        }
         char *longer = text ? xasprintf("%s\n%s", text, line) : xstrdup(line + strspn(line, " \t"));
         bool empty = !*line;
         free(text);
@@ -226,8 +177,9 @@ void sql_prompt(struct sql_session *s)
             add_history(text);
             if (*text != '.')
                 run(s, text);
-            else if (!command(s, text))
+            else if (!sql_command(s, text))
                 break;
+            s->status = 0;
             free(text);
             text = NULL;
         } else if (!*text) {

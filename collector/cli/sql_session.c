@@ -21,7 +21,9 @@ static bool stop(void *context) { return interrupted; }
 /* The live session's trace, with all that happened so far in it; malloc'ed. */
 static char *live_trace(struct reading *r)
 {
-    json_t *doc = reading_tell(r, "flush");
+    struct reading whole = *r;      /* the moment is looked for in the file */
+    whole.query = (struct query){ 0 };
+    json_t *doc = reading_tell(&whole, "flush");
     const char *path = json_string_value(json_object_get(doc, "trace"));
     char *trace = path ? xstrdup(path) : NULL;
     json_decref(doc);
@@ -68,6 +70,7 @@ void sql_session_close(struct sql_session *s)
     if (s->output)
         sql_output_free(s->output);
     free(s->path);
+    free(s->at);
 }
 
 bool sql_session_move(struct sql_session *s, const char *at)
@@ -98,7 +101,7 @@ static void tell_failure(struct sql_session *s, int error)
     const char *text = sql_error(s->sql);
     fflush(stdout);
     switch (-error) {
-    case EINVAL: message("%s; see ownscope-sql(7), or .schema at the prompt", text); s->status = EXIT_USAGE; break;
+    case EINVAL: message("%s; see ownscope-sql(7), or ask .schema", text); s->status = EXIT_USAGE; break;
     case EINTR: message("stopped"); s->status = EXIT_USAGE; break;
     case ENOMEM: message("%s; ask for less at a time", text); s->status = EXIT_SOURCE; break;
     case ENOENT: message("%s", text); s->status = EXIT_NOTHING; break;
@@ -134,11 +137,24 @@ static bool run_one(struct sql_session *s, const char **text)
     return got >= 0 && !ferror(stdout);
 }
 
+/* The line of a command between statements, if one comes next: it ends with its line. False: the text ends here. */
+static bool run_command(struct sql_session *s, const char **text)
+{
+    size_t n = strcspn(*text, "\n");
+    char *line = xstrndup(*text, n);
+    *text += n;
+    bool more = sql_command(s, line) && !s->status;
+    free(line);
+    return more;
+}
+
 void sql_session_run(struct sql_session *s, const char *text)
 {
     interrupted = 0;
-    while (*text && run_one(s, &text))
-        ;
+    for (bool more = true; more;) {
+        text += strspn(text, " \t\r\n");
+        more = *text && (*text == '.' ? run_command(s, &text) : run_one(s, &text));
+    }
     if (s->stats)
         tell_cost(s);
 }

@@ -15,6 +15,7 @@ struct sql_session {
     struct sql_output *output;
     struct table_style style;
     char *path;                 /* the trace: the file, or the live session's */
+    char *at;                   /* the moment that .at went to, NULL: none */
     bool stats;
     bool live;                  /* the collector is asked to write out what it has before each text */
     uint64_t rows;              /* of all statements */
@@ -24,12 +25,15 @@ struct sql_session {
 /* The source, open; ends the program where it cannot be. */
 void sql_session_open(struct sql_session *s, struct reading *r);
 void sql_session_close(struct sql_session *s);
-/* All statements of a text, or as far as one is wrong (which is said): s->status. */
+/* All statements and commands (sql_command.c) of a text, or as far as one is wrong (which is said): s->status. */
 void sql_session_run(struct sql_session *s, const char *text);
 /* Another moment; false, and it was said: there is none. */
 bool sql_session_move(struct sql_session *s, const char *at);
 /* What the user presses ^C for: the statement that runs ends. */
 void sql_session_interrupt(void);
+/* A line that begins with a dot. False: it asks for the end. What is wrong is said, and told by s->status. */
+bool sql_command(struct sql_session *s, const char *line);
+extern const char *const sql_command_names[];   /* ended by NULL */
 /* The prompt, until its end. */
 void sql_prompt(struct sql_session *s);
 

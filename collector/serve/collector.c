@@ -31,8 +31,11 @@ static void graph_lend(void *context, bool lent)
 static bool graph_current(void *context, bool wait)
 {
     struct collector *c = context;
-    if (wait)
+    if (wait) {
+        heartbeat_begin(c->heart);
         checkpoints_wait(c->checkpoints);
+        heartbeat_end(c->heart);
+    }
     while (wait && !c->lent && !backlog_empty(&c->backlog)) {
         backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
         session_keep_alive(c->session);
@@ -102,6 +105,7 @@ static void asides_begin(struct collector *c, const struct collector_options *o)
                                        .fork = o->snapshot_fork, .number = c->snapshot_number};
     struct checkpoints_host checkpoints = {.session = c->session, .graph = c->graph, .lend = checkpoint_lend, .cut = checkpoint_cut,
                                            .write = checkpoint_write, .sizes = checkpoint_sizes, .context = c};
+    c->heart = heartbeat_new(c->session);
     c->snapshots = snapshots_new(&snapshots);
     c->checkpoints = checkpoints_new(&checkpoints, &o->checkpoints, c->checkpoint_event);
 }
@@ -431,6 +435,7 @@ void collector_close(struct collector *c, bool over)
         trace_write_close(c->writer, c->code, 0);
     published_end(&c->published);
     snapshots_free(c->snapshots); /* its threads use the session */
+    heartbeat_free(c->heart);
     if (c->session)
         session_close(c->session, over);
     backlog_clear(&c->backlog);

@@ -69,6 +69,15 @@ SELECT 2 AS b;" >two.sql
 [ "$("$OWNSCOPE" sql -f csv -i two.sql handoff.own | tr -d '\r' | tr '\n' ' ')" = "a 1 b 2 " ] &&
     [ "$("$OWNSCOPE" sql -f csv handoff.own <two.sql | tr -d '\r' | tr '\n' ' ')" = "a 1 b 2 " ]
 verdict "several statements, from a file and from standard input" $?
+ask 0 "$(printf '%s\n' events records blocks sites frames stacks threads processes locks edges findings)" handoff.own .tables
+status 0 sql handoff.own ".schema blocks"
+status 2 sql handoff.own ".schema nothing"
+status 2 sql handoff.own ".nothing"
+printf '%s\n' '.mode csv' 'SELECT 1 AS a;' '  .mode lines' '.schema sites' 'SELECT 2 AS b; .quit' 'SELECT 3;' >dots.sql
+dots="a 1 $("$OWNSCOPE" sql handoff.own ".schema sites" | tr '\n' ' ')b = 2 "
+[ "$("$OWNSCOPE" sql -i dots.sql handoff.own | tr -d '\r' | tr '\n' ' ')" = "$dots" ] &&
+    [ "$("$OWNSCOPE" sql handoff.own <dots.sql | tr -d '\r' | tr '\n' ' ')" = "$dots" ] && [[ "$dots" = *'"allocations" INTEGER'* ]]
+verdict "commands with a dot, from a file and from standard input" $? "$dots"
 said=$("$OWNSCOPE" sql --stats handoff.own "SELECT count(*) FROM records WHERE event > 1000000" 2>&1 >/dev/null)
 grep -q 'read 0 of [0-9]* events' <<<"$said"
 verdict "--stats: what cannot be is not read" $? "$said"
@@ -96,6 +105,11 @@ event=$("$OWNSCOPE" sql -p "$pid" -f csv "SELECT max(event) FROM records" 2>>err
 "$OWNSCOPE" sql live.own --at "event:${event:-0}" -f csv "$query" >file.csv 2>>err
 [ "$(wc -l <live.csv)" -ge 200 ] && cmp -s live.csv file.csv
 verdict "a live process and its file give the same rows" $? "$(wc -l <live.csv) and $(wc -l <file.csv) lines; pid '$pid'; $(first_line err)"
+query="SELECT min(event) > 100 AS since, max(event) AS at FROM records"
+"$OWNSCOPE" sql -p "$pid" --since event:100 --at event:200 -f csv "$query" >live.csv 2>err
+"$OWNSCOPE" bisect -p "$pid" --since event:100 --at event:200 "SELECT 1" >bisect.txt 2>>err
+[ "$(tr -d '\r' <live.csv | tail -n 1)" = 1,200 ] && grep -q "event 100," bisect.txt
+verdict "a live process: earlier moments" $? "$(tail -n 1 live.csv), $(first_line bisect.txt), $(first_line err)"
 kill "$runner" 2>/dev/null
 [ -n "$pid" ] && kill "$pid" 2>/dev/null
 wait "$runner" 2>/dev/null
@@ -128,6 +142,8 @@ time.sleep(0.5); os.write(fd, b"\x03"); until(b"stopped")
 line(".at event:100"); until(b"ownscope> ")
 line("SELECT 'n' || max(event) FROM records;"); until(b"n100")
 line("nonsense;"); until(b"syntax error")
+os.write(fd, b"SELECT 'half"); until(b"'half"); os.write(fd, b"\x03"); until(b"ownscope> "); time.sleep(0.5)
+line("SELECT 6 * 7 AS left;"); until(b"\n42\r")
 line(".quit")
 _, status = os.waitpid(pid, 0)
 assert status == 0, status

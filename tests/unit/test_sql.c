@@ -492,6 +492,10 @@ START_TEST(nothing_but_questions)
     free(deep);
     ck_assert_int_eq(ask_number(s, "SELECT count(*) FROM events WHERE thread = '1'"), ask_number(s, "SELECT count(*) FROM events WHERE thread = 1"));
     ck_assert_int_eq(ask_number(s, "SELECT 'abc' REGEXP '^a.c$' AND address(255) = '0xff'"), 1);
+    ck_assert_int_eq(ask_refused(s, "SELECT * FROM pragma_database_list"), -EINVAL);
+    ck_assert_int_eq(ask_refused(s, "SELECT * FROM pragma_journal_mode"), -EINVAL);
+    ck_assert_int_eq(ask_number(s, "SELECT count(*) FROM pragma_table_info('sites') WHERE name = 'stack' AND type = 'INTEGER'"), 1);
+    ck_assert_int_ge(ask_number(s, "SELECT count(*) FROM sites, pragma_table_xinfo('sites')"), 2);
     sql_close(s);
 }
 END_TEST
