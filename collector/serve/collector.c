@@ -90,6 +90,12 @@ static void checkpoint_write(void *context, enum checkpoint_place place, uint64_
     c->flushed_events = UINT64_MAX; /* there is something to flush */
 }
 
+static uint64_t checkpoint_sizes(void *context, uint64_t *state_bytes)
+{
+    struct collector *c = context;
+    return trace_write_size_of_events(c->writer, state_bytes);
+}
+
 /* ---- opening ---- */
 
 static void asides_begin(struct collector *c, const struct collector_options *o)
@@ -98,7 +104,7 @@ static void asides_begin(struct collector *c, const struct collector_options *o)
                                        .write = snapshot_write, .lend = graph_lend, .current = graph_current, .context = c,
                                        .fork = o->snapshot_fork, .number = c->snapshot_number};
     struct checkpoints_host checkpoints = {.session = c->session, .graph = c->graph, .lend = checkpoint_lend, .cut = checkpoint_cut,
-                                           .write = checkpoint_write, .context = c};
+                                           .write = checkpoint_write, .sizes = checkpoint_sizes, .context = c};
     c->heart = heartbeat_new(c->session);
     c->snapshots = snapshots_new(&snapshots);
     c->checkpoints = checkpoints_new(&checkpoints, &o->checkpoints, c->checkpoint_event);
