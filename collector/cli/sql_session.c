@@ -21,7 +21,9 @@ static bool stop(void *context) { return interrupted; }
 /* The live session's trace, with all that happened so far in it; malloc'ed. */
 static char *live_trace(struct reading *r)
 {
-    json_t *doc = reading_tell(r, "flush");
+    struct reading whole = *r;      /* the moment is looked for in the file */
+    whole.query = (struct query){ 0 };
+    json_t *doc = reading_tell(&whole, "flush");
     const char *path = json_string_value(json_object_get(doc, "trace"));
     char *trace = path ? xstrdup(path) : NULL;
     json_decref(doc);
