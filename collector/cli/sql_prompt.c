@@ -7,6 +7,7 @@
  */
 #include <editline/readline.h>
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,31 @@ static char **complete(const char *begin, int start, int end)
 
 /* ---- lines ---- */
 
-static void on_interrupt(int signal) { sql_session_interrupt(); }
+static sigjmp_buf at_line;
+static volatile sig_atomic_t lining;        /* a line is being written */
+
+static void on_interrupt(int signal)
+{
+    if (lining)
+        siglongjmp(at_line, 1);
+    sql_session_interrupt();
+}
+
+/* A line; *stopped: ^C took it away. */
+static char *read_line(const char *prompt, bool *stopped)
+{
+    struct sigaction ours = { .sa_handler = on_interrupt }, old;
+    char *line = NULL;
+    sigaction(SIGINT, &ours, &old);
+    *stopped = sigsetjmp(at_line, 1) != 0;
+    if (!*stopped) {
+        lining = 1;
+        line = readline(prompt);
+    }
+    lining = 0;
+    sigaction(SIGINT, &old, NULL);
+    return *stopped ? NULL : line;
+}
 
 static void run(struct sql_session *s, const char *text)
 {
@@ -131,11 +156,18 @@ static void run(struct sql_session *s, const char *text)
 void sql_prompt(struct sql_session *s)
 {
     char *path = history_path(), *text = NULL, *line;
+    bool stopped;
     rl_readline_name = "ownscope";
     rl_attempted_completion_function = complete;
     known_make();
     history_begin(path);
-    while ((line = readline(text ? "     ...> " : "ownscope> ")) != NULL) {
+    while ((line = read_line(text ? "     ...> " : "ownscope> ", &stopped)) != NULL || stopped) {
+        if (stopped) {
+            putchar('\n');
+            free(text);
+            text = NULL;
+            continue;
+        }
         char *longer = text ? xasprintf("%s\n%s", text, line) : xstrdup(line + strspn(line, " \t"));
         bool empty = !*line;
         free(text);

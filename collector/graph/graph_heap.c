@@ -38,15 +38,24 @@ static void heap_end(struct graph *g, struct process *p, uint32_t place, const s
 static void heap_unseen(struct graph *g, struct process *p, const struct event *e, uint32_t slot, uint32_t place)
 {
     const struct block *b = pool_at(&g->pool, place);
+    heap_cut(p, slot, b);   /* first: who looks around may find clones, and the slot is another's */
     fact_ended(g, e, b, "unseen");
     if (graph_unlikely(b->flags & BLOCK_LOCKS))
         locks_block_unseen(g, e, place);
     g->totals.unseen_drops += block_counts(b);
-    heap_cut(p, slot, b);
     claims_unseen_dropped(g, p, b);
     if (b->flags & BLOCK_USED)
         clocks_block_gone(g, place);
     heap_end(g, p, place, b);
+}
+
+/* Where a block may be put at an address: nothing known lives there any more, nor a clone below what lived there. */
+static uint32_t heap_clear(struct graph *g, struct process *p, const struct event *e)
+{
+    uint32_t place, slot = heap_find(g, p, e->address, &place);
+    for (; graph_unlikely(place); slot = heap_find(g, p, e->address, &place))
+        heap_unseen(g, p, e, slot, place);
+    return slot;
 }
 
 static void heap_make(struct graph *g, struct process *p, struct thread *t, const struct event *e,
@@ -79,8 +88,7 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
     if (graph_unlikely(place)) {
         if (may_wait(g, p, t))
             return false;
-        heap_unseen(g, p, e, slot, place);
-        slot = heap_find(g, p, e->address, &place);
+        slot = heap_clear(g, p, e);
     }
     heap_make(g, p, t, e, slot, e->family, e->stack);
     return true;
@@ -133,8 +141,10 @@ void heap_drop(struct graph *g, struct process *p, struct thread *t, const struc
         return;
     }
     const struct block *b = pool_at(&g->pool, place);
-    if (graph_unlikely(!drop_plain(g, e, b, e->extra[0])))
+    if (graph_unlikely(!drop_plain(g, e, b, e->extra[0]))) {
         drops_check(g, p, t, e, place);
+        slot = heap_find(g, p, e->address, &place); /* it may have found clones */
+    }
     heap_cut(p, slot, b);
     heap_drop_block(g, p, t, e, place);
 }
@@ -157,6 +167,7 @@ static void heap_park(struct graph *g, struct process *p, struct thread *t, cons
     custody_receive(g, p, t, e, place, b, true);
     t->pending.size = b->size;
     b->flags |= BLOCK_PARKED;
+    slot = heap_find(g, p, address, &place);
     heap_cut(p, slot, b);
 }
 
@@ -217,7 +228,7 @@ void heap_realloc_begin(struct graph *g, struct process *p, struct thread *t, co
         heap_park(g, p, t, e, e->address);
 }
 
-static void heap_relocate(struct graph *g, struct process *p, const struct event *e, uint32_t slot, struct pending q)
+static void heap_relocate(struct graph *g, struct process *p, const struct event *e, struct pending q)
 {
     struct block *b = pool_at(&g->pool, q.block);
     uint64_t old_size = b->size, old_address = b->address;
@@ -232,6 +243,7 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
         locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
+    uint32_t slot = heap_clear(g, p, e);    /* only now: who looks around may find clones */
     b->address = e->address;
     b->size = e->size;
     heap_put(p, slot, b, q.block);
@@ -253,13 +265,13 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
 bool heap_realloc_end(struct graph *g, struct process *p, struct thread *t, const struct event *e)
 {
     bool mine = t->pending.open && !t->pending.map && t->pending.address == e->extra[0];
-    uint32_t there, slot;
+    uint32_t there;
     if (e->address && (mine || e->address != e->extra[0])) {
-        slot = heap_find(g, p, e->address, &there);
+        heap_find(g, p, e->address, &there);
         if (there && may_wait(g, p, t))
             return false;
         if (there)
-            heap_unseen(g, p, e, slot, there);
+            heap_clear(g, p, e);
     }
     if (!mine) {   /* its beginning was lost */
         pending_drop(g, p, t, e);
@@ -272,10 +284,10 @@ bool heap_realloc_end(struct graph *g, struct process *p, struct thread *t, cons
             heap_unpark(g, p, e, q.block);
         return true;
     }
-    slot = heap_find(g, p, e->address, &there);
-    if (q.block)
-        heap_relocate(g, p, e, slot, q);
-    else
-        heap_make(g, p, t, e, slot, WIRE_REALLOC, e->stack ? e->stack : q.stack);
+    if (q.block) {
+        heap_relocate(g, p, e, q);
+        return true;
+    }
+    heap_make(g, p, t, e, heap_clear(g, p, e), WIRE_REALLOC, e->stack ? e->stack : q.stack);
     return true;
 }

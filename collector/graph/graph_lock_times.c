@@ -174,7 +174,8 @@ void times_archive(struct archive *a, struct times *const *times, size_t n)
     struct bucket *rows = archive_scratch(a, all, sizeof *rows);
     all = rows ? all : 0;
     for (size_t i = 0; i < n && !a->reading; i++) {
-        buckets_take(times[i], rows + at);
+        if (used[i])
+            buckets_take(times[i], rows + at);
         at += used[i];
     }
     ARCHIVE_INDEX(a, rows, all, bucket, BUCKETS);

@@ -8,16 +8,20 @@
 #include "event/xalloc.h"
 #include "serve/aside.h"
 
-/* EVENTS_A_ROW: of the state; what makes a checkpoint small beside the events since the last one.
+/* EVENTS_A_ROW, BYTES_A_BYTE: of the state; what makes a checkpoint small beside what came since the last one.
+ * BYTES_A_ROW: what one takes as long as none was written.
  * END_PART: the last one pays off sooner, since the end is what most want to see. */
-enum { EVENTS_A_ROW = 8, END_PART = 4, LONG_ROWS = 50000 };
+enum { EVENTS_A_ROW = 8, BYTES_A_BYTE = 8, BYTES_A_ROW = 3, END_PART = 4 };
 
 struct checkpoints {
     struct checkpoints_host host;
     uint64_t every;             /* 0: none */
     bool lacking;               /* the file does not have what was folded */
-    unsigned events_a_row;
+    uint64_t aside_rows;
+    bool sparing;               /* nobody said how often: as often as it costs little */
     uint64_t last;              /* event of the last one */
+    uint64_t last_rows;         /* of its state; 0: there was none */
+    uint64_t last_bytes;        /* of the trace then, without checkpoints */
     struct aside aside;
     bool lent;                  /* the graph is, to the thread beside */
     struct archive state;       /* what is being saved, and of which moment */
@@ -31,7 +35,8 @@ struct checkpoints *checkpoints_new(const struct checkpoints_host *h, const stru
     struct checkpoints *k = xcalloc(1, sizeof *k);
     k->host = *h;
     k->every = o->given ? o->every : CHECKPOINT_EVENTS;
-    k->events_a_row = o->given ? 0 : EVENTS_A_ROW;
+    k->aside_rows = o->aside_rows ? o->aside_rows : CHECKPOINT_ASIDE_ROWS;
+    k->sparing = !o->given;
     k->last = last;
     return k;
 }
@@ -47,10 +52,31 @@ void checkpoints_free(struct checkpoints *k)
     free(k);
 }
 
+static uint64_t bytes_now(const struct checkpoints *k)
+{
+    uint64_t state;
+    return k->host.sizes(k->host.context, &state);
+}
+
+/* The trace has grown so much since the last one that a state of so many rows is small beside that. */
+static bool has_grown(const struct checkpoints *k, uint64_t rows)
+{
+    uint64_t state, bytes = k->host.sizes(k->host.context, &state);
+    double a_row = state && k->last_rows ? (double)state / (double)k->last_rows : BYTES_A_ROW;
+    return bytes >= k->last_bytes && (double)(bytes - k->last_bytes) >= BYTES_A_BYTE * a_row * (double)rows;
+}
+
 static bool is_due(const struct checkpoints *k, unsigned part)
 {
-    uint64_t since = graph_events(k->host.graph) - k->last;
-    return !k->lacking && k->every && since && since >= k->every / part && since >= k->events_a_row * graph_rows(k->host.graph) / part;
+    uint64_t since = graph_events(k->host.graph) - k->last, wanted = k->every / part, rows;
+    if (k->lacking || !k->every || !since || since < wanted)
+        return false;
+    if (!k->sparing)
+        return true;
+    rows = graph_rows(k->host.graph);
+    if (wanted < EVENTS_A_ROW * rows / part)
+        wanted = EVENTS_A_ROW * rows / part;
+    return since >= wanted && (since - wanted >= CHECKPOINT_WAIT_EVENTS || has_grown(k, rows));
 }
 
 /* The moment is now. False: the file does not have what the graph has, and never will. */
@@ -61,6 +87,8 @@ static bool cut(struct checkpoints *k)
     k->event = k->host.cut(k->host.context);
     k->ns = graph_now_ns(k->host.graph);
     k->last = graph_events(k->host.graph);
+    k->last_rows = graph_rows(k->host.graph);
+    k->last_bytes = bytes_now(k);
     k->lacking = k->event != k->last;
     return !k->lacking;
 }
@@ -76,6 +104,8 @@ static void save(void *context)
 static void saved(struct checkpoints *k)
 {
     k->host.write(k->host.context, k->place, k->event, k->ns, &k->state);
+    if (k->place == CHECKPOINT_NEXT)
+        k->last_bytes = bytes_now(k);
 }
 
 static void back(struct checkpoints *k, bool wait)
@@ -92,7 +122,7 @@ void checkpoints_round(struct checkpoints *k, bool may)
     back(k, false);
     if (k->lent || !may || !(k->next || is_due(k, 1)) || !cut(k))
         return;
-    if (graph_rows(k->host.graph) < LONG_ROWS) {
+    if (graph_rows(k->host.graph) < k->aside_rows) {
         save(k);
         saved(k);
         return;

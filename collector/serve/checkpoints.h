@@ -2,11 +2,17 @@
  * collector/serve/checkpoints.h - when the fold's state goes into the trace, and
  * how it is saved without holding up the rings.
  *
- * A checkpoint is due when so many events have come since the last one that it
- * costs little beside them, and folding them again would take a while. A small
- * state is saved at once, between two rounds; for a large one the graph is lent
- * to a thread beside (aside.h), and what is drained meanwhile waits (backlog.h).
- * The cut is made at the moment of lending, so the state is that of the cut.
+ * A checkpoint is due when enough has come since the last one that folding it
+ * again would take a while, and that the checkpoint is small beside it: 4 Mi
+ * events, eight for each row of the state, and eight bytes of trace for each that
+ * it will take, judged by the last one. Bytes are waited for 16 Mi events at most,
+ * so that a trace of few bytes an event still opens soon. At the end a quarter of
+ * the events is enough, but no less of the bytes. Where somebody said how often,
+ * nothing else counts.
+ *
+ * A small state is saved at once, between two rounds; for a large one the graph
+ * is lent to a thread beside (aside.h), and what is drained meanwhile waits
+ * (backlog.h). The cut is made at the moment of lending, so the state is that of the cut.
  *
  * Rules: never while the fold is behind what was drained, never while a snapshot
  * has the graph or waits for it, one at a time. What is saved is what a replay of
@@ -25,11 +31,13 @@
 #include "graph/graph.h"
 #include "session/session.h"
 
-enum { CHECKPOINT_EVENTS = 4 << 20 };   /* apart, where nothing else was asked for */
+/* Apart, where nothing else was asked for; and how long one waits for the trace to grow. */
+enum { CHECKPOINT_EVENTS = 4 << 20, CHECKPOINT_WAIT_EVENTS = 16 << 20, CHECKPOINT_ASIDE_ROWS = 500000 };
 
 struct checkpoints_options {
     bool given;                 /* `every` is as somebody said, not less often for a large state */
     uint64_t every;             /* events; 0: none. Not given: CHECKPOINT_EVENTS */
+    uint64_t aside_rows;        /* from so many on it is saved beside; 0: CHECKPOINT_ASIDE_ROWS, some 20 ms of saving */
 };
 
 /* Among the events; or at the head of a next file, that begins with the events behind it: while it is made, none
@@ -43,6 +51,8 @@ struct checkpoints_host {
     void (*lend)(void *context, bool lent, enum checkpoint_place place);
     /* Into the trace. The cut: number of the last event before it. The state is taken over. */
     uint64_t (*cut)(void *context);
+    /* Bytes of the trace so far without its checkpoints; *state_bytes: what the newest of those takes, 0: not known. */
+    uint64_t (*sizes)(void *context, uint64_t *state_bytes);
     void (*write)(void *context, enum checkpoint_place place, uint64_t event, uint64_t ns, struct archive *state);
     void *context;
 };

@@ -31,8 +31,11 @@ static void graph_lend(void *context, bool lent)
 static bool graph_current(void *context, bool wait)
 {
     struct collector *c = context;
-    if (wait)
+    if (wait) {
+        heartbeat_begin(c->heart);
         checkpoints_wait(c->checkpoints);
+        heartbeat_end(c->heart);
+    }
     while (wait && !c->lent && !backlog_empty(&c->backlog)) {
         backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
         session_keep_alive(c->session);
@@ -87,6 +90,12 @@ static void checkpoint_write(void *context, enum checkpoint_place place, uint64_
     c->flushed_events = UINT64_MAX; /* there is something to flush */
 }
 
+static uint64_t checkpoint_sizes(void *context, uint64_t *state_bytes)
+{
+    struct collector *c = context;
+    return trace_write_size_of_events(c->writer, state_bytes);
+}
+
 /* ---- opening ---- */
 
 static void asides_begin(struct collector *c, const struct collector_options *o)
@@ -95,7 +104,8 @@ static void asides_begin(struct collector *c, const struct collector_options *o)
                                        .write = snapshot_write, .lend = graph_lend, .current = graph_current, .context = c,
                                        .fork = o->snapshot_fork, .number = c->snapshot_number};
     struct checkpoints_host checkpoints = {.session = c->session, .graph = c->graph, .lend = checkpoint_lend, .cut = checkpoint_cut,
-                                           .write = checkpoint_write, .context = c};
+                                           .write = checkpoint_write, .sizes = checkpoint_sizes, .context = c};
+    c->heart = heartbeat_new(c->session);
     c->snapshots = snapshots_new(&snapshots);
     c->checkpoints = checkpoints_new(&checkpoints, &o->checkpoints, c->checkpoint_event);
 }
@@ -344,11 +354,12 @@ static void requests_serve(struct collector *c)
 
 /* ---- the loop ---- */
 
-/* The fold goes on with what waits for it. True: it has caught up. */
-static bool catch_up(struct collector *c)
+/* The fold goes on with what waits for it: with more than came in the last round, else it would never be done.
+ * True: it has caught up. */
+static bool catch_up(struct collector *c, size_t came)
 {
     if (!c->lent && !backlog_empty(&c->backlog))
-        backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
+        backlog_fold(&c->backlog, c->graph, came > FOLD_AT_ONCE / 2 ? came * 2 : FOLD_AT_ONCE);
     if (backlog_full(&c->backlog)) { /* better to wait here than to grow on */
         snapshots_wait(c->snapshots);
         graph_current(c, true);
@@ -363,9 +374,9 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         uint64_t now_ns;
         if (n < 0)
             return (int)n;
-        if (catch_up(c) || c->lent)
+        if (catch_up(c, (size_t)n) || c->lent)
             snapshots_round(c->snapshots);
-        if (catch_up(c)) {
+        if (catch_up(c, (size_t)n)) {
             requests_serve(c);
             deadlocks_tell(c);
         }
@@ -425,6 +436,7 @@ void collector_close(struct collector *c, bool over)
         trace_write_close(c->writer, c->code, 0);
     published_end(&c->published);
     snapshots_free(c->snapshots); /* its threads use the session */
+    heartbeat_free(c->heart);
     if (c->session)
         session_close(c->session, over);
     backlog_clear(&c->backlog);

@@ -87,14 +87,18 @@ void collector_files_next(struct collector *c, uint64_t event, uint64_t ns, stru
 {
     const struct backlog *b = &c->backlog;
     int e;
+    heartbeat_begin(c->heart);
     if (c->recorder) {
         e = recorder_turn(c->recorder, c->writer, c->code, event, ns, state);
     } else {
         written_leave(&c->written, session_name(c->session), event);
         e = rotation_turn(&c->rotation, c->writer, c->trace_path, c->code, event, ns, session_now_ns(c->session), state);
+        if (c->rotation.events_before == event)
+            written_turn(&c->written);
     }
     if (c->held && !backlog_empty(b))
         collector_files_write(c, b->events + b->first, b->n - b->first);
+    heartbeat_end(c->heart);
     c->held = false;
     c->flushed_events = UINT64_MAX; /* there is something to flush */
     if (e && e != c->next_error)

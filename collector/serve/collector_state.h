@@ -13,6 +13,7 @@
 #include "serve/backlog.h"
 #include "serve/checkpoints.h"
 #include "serve/collector.h"
+#include "serve/heartbeat.h"
 #include "serve/published.h"
 #include "serve/recorder.h"
 #include "serve/rotation.h"
@@ -26,6 +27,7 @@ struct collector {
     struct trace_writer *writer;
     struct snapshots *snapshots;
     struct checkpoints *checkpoints;
+    struct heartbeat *heart;    /* beats while the ingest thread waits for a state to be made or written */
     bool lent;                  /* the graph is: nobody reads it here, nothing is folded */
     struct backlog backlog;
     uint32_t snapshot_number;   /* of the last one in the file that is gone on with */

@@ -84,7 +84,7 @@ static int write_out(const struct written *w, const char *path, uint64_t event)
     return fclose(f) && !e ? -errno : e;
 }
 
-int written_leave(struct written *w, const char *session, uint64_t event)
+int written_leave(const struct written *w, const char *session, uint64_t event)
 {
     char path[SESSION_PATH_MAX], fresh[SESSION_PATH_MAX];
     int e = session_path(path, sizeof path, session, places[!w->place]);
@@ -94,10 +94,10 @@ int written_leave(struct written *w, const char *session, uint64_t event)
         e = write_out(w, fresh, event);
     if (!e && rename(fresh, path))
         e = -errno;
-    if (!e)
-        w->place = !w->place;
     return e;
 }
+
+void written_turn(struct written *w) { w->place = !w->place; }
 
 /* False: they are not of that moment. */
 static bool read_in(struct written *w, FILE *f, uint64_t event)

@@ -16,7 +16,7 @@
 struct written {
     uint64_t *of; size_t n, capacity;
     uint64_t in_all;
-    unsigned place;     /* of two in the folder, the one that was written last */
+    unsigned place;     /* of two in the folder, the one of the file that there is */
 };
 
 void written_count(struct written *w, const struct event *events, size_t count);
@@ -26,9 +26,11 @@ uint64_t written_by(const void *written, uint32_t thread);
 int written_read(struct written *w, struct trace *t);
 void written_clear(struct written *w);
 
-/* Leaves them in the session's folder as those of its first `event` events; those that were left before them
- * stay, until the next time: one of the two is of the file that a successor finds. 0 or -errno. */
-int written_leave(struct written *w, const char *session, uint64_t event);
+/* Leaves them in the session's folder as those of its first `event` events; those of the file that there is stay: one of
+ * the two is of the file that a successor finds. 0 or -errno. */
+int written_leave(const struct written *w, const char *session, uint64_t event);
+/* The next file is begun: those that were left last are its own. */
+void written_turn(struct written *w);
 /* Adds those that were left of so many events. 0; -ENOENT: none were. */
 int written_find(struct written *w, const char *session, uint64_t event);
 

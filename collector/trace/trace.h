@@ -111,6 +111,8 @@ int trace_write_flush(struct trace_writer *w, const struct code *code);
 int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t end_ns);
 /* File size, as far as it is known without waiting. */
 uint64_t trace_write_size(const struct trace_writer *w);
+/* The same without the checkpoints that this writer wrote; *state_bytes: what the newest of them takes, 0: there is none. */
+uint64_t trace_write_size_of_events(const struct trace_writer *w, uint64_t *state_bytes);
 /* These wait for what is being written. */
 uint64_t trace_write_dropped(struct trace_writer *w);
 uint64_t trace_write_events(struct trace_writer *w);  /* appended */

@@ -83,6 +83,8 @@ static void take_place(struct trace_writer *w, struct trace_writer *next, uint64
     o->map = next->output.map;
     next->output.map = (struct trace_map){ 0 };
     __atomic_store_n(&o->file_bytes, o->map.whole_bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&o->states_bytes, next->output.states_bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&o->state_bytes, next->output.state_bytes, __ATOMIC_RELAXED);
     __atomic_store_n(&o->error, 0, __ATOMIC_RELAXED);
     w->tables = next->tables;
     writer_free(next);

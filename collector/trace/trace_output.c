@@ -151,6 +151,7 @@ static void aside_pack(struct trace_output *o, struct output_aside *s)
 /* Each at the end of the file as it is now. */
 static void aside_write(struct trace_output *o, struct output_aside *s)
 {
+    uint64_t before = o->map.whole_bytes;
     s->chunks[0] = aside_head(o, s);
     for (size_t i = 0; i <= s->frame.count && !output_error(o); i++) {
         struct trace_frame frame;
@@ -161,6 +162,8 @@ static void aside_write(struct trace_output *o, struct output_aside *s)
         if (!output_append(o, s->chunks[i].data, s->chunks[i].bytes))
             output_placed(o, &frame);
     }
+    __atomic_store_n(&o->state_bytes, o->map.whole_bytes - before, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&o->states_bytes, o->map.whole_bytes - before, __ATOMIC_RELAXED);
 }
 
 static void aside_free(struct output_aside *s)

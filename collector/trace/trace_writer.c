@@ -377,6 +377,13 @@ uint64_t trace_write_size(const struct trace_writer *w)
     return __atomic_load_n(&w->output.file_bytes, __ATOMIC_RELAXED);
 }
 
+uint64_t trace_write_size_of_events(const struct trace_writer *w, uint64_t *state_bytes)
+{
+    uint64_t states = __atomic_load_n(&w->output.states_bytes, __ATOMIC_RELAXED);
+    *state_bytes = __atomic_load_n(&w->output.state_bytes, __ATOMIC_RELAXED);
+    return trace_write_size(w) - states;
+}
+
 uint64_t trace_write_bytes(struct trace_writer *w)
 {
     output_settle(&w->output);

@@ -105,6 +105,11 @@ event=$("$OWNSCOPE" sql -p "$pid" -f csv "SELECT max(event) FROM records" 2>>err
 "$OWNSCOPE" sql live.own --at "event:${event:-0}" -f csv "$query" >file.csv 2>>err
 [ "$(wc -l <live.csv)" -ge 200 ] && cmp -s live.csv file.csv
 verdict "a live process and its file give the same rows" $? "$(wc -l <live.csv) and $(wc -l <file.csv) lines; pid '$pid'; $(first_line err)"
+query="SELECT min(event) > 100 AS since, max(event) AS at FROM records"
+"$OWNSCOPE" sql -p "$pid" --since event:100 --at event:200 -f csv "$query" >live.csv 2>err
+"$OWNSCOPE" bisect -p "$pid" --since event:100 --at event:200 "SELECT 1" >bisect.txt 2>>err
+[ "$(tr -d '\r' <live.csv | tail -n 1)" = 1,200 ] && grep -q "event 100," bisect.txt
+verdict "a live process: earlier moments" $? "$(tail -n 1 live.csv), $(first_line bisect.txt), $(first_line err)"
 kill "$runner" 2>/dev/null
 [ -n "$pid" ] && kill "$pid" 2>/dev/null
 wait "$runner" 2>/dev/null
@@ -137,6 +142,8 @@ time.sleep(0.5); os.write(fd, b"\x03"); until(b"stopped")
 line(".at event:100"); until(b"ownscope> ")
 line("SELECT 'n' || max(event) FROM records;"); until(b"n100")
 line("nonsense;"); until(b"syntax error")
+os.write(fd, b"SELECT 'half"); until(b"'half"); os.write(fd, b"\x03"); until(b"ownscope> "); time.sleep(0.5)
+line("SELECT 6 * 7 AS left;"); until(b"\n42\r")
 line(".quit")
 _, status = os.waitpid(pid, 0)
 assert status == 0, status

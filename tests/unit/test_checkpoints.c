@@ -46,6 +46,7 @@ struct bench {
     unsigned lent, returned;
     struct { uint64_t event, ns; struct archive state; } written[16];
     unsigned n_written;
+    uint64_t trace_bytes, state_bytes;
 };
 
 static void lend(void *context, bool lent, enum checkpoint_place place)
@@ -71,6 +72,13 @@ static void keep(void *context, enum checkpoint_place place, uint64_t event, uin
     b->written[b->n_written++].state = *state;
 }
 
+static uint64_t sizes(void *context, uint64_t *state_bytes)
+{
+    const struct bench *b = context;
+    *state_bytes = b->state_bytes;
+    return b->trace_bytes;
+}
+
 static struct bench bench_new(void)
 {
     struct session_options s = {.preload_path = "/nowhere.so", .wait_ms = 100};
@@ -82,7 +90,7 @@ static struct bench bench_new(void)
 
 static void bench_begin(struct bench *b, const struct checkpoints_options *o)
 {
-    struct checkpoints_host h = {.session = b->session, .graph = b->graph, .lend = lend, .cut = cut, .write = keep, .context = b};
+    struct checkpoints_host h = {.session = b->session, .graph = b->graph, .lend = lend, .cut = cut, .sizes = sizes, .write = keep, .context = b};
     b->checkpoints = checkpoints_new(&h, o, 0);
 }
 
@@ -105,6 +113,15 @@ static void fold(struct bench *b, unsigned n)
 {
     for (; n; n--) {
         struct event e = event_number(++b->made);
+        graph_fold(b->graph, &e);
+    }
+}
+
+/* Drops of what is not there: events that leave no rows. */
+static void fold_nothing(struct bench *b, unsigned n)
+{
+    for (; n; n--) {
+        struct event e = {.type = EVENT_DROP, .ns = 100 * b->made++, .thread = 1, .process = 1, .address = 1};
         graph_fold(b->graph, &e);
     }
 }
@@ -175,19 +192,64 @@ START_TEST(due_by_itself)
     const struct checkpoints_options o = {0};
     struct bench b = bench_new();
     bench_begin(&b, &o);
+    b.trace_bytes = 1 << 30;
     fold(&b, 300000);
     checkpoints_round(b.checkpoints, true);
     checkpoints_finish(b.checkpoints);
     ck_assert_uint_eq(b.n_written, 0);
-    for (unsigned i = 0; i < CHECKPOINT_EVENTS / 4; i++) {  /* all are alive: the end has none either */
-        struct event e = {.type = EVENT_DROP, .ns = 100 * b.made, .thread = 1, .process = 1, .address = 1};
-        b.made++;
-        graph_fold(b.graph, &e);
-    }
+    fold_nothing(&b, CHECKPOINT_EVENTS / 4);    /* all are alive: the end has none either */
     checkpoints_round(b.checkpoints, true);
     ck_assert_uint_eq(b.n_written, 0);
     checkpoints_finish(b.checkpoints);
     ck_assert_uint_eq(b.n_written, 1);
+    bench_free(&b);
+}
+END_TEST
+
+/* It waits until the trace has grown by eight times what it will take: as much a row as the last one, three bytes before. */
+START_TEST(due_by_size)
+{
+    const struct checkpoints_options o = {0};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 1000);
+    fold_nothing(&b, CHECKPOINT_EVENTS);
+    uint64_t rows = graph_rows(b.graph);
+    b.trace_bytes = 8 * 3 * rows - 1;
+    checkpoints_round(b.checkpoints, true);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 0);
+    b.trace_bytes++;
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 1);
+    b.state_bytes = 10 * rows;
+    fold_nothing(&b, CHECKPOINT_EVENTS);
+    ck_assert_uint_eq(graph_rows(b.graph), rows);
+    b.trace_bytes += 8 * 10 * rows - 1;
+    checkpoints_round(b.checkpoints, true);
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 1);
+    b.trace_bytes++;
+    checkpoints_finish(b.checkpoints);
+    ck_assert_uint_eq(b.n_written, 2);
+    bench_free(&b);
+}
+END_TEST
+
+/* But not for ever: the more there is to fold, the less its size counts. */
+START_TEST(due_by_waiting)
+{
+    const struct checkpoints_options o = {0};
+    struct bench b = bench_new();
+    bench_begin(&b, &o);
+    fold(&b, 1000);
+    fold_nothing(&b, CHECKPOINT_EVENTS + CHECKPOINT_WAIT_EVENTS - 1001);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 0);
+    fold_nothing(&b, 1);
+    checkpoints_round(b.checkpoints, true);
+    ck_assert_uint_eq(b.n_written, 1);
+    ck_assert_uint_eq(b.written[0].event, CHECKPOINT_EVENTS + CHECKPOINT_WAIT_EVENTS);
     bench_free(&b);
 }
 END_TEST
@@ -226,7 +288,7 @@ END_TEST
 /* A large state is saved beside; the graph is nobody's else until it is back. */
 START_TEST(lent)
 {
-    const struct checkpoints_options o = {.given = true, .every = 1000};
+    const struct checkpoints_options o = {.given = true, .every = 1000, .aside_rows = 1000};
     struct bench b = bench_new();
     bench_begin(&b, &o);
     fold(&b, 60000);
@@ -502,6 +564,8 @@ int main(void)
     tcase_set_timeout(c, 120);
     tcase_add_test(c, due);
     tcase_add_test(c, due_by_itself);
+    tcase_add_test(c, due_by_size);
+    tcase_add_test(c, due_by_waiting);
     tcase_add_test(c, none_wanted);
     tcase_add_test(c, none_of_an_incomplete_file);
     tcase_add_test(c, lent);
