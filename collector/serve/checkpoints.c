@@ -11,12 +11,13 @@
 /* EVENTS_A_ROW, BYTES_A_BYTE: of the state; what makes a checkpoint small beside what came since the last one.
  * BYTES_A_ROW: what one takes as long as none was written.
  * END_PART: the last one pays off sooner, since the end is what most want to see. */
-enum { EVENTS_A_ROW = 8, BYTES_A_BYTE = 8, BYTES_A_ROW = 3, END_PART = 4, LONG_ROWS = 50000 };
+enum { EVENTS_A_ROW = 8, BYTES_A_BYTE = 8, BYTES_A_ROW = 3, END_PART = 4 };
 
 struct checkpoints {
     struct checkpoints_host host;
     uint64_t every;             /* 0: none */
     bool lacking;               /* the file does not have what was folded */
+    uint64_t aside_rows;
     bool sparing;               /* nobody said how often: as often as it costs little */
     uint64_t last;              /* event of the last one */
     uint64_t last_rows;         /* of its state; 0: there was none */
@@ -34,6 +35,7 @@ struct checkpoints *checkpoints_new(const struct checkpoints_host *h, const stru
     struct checkpoints *k = xcalloc(1, sizeof *k);
     k->host = *h;
     k->every = o->given ? o->every : CHECKPOINT_EVENTS;
+    k->aside_rows = o->aside_rows ? o->aside_rows : CHECKPOINT_ASIDE_ROWS;
     k->sparing = !o->given;
     k->last = last;
     return k;
@@ -120,7 +122,7 @@ void checkpoints_round(struct checkpoints *k, bool may)
     back(k, false);
     if (k->lent || !may || !(k->next || is_due(k, 1)) || !cut(k))
         return;
-    if (graph_rows(k->host.graph) < LONG_ROWS) {
+    if (graph_rows(k->host.graph) < k->aside_rows) {
         save(k);
         saved(k);
         return;

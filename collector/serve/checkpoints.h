@@ -32,11 +32,12 @@
 #include "session/session.h"
 
 /* Apart, where nothing else was asked for; and how long one waits for the trace to grow. */
-enum { CHECKPOINT_EVENTS = 4 << 20, CHECKPOINT_WAIT_EVENTS = 16 << 20 };
+enum { CHECKPOINT_EVENTS = 4 << 20, CHECKPOINT_WAIT_EVENTS = 16 << 20, CHECKPOINT_ASIDE_ROWS = 500000 };
 
 struct checkpoints_options {
     bool given;                 /* `every` is as somebody said, not less often for a large state */
     uint64_t every;             /* events; 0: none. Not given: CHECKPOINT_EVENTS */
+    uint64_t aside_rows;        /* from so many on it is saved beside; 0: CHECKPOINT_ASIDE_ROWS, some 20 ms of saving */
 };
 
 /* Among the events; or at the head of a next file, that begins with the events behind it: while it is made, none

@@ -354,11 +354,12 @@ static void requests_serve(struct collector *c)
 
 /* ---- the loop ---- */
 
-/* The fold goes on with what waits for it. True: it has caught up. */
-static bool catch_up(struct collector *c)
+/* The fold goes on with what waits for it: with more than came in the last round, else it would never be done.
+ * True: it has caught up. */
+static bool catch_up(struct collector *c, size_t came)
 {
     if (!c->lent && !backlog_empty(&c->backlog))
-        backlog_fold(&c->backlog, c->graph, FOLD_AT_ONCE);
+        backlog_fold(&c->backlog, c->graph, came > FOLD_AT_ONCE / 2 ? came * 2 : FOLD_AT_ONCE);
     if (backlog_full(&c->backlog)) { /* better to wait here than to grow on */
         snapshots_wait(c->snapshots);
         graph_current(c, true);
@@ -373,9 +374,9 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         uint64_t now_ns;
         if (n < 0)
             return (int)n;
-        if (catch_up(c) || c->lent)
+        if (catch_up(c, (size_t)n) || c->lent)
             snapshots_round(c->snapshots);
-        if (catch_up(c)) {
+        if (catch_up(c, (size_t)n)) {
             requests_serve(c);
             deadlocks_tell(c);
         }

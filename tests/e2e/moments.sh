@@ -314,6 +314,7 @@ taken() {
     wait_for taken.out ready
     pid=$(pid_of $runner)
     run ctl0 "$OWNSCOPE" ctl -p "$pid" snapshot
+    run flushed "$OWNSCOPE" events -n 1 -p "$pid" # it is in the file, which is all that the next one gets
     kill -STOP $runner
     sleep 2.3
     "$OWNSCOPE" serve --attach "$pid" >serve.out 2>&1 </dev/null &
@@ -328,7 +329,7 @@ taken() {
     [ "$(code ctl0)$(code ctl)$(code ctl2)" = 000 ] && ! grep -q 'no questions' serve.out
     verdict "who takes a session over gets its socket, and keeps it" $? "$(cat ctl0.err ctl.err ctl2.err serve.out)"
     why=$(told taken.own '[i["number"] for i in s] == [1, 2, 3] and all(i["blocks"] > 0 and not i["refused"] for i in s)')
-    verdict "snapshots of both collectors are in the trace" $? "$why $(cat taken.own.json.said 2>/dev/null)"
+    verdict "snapshots of both collectors are in the trace" $? "$why $(cat taken.own.said) $(jq -c '[.snapshots[] | [.number, .blocks, .refused]]' taken.own.json)"
 }
 taken 2>/dev/null
 

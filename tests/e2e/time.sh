@@ -71,6 +71,7 @@ program() {
     local name=$1 tool=$2 why
     shift 2
     have "$tool" || { skip "$name at any moment" "no $tool"; return; }
+    # shellcheck disable=SC2086 # two words
     "$OWNSCOPE" run -q $PATIENT --snapshot-at-mark --checkpoint-every 8000 -o "$name.own" -- "$@" >"$name.out" 2>&1 </dev/null
     why=$(timeout "$LIMIT" "$B/tests/moments/moments" "$name.own" "$MOMENTS" "$SEED" 2>&1)
     verdict "$name: any of $MOMENTS moments is what a replay gives" $? "$why"

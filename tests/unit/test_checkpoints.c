@@ -288,7 +288,7 @@ END_TEST
 /* A large state is saved beside; the graph is nobody's else until it is back. */
 START_TEST(lent)
 {
-    const struct checkpoints_options o = {.given = true, .every = 1000};
+    const struct checkpoints_options o = {.given = true, .every = 1000, .aside_rows = 1000};
     struct bench b = bench_new();
     bench_begin(&b, &o);
     fold(&b, 60000);
