@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) void summary_spots(struct summary *
         sketch_add(&s->addresses, e->address, e->address);
     if (!seen && e->extra[0])
         sketch_add(&s->addresses, e->extra[0], e->extra[0]);
-    if (e->size)
+    if (e->size || e->type == EVENT_COPY)   /* a copy of nothing may have read something */
         summary_extents(s, e);
 }
 

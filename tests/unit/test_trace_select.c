@@ -266,6 +266,28 @@ START_TEST(groups_are_passed_over)
 }
 END_TEST
 
+/* What was read counts where nothing was written. */
+START_TEST(a_copy_of_nothing_names_what_it_read)
+{
+    struct trace_filter read = { .low_address = 0x900800, .high_address = 0x900801 };
+    struct make k;
+    struct trace *t;
+    struct event e;
+    make_init(&k, 5);
+    for (uint64_t i = 0; i < 20000; i++)
+        make_add(&k, (struct event){ .type = EVENT_COPY, .family = WIRE_COPY_MEMCPY, .ns = i, .thread = 1, .process = 1, .address = 0x5000,
+                                     .size = i == 777 ? 0 : 16, .extra = { 0x900000, i == 777 ? 0x1000 : 0 } });
+    ck_assert_int_eq(make_file(&k, 0), 0);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    ck_assert_int_eq(trace_select(t, &read, TRACE_ALL), 0);
+    ck_assert_int_eq(trace_next(t, &e), 1);
+    ck_assert_uint_eq(trace_event_number(t), 778);
+    ck_assert_int_eq(trace_next(t, &e), 0);
+    trace_close(t);
+    make_free(&k);
+}
+END_TEST
+
 /* ---- the sketch ---- */
 
 struct put { uint64_t first, last; };
@@ -471,6 +493,7 @@ int main(void)
     tcase_add_loop_test(c, the_same_as_by_hand, 0, 4);
     tcase_add_loop_test(c, never_no_to_what_is_there, 0, 5);
     tcase_add_test(c, groups_are_passed_over);
+    tcase_add_test(c, a_copy_of_nothing_names_what_it_read);
     tcase_add_loop_test(c, what_was_put_in_a_sketch_is_in_it, 0, 6);
     tcase_add_test(c, a_damaged_summary_says_nothing);
     tcase_add_test(c, a_false_summary_only_hides);
