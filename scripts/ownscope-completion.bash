@@ -64,12 +64,19 @@ _ownscope() {
     --fail-on) COMPREPLY=($(compgen -W 'any leak leak=definite leak=all double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;
     --suppressions) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
-    --type) COMPREPLY=($(compgen -W 'new drop move borrow acquire release wait wait-end lock thread process mark lost' -- "$cur")); return ;;
+    --type) COMPREPLY=($(compgen -W 'new drop move borrow borrow-end acquire release wait wait-end lock thread process mark lost snapshot' -- "$cur")); return ;;
     --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;
     --by) COMPREPLY=($(compgen -W 'type site module thread root' -- "$cur")); return ;;
-    -f | --format) COMPREPLY=($(compgen -W 'json dot heapsnapshot' -- "$cur")); return ;;
+    -f | --format)
+        if [[ $command == sql ]]; then
+            COMPREPLY=($(compgen -W 'table csv json lines' -- "$cur"))
+            return
+        fi
+        COMPREPLY=($(compgen -W 'json dot heapsnapshot' -- "$cur"))
+        return
+        ;;
     -p | --pid | --attach) COMPREPLY=($(compgen -W "$(_ownscope_pids "$self")" -- "$cur")); return ;;
-    -o | --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -o | --output | -i | --input) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --json) if [[ $command == run ]]; then COMPREPLY=($(compgen -f -- "$cur")); return; fi ;;
     esac
     if [[ $cur == -* ]]; then
@@ -80,7 +87,7 @@ _ownscope() {
     help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect ps serve ctl' -- "$cur")) ;;
     ctl) COMPREPLY=($(compgen -W 'snapshot dump mark status' -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
-    report | threads | locks | copies | findings | leaks | graph | diff | events | history | export) _ownscope_files ;;
+    report | threads | locks | copies | findings | leaks | graph | diff | events | history | export | sql | bisect) _ownscope_files ;;
     esac
 }
 complete -F _ownscope ownscope

@@ -62,6 +62,11 @@ void sql_session_open(struct sql_session *s, struct reading *r)
     int failed = sql_open(&s->sql, s->path, &o, &error);
     if (failed)
         open_failed(s, failed, error);
+    if (!s->live && sql_torn_bytes(s->sql))
+        message("%s is torn: its last %llu bytes are no whole chunk and are left out; the answer is what lies before",
+                s->path, (unsigned long long)sql_torn_bytes(s->sql));
+    if (sql_damage(s->sql))     /* what was met on the way to the moment */
+        message("%s is damaged: %s; the answer is what lies before", s->path, sql_damage(s->sql));
 }
 
 void sql_session_close(struct sql_session *s)

@@ -138,12 +138,12 @@ static int find_peak(struct trace *t, replay_progress progress, void *context, u
     struct graph *g;
     int error = replay_to_telling(t, UINT64_MAX, &g, progress, context);
     *event = 0;
-    if (!g)
-        return error;
-    graph_settle(g, UINT64_MAX);
-    *event = graph_peak_event(g);
+    if (g) {
+        graph_settle(g, UINT64_MAX);
+        *event = graph_peak_event(g);
+    }
     graph_free(g);
-    return 0;
+    return error;
 }
 
 int moment_find(struct trace *t, const struct source_at *at, replay_progress progress, void *context, uint64_t *event)

@@ -47,12 +47,19 @@ static char *trigger_find(struct trace *t)
     return found;
 }
 
+/* Where the trace ends; one without an end, with its last event that can be read. */
+static uint64_t duration_ns(struct trace *t)
+{
+    uint64_t ns = 0;
+    return trace_end(t)->present ? trace_end(t)->end_ns : moment_ns(t, trace_events(t), &ns) ? 0 : ns;
+}
+
 static void fill_context(struct source *s)
 {
     s->trigger = trigger_find(s->trace);
     s->doc = (struct doc_context){
         .meta = trace_meta(s->trace), .symbols = s->symbols, .trace_path = s->path,
-        .duration_ns = trace_end(s->trace)->present ? trace_end(s->trace)->end_ns : 0,
+        .duration_ns = duration_ns(s->trace),
         .torn_bytes = trace_torn_bytes(s->trace), .damage = s->damage, .earlier = !s->whole,
         .complete = trace_end(s->trace)->present, .events_before = trace_events_before(s->trace),
         .begins_ns = begins_ns(s->trace), .trigger = s->trigger };
@@ -74,6 +81,8 @@ static struct view *view_make(struct source *s, struct graph *g, const struct so
 static bool is_past(const struct trace *t, const struct source_at *at, const struct graph *g)
 {
     uint64_t end_ns = trace_end(t)->present ? trace_end(t)->end_ns : 0;
+    if (graph_events(g) < trace_events(t))
+        return false;
     if (end_ns < graph_now_ns(g))
         end_ns = graph_now_ns(g);
     return (at->kind == SOURCE_EVENT && at->value > graph_events(g)) || (at->kind == SOURCE_NS && at->value > end_ns);
@@ -87,17 +96,26 @@ static int fail(const struct source *s, int error)
     return error;
 }
 
-/* The state at a moment; damage behind it is noted. */
+static void damaged(struct source *s)
+{
+    free(s->damage);
+    s->damage = xstrdup(trace_error_text(s->trace));
+}
+
+/* The state at a moment; damage behind it is noted, and damage that hides where it is. */
 static int graph_at(struct source *s, const struct source_at *at, const struct source_options *o, struct graph **g)
 {
     uint64_t event;
     *g = NULL;
     int error = moment_find(s->trace, at, o->progress, o->progress_context, &event);
+    if (error == -EBADMSG && event) {
+        damaged(s);
+        error = 0;
+    }
     if (!error)
         error = replay_to_telling(s->trace, event, g, o->progress, o->progress_context);
     if (error == -EBADMSG && *g && graph_events(*g)) {
-        free(s->damage);
-        s->damage = xstrdup(trace_error_text(s->trace));
+        damaged(s);
         error = 0;
     }
     if (error) {
@@ -134,7 +152,7 @@ static int source_read(struct source *s, const struct source_options *o)
     if (error)
         return error;
     s->events = graph_events(g);
-    s->whole = s->damage || s->events >= trace_events(s->trace);
+    s->whole = (s->damage && o->at.kind != SOURCE_PEAK) || s->events >= trace_events(s->trace);
     s->past = !s->damage && is_past(s->trace, &o->at, g);
     s->view = view_make(s, g, o);
     graph_free(g);

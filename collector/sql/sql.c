@@ -37,6 +37,7 @@ void sql_damaged(struct sql *s, const struct trace *t)
 bool sql_stopped(const struct sql *s) { return s->stop && s->stop(s->stop_context); }
 const char *sql_error(const struct sql *s) { return s->error; }
 const char *sql_damage(const struct sql *s) { return s->damage; }
+uint64_t sql_torn_bytes(const struct sql *s) { return trace_torn_bytes(s->source.trace); }
 struct sql_cost sql_cost(const struct sql *s) { return s->cost; }
 
 /* ---- what may be asked ---- */

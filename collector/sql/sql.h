@@ -49,6 +49,8 @@ int sql_step(struct sql *s, sqlite3_stmt *statement);
 const char *sql_error(const struct sql *s);
 /* What was met behind the rows of the last statement: the trace is damaged there. NULL: nothing. */
 const char *sql_damage(const struct sql *s);
+/* Bytes at the file's end that are no whole chunk, and left out. */
+uint64_t sql_torn_bytes(const struct sql *s);
 
 /* What reading cost since sql_open: for --stats, and for tests that nothing is read needlessly. */
 struct sql_cost {

@@ -18,9 +18,10 @@ static int moment(struct sql *s, const char *text, struct source_at *at, uint64_
     int error = source_event_at(&s->source, at, event);
     if (error == -ENOENT)
         sql_fail(s, error, "%s has no mark '%s'", s->path, at->mark ? at->mark : text);
-    else if (error == -EBADMSG)
-        error = 0;  /* what lies before the damage: the tables tell of it */
-    else if (error)
+    else if (error == -EBADMSG) {
+        sql_damaged(s, s->source.trace);    /* what lies before it */
+        error = 0;
+    } else if (error)
         sql_fail(s, error, "cannot read %s: %s", s->path, strerror(-error));
     return error;
 }

@@ -130,6 +130,24 @@ verdict "torn and flipped traces" $? "$why"
 head -c $((bytes - 20)) good.own >torn.own
 "$OWNSCOPE" report --json torn.own >r.json 2>/dev/null && grep -q '"coverage"' r.json
 verdict "a torn trace opens" $?
+"$OWNSCOPE" report --json --at event:5 torn.own >r.json 2>err && [ "$(wc -l <err)" = 1 ] && grep -q 'is torn' err &&
+    "$OWNSCOPE" report --json --at 1us torn.own >r.json 2>err && [ "$(wc -l <err)" = 1 ] &&
+    "$OWNSCOPE" sql torn.own "SELECT 1" 2>&1 >/dev/null | grep -q 'is torn'
+verdict "a moment of a torn trace" $? "$(first_line err)"
+why="no byte of its events found"
+for part in 1 2 3 4 5 6 7 8 9; do
+    "$PYTHON" - good.own flipped.own $part <<'PY'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[len(data) * int(sys.argv[3]) // 10] ^= 0x55
+open(sys.argv[2], "wb").write(data)
+PY
+    "$OWNSCOPE" events flipped.own 2>&1 >/dev/null | grep -q damaged || continue
+    "$OWNSCOPE" report --at peak flipped.own 2>&1 >/dev/null | grep -q damaged && why='' || why="damaged at $part tenths: not said"
+    break
+done
+[ -z "$why" ]
+verdict "the peak of a damaged trace is told as such" $? "$why"
 
 # ---- full disks, no shared memory -----------------------------------------
 # unharmed NAME CMD…: the program's own output and exit code 7 come through.
