@@ -13,6 +13,7 @@
 #include "export/doc.h"
 #include "export/event_filter.h"
 #include "export/event_json.h"
+#include "export/event_reach.h"
 #include "export/frames.h"
 #include "export/replay.h"
 
@@ -70,8 +71,9 @@ int doc_events_each(struct trace *t, const struct doc_context *c, const struct d
     e.frames = frames_new(c->symbols, NULL, trace_code(t));
     e.filter = event_filter_new(o, e.frames);
     struct trace_filter filters[EVENT_FILTERS_MAX];
+    const struct event_reach reach = { .o = o, .until = o->last_event ? o->last_event : UINT64_MAX };
     struct replay replay = { .trace = t, .first_event = o->first_event, .last_event = o->last_event,
-                             .filters = filters, .n_filters = event_filter_narrow(o, t, filters), .observer = each_fact, .stop = each_stop, .context = &e };
+                             .filters = filters, .n_filters = event_reach(t, &reach, filters), .observer = each_fact, .stop = each_stop, .context = &e };
     int error = replay_run(&replay);
     event_filter_free(e.filter);
     frames_free(e.frames);

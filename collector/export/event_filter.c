@@ -179,55 +179,6 @@ static bool address_wanted(const struct doc_events_options *o, const struct fact
     return has_bytes(f) && (overlaps(o, f->address, f->size ? f->size : 1) || overlaps(o, f->old_address, f->old_size ? f->old_size : 1));
 }
 
-/* ---- where in a trace ---- */
-
-#define TYPE(t) (1ull << (t))
-static const uint64_t process_events = TYPE(EVENT_PROCESS_START) | TYPE(EVENT_PROCESS_FORK) | TYPE(EVENT_PROCESS_FORKED) | TYPE(EVENT_PROCESS_EXEC) |
-                                       TYPE(EVENT_PROCESS_EXEC_FAILED) | TYPE(EVENT_PROCESS_EXIT) | TYPE(EVENT_PROCESS_GONE);
-static const uint64_t thread_events = TYPE(EVENT_THREAD_START) | TYPE(EVENT_THREAD_CREATE) | TYPE(EVENT_THREAD_CREATED) | TYPE(EVENT_THREAD_EXIT) |
-                                      TYPE(EVENT_THREAD_JOIN) | TYPE(EVENT_THREAD_DETACH) | TYPE(EVENT_THREAD_NAME) | TYPE(EVENT_THREAD_GONE);
-
-/* The events that facts of these types come from; 0: from any. */
-static uint64_t events_of(uint32_t types)
-{
-    uint64_t events = 0;
-    for (unsigned type = 1; type < FACT_TYPES; type++) {
-        if (!(types >> type & 1))
-            continue;
-        switch (type) {
-        case FACT_MARK: events |= TYPE(EVENT_MARK); break;
-        case FACT_LOST: events |= TYPE(EVENT_LOST); break;
-        case FACT_SNAPSHOT: events |= TYPE(EVENT_SNAPSHOT); break;
-        case FACT_PROCESS: events |= process_events; break;
-        case FACT_THREAD: events |= thread_events | process_events; break;
-        default: return 0;
-        }
-    }
-    return events;
-}
-
-/* A clone's New is its process's first thread's, whoever touched it first. */
-static bool has_forks(const struct trace *t)
-{
-    const struct trace_group *groups;
-    const struct trace_filter forks = { .types = TYPE(EVENT_PROCESS_FORK) };
-    size_t n = trace_groups(t, &groups);
-    for (size_t i = 0; i < n; i++)
-        if (trace_group_may(t, i, &forks))
-            return true;
-    return false;
-}
-
-size_t event_filter_narrow(const struct doc_events_options *o, const struct trace *t, struct trace_filter filters[EVENT_FILTERS_MAX])
-{
-    struct trace_filter f = { .types = events_of(o->types), .process = o->process };
-    bool clones = !o->types || o->types >> FACT_NEW & 1;
-    if (o->thread && (!clones || !has_forks(t)))
-        f.thread = o->thread;
-    filters[0] = f;
-    return f.types || f.process || f.thread;
-}
-
 /* ---- one fact ---- */
 
 bool event_filter_wants(struct event_filter *f, const struct fact *fact, uint32_t *stack)

@@ -21,9 +21,6 @@ struct event_filter;
 /* `o` and `frames` must outlive it. o->site is a sound expression. */
 struct event_filter *event_filter_new(const struct doc_events_options *o, struct frames *frames);
 void event_filter_free(struct event_filter *f);
-/* What of the trace can have such facts at all, as replay.h takes it: how many of `filters` there are; 0: all of it. */
-enum { EVENT_FILTERS_MAX = 1 };
-size_t event_filter_narrow(const struct doc_events_options *o, const struct trace *t, struct trace_filter filters[EVENT_FILTERS_MAX]);
 /* `stack`: the fact's, a number of `frames`. */
 bool event_filter_wants(struct event_filter *f, const struct fact *fact, uint32_t *stack);
 

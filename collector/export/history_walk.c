@@ -16,8 +16,8 @@ static uint64_t next_block_at(struct trace *t, size_t i)
     return next;
 }
 
-/* The event of the last checkpoint that does not know the block yet. Ones that cannot be read count as if they did. */
-static uint64_t begin_of(struct trace *t, uint64_t block, uint64_t until)
+/* Checkpoints that cannot be read count as if they knew it. */
+uint64_t history_begin(struct trace *t, uint64_t block, uint64_t until)
 {
     const struct trace_checkpoint *list;
     size_t low = 0, high = trace_checkpoints(t, &list);
@@ -203,7 +203,7 @@ static int walk_on(struct walk *k)
 int history_walk(const struct history_walk *w)
 {
     struct walk k = { .w = w };
-    int error = replay_to(w->trace, begin_of(w->trace, w->block, w->until), &k.g, NULL);
+    int error = replay_to(w->trace, history_begin(w->trace, w->block, w->until), &k.g, NULL);
     if (error) {
         graph_free(k.g);
         return error;

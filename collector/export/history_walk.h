@@ -31,6 +31,9 @@ struct history_walk {
 /* 0, or as replay_to. */
 int history_walk(const struct history_walk *w);
 
+/* The event of the last checkpoint that does not know the block yet. */
+uint64_t history_begin(struct trace *t, uint64_t block, uint64_t until);
+
 /* Facts of all events from `first` on, until `stop` says so. As above. */
 int history_range(struct trace *t, uint64_t first, uint64_t last, graph_observer observer, bool (*stop)(void *), void *context);
 

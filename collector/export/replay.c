@@ -124,19 +124,23 @@ static void fact_late(void *context, const struct fact *f)
         r->observer(r->context, f);
 }
 
-/* An event in it may pass one of the filters. */
-static bool may(const struct trace *t, const struct trace_filter *filters, size_t n_filters, const struct replay_stretch *s)
+/* The last event of the stretch that may pass one of the filters, as far as groups tell; 0: none may. */
+static uint64_t reach_of(const struct trace *t, const struct trace_filter *filters, size_t n_filters, const struct replay_stretch *s)
 {
     const struct trace_group *groups;
     size_t n = trace_groups(t, &groups);
-    for (size_t i = 0; i < n; i++) {
-        if (groups[i].first_event > s->to || groups[i].first_event + groups[i].events - 1 <= s->from)
-            continue;
-        for (size_t k = 0; k < n_filters; k++)
-            if (trace_group_may(t, i, &filters[k]))
-                return true;
+    uint64_t reach = n ? 0 : s->to, behind = n ? groups[n - 1].first_event + groups[n - 1].events : 0;
+    if (behind && behind <= s->to && behind <= trace_events(t))
+        return s->to;           /* what no group tells of may be anything */
+    for (size_t i = n; i-- && groups[i].first_event + groups[i].events - 1 > s->from && reach < groups[i].first_event + groups[i].events - 1;) {
+        uint64_t end = groups[i].first_event + groups[i].events - 1;
+        for (size_t k = 0; k < n_filters && groups[i].first_event <= s->to; k++) {
+            uint64_t last = filters[k].last_event && filters[k].last_event < end ? filters[k].last_event : end;
+            if (last > s->from && last > reach && filters[k].first_event <= s->to && trace_group_may(t, i, &filters[k]))
+                reach = last;
+        }
     }
-    return !n;
+    return reach < s->to ? reach : s->to;
 }
 
 bool replay_stretch_next(const struct trace *t, const struct trace_filter *filters, size_t n_filters, struct replay_stretch *s,
@@ -148,8 +152,11 @@ bool replay_stretch_next(const struct trace *t, const struct trace_filter *filte
         while (i < n && list[i].event <= at)
             i++;
         *s = (struct replay_stretch){ .from = at, .to = i < n && list[i].event < last ? list[i].event : last };
-        if (!n_filters || may(t, filters, n_filters, s))
+        uint64_t reach = n_filters ? reach_of(t, filters, n_filters, s) : s->to;
+        if (reach > s->from) {
+            s->to = reach;
             return true;
+        }
     }
     return false;
 }
@@ -159,7 +166,7 @@ static int fold_stretch(const struct replay *r, struct graph *g, struct replay_s
 {
     uint64_t rounds = 0;
     int got = 1;
-    while (got > 0 && graph_events(g) < last && (graph_events(g) < s->to || graph_parked(g))) {
+    while (got > 0 && graph_events(g) < last && (graph_events(g) < s->to || graph_waiting(g))) {
         got = replay_some(r->trace, g, graph_events(g) < s->to ? s->to : graph_events(g) + 1);
         if (++rounds % 16 == 0 && r->stop && r->stop(r->context))
             return 0;

@@ -34,8 +34,8 @@ int replay_to(struct trace *t, uint64_t event, struct graph **g, uint64_t *reach
 int replay_to_telling(struct trace *t, uint64_t event, struct graph **g, replay_progress progress, void *context);
 
 /* Events in a row that are to be folded: (from, to]. The next one behind s->to, up to `last`: from there, or from a later
- * checkpoint on when no event before that may pass one of the filters. False: there is none. Who folds it goes on behind `to`
- * while graph_parked says that facts are still to come. */
+ * checkpoint on when no event before that may pass one of the filters, and no further than the last that may. False: there is none. Who folds it goes on behind `to`
+ * while graph_waiting says that facts are still to come. */
 struct replay_stretch { uint64_t from, to; };
 bool replay_stretch_next(const struct trace *t, const struct trace_filter *filters, size_t n_filters, struct replay_stretch *s,
                          uint64_t last);

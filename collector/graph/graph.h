@@ -155,6 +155,9 @@ uint64_t graph_rows(const struct graph *g);
 enum { GRAPH_WATCH_MAX = 8 };
 struct graph_watch { uint32_t threads[GRAPH_WATCH_MAX]; uint64_t pthreads[GRAPH_WATCH_MAX]; size_t n; bool unsettled; };
 void graph_watch(const struct graph *g, uint64_t block, uint32_t process, uint32_t owner, struct graph_watch *w);
+/* Something hangs on events that do not name it: one is parked, half of a realloc, a thread that has gone and is not known to have
+ * outlived its blocks. Looks at all threads. */
+bool graph_waiting(const struct graph *g);
 /* The newest block alive that an address lies in, in any process; 0: none. Looks at all. */
 uint64_t graph_block_at(const struct graph *g, uint64_t address);
 /* Of an archive that graph_load would read: the id that the next block gets. What else it holds is not looked at. */

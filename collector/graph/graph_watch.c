@@ -34,6 +34,16 @@ void graph_watch(const struct graph *g, uint64_t block, uint32_t process, uint32
     }
 }
 
+bool graph_waiting(const struct graph *g)
+{
+    bool waits = g->n_parked;
+    for (size_t i = 1; i < g->n_processes && !waits; i++)
+        waits = process_at(g, (uint32_t)i)->n_leaving;
+    for (size_t i = 1; i < g->n_threads && !waits; i++)
+        waits = thread_at(g, (uint32_t)i)->pending.open && !thread_at(g, (uint32_t)i)->ended;
+    return waits;
+}
+
 uint64_t graph_block_at(const struct graph *g, uint64_t address)
 {
     uint64_t newest = 0;

@@ -10,7 +10,7 @@
 #include "event/xalloc.h"
 #include "export/replay.h"
 
-enum { BATCH = 64, ASK_EVERY = 4096, FILTERS = 4 };
+enum { BATCH = 64, ASK_EVERY = 4096, FILTERS = 64 };
 
 struct feed {
     struct sql *sql;
@@ -180,7 +180,7 @@ static bool feed_more(struct feed *f)
 {
     int begun = 1;
     f->at = f->n = f->text_bytes = 0;
-    if (f->number < f->stretch.to || (graph_parked(f->graph) && f->number < f->o.last_event))
+    if (f->number < f->stretch.to || (graph_waiting(f->graph) && f->number < f->o.last_event))
         batch_fold(f);
     else
         begun = stretch_begin(f);

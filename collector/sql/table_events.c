@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "export/event_filter.h"
+#include "export/event_reach.h"
 #include "sql/sql_feed.h"
 
 enum { EVENT, NS, TYPE, PROCESS, THREAD, NODE, BY, BLOCK, LOCK, ADDRESS, SIZE, FAMILY, STACK, FROM_THREAD, TO_THREAD, MUTABLE,
@@ -67,17 +67,29 @@ static bool wanted(void *context, const struct fact *f, uint64_t event_ns)
            (!b[SIZE].given || (is_memory(f) && sql_bound_has(&b[SIZE], (int64_t)f->size)));
 }
 
-static uint32_t only(const struct sql_bound *b)
+static uint64_t only(const struct sql_bound *b, uint64_t most)
 {
-    return b->given && sql_bound_one(b) && b->low > 0 && b->low <= UINT32_MAX ? (uint32_t)b->low : 0;
+    return b->given && sql_bound_one(b) && b->low > 0 && (uint64_t)b->low <= most ? (uint64_t)b->low : 0;
 }
 
 /* Which events such facts come of, as far as a summary can tell. */
 static size_t narrow_to_events(const struct cursor *k, struct trace_filter filters[EVENT_FILTERS_MAX])
 {
-    const struct doc_events_options o = { .types = k->types == UINT32_MAX ? 0 : k->types, .thread = only(&k->c.bounds[THREAD]),
-                                          .process = only(&k->c.bounds[PROCESS]) };
-    return event_filter_narrow(&o, k->c.sql->source.trace, filters);
+    const struct sql_bound *b = k->c.bounds, *a = &b[ADDRESS];
+    const struct doc_events_options o = {
+        .types = k->types == UINT32_MAX ? 0 : k->types, .thread = (uint32_t)only(&b[THREAD], UINT32_MAX), .process = (uint32_t)only(&b[PROCESS], UINT32_MAX),
+        .addresses = a->has_low || a->has_high, .low_address = a->has_low && a->low > 0 ? (uint64_t)a->low : 0,
+        .high_address = !a->has_high ? UINT64_MAX : a->high < 0 ? 0 : (uint64_t)a->high + 1 };
+    const struct event_reach reach = { .o = &o, .block = only(&b[BLOCK], INT64_MAX), .stack = (uint32_t)only(&b[STACK], UINT32_MAX),
+                                       .until = k->c.sql->last_event };
+    return event_reach(k->c.sql->source.trace, &reach, filters);
+}
+
+/* Facts about blocks come behind what came before the first of them. */
+static uint64_t first_of_blocks(const struct cursor *k)
+{
+    const struct sql_bound *b = &k->c.bounds[BLOCK];
+    return b->has_low && b->low > 0 ? event_before_block(k->c.sql->source.trace, (uint64_t)b->low, k->c.sql->last_event) + 1 : 0;
 }
 
 static int events_next(struct sql_cursor *c)
@@ -107,6 +119,8 @@ static int events_start(struct sql_cursor *c)
     c->eof = first > last || !k->types || b[EVENT].is_null || b[NS].is_null;
     if (c->eof)
         return SQLITE_OK;
+    uint64_t born = first_of_blocks(k);
+    first = born > first ? born : first;
     struct trace_filter filters[EVENT_FILTERS_MAX];
     struct feed_options o = { .first_event = first, .last_event = c->sql->last_event, .enough_event = last, .wanted = wanted, .context = k,
                               .filters = filters, .n_filters = narrow_to_events(k, filters) };

@@ -23,16 +23,32 @@ struct moment_play {
     struct { bool used, dead; uint64_t sizes[MOMENT_ADDRESSES]; } processes[MOMENT_PROCESSES];
     uint32_t n_threads, n_processes;
     uint64_t ns;
+    size_t phase_events;        /* after so many, other places and stacks are in use, a part of all; 0: always all */
 };
 
 static inline uint32_t moment_rnd(struct moment_play *p, uint32_t below) { return (uint32_t)(make_random(p->k) >> 16) % below; }
 static inline uint64_t moment_place(uint32_t i) { return 0x555500000000 + (uint64_t)i * 128; }
 
+/* Of all places, or of those in use now. */
+static inline uint32_t moment_any(struct moment_play *p)
+{
+    enum { STEP = 80, USED = 120 };
+    if (!p->phase_events)
+        return moment_rnd(p, MOMENT_ADDRESSES);
+    return (uint32_t)(p->k->count / p->phase_events * STEP + moment_rnd(p, USED)) % MOMENT_ADDRESSES;
+}
+
+static inline uint32_t moment_stack(struct moment_play *p)
+{
+    uint32_t stack = make_stack(p->k), known = code_stacks(p->k->code);
+    return p->phase_events && stack ? 1 + (stack % 3 + (uint32_t)(p->k->count / p->phase_events) * 5) % (known < 16 ? known : 16) : stack;
+}
+
 static inline void moment_put(struct moment_play *p, struct event e)
 {
     p->ns += moment_rnd(p, 16) ? moment_rnd(p, 3000) : 0;
     e.ns = moment_rnd(p, 20) || p->ns < 500 ? p->ns : p->ns - moment_rnd(p, 500);     /* stamps do not always rise */
-    e.stack = make_stack(p->k);
+    e.stack = moment_stack(p);
     make_add(p->k, e);
 }
 
@@ -62,7 +78,7 @@ static inline uint32_t moment_process(struct moment_play *p, uint32_t parent, un
 
 static inline void moment_heap(struct moment_play *p, uint32_t t)
 {
-    uint32_t process = p->threads[t].process, at = moment_rnd(p, MOMENT_ADDRESSES), other;
+    uint32_t process = p->threads[t].process, at = moment_any(p), other;
     uint64_t *sizes = p->processes[process].sizes;
     struct event e = { .process = process, .thread = t, .address = moment_place(at), .size = 16 + moment_rnd(p, 100), .family = WIRE_MALLOC };
     if (!sizes[at] || moment_rnd(p, 400) == 0) {
@@ -74,7 +90,7 @@ static inline void moment_heap(struct moment_play *p, uint32_t t)
         sizes[at] = moment_rnd(p, 200) ? 0 : sizes[at];
         moment_put(p, e);
     } else {
-        for (other = moment_rnd(p, MOMENT_ADDRESSES); sizes[other] && other != at;)
+        for (other = moment_any(p); sizes[other] && other != at;)
             other = (other + 1) % MOMENT_ADDRESSES;
         e.type = EVENT_REALLOC_BEGIN, e.family = WIRE_REALLOC;
         moment_put(p, e);
@@ -83,6 +99,25 @@ static inline void moment_heap(struct moment_play *p, uint32_t t)
         sizes[other] = e.size;
         moment_put(p, e);
     }
+}
+
+/* A mapping is made, over others perhaps, or unmapped, or moved. */
+static inline void moment_map(struct moment_play *p, uint32_t t)
+{
+    struct event e = { .process = p->threads[t].process, .thread = t, .family = WIRE_MMAP_ANON, .size = 1 + moment_rnd(p, 20000),
+                       .address = 0x7e0000000000 + (uint64_t)moment_any(p) / 8 * 4096 };
+    uint32_t what = moment_rnd(p, 4);
+    e.type = what < 2 ? EVENT_NEW : what == 2 ? EVENT_DROP : EVENT_REALLOC_BEGIN;
+    if (e.type == EVENT_DROP)
+        e.family = WIRE_MUNMAP, e.extra[0] = e.size, e.size = 0;
+    if (e.type != EVENT_REALLOC_BEGIN) {
+        moment_put(p, e);
+        return;
+    }
+    e.family = WIRE_MREMAP;
+    moment_put(p, e);
+    e.type = EVENT_REALLOC_END, e.extra[0] = e.address, e.extra[1] = e.size, e.address = 0x7e0000000000 + (uint64_t)moment_any(p) / 8 * 4096;
+    moment_put(p, e);
 }
 
 static inline void moment_lock(struct moment_play *p, uint32_t t)
@@ -109,7 +144,7 @@ static inline void moment_life(struct moment_play *p, uint32_t t)
     case 0: case 1: case 2:
         if (!(other = moment_born(p, process)))
             return;
-        e.type = EVENT_THREAD_CREATE, e.address = moment_place(moment_rnd(p, MOMENT_ADDRESSES)), e.extra[0] = other;
+        e.type = EVENT_THREAD_CREATE, e.address = moment_place(moment_any(p)), e.extra[0] = other;
         moment_put(p, e);
         e.type = EVENT_THREAD_CREATED, e.address = 0x7f0000000000 + other;
         moment_put(p, e);
@@ -119,7 +154,7 @@ static inline void moment_life(struct moment_play *p, uint32_t t)
     case 3:
         if (t == 1)
             return;
-        e.type = EVENT_THREAD_EXIT, e.address = moment_place(moment_rnd(p, MOMENT_ADDRESSES));
+        e.type = EVENT_THREAD_EXIT, e.address = moment_place(moment_any(p));
         moment_put(p, e);
         p->threads[t].dead = true;
         e.type = EVENT_THREAD_GONE;
@@ -129,7 +164,7 @@ static inline void moment_life(struct moment_play *p, uint32_t t)
         other = 1 + moment_rnd(p, p->n_threads);
         if (!p->threads[other].dead || p->threads[other].process != process)
             return;
-        e.type = EVENT_THREAD_JOIN, e.address = 0x7f0000000000 + other, e.extra[0] = moment_place(moment_rnd(p, MOMENT_ADDRESSES));
+        e.type = EVENT_THREAD_JOIN, e.address = 0x7f0000000000 + other, e.extra[0] = moment_place(moment_any(p));
         break;
     case 5: case 6:
         e.type = EVENT_PROCESS_FORK;
@@ -162,30 +197,35 @@ static inline void moment_life(struct moment_play *p, uint32_t t)
 static inline void moment_copy(struct moment_play *p, uint32_t t)
 {
     moment_put(p, (struct event){ .type = EVENT_COPY, .process = p->threads[t].process, .thread = t, .family = WIRE_COPY_MEMCPY,
-                                  .address = moment_place(moment_rnd(p, MOMENT_ADDRESSES)) + moment_rnd(p, 16), .size = 1 + moment_rnd(p, 40),
-                                  .extra = { moment_place(moment_rnd(p, MOMENT_ADDRESSES)), 0 } });
+                                  .address = moment_place(moment_any(p)) + moment_rnd(p, 16), .size = 1 + moment_rnd(p, 40),
+                                  .extra = { moment_place(moment_any(p)), 0 } });
 }
 
-static inline void moment_events(struct make *k, size_t count)
+static inline void moment_phases(struct make *k, size_t count, size_t phase_events)
 {
     struct moment_play *p = xcalloc(1, sizeof *p);
     p->k = k;
+    p->phase_events = phase_events;
     moment_process(p, 0, WIRE_BORN_EXEC);
     while (k->count < count) {
         uint32_t t = 1 + moment_rnd(p, p->n_threads), what = moment_rnd(p, 1000);
         if (p->threads[t].dead || p->processes[p->threads[t].process].dead)
             continue;
-        if (what < 700)
+        if (p->phase_events && what % 64 == 63)
+            moment_map(p, t);
+        else if (what < 700)
             moment_heap(p, t);
         else if (what < 800)
             moment_lock(p, t);
         else if (what < 990)
             moment_copy(p, t);
-        else
+        else if (!p->phase_events || moment_rnd(p, 16) == 0)
             moment_life(p, t);
     }
     free(p);
 }
+
+static inline void moment_events(struct make *k, size_t count) { moment_phases(k, count, 0); }
 
 /* Writes all, with a checkpoint every `every` events (0: none). */
 static inline void moment_file(const struct make *k, size_t every)
