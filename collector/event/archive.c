@@ -292,22 +292,36 @@ static inline uint64_t load(const uint8_t *p, size_t width)
     return v;
 }
 
+static inline uint64_t sign(uint64_t difference) { return difference << 1 ^ (0 - (difference >> 63)); }
+static inline uint64_t unsign(uint64_t coded) { return coded >> 1 ^ (0 - (coded & 1)); }
+
 static inline void column_put(struct archive *a, const uint8_t *p, size_t width, size_t stride, size_t n)
 {
     uint64_t before = 0;
     for (size_t i = 0; i < n; i++, p += stride) {
         uint64_t v = load(p, width), difference = v - before;
-        number_put(a, difference << 1 ^ (0 - (difference >> 63)));
+        number_put(a, sign(difference));
         before = v;
     }
+}
+
+/* Nearly all are of one byte or two. */
+static inline uint64_t number_take_short(struct archive *a)
+{
+    const uint8_t *p = a->at;
+    if (__builtin_expect(a->end - p < 2 || (p[0] & p[1] & 0x80), 0))
+        return number_take_slow(a);
+    unsigned more = p[0] >> 7;
+    a->at += 1 + more;
+    return (p[0] & 0x7fu) | (p[1] & (0 - more)) << 7;
 }
 
 static inline void column_take(struct archive *a, uint8_t *p, size_t width, size_t stride, size_t n, uint64_t most)
 {
     uint64_t v = 0;
     for (size_t i = 0; i < n; i++, p += stride) {
-        uint64_t coded = number_take(a);
-        v += coded >> 1 ^ (0 - (coded & 1));
+        uint64_t coded = number_take_short(a);
+        v += unsign(coded);
         if (__builtin_expect(v > most || a->flaw, 0)) {
             archive_fail(a, "a number of the state is too large for its field");
             return;
@@ -333,12 +347,43 @@ void archive_column(struct archive *a, void *first, size_t width, size_t stride,
     }
 }
 
+void archive_plain(struct archive *a, uint64_t *numbers, size_t n)
+{
+    for (size_t i = 0; i < n && !a->flaw; i++) {
+        if (a->reading)
+            numbers[i] = number_take_short(a);
+        else
+            number_put(a, numbers[i]);
+    }
+}
+
+enum { LOW_BITS = 8 };
+
+void archive_noise(struct archive *a, uint64_t *numbers, uint8_t *low, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n && !a->reading; v = numbers[i++])
+        low[i] = (uint8_t)(numbers[i] - v);
+    archive_bytes(a, low, n);
+    v = 0;
+    for (size_t i = 0; i < n && !a->flaw; i++) {
+        if (a->reading) {
+            numbers[i] = v + (unsign(number_take_short(a)) << LOW_BITS | low[i]);
+        } else {
+            uint64_t difference = numbers[i] - v;
+            number_put(a, sign(difference >> LOW_BITS | (0 - (difference >> 63)) << (64 - LOW_BITS)));
+        }
+        v = numbers[i];
+    }
+}
+
 void archive_column_below(struct archive *a, const void *first, size_t width, size_t stride, size_t n, uint64_t limit)
 {
     const uint8_t *p = first;
+    bool below = true;
     if (!a->reading || a->flaw)
         return;
     for (size_t i = 0; i < n; i++, p += stride)
-        if (!archive_need(a, load(p, width) < limit, "the state names something that it does not have"))
-            return;
+        below &= load(p, width) < limit;
+    archive_need(a, below, "the state names something that it does not have");
 }

@@ -113,6 +113,11 @@ void archive_text(struct archive *a, char **text, size_t longest);
 
 /* One unsigned field (1, 2, 4 or 8 bytes; a bool; an enum) of n rows that lie `stride` bytes apart. */
 void archive_column(struct archive *a, void *first, size_t width, size_t stride, size_t n);
+/* The same of 8 byte numbers that are in no order: not by differences, but by what the caller makes of each. */
+void archive_plain(struct archive *a, uint64_t *numbers, size_t n);
+/* The same of numbers that rise by what is noise, in either direction: the low bytes of the differences lie apart,
+ * for no code makes them shorter, and the rest is nearly nothing. `low`: room for n. */
+void archive_noise(struct archive *a, uint64_t *numbers, uint8_t *low, size_t n);
 /* Loading: bad unless each is below `limit`. */
 void archive_column_below(struct archive *a, const void *first, size_t width, size_t stride, size_t n, uint64_t limit);
 

@@ -21,6 +21,8 @@
 
 /* One line about the last -ERANGE or -ENODATA in this thread. */
 const char *replay_error(void);
+/* 0; -ERANGE: the moment lies before the file. */
+int replay_reaches(const struct trace *t, uint64_t event);
 
 /* Called now and then: the number of the newest event folded, and of the last one to be; 0: not known. */
 typedef void (*replay_progress)(void *context, uint64_t event, uint64_t last);

@@ -268,7 +268,7 @@ static void mapped_check(struct archive *a, struct graph *g)
 }
 
 /* What ever lay where, of those processes that were asked. */
-static void index_archive(struct archive *a, struct graph *g, struct process *p)
+static void index_archive(struct archive *a, struct process *p)
 {
     bool asked = p->starts;
     archive_bool(a, &asked);
@@ -277,10 +277,19 @@ static void index_archive(struct archive *a, struct graph *g, struct process *p)
     if (a->reading)
         p->starts = starts_new();
     starts_archive(a, p->starts);
-    for (uint32_t slot = 0; a->reading && !archive_bad(a) && slot < table_slots(&p->heap); slot++) {
-        const struct block *b = pool_at(&g->pool, table_place(&p->heap, slot));
-        if (table_place(&p->heap, slot))
-            starts_archive_add(a, p->starts, b->address, b->size);
+}
+
+/* What lives lies there, too. In order of ids, neighbours in which are often neighbours in memory. */
+static void indexes_fill(struct archive *a, struct graph *g, const uint32_t *unmade)
+{
+    bool any = false;
+    for (size_t i = 0; i < g->n_processes; i++)
+        any |= g->processes[i]->starts != NULL;
+    for (uint32_t i = 1; any && i <= archive_blocks(g) && !archive_bad(a); i++) {
+        const struct block *b = pool_at(&g->pool, i);
+        struct starts *s = block_process(g, unmade, i)->starts;
+        if (s && in_table(b))
+            starts_archive_add(a, s, b->address, b->size);
     }
 }
 
@@ -290,11 +299,13 @@ void heaps_archive(struct archive *a, struct graph *g)
     unmade_archive(a, g, unmade);
     if (a->reading && !archive_bad(a))
         tables_make(a, g, unmade);
-    free(unmade);
     for (size_t i = 0; i < g->n_processes && !archive_bad(a); i++)
         ranges_archive(a, g, g->processes[i]);
     if (a->reading && !archive_bad(a))
         mapped_check(a, g);
     for (size_t i = 0; i < g->n_processes && !archive_bad(a); i++)
-        index_archive(a, g, g->processes[i]);
+        index_archive(a, g->processes[i]);
+    if (a->reading && !archive_bad(a))
+        indexes_fill(a, g, unmade);
+    free(unmade);
 }

@@ -1,6 +1,6 @@
 /*
  * collector/graph/graph_pool_archive.c - blocks in a checkpoint: numbered in
- * order of ids, in runs of one chunk of the pool each.
+ * order of ids, in runs, each field apart.
  *
  * In that order ids and births rise by little. A loaded pool has its blocks in
  * the first places and none that is free, wherever they were before. Run by the
@@ -131,15 +131,18 @@ bool archive_places(struct archive *a, const uint32_t *list, size_t n, uint64_t 
 
 /* ---- rows ------------------------------------------------------------------------ */
 
-/* A block and its note, as they are written. */
-struct row {
-    uint64_t id, address, size, born_ns;
-    uint32_t site, maker;
-    uint8_t family, flags;
-};
-struct row_note { uint64_t since_ns, cloned_from, usable; uint32_t owner; uint8_t owned_by; };
+enum { RUN = 16384 };   /* a field of so many is long enough to be compressed by itself */
 
-struct run { struct row rows[POOL_CHUNK]; struct row_note notes[POOL_CHUNK]; size_t n, n_notes; };
+/* Blocks and their notes, as they are written. `sizes`: by site, what the block before had, since most have that again. */
+struct row_note { uint64_t since_ns, cloned_from, usable; uint32_t owner; uint8_t owned_by; };
+struct run {
+    uint64_t id[RUN], address[RUN], size[RUN], born_ns[RUN];
+    uint32_t site[RUN], maker[RUN];
+    uint8_t family[RUN], flags[RUN], low[RUN];
+    struct row_note notes[RUN];
+    size_t n, n_notes;
+    uint64_t *sizes;
+};
 
 /* Whole ticks are small numbers so. */
 static uint64_t ticks(uint64_t ns) { return ns >> TICK_BITS | ns << (64 - TICK_BITS); }
@@ -148,16 +151,27 @@ static uint64_t unticks(uint64_t ticked) { return ticked << TICK_BITS | ticked >
 static uint64_t lines(uint64_t address) { return address >> 4 | address << 60; }
 static uint64_t unlines(uint64_t lined) { return lined << 4 | lined >> 60; }
 
+/* A difference of either sign is a small number so. */
+static uint64_t signed_number(uint64_t difference) { return difference << 1 ^ (0 - (difference >> 63)); }
+static uint64_t unsigned_number(uint64_t coded) { return coded >> 1 ^ (0 - (coded & 1)); }
+
 static void run_take(const struct graph *g, uint32_t first, struct run *run)
 {
     const struct pool *pool = &g->pool;
     run->n_notes = 0;
     for (size_t i = 0; i < run->n; i++) {
-        uint32_t place = pool->saved[first + i], number = first + (uint32_t)i;
+        uint32_t number = first + (uint32_t)i, place = pool->saved[number];
         const struct block *b = pool_at(pool, place);
         __builtin_prefetch(pool_at(pool, pool->saved[number + AHEAD <= pool->live ? number + AHEAD : number]));
-        run->rows[i] = (struct row){ .id = b->id, .address = lines(b->address), .size = b->size, .born_ns = ticks(b->born_ns),
-                                     .site = b->site, .maker = b->maker, .family = b->family, .flags = b->flags };
+        run->id[i] = b->id;
+        run->address[i] = lines(b->address);
+        run->size[i] = signed_number(b->size - run->sizes[b->site]);
+        run->sizes[b->site] = b->size;
+        run->born_ns[i] = ticks(b->born_ns);
+        run->site[i] = b->site;
+        run->maker[i] = b->maker;
+        run->family[i] = b->family;
+        run->flags[i] = b->flags;
         if (!(b->flags & BLOCK_NOTED))
             continue;
         const struct note *note = &pool->notes[dict_get(&pool->note_of, place)];
@@ -166,22 +180,25 @@ static void run_take(const struct graph *g, uint32_t first, struct run *run)
     }
 }
 
+#define RUN_FIELD(a, field, n) archive_column((a), (field), sizeof *(field), sizeof *(field), (n))
+#define RUN_INDEX(a, field, n, limit) \
+    do { RUN_FIELD(a, field, n); archive_column_below((a), (field), sizeof *(field), sizeof *(field), (n), (limit)); } while (0)
+
 static void run_archive(struct archive *a, const struct graph *g, struct run *run)
 {
-    struct row *rows = run->rows;
     size_t n = run->n;
-    ARCHIVE_INDEX(a, rows, n, site, g->n_sites);
-    ARCHIVE_FIELD(a, rows, n, size);
-    ARCHIVE_FIELD(a, rows, n, family);
-    ARCHIVE_INDEX(a, rows, n, maker, g->n_threads);
-    ARCHIVE_FIELD(a, rows, n, flags);
-    ARCHIVE_FIELD(a, rows, n, id);
-    ARCHIVE_FIELD(a, rows, n, born_ns);
-    ARCHIVE_FIELD(a, rows, n, address);
+    RUN_INDEX(a, run->site, n, g->n_sites);
+    archive_plain(a, run->size, n);
+    RUN_FIELD(a, run->family, n);
+    RUN_INDEX(a, run->maker, n, g->n_threads);
+    RUN_FIELD(a, run->flags, n);
+    RUN_FIELD(a, run->id, n);
+    archive_noise(a, run->born_ns, run->low, n);
+    RUN_FIELD(a, run->address, n);
     if (a->reading) {
         run->n_notes = 0;
         for (size_t i = 0; i < n; i++)
-            run->n_notes += (rows[i].flags & BLOCK_NOTED) != 0;
+            run->n_notes += (run->flags[i] & BLOCK_NOTED) != 0;
     }
     ARCHIVE_FIELD(a, run->notes, run->n_notes, since_ns);
     ARCHIVE_FIELD(a, run->notes, run->n_notes, cloned_from);
@@ -190,37 +207,18 @@ static void run_archive(struct archive *a, const struct graph *g, struct run *ru
     ARCHIVE_INDEX(a, run->notes, run->n_notes, owned_by, OWNED_OUTLIVED + 1);
 }
 
-static bool row_sound(const struct graph *g, const struct row *r, uint64_t last_id)
+static bool row_sound(const struct graph *g, const struct run *run, size_t i, uint64_t last_id)
 {
-    return r->id > last_id && r->id < g->next_block_id && r->site && !(r->flags & ~BLOCK_KEPT) &&
-           !(r->flags & BLOCK_USABLE && !(r->flags & BLOCK_NOTED)) && !(r->flags & BLOCK_MAP) == !family_maps(r->family);
+    uint8_t flags = run->flags[i];
+    return run->id[i] > last_id && run->id[i] < g->next_block_id && run->site[i] && !(flags & ~BLOCK_KEPT) &&
+           !(flags & BLOCK_USABLE && !(flags & BLOCK_NOTED)) && !(flags & BLOCK_MAP) == !family_maps(run->family[i]);
 }
 
-static void run_put(struct archive *a, struct graph *g, const struct run *run, uint64_t *last_id)
+/* Loading: room for one more; a chunk is made when the one before is full. */
+static bool place_make(struct archive *a, struct pool *pool)
 {
-    const struct row_note *from = run->notes;
-    for (size_t i = 0; i < run->n; i++) {
-        const struct row *r = &run->rows[i];
-        if (!archive_need(a, row_sound(g, r, *last_id), "a block of the state makes no sense"))
-            return;
-        *last_id = r->id;
-        uint32_t place = g->pool.next++;
-        struct block *b = pool_at(&g->pool, place);
-        *b = (struct block){ .address = unlines(r->address), .size = r->size, .born_ns = unticks(r->born_ns), .id = r->id,
-                             .family = r->family, .flags = r->flags & ~BLOCK_NOTED & 255, .site = r->site, .maker = r->maker };
-        g->pool.live++;
-        pool_number_count(&g->pool, b);
-        if (!(r->flags & BLOCK_NOTED))
-            continue;
-        *pool_note(&g->pool, place) = (struct note){ .owned_since_ns = unticks(from->since_ns) + b->born_ns, .cloned_from = from->cloned_from,
-                                                     .usable = from->usable, .owner = from->owner, .owned_by = from->owned_by };
-        from++;
-    }
-}
-
-/* Loading: room for a run, which fills one chunk (the first but for place 0). */
-static bool chunk_make(struct archive *a, struct pool *pool)
-{
+    if (pool->next / POOL_CHUNK < pool->n_chunks)
+        return true;
     struct block *chunk = archive_room(a, POOL_CHUNK, sizeof *chunk);
     if (!chunk)
         return false;
@@ -229,27 +227,48 @@ static bool chunk_make(struct archive *a, struct pool *pool)
     return true;
 }
 
+static void run_put(struct archive *a, struct graph *g, const struct run *run, uint64_t *last_id)
+{
+    const struct row_note *from = run->notes;
+    for (size_t i = 0; i < run->n; i++) {
+        if (!archive_need(a, row_sound(g, run, i, *last_id), "a block of the state makes no sense") || !place_make(a, &g->pool))
+            return;
+        uint32_t place = g->pool.next++, site = run->site[i];
+        struct block *b = pool_at(&g->pool, place);
+        uint64_t size = run->sizes[site] += unsigned_number(run->size[i]);
+        *b = (struct block){ .address = unlines(run->address[i]), .size = size, .born_ns = unticks(run->born_ns[i]), .id = run->id[i],
+                             .family = run->family[i], .flags = run->flags[i] & ~BLOCK_NOTED & 255, .site = site, .maker = run->maker[i] };
+        *last_id = b->id;
+        g->pool.live++;
+        pool_number_count(&g->pool, b);
+        if (!(run->flags[i] & BLOCK_NOTED))
+            continue;
+        *pool_note(&g->pool, place) = (struct note){ .owned_since_ns = unticks(from->since_ns) + b->born_ns, .cloned_from = from->cloned_from,
+                                                     .usable = from->usable, .owner = from->owner, .owned_by = from->owned_by };
+        from++;
+    }
+}
+
 void pool_archive(struct archive *a, struct graph *g)
 {
     size_t n = g->pool.live, done = 0;
     uint64_t last_id = 0;
     archive_count(a, &n, UINT32_MAX - POOL_CHUNK);
     if (a->reading && g->next_block_id > 1) {   /* place 0 is looked at: nobody's */
+        place_make(a, &g->pool);
         g->pool.next = 1;
-        chunk_make(a, &g->pool);
     }
     struct run *run = xmalloc(sizeof *run);
-    while (done < n && !archive_bad(a)) {
-        size_t room = POOL_CHUNK - (done + 1) % POOL_CHUNK;
-        run->n = n - done < room ? n - done : room;
+    run->sizes = archive_scratch(a, g->n_sites, sizeof *run->sizes);
+    while (done < n && archive_need(a, run->sizes, "blocks of a state without sites")) {
+        run->n = n - done < RUN ? n - done : RUN;
         if (!a->reading)
             run_take(g, (uint32_t)done + 1, run);
         run_archive(a, g, run);
-        if (a->reading && (done + 1) / POOL_CHUNK == g->pool.n_chunks && !chunk_make(a, &g->pool))
-            break;
         if (a->reading && !archive_bad(a))
             run_put(a, g, run, &last_id);
         done += run->n;
     }
+    free(run->sizes);
     free(run);
 }

@@ -488,19 +488,19 @@ START_TEST(version_5_is_read)
 {
     struct trace *t = golden_open("version-5-handoff.own");
     ck_assert_uint_eq(trace_events_before(t), 0);
-    ck_assert_uint_eq(trace_events(t), 2110);
+    ck_assert_uint_eq(trace_events(t), 2119);
     ck_assert_uint_eq(blocks_at_end(t, graph_new(trace_code(t))), 3);
-    ck_assert_uint_eq(blocks_from(t, 0, 747, 47610468), 3);
-    ck_assert_uint_eq(blocks_from(t, 1, 1478, 60524268), 3);
-    ck_assert_uint_eq(blocks_from(t, 2, 2110, 72346932), 3);
+    ck_assert_uint_eq(blocks_from(t, 0, 853, 43958276), 3);
+    ck_assert_uint_eq(blocks_from(t, 1, 1589, 84807588), 3);
+    ck_assert_uint_eq(blocks_from(t, 2, 2119, 109439108), 3);
     trace_close(t);
 
     t = golden_open("version-5-handoff.2.own");
-    ck_assert_uint_eq(trace_events_before(t), 1480);
-    ck_assert_uint_eq(trace_events(t), 2113);
+    ck_assert_uint_eq(trace_events_before(t), 1479);
+    ck_assert_uint_eq(trace_events(t), 2117);
     ck_assert_str_eq(trace_meta(t)->command, "./handoff");
-    ck_assert_uint_eq(blocks_from(t, 0, 1480, 46359040), 3);
-    ck_assert_uint_eq(blocks_from(t, 1, 2006, 55625768), 3);
+    ck_assert_uint_eq(blocks_from(t, 0, 1479, 58157500), 3);
+    ck_assert_uint_eq(blocks_from(t, 1, 2010, 65949056), 3);
     trace_close(t);
 }
 END_TEST

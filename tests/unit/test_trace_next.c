@@ -57,11 +57,17 @@ static void write_files(size_t numbers)
     struct trace_meta meta = make_meta();
     struct trace_writer *w = first_file(&meta);
     append(w, k.code, 0, ends[0]);
+    uint64_t state_bytes, events_bytes, bytes = trace_write_bytes(w);
+    ck_assert_uint_eq(trace_write_size_of_events(w, &state_bytes), bytes);
+    ck_assert_uint_eq(state_bytes, 0);
     for (size_t i = 1; i < FILES; i++) {
         if (i == 2)
             make_stack(&k);     /* definitions that no event needs yet */
         ck_assert_int_eq(next(w, i, numbers), 0);
         ck_assert_uint_eq(trace_write_events(w), ends[i - 1]);
+        events_bytes = trace_write_size_of_events(w, &state_bytes);
+        ck_assert_uint_gt(state_bytes, 0);      /* at the head, and none but that */
+        ck_assert_uint_eq(events_bytes + state_bytes, trace_write_size(w));
         if (i == 2) {
             struct snapshot *s = snapshot_random(&k, 50, 3, 80);
             ck_assert_int_eq(trace_write_snapshot(w, k.code, s), 0);
