@@ -1,6 +1,7 @@
 /*
  * collector/export/history_place.c - see history_place.h.
  */
+#include "export/history_head.h"
 #include "export/history_place.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ static const struct block_life *life_subject(void *context)
 int place_life_of(struct trace *t, uint64_t id, uint64_t until, struct block_life *life)
 {
     struct history_walk walk = { .trace = t, .block = id, .until = until, .observer = life_fact, .context = life, .subject = life_subject };
-    *life = (struct block_life){ .id = id };
+    if (!head_block(t, id, life))
+        *life = (struct block_life){ .id = id };
     return history_walk(&walk);
 }
 
@@ -118,6 +120,10 @@ int place_before(struct trace *t, const struct block_life *of, uint64_t arrival,
     *life = (struct block_life){ 0 };
     int error = arrival > 1 ? tenants_find(t, &s, arrival - 1, until) : 0;
     *life = s.last.life;
+    if (!error && !life->id && arrival)
+        life->id = head_block_at(t, of->process, of->address);
+    if (life->id == of->id)
+        life->id = 0;
     if (!error && life->id && !(s.last.whole && life->dropped))
         error = place_life_of(t, life->id, until, life);
     return error;
@@ -151,7 +157,7 @@ int place_find(struct trace *t, uint64_t address, uint64_t until, struct place_f
     graph_free(g);
     if (!found->id) {
         error = tenants_find(t, &s, now, now);
-        found->id = s.last.life.id;
+        found->id = s.last.life.id ? s.last.life.id : head_block_at(t, 0, address);
     }
     if (!found->id)
         *found = (struct place_found){ lock, true };

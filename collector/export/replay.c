@@ -39,6 +39,15 @@ static struct graph *checkpoint_load(struct trace *t, size_t i, uint64_t event)
     return g;
 }
 
+int replay_reaches(const struct trace *t, uint64_t event)
+{
+    if (event >= trace_events_before(t))
+        return 0;
+    snprintf(last_error, sizeof last_error, "the file begins behind event %llu: look for that moment in an earlier file of the session",
+             (unsigned long long)trace_events_before(t));
+    return -ERANGE;
+}
+
 /* From the newest checkpoint up to `event`, else from the first event. 0 and *g, or an error. */
 static int begin(struct trace *t, uint64_t event, struct graph **g)
 {
@@ -46,11 +55,9 @@ static int begin(struct trace *t, uint64_t event, struct graph **g)
     uint64_t before = trace_events_before(t);
     size_t n = trace_checkpoints(t, &list);
     *g = NULL;
-    if (event < before) {
-        snprintf(last_error, sizeof last_error, "the file begins behind event %llu: look for that moment in an earlier file of the session",
-                 (unsigned long long)before);
-        return -ERANGE;
-    }
+    int error = replay_reaches(t, event);
+    if (error)
+        return error;
     while (n && !*g) {
         n--;
         if (list[n].event <= event && list[n].event >= before)

@@ -25,6 +25,9 @@ const char *replay_error(void);
 /* Called now and then: the number of the newest event folded, and of the last one to be; 0: not known. */
 typedef void (*replay_progress)(void *context, uint64_t event, uint64_t last);
 
+/* Whether the file has the moment after that event: 0, or -ERANGE. */
+int replay_reaches(const struct trace *t, uint64_t event);
+
 /* The graph as it was after event number `event` (UINT64_MAX: at the end), not settled, and the trace standing behind
  * it. 0; -EBADMSG at a damaged chunk: *g is then what lies before it; other errors: *g is NULL. `reached` (may be NULL):
  * number of the last event folded. */

@@ -174,6 +174,20 @@ static int moment_event(struct source *s, const char *text, uint64_t absent, uin
     return source_event_at(s, &at, event);
 }
 
+const char *query_mark_absent(struct source *s, const struct query *q)
+{
+    const char *words[] = { q->at, q->since };
+    for (size_t i = 0; i < 2; i++) {
+        struct source_at at;
+        uint64_t event;
+        if (!words[i] || source_at_parse(&at, words[i]) || at.kind != SOURCE_MARK)
+            continue;
+        if (moment_find(s->trace, &at, NULL, NULL, &event) == -ENOENT)
+            return at.mark;
+    }
+    return NULL;
+}
+
 int query_since(struct source *s, const struct query *q, struct doc_options *o)
 {
     struct source_at at;

@@ -21,7 +21,9 @@ static int moment(struct sql *s, const char *text, struct source_at *at, uint64_
     else if (error == -EBADMSG) {
         sql_damaged(s, s->source.trace);    /* what lies before it */
         error = 0;
-    } else if (error)
+    } else if (error == -ERANGE)
+        sql_fail(s, error, "%s: %s", s->path, source_error());
+    else if (error)
         sql_fail(s, error, "cannot read %s: %s", s->path, strerror(-error));
     return error;
 }
