@@ -135,6 +135,17 @@ status=$?
 grep -q "no next file" f.err && [ $status = 0 ]
 verdict "a successor after turns that failed counts no more as lost than is" $? "$why; $(first_line f.err) $(first_line f.serve)"
 
+# What is no regular file would be moved away, and a place that cannot be written is better known before.
+mkfifo special
+why=''
+for words in "--rotate 1M -o special" "--ring-only -o special" "--ring-only -o no/such/folder.own" "--rotate 1s -o $T"; do
+    # shellcheck disable=SC2086 # words
+    "$OWNSCOPE" run -q $words -- touch ran >out 2>err
+    [ $? = 125 ] && [ "$(wc -l <err)" = 1 ] && [ ! -e ran ] || why="$why$words: $(first_line err); "
+done
+[ -z "$why" ] && [ -p special ]
+verdict "a place for no files is refused before the program begins" $? "$why"
+
 "$OWNSCOPE" run --rotate nonsense -- true >out 2>err
 status=$?
 [ $status = 125 ] && [ "$(wc -l <err)" = 1 ]
