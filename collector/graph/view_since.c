@@ -210,10 +210,23 @@ static void copies_since(struct view *v, const struct view *before, const uint32
     ROWS(block_flows, n_block_flows, ARGS(r->from, r->to), ARGS(r->from, r->to), ARGS(LESS(r, old, copies), LESS(r, old, bytes)), r->copies);
 }
 
-/* A finding is known by the event that it was made with. */
-static void findings_since(struct view *v, const struct view *before)
+/* Of where a finding's acts were. `stack`: of an earlier view, in v's numbers; NULL: v's own. */
+static uint64_t finding_places(const struct view *v, const struct view_finding *f, const uint32_t *stack)
 {
-    ROWS(findings, n_findings, ARGS(r->event, r->rule, r->block, r->lock), ARGS(r->event, r->rule, r->block, r->lock), LESS(r, old, count), r->count);
+    uint64_t hash = f->family;
+    for (uint32_t i = 0; i < f->n; i++) {
+        const struct view_evidence *e = &v->evidence[f->first + i];
+        hash = (hash ^ ((uint64_t)e->role << 32 | (stack ? stack[e->stack] : e->stack))) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+/* A finding is known by where it was made: when it comes again with less doubt, that is told of it. */
+static void findings_since(struct view *v, const struct view *before, const uint32_t *stack)
+{
+    ROWS(findings, n_findings, ARGS(r->rule, finding_places(before, r, stack), (uint64_t)r->use << 8 | r->writes, r->n),
+         ARGS(r->rule, finding_places(v, r, NULL), (uint64_t)r->use << 8 | r->writes, r->n), LESS(r, old, count), r->count);
 }
 
 void view_since(struct view *v, const struct view *before)
@@ -226,7 +239,7 @@ void view_since(struct view *v, const struct view *before)
     locks_since(v, before, stack);
     cycles_since(v, before);
     copies_since(v, before, stack);
-    findings_since(v, before);
+    findings_since(v, before, stack);
     v->is_since = true;
     v->since_ns = before->at_ns;
     v->since_event = before->events;

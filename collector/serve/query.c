@@ -190,6 +190,8 @@ int query_history(struct source *s, const struct query *q, json_t **doc)
     struct source_at since;
     doc_target_parse(&target, q->id);
     int error = moment_event(s, q->at, 0, &o.until_event);
+    if (!error && q->at)
+        error = replay_reaches(s->trace, o.until_event);
     if (!error && q->at && o.until_event == 0)
         error = -ENOENT;
     if (!error && q->since) {
@@ -218,6 +220,8 @@ int query_range(struct source *s, const struct query *q, struct query_range *ran
     int error = moment_event(s, q->at, 0, &o->last_event);
     if (!error)
         error = moment_event(s, q->since, 0, &o->first_event);
+    if (!error && q->at)
+        error = replay_reaches(s->trace, o->last_event);
     range->empty = q->at && o->last_event == 0;
     o->first_event += q->since != NULL;
     return error;

@@ -55,10 +55,17 @@ r = json.load(sys.stdin); print(r["totals"], r["sites"][:3])' >end.txt
 r = json.load(sys.stdin); print(r["totals"], r["sites"][:3])' >begin.txt
 [ -s end.txt ] && cmp -s end.txt begin.txt
 verdict "the end of a file is the state with which the next begins" $? "$(first_line why) $(diff end.txt begin.txt | head -c 300)"
-"$OWNSCOPE" report --at event:1 s.own >out 2>err
-status=$?
-[ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q "earlier file" err
-verdict "an earlier moment is refused with a line" $? "exit $status: $(first_line err)"
+why=
+refused() { # refused COMMAND WORD...
+    "$OWNSCOPE" "$@" >out 2>err && why="$why $1 answers"
+    [ "$(wc -l <err)" = 1 ] && grep -q "earlier file" err || why="$why $1: $(first_line err)"
+}
+refused report --at event:1 s.own
+refused events --at event:1 s.own
+refused history --at event:1 s.own b1
+refused sql --at event:1 s.own "SELECT count(*) FROM events"
+[ -z "$why" ]
+verdict "an earlier moment is refused with a line" $? "$why"
 
 # By age; an idle program's files are not replaced by empty ones.
 run "$T/t" "$OWNSCOPE" run -q --rotate 200ms --keep 50 -o t.own -- "$VICTIMS/selfcount" "$T/books" 1 0.8
@@ -127,6 +134,17 @@ pid=$(od -A n -t u8 -j 4088 -N 8 books | tr -d ' ')
 status=$?
 grep -q "no next file" f.err && [ $status = 0 ]
 verdict "a successor after turns that failed counts no more as lost than is" $? "$why; $(first_line f.err) $(first_line f.serve)"
+
+# What is no regular file would be moved away, and a place that cannot be written is better known before.
+mkfifo special
+why=''
+for words in "--rotate 1M -o special" "--ring-only -o special" "--ring-only -o no/such/folder.own" "--rotate 1s -o $T"; do
+    # shellcheck disable=SC2086 # words
+    "$OWNSCOPE" run -q $words -- touch ran >out 2>err
+    [ $? = 125 ] && [ "$(wc -l <err)" = 1 ] && [ ! -e ran ] || why="$why$words: $(first_line err); "
+done
+[ -z "$why" ] && [ -p special ]
+verdict "a place for no files is refused before the program begins" $? "$why"
 
 "$OWNSCOPE" run --rotate nonsense -- true >out 2>err
 status=$?

@@ -216,11 +216,28 @@ START_TEST(times_that_are_known)
 }
 END_TEST
 
+/* One that came again with less doubt tells of another event, and is the same. */
+START_TEST(a_finding_is_known_by_its_stacks)
+{
+    struct view_finding was = { .rule = RULE_DOUBLE_DROP, .doubt = DOUBT_LOST, .event = 5, .block = 1, .count = 3, .n = 1 };
+    struct view_finding is[2] = { { .rule = RULE_DOUBLE_DROP, .event = 9, .block = 2, .count = 4, .n = 1 },
+                                  { .rule = RULE_INVALID_DROP, .event = 10, .count = 2, .n = 1 } };
+    struct view_evidence evidence = { .role = EVIDENCE_MADE };
+    struct view then = { .findings = &was, .n_findings = 1, .evidence = &evidence, .n_evidence = 1 };
+    struct view now = { .findings = is, .n_findings = 2, .evidence = &evidence, .n_evidence = 1 };
+    view_since(&now, &then);
+    ck_assert_uint_eq(now.n_findings, 2);
+    ck_assert_uint_eq(now.findings[0].count, 1);
+    ck_assert_uint_eq(now.findings[1].count, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("since");
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 300);
+    tcase_add_test(c, a_finding_is_known_by_its_stacks);
     tcase_add_loop_test(c, changes_are_what_happened, 0, getenv("TORTURE") ? 200 : 12);
     tcase_add_test(c, times_that_are_known);
     suite_add_tcase(s, c);
