@@ -147,7 +147,8 @@ struct collector *record_open(const struct collector_options *o)
     if (r == -EBADMSG)
         message_fail(EXIT_SOURCE, "the trace cannot be gone on with: %s", trace_error_text(NULL));
     message_fail(EXIT_SOURCE, "cannot write the trace %s: %s; choose another place with -o",
-                 o->trace_path ? o->trace_path : "of that session", strerror(-r));
+                 o->trace_path ? o->trace_path : "of that session",
+                 r == -ENOTSUP ? "it is no regular file, beside which others could be kept" : strerror(-r));
 }
 
 static void write_json(const json_t *doc, const char *path)

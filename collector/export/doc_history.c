@@ -268,5 +268,8 @@ int doc_history(struct trace *t, const struct doc_context *c, const struct doc_t
     o = o ? o : &all;
     *doc = NULL;
     int error = target->is_address ? place_find(t, target->value, o->until_event ? o->until_event : UINT64_MAX, &found) : 0;
-    return error ? error : story_tell(t, c, &found, o, doc);
+    if (!error)
+        error = story_tell(t, c, &found, o, doc);
+    replay_forget();
+    return error;
 }

@@ -93,6 +93,23 @@ static uint64_t copied_from(struct trace *t, uint32_t process)
     return 0;
 }
 
+/* All that is to be told of the block that came with `arrival` begins there, or with who came before it: that is not folded
+ * again each time, unless keeping it costs as much. */
+static void arrival_keep(struct trace *t, uint64_t address, uint64_t arrival)
+{
+    enum { EVENTS_PAY_ROW = 8 };
+    const struct trace_checkpoint *list;
+    size_t n = trace_checkpoints(t, &list);
+    while (n && list[n - 1].event >= arrival)
+        n--;
+    uint64_t from = n ? list[n - 1].event : trace_events_before(t), before = history_arrival_before(t, address, 0, arrival - 1);
+    uint64_t event = (before > from ? before : arrival) - 1;
+    struct graph *g;
+    if (!replay_to(t, event, &g, NULL) && graph_rows(g) < (event - from) / EVENTS_PAY_ROW)
+        replay_keep(t, g);
+    graph_free(g);
+}
+
 /* Folds from the newest event that may have brought a block there; further back as long as none did. */
 static int tenants_find(struct trace *t, struct tenants *s, uint64_t last, uint64_t until)
 {
@@ -103,6 +120,8 @@ static int tenants_find(struct trace *t, struct tenants *s, uint64_t last, uint6
         uint64_t from = start ? start : tries + 1 == TRIES ? 1 : history_arrival_before(t, s->address, s->process, last);
         if (!from)
             break;
+        if (!s->but && !start)
+            arrival_keep(t, s->address, from);
         uint64_t to = s->but || start ? last : from;    /* nobody came later */
         to = to > until - BEHIND || until < BEHIND ? until : to + BEHIND;
         s->over = false;

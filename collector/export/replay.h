@@ -21,18 +21,24 @@
 
 /* One line about the last -ERANGE or -ENODATA in this thread. */
 const char *replay_error(void);
+/* 0; -ERANGE: the moment lies before the file. */
+int replay_reaches(const struct trace *t, uint64_t event);
 
 /* Called now and then: the number of the newest event folded, and of the last one to be; 0: not known. */
 typedef void (*replay_progress)(void *context, uint64_t event, uint64_t last);
-
-/* Whether the file has the moment after that event: 0, or -ERANGE. */
-int replay_reaches(const struct trace *t, uint64_t event);
 
 /* The graph as it was after event number `event` (UINT64_MAX: at the end), not settled, and the trace standing behind
  * it. 0; -EBADMSG at a damaged chunk: *g is then what lies before it; other errors: *g is NULL. `reached` (may be NULL):
  * number of the last event folded. */
 int replay_to(struct trace *t, uint64_t event, struct graph **g, uint64_t *reached);
 int replay_to_telling(struct trace *t, uint64_t event, struct graph **g, replay_progress progress, void *context);
+
+/* For who comes to one moment of a trace several times: from here on replays in this thread may begin with this state, too,
+ * until another is kept or replay_forget, which must come before the trace is closed. */
+void replay_keep(const struct trace *t, struct graph *g);
+void replay_forget(void);
+/* Its event, if it does not know the block yet; else 0. */
+uint64_t replay_kept_event(const struct trace *t, uint64_t block);
 
 /* Events in a row that are to be folded: (from, to]. The next one behind s->to, up to `last`: from there, or from a later
  * checkpoint on when no event before that may pass one of the filters, and no further than the last that may. False: there is none. Who folds it goes on behind `to`

@@ -4,6 +4,7 @@
  * before its first round.
  */
 #include "serve/collector_state.h"
+#include "serve/series.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -182,6 +183,8 @@ void collector_trace_tell(struct collector *c)
 int collector_trace_begin(struct collector *c, const struct collector_options *o)
 {
     int r = path_begin(c, o);
+    if (!r && (o->recorder.bytes || o->rotation.bytes || o->rotation.ns))
+        r = series_check(c->trace_path);
     if (!r)
         r = file_begin(c, o);
     if (!r)

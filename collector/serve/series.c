@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "event/xalloc.h"
@@ -27,6 +28,29 @@ char *series_path(const char *path, uint64_t number)
 {
     size_t stem = stem_bytes(path);
     return xasprintf("%.*s.%" PRIu64 "%s", (int)stem, path, number, path + stem);
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? xasprintf("%.*s", (int)(slash - path + 1), path) : xstrdup(".");
+}
+
+int series_check(const char *path)
+{
+    struct stat st;
+    int e = 0;
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
+    char *folder = folder_of(path);
+    if (stat(folder, &st))
+        e = -errno;
+    else if (!S_ISDIR(st.st_mode))
+        e = -ENOTDIR;
+    else if (access(folder, W_OK | X_OK))
+        e = -errno;
+    free(folder);
+    return e;
 }
 
 /* The number in a file's name, 0: it is none of these. `stem`, `end`: of the names. */
@@ -47,7 +71,7 @@ struct span { uint64_t low, high, n; };
 static struct span span_of(const char *path)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    char *folder = slash ? xasprintf("%.*s", (int)(slash - path + 1), path) : xstrdup(".");
+    char *folder = folder_of(path);
     size_t stem = stem_bytes(base);
     struct span s = { 0 };
     struct dirent *entry;

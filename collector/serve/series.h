@@ -12,6 +12,9 @@
 
 enum { SERIES_KEEP = 8 };   /* files, where nothing else was asked for */
 
+/* Before anything is written: whether files can come to lie there and beside. -ENOTSUP: what lies there is no regular
+ * file (a device would be moved away); -EACCES, -ENOENT, -ENOTDIR, -EISDIR. */
+int series_check(const char *path);
 /* NAME.<number>.own; malloc'ed. */
 char *series_path(const char *path, uint64_t number);
 /* The highest number that there is; 0: none. */

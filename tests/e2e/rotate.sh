@@ -55,24 +55,31 @@ r = json.load(sys.stdin); print(r["totals"], r["sites"][:3])' >end.txt
 r = json.load(sys.stdin); print(r["totals"], r["sites"][:3])' >begin.txt
 [ -s end.txt ] && cmp -s end.txt begin.txt
 verdict "the end of a file is the state with which the next begins" $? "$(first_line why) $(diff end.txt begin.txt | head -c 300)"
-"$OWNSCOPE" report --at event:1 s.own >out 2>err
-status=$?
-[ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q "earlier file" err
-verdict "an earlier moment is refused with a line" $? "exit $status: $(first_line err)"
-# refused NAME COMMAND…: with that line and nothing else.
-refused() {
+why=
+refused() { # refused COMMAND WORD...
+    "$OWNSCOPE" "$@" >out 2>err && why="$why $1 answers"
+    [ "$(wc -l <err)" = 1 ] && grep -q "earlier file" err || why="$why $1: $(first_line err)"
+}
+refused report --at event:1 s.own
+refused events --at event:1 s.own
+refused history --at event:1 s.own b1
+refused sql --at event:1 s.own "SELECT count(*) FROM events"
+[ -z "$why" ]
+verdict "an earlier moment is refused with a line" $? "$why"
+# refused_all NAME COMMAND…: with that line and nothing else.
+refused_all() {
     local name=$1
     shift
     "$OWNSCOPE" "$@" >out 2>err
     status=$?
     [ $status = 1 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] && grep -q "begins behind event $before: look" err
-    verdict "an earlier moment of $name, too" $? "exit $status: $(first_line err) $(first_line out)"
+    verdict "an earlier moment of $name, and nothing else" $? "exit $status: $(first_line err) $(first_line out)"
 }
-refused events events --at event:1 s.own
-refused "events --since" events --since event:1 s.own
-refused sql sql s.own --at event:1 "select count(*) from events"
-refused "sql --since" sql s.own --since event:1 "select count(*) from events"
-refused history history s.own b1 --at event:1
+refused_all events events --at event:1 s.own
+refused_all "events --since" events --since event:1 s.own
+refused_all sql sql s.own --at event:1 "select count(*) from events"
+refused_all "sql --since" sql s.own --since event:1 "select count(*) from events"
+refused_all history history s.own b1 --at event:1
 
 # What lives on from an earlier file is known by the state that the file begins with.
 "$OWNSCOPE" sql -f csv s.own "select id, size_bytes, address, thread, born_ns from blocks where dropped_ns is null order by id limit 1" | tail -n 1 | tr -d '\r' >oldest
@@ -155,6 +162,17 @@ pid=$(od -A n -t u8 -j 4088 -N 8 books | tr -d ' ')
 status=$?
 grep -q "no next file" f.err && [ $status = 0 ]
 verdict "a successor after turns that failed counts no more as lost than is" $? "$why; $(first_line f.err) $(first_line f.serve)"
+
+# What is no regular file would be moved away, and a place that cannot be written is better known before.
+mkfifo special
+why=''
+for words in "--rotate 1M -o special" "--ring-only -o special" "--ring-only -o no/such/folder.own" "--rotate 1s -o $T"; do
+    # shellcheck disable=SC2086 # words
+    "$OWNSCOPE" run -q $words -- touch ran >out 2>err
+    [ $? = 125 ] && [ "$(wc -l <err)" = 1 ] && [ ! -e ran ] || why="$why$words: $(first_line err); "
+done
+[ -z "$why" ] && [ -p special ]
+verdict "a place for no files is refused before the program begins" $? "$why"
 
 "$OWNSCOPE" run --rotate nonsense -- true >out 2>err
 status=$?

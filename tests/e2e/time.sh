@@ -168,6 +168,7 @@ for words in "report --at event:12000" "report --since event:5000 --at event:120
     "locks --since event:5000 --at event:9000" "findings --since event:5000 --at event:9000"; do
     # shellcheck disable=SC2086 # words
     n=$((n + 1))
+    # shellcheck disable=SC2086 # words
     "$OWNSCOPE" $words --json -p "$pid" >live.$n 2>&1
 done
 "$OWNSCOPE" history --json -p "$pid" b1000 >live.history 2>&1
@@ -178,6 +179,7 @@ for words in "report --at event:12000" "report --since event:5000 --at event:120
     "locks --since event:5000 --at event:9000" "findings --since event:5000 --at event:9000"; do
     # shellcheck disable=SC2086
     n=$((n + 1))
+    # shellcheck disable=SC2086 # words
     "$OWNSCOPE" $words --json live.own >file.$n 2>&1
     "$PYTHON" -c "$same" live.$n file.$n || why="$words: $(head -c 200 live.$n)"
 done

@@ -132,6 +132,92 @@ START_TEST(questions_leave_nothing_out)
 }
 END_TEST
 
+/* ---- what tells of a block far from all that names it ---- */
+
+static uint64_t far_ns;
+
+static void far(struct event e)
+{
+    e.ns = far_ns += 2000;
+    e.process = 1;
+    make_add(&k, e);
+}
+
+/* A group of the first thread's, at places of its own. */
+static void far_noise(size_t until)
+{
+    for (bool drop = false; k.count < until || drop; drop = !drop)
+        far((struct event){ .type = drop ? EVENT_DROP : EVENT_NEW, .family = drop ? WIRE_FREE : WIRE_MALLOC, .thread = 1, .address = 0x100000, .size = drop ? 0 : 16 });
+}
+
+enum { FAR_OWNED = 0x200000, FAR_LENT = 0x300000, FAR_LARGE = 0x400000, FAR_HALF = 0x600000, FAR_MAPPED = 0x7000000 };
+
+static void far_make(void)
+{
+    make_init(&k, 1);
+    far((struct event){ .type = EVENT_PROCESS_START, .family = WIRE_BORN_EXEC, .thread = 1, .extra = { 10, 1 }, .text = "/x\0x", .text_bytes = 4 });
+    far((struct event){ .type = EVENT_NEW, .family = WIRE_MALLOC, .thread = 1, .address = FAR_LENT, .size = 64 });
+    far((struct event){ .type = EVENT_NEW, .family = WIRE_MALLOC, .thread = 1, .address = FAR_LARGE, .size = 1 << 20 });
+    far((struct event){ .type = EVENT_NEW, .family = WIRE_MMAP_ANON, .thread = 1, .address = FAR_MAPPED, .size = 8192 });
+    far((struct event){ .type = EVENT_THREAD_CREATE, .thread = 1, .address = FAR_LENT, .extra = { 2 } });
+    far((struct event){ .type = EVENT_THREAD_CREATED, .thread = 1, .address = 0x9002, .extra = { 2 } });
+    far((struct event){ .type = EVENT_THREAD_START, .thread = 2, .address = 0x9002, .extra = { 11 } });
+    far((struct event){ .type = EVENT_NEW, .family = WIRE_MALLOC, .thread = 2, .address = FAR_OWNED, .size = 64 });
+    far((struct event){ .type = EVENT_THREAD_START, .thread = 3, .address = 0x9003, .extra = { 12 } });
+    far((struct event){ .type = EVENT_NEW, .family = WIRE_MALLOC, .thread = 3, .address = FAR_HALF, .size = 64 });
+    far_noise(PHASE);
+    far((struct event){ .type = EVENT_DROP, .family = WIRE_FREE, .thread = 1, .address = FAR_LENT });
+    far_noise(2 * PHASE);
+    far((struct event){ .type = EVENT_DROP, .family = WIRE_FREE, .thread = 1, .address = FAR_LARGE });
+    far_noise(3 * PHASE);
+    far((struct event){ .type = EVENT_THREAD_EXIT, .thread = 2 });
+    far((struct event){ .type = EVENT_THREAD_GONE, .thread = 2 });
+    far_noise(4 * PHASE);
+    far((struct event){ .type = EVENT_PROCESS_FORK, .thread = 1 });
+    far((struct event){ .type = EVENT_PROCESS_FORKED, .thread = 1, .address = 20 });
+    far((struct event){ .type = EVENT_PROCESS_START, .family = WIRE_BORN_FORK, .thread = 4, .address = 1, .extra = { 20, 10 } });
+    k.events[k.count - 1].process = 2;
+    far_noise(5 * PHASE);
+    far((struct event){ .type = EVENT_NEW, .family = WIRE_MMAP_ANON, .thread = 4, .address = 0xa000000, .size = 100 });
+    k.events[k.count - 1].process = 2;
+    far_noise(6 * PHASE);
+    far((struct event){ .type = EVENT_REALLOC_BEGIN, .family = WIRE_REALLOC, .thread = 3, .address = FAR_HALF, .size = 80 });
+    far_noise(7 * PHASE);
+    far((struct event){ .type = EVENT_REALLOC_BEGIN, .family = WIRE_REALLOC, .thread = 3, .address = 0x100000, .size = 80 });
+    far_noise(8 * PHASE);
+    moment_file(&k, PHASE);
+}
+
+START_TEST(what_comes_from_afar_is_told)
+{
+    static const struct { uint64_t address; size_t facts; } rows[] = {
+        { FAR_OWNED, 2 }, { FAR_LENT, 3 }, { FAR_LARGE + 5000, 2 }, { FAR_HALF, 2 }, { FAR_MAPPED + 4096, 2 } };
+    far_ns = 0;
+    far_make();
+    struct facts all = facts_of_all();
+    struct trace *t;
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t met = 0;
+        struct doc_events_options o = { .addresses = true, .low_address = rows[i].address, .high_address = rows[i].address + 1 };
+        events_check(t, &all, &o, &met);
+        ck_assert_msg(met == rows[i].facts, "0x%lx: %zu facts", (unsigned long)rows[i].address, met);
+    }
+    struct sql *s = ask_open(k.path, NULL, NULL);
+    for (size_t i = 0; i < all.n; i++)
+        if (all.list[i].type == FACT_NEW && all.list[i].address != 0x100000) {
+            char *narrow = xasprintf("block = %lu", (unsigned long)all.list[i].block), *plain = xasprintf("+%s", narrow);
+            question_check(s, narrow, plain);
+            free(narrow);
+            free(plain);
+        }
+    sql_close(s);
+    trace_close(t);
+    free(all.list);
+    make_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : seed;
@@ -141,6 +227,10 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, addresses_leave_nothing_out);
     tcase_add_test(c, questions_leave_nothing_out);
+    suite_add_tcase(s, c);
+    c = tcase_create("far");
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, what_comes_from_afar_is_told);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -290,6 +290,55 @@ START_TEST(what_lived_when_the_file_began)
 }
 END_TEST
 
+/* Part of a mapping is moved: what is left of it gets lives of its own, whichever side of a checkpoint the halves lie on. */
+START_TEST(a_mapping_moves_across_a_checkpoint)
+{
+    enum { NOISE = 400, PAGE = 4096, OLD = 0x7000000, NEW = 0x9000000 };
+    const struct event events[] = {
+        { .type = EVENT_PROCESS_START, .family = WIRE_BORN_EXEC, .extra = { 10, 1 }, .text = "/x\0x", .text_bytes = 4 },
+        { .type = EVENT_NEW, .family = WIRE_MMAP_ANON, .address = OLD, .size = 5 * PAGE },
+        { .type = EVENT_NEW, .family = WIRE_MALLOC, .address = 0x1000, .size = 16 },
+        { .type = EVENT_REALLOC_BEGIN, .family = WIRE_MREMAP, .address = OLD + PAGE, .size = 2 * PAGE },
+        { .type = EVENT_REALLOC_END, .family = WIRE_MREMAP, .address = NEW, .size = 2 * PAGE, .extra = { OLD + PAGE, PAGE } },
+        { .type = EVENT_DROP, .family = WIRE_FREE, .address = 0x1000 },
+        { .type = EVENT_DROP, .family = WIRE_MUNMAP, .address = NEW, .extra = { 2 * PAGE } },
+        { .type = EVENT_DROP, .family = WIRE_MUNMAP, .address = OLD, .extra = { 5 * PAGE } } };
+    enum { COUNT = sizeof events / sizeof *events };
+    struct make k;
+    struct trace *t;
+    make_init(&k, 1);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct event e = events[i];
+        e.process = e.thread = 1;
+        for (unsigned n = 0; n <= NOISE; n++) {     /* so much that a look ahead is taken */
+            e.ns = 1000 * (k.count + 1);
+            make_add(&k, e);
+            e = (struct event){ .type = n % 2 ? EVENT_DROP : EVENT_NEW, .family = n % 2 ? WIRE_FREE : WIRE_MALLOC, .process = 1, .thread = 2,
+                                .address = 0x5000, .size = n % 2 ? 0 : 16 };
+        }
+    }
+    moment_file(&k, _i ? NOISE / 2 + (size_t)_i * NOISE / 4 : 0);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    struct symbols *symbols = symbols_new();
+    struct doc_context c = { .symbols = symbols };
+    struct facts all = facts_of(&k, UINT64_MAX);
+    for (size_t i = 0; i < all.n; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "b%lu", (unsigned long)all.list[i].block);
+        if (all.list[i].block && all.list[i].address >= OLD)
+            check(t, &c, &all, text, 0, 0);
+    }
+    for (unsigned page = 0; page < 5; page++) {
+        check_address(t, &c, &all, OLD + page * PAGE + 8, 0);
+        check_address(t, &c, &all, NEW + page % 2 * PAGE, 0);
+    }
+    free(all.list);
+    symbols_free(symbols);
+    trace_close(t);
+    make_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("history");
@@ -297,6 +346,7 @@ int main(void)
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, lives_are_equal, 0, getenv("TORTURE") ? 60 : 5);
     tcase_add_loop_test(c, what_lived_when_the_file_began, 0, getenv("TORTURE") ? 30 : 2);
+    tcase_add_loop_test(c, a_mapping_moves_across_a_checkpoint, 0, 8);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
