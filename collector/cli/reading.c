@@ -193,6 +193,12 @@ void reading_check(struct reading *r, struct source *s, int error)
     if (!error || error == -EPIPE || ferror(stdout))
         return;
     fflush(stdout);
+    const char *mark = error == -ENOENT ? query_mark_absent(s, &r->query) : NULL;
+    if (mark)
+        message_fail(EXIT_NOTHING, "%s has no mark '%s'", path, mark);
+    if (error == -ENOENT && r->query.id && trace_events_before(s->trace))
+        message_fail(EXIT_NOTHING, "%s has no block or lock %s%s%s: it begins behind event %llu, what ended before is in an earlier file of the session",
+                     path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "", (unsigned long long)trace_events_before(s->trace));
     if (error == -ENOENT && r->query.id)
         message_fail(EXIT_NOTHING, "%s has no block or lock %s%s%s", path, r->query.id, r->query.at ? " at " : "", r->query.at ? r->query.at : "");
     if (error == -ENOENT)

@@ -39,6 +39,8 @@ static void open_failed(const struct sql_session *s, int error, const char *text
         if (access(s->path, F_OK) == 0)
             message_fail(EXIT_NOTHING, "%s", text);
         message_fail(EXIT_SOURCE, "%s: no such trace file; make one with ownscope run, or ask a live process with -p PID", s->path);
+    case ERANGE:
+        message_fail(EXIT_NOTHING, "%s", text);
     case EACCES: case EPERM:
         message_fail(EXIT_SOURCE, "%s: permission denied; ask its owner, or read it as root", s->path);
     case EISDIR:
@@ -109,7 +111,7 @@ static void tell_failure(struct sql_session *s, int error)
     case EINVAL: message("%s; see ownscope-sql(7), or ask .schema", text); s->status = EXIT_USAGE; break;
     case EINTR: message("stopped"); s->status = EXIT_USAGE; break;
     case ENOMEM: message("%s; ask for less at a time", text); s->status = EXIT_SOURCE; break;
-    case ENOENT: message("%s", text); s->status = EXIT_NOTHING; break;
+    case ENOENT: case ERANGE: message("%s", text); s->status = EXIT_NOTHING; break;
     default: message("%s", text); s->status = EXIT_SOURCE;
     }
 }

@@ -78,6 +78,13 @@ void table_history(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *events = get(doc, "events");
     node_head(out, get(doc, "node"), s);
+    if (json_is_object(get(doc, "begins"))) {
+        const json_t *begins = get(doc, "begins");
+        char *text = xasprintf("the file begins behind event %s, at %s: what happened to it before is in an earlier file of the session",
+                               number_plain(get_number(begins, "events_before")).text, number_time(get_number(begins, "ns")).text);
+        line_wrapped(out, s, LOOK_DIM, 2, 4, text);
+        free(text);
+    }
     if (json_is_integer(get(doc, "since_ns"))) {
         char *text = xasprintf("below, what happened after %s", number_time(get_number(doc, "since_ns")).text);
         line_wrapped(out, s, LOOK_DIM, 2, 4, text);

@@ -15,6 +15,7 @@
 #include "export/doc_parts.h"
 #include "export/event_json.h"
 #include "export/export_locks.h"
+#include "export/history_head.h"
 #include "export/history_place.h"
 #include "export/moment.h"
 
@@ -44,6 +45,7 @@ struct story {
     uint64_t since;             /* facts of events up to that number are not told */
     uint64_t total;
     bool met;
+    bool inherited;             /* it lived when the file began: earlier events of it are in another file */
     uint64_t arrival;           /* number of the event that brought it to where it is */
     bool taken_over;            /* another block lives at its place now */
     struct place_life after;    /* the first that came there */
@@ -114,10 +116,14 @@ static void block_fact(void *context, const struct fact *f)
     event_tell(s, f);
 }
 
-/* The block, and then what becomes of the next one at its place. */
+/* The block, and then what becomes of the next one at its place. Of a fork's copy the birth may be told later, by an event
+ * that does not name it: until something is, nothing is left out. */
 static const struct block_life *story_subject(void *context)
 {
+    static const struct block_life unborn;
     const struct story *s = context;
+    if (s->inherited && s->life.cloned_from && !s->total)
+        return &unborn;
     if (!s->life.dropped || !s->taken_over)
         return &s->life;
     return s->after.whole && !s->after.life.dropped ? &s->after.life : NULL;
@@ -153,6 +159,7 @@ static int story_of_block(struct story *s, struct trace *t, uint64_t until)
     struct history_walk walk = { .trace = t, .block = s->id, .until = until, .observer = block_fact, .context = s, .subject = story_subject };
     struct block_life before = { 0 };
     struct json_writer *w = &s->writer;
+    s->met = s->inherited = head_block(t, s->id, &s->life);
     int error = history_walk(&walk);
     if (s->met)
         place_before(t, &s->life, s->arrival, until, &before);
@@ -168,16 +175,18 @@ static int story_of_block(struct story *s, struct trace *t, uint64_t until)
     return error;
 }
 
-/* Events between which all that happened to a lock lies; open where it is not known. */
-static void lock_span(struct trace *t, const struct view *v, uint64_t id, uint64_t *first, uint64_t *last)
+/* Events between which all that happened to the lock lies; open where it is not known. */
+static void lock_span(struct story *s, struct trace *t, const struct view *v, uint64_t *first, uint64_t *last)
 {
     const uint64_t late_ns = 10000000000;    /* no stamp lies further behind the event before it */
     struct source_at at = { .kind = SOURCE_NS };
     uint64_t event;
     for (size_t i = 0; i < v->n_locks; i++) {
         const struct view_lock *l = &v->locks[i];
-        if (l->id != id)
+        if (l->id != s->id)
             continue;
+        s->inherited = trace_events_before(t) && l->born_ns <= head_ns(t);
+        s->met |= s->inherited;
         at.value = l->born_ns ? l->born_ns - 1 : 0;
         if (l->born_ns && !moment_find(t, &at, NULL, NULL, &event) && event != UINT64_MAX)
             *first = event + 1;
@@ -197,7 +206,7 @@ static int story_of_lock(struct story *s, struct trace *t, struct symbols *symbo
     graph_settle(g, UINT64_MAX);
     struct view *v = graph_view_make(g, trace_code(t), 0);
     graph_free(g);
-    lock_span(t, v, s->id, &first, &last);
+    lock_span(s, t, v, &first, &last);
     struct replay r = { .trace = t, .first_event = first, .last_event = last == UINT64_MAX ? 0 : last, .observer = lock_fact, .context = s };
     int damaged = replay_run(&r);
     jw_end(&s->writer);
@@ -225,6 +234,15 @@ static int story_tell(struct trace *t, const struct doc_context *c, const struct
     int error = s->of_lock ? story_of_lock(s, t, c->symbols, until) : story_of_block(s, t, until);
     JW_KEY(&s->writer, "events_total");
     jw_u64(&s->writer, s->total);
+    if (s->inherited) {
+        JW_KEY(&s->writer, "begins");
+        jw_object(&s->writer);
+        JW_KEY(&s->writer, "events_before");
+        jw_u64(&s->writer, trace_events_before(t));
+        JW_KEY(&s->writer, "ns");
+        jw_u64(&s->writer, head_ns(t));
+        jw_end(&s->writer);
+    }
     if (o->since) {
         JW_KEY(&s->writer, "since_ns");
         jw_u64(&s->writer, o->since_ns);
@@ -250,5 +268,8 @@ int doc_history(struct trace *t, const struct doc_context *c, const struct doc_t
     o = o ? o : &all;
     *doc = NULL;
     int error = target->is_address ? place_find(t, target->value, o->until_event ? o->until_event : UINT64_MAX, &found) : 0;
-    return error ? error : story_tell(t, c, &found, o, doc);
+    if (!error)
+        error = story_tell(t, c, &found, o, doc);
+    replay_forget();
+    return error;
 }

@@ -1,6 +1,7 @@
 /*
  * collector/export/history_place.c - see history_place.h.
  */
+#include "export/history_head.h"
 #include "export/history_place.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ static const struct block_life *life_subject(void *context)
 int place_life_of(struct trace *t, uint64_t id, uint64_t until, struct block_life *life)
 {
     struct history_walk walk = { .trace = t, .block = id, .until = until, .observer = life_fact, .context = life, .subject = life_subject };
-    *life = (struct block_life){ .id = id };
+    if (!head_block(t, id, life))
+        *life = (struct block_life){ .id = id };
     return history_walk(&walk);
 }
 
@@ -91,6 +93,23 @@ static uint64_t copied_from(struct trace *t, uint32_t process)
     return 0;
 }
 
+/* All that is to be told of the block that came with `arrival` begins there, or with who came before it: that is not folded
+ * again each time, unless keeping it costs as much. */
+static void arrival_keep(struct trace *t, uint64_t address, uint64_t arrival)
+{
+    enum { EVENTS_PAY_ROW = 8 };
+    const struct trace_checkpoint *list;
+    size_t n = trace_checkpoints(t, &list);
+    while (n && list[n - 1].event >= arrival)
+        n--;
+    uint64_t from = n ? list[n - 1].event : trace_events_before(t), before = history_arrival_before(t, address, 0, arrival - 1);
+    uint64_t event = (before > from ? before : arrival) - 1;
+    struct graph *g;
+    if (!replay_to(t, event, &g, NULL) && graph_rows(g) < (event - from) / EVENTS_PAY_ROW)
+        replay_keep(t, g);
+    graph_free(g);
+}
+
 /* Folds from the newest event that may have brought a block there; further back as long as none did. */
 static int tenants_find(struct trace *t, struct tenants *s, uint64_t last, uint64_t until)
 {
@@ -101,6 +120,8 @@ static int tenants_find(struct trace *t, struct tenants *s, uint64_t last, uint6
         uint64_t from = start ? start : tries + 1 == TRIES ? 1 : history_arrival_before(t, s->address, s->process, last);
         if (!from)
             break;
+        if (!s->but && !start)
+            arrival_keep(t, s->address, from);
         uint64_t to = s->but || start ? last : from;    /* nobody came later */
         to = to > until - BEHIND || until < BEHIND ? until : to + BEHIND;
         s->over = false;
@@ -118,6 +139,10 @@ int place_before(struct trace *t, const struct block_life *of, uint64_t arrival,
     *life = (struct block_life){ 0 };
     int error = arrival > 1 ? tenants_find(t, &s, arrival - 1, until) : 0;
     *life = s.last.life;
+    if (!error && !life->id && arrival)
+        life->id = head_block_at(t, of->process, of->address);
+    if (life->id == of->id)
+        life->id = 0;
     if (!error && life->id && !(s.last.whole && life->dropped))
         error = place_life_of(t, life->id, until, life);
     return error;
@@ -151,7 +176,7 @@ int place_find(struct trace *t, uint64_t address, uint64_t until, struct place_f
     graph_free(g);
     if (!found->id) {
         error = tenants_find(t, &s, now, now);
-        found->id = s.last.life.id;
+        found->id = s.last.life.id ? s.last.life.id : head_block_at(t, 0, address);
     }
     if (!found->id)
         *found = (struct place_found){ lock, true };

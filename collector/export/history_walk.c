@@ -31,7 +31,8 @@ uint64_t history_begin(struct trace *t, uint64_t block, uint64_t until)
         else
             high = middle;
     }
-    return low ? list[low - 1].event : trace_events_before(t);
+    uint64_t event = low ? list[low - 1].event : trace_events_before(t), kept = replay_kept_event(t, block);
+    return kept > event && kept <= until ? kept : event;
 }
 
 /* Of the first checkpoint behind an event, its place in the list. */

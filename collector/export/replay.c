@@ -49,6 +49,53 @@ int replay_reaches(const struct trace *t, uint64_t event)
     return -ERANGE;
 }
 
+/* ---- a state that is kept ---- */
+
+/* Of one trace, in this thread. */
+static _Thread_local struct { const struct trace *trace; uint64_t event, next_block; struct archive state; } kept;
+
+void replay_forget(void)
+{
+    if (kept.trace)
+        archive_free(&kept.state);
+    kept.trace = NULL;
+}
+
+void replay_keep(const struct trace *t, struct graph *g)
+{
+    struct archive again;
+    struct archive_replay replay;
+    replay_forget();
+    archive_write_begin(&kept.state);
+    graph_save(g, &kept.state);
+    archive_write_end(&kept.state);
+    archive_read_again(&again, &replay, &kept.state);
+    kept.next_block = graph_peek_next_block(&again);
+    archive_free(&again);
+    kept.trace = t;
+    kept.event = graph_events(g);
+}
+
+uint64_t replay_kept_event(const struct trace *t, uint64_t block)
+{
+    return kept.trace == t && kept.next_block && kept.next_block <= block ? kept.event : 0;
+}
+
+/* What is kept, when it lies between a checkpoint and the event. NULL: nothing such is. */
+static struct graph *kept_load(struct trace *t, uint64_t from, uint64_t event)
+{
+    struct archive a;
+    struct archive_replay replay;
+    if (kept.trace != t || kept.event <= from || kept.event > event || trace_seek(t, kept.event))
+        return NULL;
+    archive_read_again(&a, &replay, &kept.state);
+    struct graph *g = graph_load(trace_code(t), &a);
+    archive_free(&a);
+    if (g && !trace_has_locks(t))
+        graph_without_locks(g);
+    return g;
+}
+
 /* From the newest checkpoint up to `event`, else from the first event. 0 and *g, or an error. */
 static int begin(struct trace *t, uint64_t event, struct graph **g)
 {
@@ -58,6 +105,9 @@ static int begin(struct trace *t, uint64_t event, struct graph **g)
     *g = NULL;
     if (replay_reaches(t, event))
         return -ERANGE;
+    while (n && list[n - 1].event > event)
+        n--;
+    *g = kept_load(t, n ? list[n - 1].event : before, event);
     while (n && !*g) {
         n--;
         if (list[n].event <= event && list[n].event >= before)

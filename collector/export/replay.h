@@ -33,6 +33,13 @@ typedef void (*replay_progress)(void *context, uint64_t event, uint64_t last);
 int replay_to(struct trace *t, uint64_t event, struct graph **g, uint64_t *reached);
 int replay_to_telling(struct trace *t, uint64_t event, struct graph **g, replay_progress progress, void *context);
 
+/* For who comes to one moment of a trace several times: from here on replays in this thread may begin with this state, too,
+ * until another is kept or replay_forget, which must come before the trace is closed. */
+void replay_keep(const struct trace *t, struct graph *g);
+void replay_forget(void);
+/* Its event, if it does not know the block yet; else 0. */
+uint64_t replay_kept_event(const struct trace *t, uint64_t block);
+
 /* Events in a row that are to be folded: (from, to]. The next one behind s->to, up to `last`: from there, or from a later
  * checkpoint on when no event before that may pass one of the filters, and no further than the last that may. False: there is none. Who folds it goes on behind `to`
  * while graph_waiting says that facts are still to come. */

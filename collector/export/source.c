@@ -206,6 +206,8 @@ int source_event_at(struct source *s, const struct source_at *at, uint64_t *even
     int error = moment_find(s->trace, at, NULL, NULL, event);
     if (*event > trace_events(s->trace))
         *event = trace_events(s->trace);
+    if (!error)
+        error = replay_reaches(s->trace, *event);
     return error ? fail(s, error) : 0;
 }
 

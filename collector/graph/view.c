@@ -184,6 +184,17 @@ static void view_blocks(struct graph *g, struct view *v)
         qsort(v->blocks, v->n_blocks, sizeof *v->blocks, compare_blocks);
 }
 
+bool graph_block(struct graph *g, uint64_t id, struct view_block *found)
+{
+    struct view v = { 0 };
+    view_blocks(g, &v);
+    const struct view_block *b = v.n_blocks ? bsearch(&(struct view_block){ .id = id }, v.blocks, v.n_blocks, sizeof *b, compare_blocks) : NULL;
+    if (b)
+        *found = *b;
+    free(v.blocks);
+    return b;
+}
+
 /* ---- the whole --------------------------------------------------------------- */
 
 struct view *graph_view_make(struct graph *g, const struct code *code, unsigned flags)

@@ -298,5 +298,7 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
 struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n);
 void view_free(struct view *v);
+/* The block of that id, if it is alive, as a view has it, but its stack is of the code. Looks at all. */
+bool graph_block(struct graph *g, uint64_t id, struct view_block *found);
 
 #endif

@@ -315,7 +315,7 @@ static void answer_history(struct collector *c, const struct query *q, struct ap
     if (error == -ENOENT)
         api_refuse(a, 404, "there is no block or lock %s%s%s", q->id, q->at ? " at " : "", q->at ? q->at : "");
     else if (error)
-        api_refuse(a, 500, "the trace cannot be read: %s", strerror(-error));
+        refuse_source(a, error);
     else
         api_answer_tree(a, doc);
     source_close(&s);

@@ -174,6 +174,20 @@ static int moment_event(struct source *s, const char *text, uint64_t absent, uin
     return source_event_at(s, &at, event);
 }
 
+const char *query_mark_absent(struct source *s, const struct query *q)
+{
+    const char *words[] = { q->at, q->since };
+    for (size_t i = 0; i < 2; i++) {
+        struct source_at at;
+        uint64_t event;
+        if (!words[i] || source_at_parse(&at, words[i]) || at.kind != SOURCE_MARK)
+            continue;
+        if (moment_find(s->trace, &at, NULL, NULL, &event) == -ENOENT)
+            return at.mark;
+    }
+    return NULL;
+}
+
 int query_since(struct source *s, const struct query *q, struct doc_options *o)
 {
     struct source_at at;
@@ -190,8 +204,6 @@ int query_history(struct source *s, const struct query *q, json_t **doc)
     struct source_at since;
     doc_target_parse(&target, q->id);
     int error = moment_event(s, q->at, 0, &o.until_event);
-    if (!error && q->at)
-        error = replay_reaches(s->trace, o.until_event);
     if (!error && q->at && o.until_event == 0)
         error = -ENOENT;
     if (!error && q->since) {
@@ -220,8 +232,6 @@ int query_range(struct source *s, const struct query *q, struct query_range *ran
     int error = moment_event(s, q->at, 0, &o->last_event);
     if (!error)
         error = moment_event(s, q->since, 0, &o->first_event);
-    if (!error && q->at)
-        error = replay_reaches(s->trace, o->last_event);
     range->empty = q->at && o->last_event == 0;
     o->first_event += q->since != NULL;
     return error;

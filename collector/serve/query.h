@@ -54,6 +54,8 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
 /* One line about the last failure of query_open in this thread. */
 const char *query_error(void);
 
+/* One of its words names a mark that the trace does not have: the name; NULL: none. */
+const char *query_mark_absent(struct source *s, const struct query *q);
 /* After QUERY_VIEW and the like: o->since_ns of q->since. 0; -ENOENT: no such mark; as source_event_at. */
 int query_since(struct source *s, const struct query *q, struct doc_options *o);
 

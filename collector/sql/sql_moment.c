@@ -21,7 +21,9 @@ static int moment(struct sql *s, const char *text, struct source_at *at, uint64_
     else if (error == -EBADMSG) {
         sql_damaged(s, s->source.trace);    /* what lies before it */
         error = 0;
-    } else if (error)
+    } else if (error == -ERANGE)
+        sql_fail(s, error, "%s: %s", s->path, source_error());
+    else if (error)
         sql_fail(s, error, "cannot read %s: %s", s->path, strerror(-error));
     return error;
 }
@@ -37,10 +39,6 @@ int sql_range_find(struct sql *s)
     s->whole = !s->at && trace_end(s->source.trace)->present;
     if (s->at)
         error = moment(s, s->at, &at, &s->last_event);
-    if (s->at && !error && replay_reaches(s->source.trace, s->last_event)) {
-        error = -ENOENT;
-        sql_fail(s, error, "%s: %s", s->path, replay_error());
-    }
     if (!error && s->since)
         error = moment(s, s->since, &at, &s->since_event);
     if (!error && s->since && source_ns_at(&s->source, &at, &s->since_ns))

@@ -66,6 +66,34 @@ refused history --at event:1 s.own b1
 refused sql --at event:1 s.own "SELECT count(*) FROM events"
 [ -z "$why" ]
 verdict "an earlier moment is refused with a line" $? "$why"
+# refused_all NAME COMMAND…: with that line and nothing else.
+refused_all() {
+    local name=$1
+    shift
+    "$OWNSCOPE" "$@" >out 2>err
+    status=$?
+    [ $status = 1 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] && grep -q "begins behind event $before: look" err
+    verdict "an earlier moment of $name, and nothing else" $? "exit $status: $(first_line err) $(first_line out)"
+}
+refused_all events events --at event:1 s.own
+refused_all "events --since" events --since event:1 s.own
+refused_all sql sql s.own --at event:1 "select count(*) from events"
+refused_all "sql --since" sql s.own --since event:1 "select count(*) from events"
+refused_all history history s.own b1 --at event:1
+
+# What lives on from an earlier file is known by the state that the file begins with.
+"$OWNSCOPE" sql -f csv s.own "select id, size_bytes, address, thread, born_ns from blocks where dropped_ns is null order by id limit 1" | tail -n 1 | tr -d '\r' >oldest
+IFS=, read -r id size address thread born <oldest
+"$OWNSCOPE" history --json s.own "b$id" 2>err | "$PYTHON" -c '
+import json, sys
+before, size, address, thread, born = sys.argv[1:]
+h = json.load(sys.stdin); n = h["node"]
+told = [str(h["begins"]["events_before"]), str(n["size_bytes"]), str(int(n["address"], 16)), n["thread"], str(n["born_ns"])]
+assert int(born) < h["begins"]["ns"] and n["stack"], (born, h["begins"])
+assert told == [before, size, address, "t" + thread, born], told' "$before" "$size" "$address" "$thread" "$born" 2>why
+verdict "a block made before the file begins has its history" $? "b$id: $(first_line err) $(tail -n 1 why)"
+"$OWNSCOPE" history s.own "b$id" 2>err | tr -s ' \n' '  ' | grep -q "the file begins behind event $before,"
+verdict "which says where the file begins" $? "$(first_line err)"
 
 # By age; an idle program's files are not replaced by empty ones.
 run "$T/t" "$OWNSCOPE" run -q --rotate 200ms --keep 50 -o t.own -- "$VICTIMS/selfcount" "$T/books" 1 0.8

@@ -73,7 +73,7 @@ END_TEST
 static void fold_new(struct graph *g, uint64_t i)
 {
     struct event e = { .type = EVENT_NEW, .ns = 1000000 + 100 * i - rnd(90), .thread = 1 + (uint32_t)rnd(3), .process = 1,
-                       .address = 0x10000 + 64 * i + 16 * rnd(2), .size = rnd(9) ? 24 : rnd(1 << rnd(40)), .stack = 1 + (uint32_t)rnd(50) };
+                       .address = 0x10000 + 64 * i + 16 * rnd(2), .size = rnd(9) ? 24 : rnd(1ull << rnd(40)), .stack = 1 + (uint32_t)rnd(50) };
     graph_fold(g, &e);
 }
 

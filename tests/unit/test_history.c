@@ -193,12 +193,160 @@ START_TEST(lives_are_equal)
 }
 END_TEST
 
+/* ---- in a file that begins behind them ---- */
+
+static json_t *told(struct trace *t, const struct doc_context *c, uint64_t id)
+{
+    struct doc_target target = { .value = id };
+    json_t *doc;
+    return doc_history(t, c, &target, NULL, &doc) ? NULL : doc;
+}
+
+/* The whole trace, and the part of it behind event `before` in `later`. */
+static void write_both(struct make *k, const char *later, size_t before)
+{
+    struct trace_meta meta = make_meta();
+    struct trace_writer *w;
+    struct graph *g = graph_new(k->code);
+    struct archive a;
+    char first[100];
+    snprintf(first, sizeof first, "%s.first", later);
+    moment_file(k, 0);
+    ck_assert_int_eq(trace_write_open(&w, first, &meta), 0);
+    for (size_t i = 0; i < k->count; i++) {
+        if (i == before) {
+            archive_write_begin(&a);
+            graph_save(g, &a);
+            archive_write_end(&a);
+            ck_assert_int_eq(trace_write_next(w, later, k->code, graph_now_ns(g), &a), 0);
+        }
+        ck_assert_int_eq(trace_write_event(w, k->code, &k->events[i]), 0);
+        graph_fold(g, &k->events[i]);
+    }
+    graph_free(g);
+    ck_assert_int_eq(trace_write_close(w, k->code, k->events[k->count - 1].ns + 5), 0);
+    unlink(first);
+}
+
+/* Of what lived there the node is the same, and the events are those behind the beginning. */
+static size_t inherited_check(const json_t *whole, const json_t *part, uint64_t before, uint64_t id)
+{
+    const json_t *events = json_object_get(part, "events"), *e;
+    size_t i, at = 0;
+    ck_assert_msg(json_equal(json_object_get(whole, "node"), json_object_get(part, "node")), "b%lu: %s, not %s", (unsigned long)id,
+                  json_dumps(json_object_get(part, "node"), 0), json_dumps(json_object_get(whole, "node"), 0));
+    json_array_foreach(json_object_get(whole, "events"), i, e) {
+        if (number(e, "event") <= before)
+            continue;
+        ck_assert_msg(json_equal(e, json_array_get(events, at)), "b%lu: event %zu is %s, not %s", (unsigned long)id, at,
+                      json_dumps(json_array_get(events, at), 0), json_dumps(e, 0));
+        at++;
+    }
+    ck_assert_uint_eq(at, json_array_size(events));
+    ck_assert_uint_eq(number(json_object_get(part, "begins"), "events_before"), before);
+    return at;
+}
+
+START_TEST(what_lived_when_the_file_began)
+{
+    enum { BEFORE = 3000 };
+    struct make k;
+    struct trace *t, *part;
+    char later[80];
+    size_t lived = 0, silent = 0;
+    make_init(&k, (uint64_t)_i + 31);
+    moment_events(&k, 6000);
+    snprintf(later, sizeof later, "%s.later", k.path);
+    write_both(&k, later, BEFORE);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    ck_assert_int_eq(trace_open(&part, later), 0);
+    struct symbols *symbols = symbols_new();
+    struct doc_context c = { .symbols = symbols };
+    struct graph *g;
+    struct view_block b;
+    ck_assert_int_eq(replay_to(t, BEFORE, &g, NULL), 0);
+    for (uint64_t id = 1 + make_random(&k) % 4; id < 2000; id += getenv("TORTURE") ? 1 : 23) {
+        if (!graph_block(g, id, &b))
+            continue;
+        json_t *all = told(t, &c, id), *some = told(part, &c, id);
+        ck_assert_msg(some && (all || b.cloned_from), "b%lu is not known", (unsigned long)id);
+        if (!all) {             /* a fork's copy that nothing happened to: no event tells of it */
+            json_decref(some);
+            continue;
+        }
+        lived++;
+        silent += inherited_check(all, some, BEFORE, id) == 0;
+        json_decref(all);
+        json_decref(some);
+    }
+    ck_assert_uint_gt(lived, 3);
+    ck_assert_uint_gt(silent, 0);
+    graph_free(g);
+    symbols_free(symbols);
+    trace_close(t);
+    trace_close(part);
+    unlink(later);
+    make_free(&k);
+}
+END_TEST
+
+/* Part of a mapping is moved: what is left of it gets lives of its own, whichever side of a checkpoint the halves lie on. */
+START_TEST(a_mapping_moves_across_a_checkpoint)
+{
+    enum { NOISE = 400, PAGE = 4096, OLD = 0x7000000, NEW = 0x9000000 };
+    const struct event events[] = {
+        { .type = EVENT_PROCESS_START, .family = WIRE_BORN_EXEC, .extra = { 10, 1 }, .text = "/x\0x", .text_bytes = 4 },
+        { .type = EVENT_NEW, .family = WIRE_MMAP_ANON, .address = OLD, .size = 5 * PAGE },
+        { .type = EVENT_NEW, .family = WIRE_MALLOC, .address = 0x1000, .size = 16 },
+        { .type = EVENT_REALLOC_BEGIN, .family = WIRE_MREMAP, .address = OLD + PAGE, .size = 2 * PAGE },
+        { .type = EVENT_REALLOC_END, .family = WIRE_MREMAP, .address = NEW, .size = 2 * PAGE, .extra = { OLD + PAGE, PAGE } },
+        { .type = EVENT_DROP, .family = WIRE_FREE, .address = 0x1000 },
+        { .type = EVENT_DROP, .family = WIRE_MUNMAP, .address = NEW, .extra = { 2 * PAGE } },
+        { .type = EVENT_DROP, .family = WIRE_MUNMAP, .address = OLD, .extra = { 5 * PAGE } } };
+    enum { COUNT = sizeof events / sizeof *events };
+    struct make k;
+    struct trace *t;
+    make_init(&k, 1);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct event e = events[i];
+        e.process = e.thread = 1;
+        for (unsigned n = 0; n <= NOISE; n++) {     /* so much that a look ahead is taken */
+            e.ns = 1000 * (k.count + 1);
+            make_add(&k, e);
+            e = (struct event){ .type = n % 2 ? EVENT_DROP : EVENT_NEW, .family = n % 2 ? WIRE_FREE : WIRE_MALLOC, .process = 1, .thread = 2,
+                                .address = 0x5000, .size = n % 2 ? 0 : 16 };
+        }
+    }
+    moment_file(&k, _i ? NOISE / 2 + (size_t)_i * NOISE / 4 : 0);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    struct symbols *symbols = symbols_new();
+    struct doc_context c = { .symbols = symbols };
+    struct facts all = facts_of(&k, UINT64_MAX);
+    for (size_t i = 0; i < all.n; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "b%lu", (unsigned long)all.list[i].block);
+        if (all.list[i].block && all.list[i].address >= OLD)
+            check(t, &c, &all, text, 0, 0);
+    }
+    for (unsigned page = 0; page < 5; page++) {
+        check_address(t, &c, &all, OLD + page * PAGE + 8, 0);
+        check_address(t, &c, &all, NEW + page % 2 * PAGE, 0);
+    }
+    free(all.list);
+    symbols_free(symbols);
+    trace_close(t);
+    make_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("history");
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, lives_are_equal, 0, getenv("TORTURE") ? 60 : 5);
+    tcase_add_loop_test(c, what_lived_when_the_file_began, 0, getenv("TORTURE") ? 30 : 2);
+    tcase_add_loop_test(c, a_mapping_moves_across_a_checkpoint, 0, 8);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

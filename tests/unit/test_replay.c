@@ -83,6 +83,35 @@ START_TEST(moments_are_equal)
 }
 END_TEST
 
+/* Also by a state that was kept, which is no other than that of a fold. */
+START_TEST(a_kept_state_is_no_other)
+{
+    struct make k;
+    struct trace *t;
+    struct graph *g;
+    make_init(&k, 31);
+    moment_events(&k, 12000);
+    moment_file(&k, _i ? 2500 : 0);
+    ck_assert_int_eq(trace_open(&t, k.path), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t event = 1 + make_random(&k) % (k.count - 500);
+        ck_assert_int_eq(replay_to(t, event, &g, NULL), 0);
+        replay_keep(t, g);
+        graph_free(g);
+        ck_assert_uint_eq(replay_kept_event(t, UINT64_MAX), event);
+        ck_assert_uint_eq(replay_kept_event(t, 1), 0);
+        same(&k, t, event);
+        same(&k, t, event + 1 + make_random(&k) % 400);
+        same(&k, t, event - 1);
+        same(&k, t, UINT64_MAX);
+    }
+    replay_forget();
+    ck_assert_uint_eq(replay_kept_event(t, UINT64_MAX), 0);
+    trace_close(t);
+    make_free(&k);
+}
+END_TEST
+
 struct heard { uint64_t facts, sum, first, last, stop_after; };
 
 static void hear(void *context, const struct fact *f)
@@ -157,6 +186,7 @@ int main(void)
     TCase *c = tcase_create("all");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, moments_are_equal, 0, 4);
+    tcase_add_loop_test(c, a_kept_state_is_no_other, 0, 2);
     tcase_add_test(c, ranges_are_equal);
     tcase_add_test(c, replay_stops_when_asked);
     suite_add_tcase(s, c);
