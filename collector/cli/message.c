@@ -81,3 +81,9 @@ bool message_colour(FILE *out, bool off)
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
     return !off && !(no && *no) && !(term && strcmp(term, "dumb") == 0) && isatty(fileno(out));
 }
+
+void message_damaged(const char *path, const char *why)
+{
+    bool says = strncmp(why, "damaged", strlen("damaged")) == 0;
+    message("%s is %s%s; the answer is what lies before", path, says ? "" : "damaged: ", why);
+}

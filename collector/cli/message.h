@@ -26,4 +26,7 @@ int message_finish_output(FILE *out, const char *name, int status);
  * and not switched off by `off`. */
 bool message_colour(FILE *out, bool off);
 
+/* The line about a trace that is damaged in the middle; `why` of the trace's reader. */
+void message_damaged(const char *path, const char *why);
+
 #endif

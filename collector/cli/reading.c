@@ -5,6 +5,7 @@
 #include "cli/reading.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -178,13 +179,14 @@ void reading_open(struct reading *r, struct source *s, enum query_need need)
     progress_clear(&progress);
     if (error)
         open_failed(r, error);
-    if (s->doc.torn_bytes)
+    if (s->doc.torn_bytes && r->told_torn != r->origin.path)    /* of two moments of one file once */
         message("%s is torn: its last %llu bytes are no whole chunk and are left out; the answer is what lies before",
                 r->origin.path, (unsigned long long)s->doc.torn_bytes);
+    r->told_torn = r->origin.path;
     if (s->past)
         message("%s ends before %s: the answer is its end, event %llu", r->origin.path, r->query.at, (unsigned long long)s->events);
     if (s->damage)
-        message("%s is damaged: %s; the answer is what lies before", r->origin.path, s->damage);
+        message_damaged(r->origin.path, s->damage);
 }
 
 void reading_check(struct reading *r, struct source *s, int error)
@@ -205,8 +207,10 @@ void reading_check(struct reading *r, struct source *s, int error)
         message_fail(EXIT_NOTHING, "%s has no such mark", path);
     if (error == -ERANGE || error == -ENODATA)
         message_fail(error == -ERANGE ? EXIT_NOTHING : EXIT_SOURCE, "%s: %s", path, replay_error());
-    if (error == -EBADMSG)
-        message_fail(EXIT_SOURCE, "%s is damaged: %s; the answer is what lies before", path, trace_error_text(s->trace));
+    if (error == -EBADMSG) {
+        message_damaged(path, trace_error_text(s->trace));
+        exit(EXIT_SOURCE);
+    }
     message_fail(EXIT_SOURCE, "cannot read %s to its end: %s", path, strerror(-error));
 }
 

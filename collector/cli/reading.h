@@ -33,6 +33,7 @@ struct reading {
     bool json, no_colour;
     bool grown_asked; uint64_t grown_bytes;     /* --fail-if-grown */
     const char *output;
+    const char *told_torn;  /* the file of which it was said, or would have been */
     const char *input;      /* sql: a file of questions */
     int rows_as;            /* sql: enum sql_format */
     bool stats;             /* sql: what reading cost */

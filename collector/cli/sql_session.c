@@ -68,7 +68,7 @@ void sql_session_open(struct sql_session *s, struct reading *r)
         message("%s is torn: its last %llu bytes are no whole chunk and are left out; the answer is what lies before",
                 s->path, (unsigned long long)sql_torn_bytes(s->sql));
     if (sql_damage(s->sql))     /* what was met on the way to the moment */
-        message("%s is damaged: %s; the answer is what lies before", s->path, sql_damage(s->sql));
+        message_damaged(s->path, sql_damage(s->sql));
 }
 
 void sql_session_close(struct sql_session *s)
@@ -138,7 +138,7 @@ static bool run_one(struct sql_session *s, const char **text)
     sqlite3_finalize(statement);
     if (got >= 0 && sql_damage(s->sql)) {
         fflush(stdout);
-        message("%s is damaged: %s; the answer is what lies before", s->path, sql_damage(s->sql));
+        message_damaged(s->path, sql_damage(s->sql));
         s->status = EXIT_SOURCE;
     }
     return got >= 0 && !ferror(stdout);

@@ -157,23 +157,28 @@ static void columns_head(FILE *out, const struct table_style *s, const char *las
     line_end(&l);
 }
 
+/* Of what happened since a moment the longest and the percentiles may not be known. */
+static struct number time_known(const json_t *times, const char *key)
+{
+    return get_number(times, "count") && json_is_integer(get(times, key)) ? number_time(get_number(times, key)) : (struct number){ "-" };
+}
+
 static void times(struct line *l, const json_t *lock, const struct table_style *s)
 {
     const json_t *wait = get(lock, "wait_ns"), *hold = get(lock, "hold_ns");
-    bool waited = get_number(wait, "count") > 0, has = get_number(hold, "count") > 0;
     line_look(l, LOOK_NUMBER);
     line_right(l, 9, number_short(get_number(lock, "acquisitions")).text);
     line_look(l, LOOK_PLAIN);
     line_right(l, 10, number_short(get_number(lock, "contended")).text);
-    line_right(l, 10, waited ? number_time(get_number(wait, "total")).text : "-");
+    line_right(l, 10, time_known(wait, "total").text);
     if (s->width >= WIDE) {
-        line_right(l, 10, waited ? number_time(get_number(wait, "max")).text : "-");
-        line_right(l, 10, has ? number_time(get_number(hold, "total")).text : "-");
+        line_right(l, 10, time_known(wait, "max").text);
+        line_right(l, 10, time_known(hold, "total").text);
     }
-    line_right(l, 10, has ? number_time(get_number(hold, "p50")).text : "-");
-    line_right(l, 9, has ? number_time(get_number(hold, "p99")).text : "-");
+    line_right(l, 10, time_known(hold, "p50").text);
+    line_right(l, 9, time_known(hold, "p99").text);
     if (s->width >= WIDE)
-        line_right(l, 10, has ? number_time(get_number(hold, "max")).text : "-");
+        line_right(l, 10, time_known(hold, "max").text);
     line_text(l, "  ");
 }
 
@@ -294,8 +299,9 @@ static const char *const missed_for[] = { "lost", "locks", NULL };
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *t = get(doc, "totals");
+    uint64_t count = get_number(json_is_integer(get(doc, "since_ns")) ? doc : t, json_is_integer(get(doc, "since_ns")) ? "locks_total" : "locks");
     uint64_t wait_ns = get_number(t, "lock_wait_ns"), waiting = get_number(t, "waiting_now");
-    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended%s%s%s%s%s", number_count(get_number(t, "locks")).text, get_number(t, "locks") == 1 ? "" : "s",
+    char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended%s%s%s%s%s", number_count(count).text, count == 1 ? "" : "s",
                            number_count(get_number(t, "acquisitions")).text, get_number(t, "acquisitions") == 1 ? "" : "s",
                            number_count(get_number(t, "lock_contended")).text, wait_ns ? "; threads waited " : "",
                            wait_ns ? number_time(wait_ns).text : "", wait_ns ? " for locks" : "", waiting ? "; waiting now: " : "",

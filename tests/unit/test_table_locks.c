@@ -60,6 +60,24 @@ START_TEST(locks_table)
 }
 END_TEST
 
+/* Of changes: locks that were used are counted, and what cannot be known is no 0. */
+START_TEST(locks_since)
+{
+    struct view v = scratch_lock_view();
+    json_t *doc = doc_locks(&v, &context, NULL), *lock;
+    size_t i;
+    json_object_set_new(doc, "since_ns", json_integer(5));
+    json_object_set_new(doc, "locks_total", json_integer(3));
+    json_array_foreach(json_object_get(doc, "locks"), i, lock)
+        json_object_set_new(json_object_get(lock, "hold_ns"), "p50", json_null());
+    char *t = checked(table_locks, doc);
+    says(t, "3 locks, 104 acquisitions, ");
+    says(t, "       10         2    500 ns         -   300 ns  l4 mutex b7+0x10\n");
+    free(t);
+    json_decref(doc);
+}
+END_TEST
+
 START_TEST(deadlock_in_a_line)
 {
     struct view v = scratch_lock_view();
@@ -212,6 +230,7 @@ int main(void)
     TCase *tc = tcase_create("table_locks");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, locks_table);
+    tcase_add_test(tc, locks_since);
     tcase_add_test(tc, deadlock_in_a_line);
     tcase_add_test(tc, copies_table);
     tcase_add_test(tc, findings_table);
