@@ -2,11 +2,11 @@
 moment, the life of a block, counts by SQL; beside them the same program recorded
 without checkpoints, where a moment is reached by folding all before it, which is what
 every peer does that can ask at all. Name: travel."""
-import json, os, random, statistics, subprocess, time
+import json, os, random, statistics, subprocess
 from collections import namedtuple
 
 import inputs, report
-from measure import OWNSCOPE
+from measure import CPU, OWNSCOPE
 
 EVENTS = 100000000
 # what: the question; times: wall s of each; kib: the largest memory; target: s
@@ -26,17 +26,13 @@ for i in range(int(sys.argv[2])):
 
 def once(words, tmp):
     """(wall s, peak KiB, output) of one question."""
-    path = os.path.join(tmp, "answer")
+    path, note = os.path.join(tmp, "answer"), os.path.join(tmp, "cpu")
     with open(path, "wb") as out:
-        began = time.monotonic()
-        process = subprocess.Popen([OWNSCOPE] + words, cwd=tmp, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
-        error = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
-        took = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):
-        raise RuntimeError("%s: exit %d: %s" % (" ".join(words)[:200], process.returncode, error.decode()[-300:]))
-    return took, used.ru_maxrss, path
+        done = subprocess.run([CPU, note, OWNSCOPE] + words, cwd=tmp, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+    if done.returncode not in (0, 1):
+        raise RuntimeError("%s: exit %d: %s" % (" ".join(words)[:200], done.returncode, done.stderr.decode()[-300:]))
+    _, _, wall, peak, _ = open(note).read().split()
+    return float(wall), int(peak), path
 
 
 def record(tmp, trace, program, options):
@@ -88,10 +84,12 @@ def measure_all(tmp, wanted, rounds, notes):
     many = max(5, 4 * rounds)
     moments = [dice.randrange(1, events) for _ in range(many)]
     end_ns = document(["report", "--json", trace], tmp)["metadata"]["duration_ns"]
-    with open(once(["sql", "-f", "csv", trace, "select max(id), min(id) from blocks where dropped_ns is null"], tmp)[2]) as f:
-        blocks, oldest = [int(n) for n in f.read().split()[-1].split(",")]
+    with open(once(["sql", "-f", "csv", trace, "select max(id) from blocks where dropped_ns is null"], tmp)[2]) as f:
+        blocks = int(f.read().split()[-1])
     with open(once(["sql", "-f", "csv", trace, "select id from blocks where dropped_ns is null order by born_ns"], tmp)[2]) as f:
         living = [int(n) for n in f.read().split()[1:]]
+    with open(once(["sql", "-f", "csv", trace, "select '0x' || printf('%x', address) from blocks where dropped_ns is null order by born_ns"], tmp)[2]) as f:
+        addresses = dice.sample(f.read().split()[1:], many)
     window = [dice.randrange(0, int(end_ns * 0.99)) for _ in range(many)]
     sql = lambda query: ["sql", "-f", "csv", trace, query]
     found = [
@@ -103,8 +101,9 @@ def measure_all(tmp, wanted, rounds, notes):
         asked("history of a block that lives at the end", [["history", "--json", trace, "b%d" % dice.choice(living)] for _ in range(many)], tmp, 1),
         asked("events in a hundredth of the time", [sql("select count(*) from events where ns between %d and %d" % (ns, ns + end_ns // 100)) for ns in window], tmp, 2),
         asked("events of one type, rare", [sql("select count(*) from events where type = 'thread'")] * rounds, tmp, 2),
-        asked("records of a type and thread, all over the trace", [sql("select count(*) from records where type = 'drop' and thread = 1")] * rounds, tmp, 2),
+        asked("records of a type, half of the trace", [sql("select count(*) from records where type = 'drop' and thread = 1")] * rounds, tmp, None),
         asked("records of at least 64 KiB", [sql("select count(*) from records where size_bytes >= 65536 and type = 'new'")] * rounds, tmp, 2),
+        asked("history of what was at an address, at random", [["history", "--json", "--at", "event:%d" % n, trace, address] for n, address in zip(moments, addresses)], tmp, 1),
         asked("without checkpoints: report --at event:N", [["report", "--json", "--at", "event:%d" % n, plain] for n in moments[:max(2, rounds)]], tmp, None),
     ]
     took, _, path = once(["events", "--at", "event:10000000", trace], tmp)

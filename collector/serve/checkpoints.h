@@ -5,7 +5,7 @@
  * A checkpoint is due when enough has come since the last one that folding it
  * again would take a while, and that the checkpoint is small beside it: 4 Mi
  * events, eight for each row of the state, and eight bytes of trace for each that
- * it will take, judged by the last one. Bytes are waited for 16 Mi events at most,
+ * it will take, judged by the last one. Bytes are waited for 4 Mi events at most,
  * so that a trace of few bytes an event still opens soon. At the end a quarter of
  * the events is enough, but no less of the bytes. Where somebody said how often,
  * nothing else counts.
@@ -32,7 +32,7 @@
 #include "session/session.h"
 
 /* Apart, where nothing else was asked for; and how long one waits for the trace to grow. */
-enum { CHECKPOINT_EVENTS = 4 << 20, CHECKPOINT_WAIT_EVENTS = 16 << 20, CHECKPOINT_ASIDE_ROWS = 500000 };
+enum { CHECKPOINT_EVENTS = 4 << 20, CHECKPOINT_WAIT_EVENTS = 4 << 20, CHECKPOINT_ASIDE_ROWS = 500000 };
 
 struct checkpoints_options {
     bool given;                 /* `every` is as somebody said, not less often for a large state */
