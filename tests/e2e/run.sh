@@ -1,11 +1,11 @@
 #!/bin/bash
 # tests/e2e/run.sh [NAME…] - runs the end-to-end scripts of this folder (or the
-# ones named), three at a time (they wait much) and the long ones first, prints what they say as each ends, and the sum
+# ones named), two at a time and the long ones first, prints what they say as each ends, and the sum
 # alone on the last line. Exit 1 when anything failed. A script that says
 # nothing, or is cut off by its time limit, is a failure.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-jobs=${E2E_JOBS:-3}
+jobs=${E2E_JOBS:-2}
 limit=${E2E_LIMIT:-${TORTURE:+3600}}
 limit=${limit:-240}
 [ $# -gt 0 ] || set -- victims leaks transparency threads_real archive snapshots suppressions rotate recorder moments graph leaks_real leaks_cli kill locks counts crowd refusals signals live options unwind schema docs header time wrapper cli fatal sql

@@ -6,13 +6,13 @@
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
 
-for victim in handoff copies; do
+for victim in handoff copies lock_times; do
     # shellcheck disable=SC2086
     timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o "$victim.own" -- "$VICTIMS/$victim" >"$victim.expect" 2>err || not_ok "traces $victim" "$(first_line err)"
 done
 # shellcheck disable=SC2086
 timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o python3.own -- "$PYTHON" -I -S -c 'x = [str(i) * 900 for i in range(50)]' 2>err || not_ok "traces python3" "$(first_line err)"
-"$PYTHON" "$HERE/sql_questions.py" "$OWNSCOPE" "$ROOT/man/ownscope-sql.7" handoff.own copies.own python3.own
+"$PYTHON" "$HERE/sql_questions.py" "$OWNSCOPE" "$ROOT/man/ownscope-sql.7" handoff.own copies.own lock_times.own python3.own
 
 # Every column stands in the page, under its table, in order.
 page_columns() { sed -n "/^\.Sy $1\$/,/^\.El\$/s/^\.It Va //p" "$ROOT/man/ownscope-sql.7"; }

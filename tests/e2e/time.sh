@@ -147,8 +147,8 @@ said "since what lies behind" 2 'lies behind' locks --since event:1000 --at even
 
 # The same questions to the living.
 mkfifo hold
-"$OWNSCOPE" run -q --checkpoint-every 8000 -o live.own -- "$PYTHON" -c 'import json, sys
-json.dumps(list(range(1000)))
+PYTHONMALLOC=malloc "$OWNSCOPE" run -q --checkpoint-every 8000 -o live.own -- "$PYTHON" -c 'import json, sys
+for i in range(20): json.dumps([str(n) for n in range(1000)])
 print("ready", flush=True)
 sys.stdin.read()' <hold >live.out 2>&1 &
 runner=$!
