@@ -20,7 +20,7 @@ LIBDIR   := $(PREFIX)/lib/ownscope
 WARN     := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 DEPS     := -MMD -MP
 DEFS     := -D_GNU_SOURCE -DOWNSCOPE_VERSION='"$(VERSION)"' -DOWNSCOPE_LIBDIR='"$(LIBDIR)"'
-LIBS     := -lurcu-bp -lurcu-common -ljansson -ldw -lelf -liberty -lzstd -lxxhash -llzma -lmicrohttpd -lsqlite3 -ledit -lpthread -lm
+LIBS     := -lurcu-bp -lurcu-common -ljansson -ldw -lelf -liberty -lzstd -lxxhash -lncursesw -ltinfo -lunwind-ptrace -lunwind-generic -lunwind -llzma -lmicrohttpd -lsqlite3 -ledit -lpthread -lm
 
 Q        := $(if $(V),,@)
 

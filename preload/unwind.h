@@ -23,7 +23,7 @@
 #include "wire/segment.h"
 
 /* One thread's memory between walks: its first 64 bytes zero at first,
- * WIRE_SCRATCH_BYTES at most, used by that thread alone (it lies in its slot's
+ * WIRE_SCRATCH_UNWIND_BYTES at most, used by that thread alone (it lies in its slot's
  * scratch). No call may begin on a memory while another is under way on it: the
  * hook's guard sees to that. A call that was left for good (a signal handler
  * that jumped out of it) must be followed by unwind_forget(). */

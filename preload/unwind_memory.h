@@ -98,7 +98,7 @@ struct unwind_memory {
     struct unwind_trail trails[UNWIND_TRAILS];
 };
 
-_Static_assert(sizeof(struct unwind_memory) <= WIRE_SCRATCH_BYTES, "it lies in a slot's scratch");
+_Static_assert(sizeof(struct unwind_memory) <= WIRE_SCRATCH_UNWIND_BYTES, "it lies in a slot's scratch");
 _Static_assert(offsetof(struct unwind_memory, fp) <= 64, "a claimer clears 64 bytes");
 
 /* A word of the traced program, of whatever type it is there. */

@@ -13,10 +13,10 @@ set -eu
 # A word is a package, or package:command where the command is enough.
 build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libunwind-dev liburcu-dev
        libjansson-dev libdw-dev libelf-dev libiberty-dev libzstd-dev libxxhash-dev
-       libmicrohttpd-dev libsqlite3-dev libedit-dev python3:python3"
+       libmicrohttpd-dev libsqlite3-dev libedit-dev libncurses-dev python3:python3"
 tests="check g++:g++ mandoc:mandoc procps:pgrep util-linux:unshare python3-jsonschema
        valgrind:valgrind libc6-dbg graphviz:dot git:git sqlite3:sqlite3 jq:jq redis-server:redis-server
-       redis-tools:redis-cli nginx-light:nginx memcached:memcached curl:curl xz-utils:xz perl-base:perl
+       redis-tools:redis-cli nginx-light:nginx memcached:memcached curl:curl xz-utils:xz tmux:tmux perl-base:perl
        lua5.4:lua5.4"
 
 case ${1-} in

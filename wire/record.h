@@ -68,9 +68,15 @@ enum wire_type {
     WIRE_USABLE,         /* malloc_usable_size was asked: address, size = what it said; address 0: from now on it is not told */
     WIRE_HOLD,           /* the thread waits (slot->holding) until a snapshot of its process is taken; address = its
                           * stack pointer, size = enum wire_hold; extra: tid */
+    WIRE_RATE,           /* from here on the thread's events of a kind are samples: address = the mean of bytes between
+                          * two (memory), or one in how many is recorded (locks, copies); 0: each one is; family = enum wire_rate.
+                          * Told where it differs from what the thread told last; a thread that told nothing records each */
     WIRE_IMAGE,          /* it forked an image of its process: address = its pid, or -errno */
     WIRE_TYPES
 };
+
+/* Of what a WIRE_RATE tells. */
+enum wire_rate { WIRE_RATE_MEMORY = 0, WIRE_RATE_LOCKS, WIRE_RATE_COPIES, WIRE_RATES };
 
 /* Why a thread holds. */
 enum wire_hold {

@@ -7,6 +7,7 @@
  *
  *   0x0000  struct wire_plan     written by the collector before anybody maps
  *   0x1000  struct wire_pulse    written by the collector while it runs
+ *   0x1400  struct wire_tokens   of rules with a limit: taken by threads, given by the collector
  *   0x2000  struct wire_claims   written by all traced threads, atomically
  *   0x3000  slots[slots_max]     one traced thread each (struct wire_slot)
  *   ....    pool                 rings, placed and reserved by the collector
@@ -36,9 +37,11 @@
 #include "wire/record.h"
 
 #define WIRE_MAGIC 0x45504f43534e574full /* "OWNSCOPE" */
-enum { WIRE_VERSION = 4 };
+enum { WIRE_VERSION = 5 };
 
-enum { WIRE_PAGE = 4096, WIRE_LINE = 64, WIRE_SLOTS_MAX = 4096, WIRE_SCRATCH_BYTES = 48 * 1024 };
+enum { WIRE_PAGE = 4096, WIRE_LINE = 64, WIRE_SLOTS_MAX = 4096 };
+/* A slot's scratch: the unwinder's memory, then the thread's struct wire_home (wire/policy.h). */
+enum { WIRE_SCRATCH_UNWIND_BYTES = 48 * 1024, WIRE_SCRATCH_BYTES = WIRE_SCRATCH_UNWIND_BYTES + WIRE_PAGE };
 
 enum wire_stacks { WIRE_STACKS_NONE = 0, WIRE_STACKS_CALLER = 1, WIRE_STACKS_FULL = 2 };
 enum wire_on_full { WIRE_ON_FULL_WAIT = 0, WIRE_ON_FULL_DROP = 1 };
@@ -86,8 +89,21 @@ struct wire_plan {
     uint8_t preload_path[1024]; /* absolute path of libownscope.so */
 };
 
+/* pulse->gate: what hooks record, and a serial that each change raises. A hook whose bit is not
+ * set only forwards: 0 is the emergency stop. LIFE alone is a pause. Where hooks decide more than by
+ * these bits, FILTERED is set and wire/policy.h says how. */
+enum wire_gate {
+    WIRE_GATE_LIFE = 1,       /* processes, threads, modules, marks, holds */
+    WIRE_GATE_MEMORY = 2, WIRE_GATE_LOCKS = 4, WIRE_GATE_COPIES = 8,
+    WIRE_GATE_FILTERED = 16,
+    WIRE_GATE_SERIAL = 32     /* one step of the serial */
+};
+#define WIRE_GATE_ALL (WIRE_GATE_LIFE | WIRE_GATE_MEMORY | WIRE_GATE_LOCKS | WIRE_GATE_COPIES)
+/* A gate that no thread acts on: slot->acting of one that is in no record. */
+enum { WIRE_ACTING_NOT = 0 };
+
 /* Page 1. Threads look here once a quarter ring, and write one word, which has
- * a line of its own. */
+ * a line of its own; every hook reads the gate, which is written when somebody gives an order. */
 struct wire_pulse {
     atomic_u64 heartbeat_stamp; /* now, at every poll of a collector that makes progress */
     atomic_u32 closed;          /* 1: the session is over; hooks only forward */
@@ -99,7 +115,16 @@ struct wire_pulse {
     uint8_t pad1[WIRE_LINE - 32];
     atomic_u32 sleeping;        /* futex word: 1 while the collector sleeps; taken back by who wakes it */
     uint8_t pad2[WIRE_LINE - 4];
+    atomic_u32 gate;            /* enum wire_gate; P: store_release publishes `policy`, pairs with Q (load_acquire) in preload/policy.c */
+    atomic_u32 emergency;       /* 1: the gate stays 0 until somebody takes this back. Set by any of the owner's processes, before
+                                 * the gate; who opens the gate looks again afterwards, with a fence between */
+    atomic_u64 policy;          /* offset of the struct wire_policy of this gate, 0: none */
+    uint8_t pad3[WIRE_LINE - 16];
 };
+
+/* What a rule may still record: threads take one an event, the collector gives. Below 1: nothing (signed). */
+enum { WIRE_RULES_MAX = 32 };
+struct wire_tokens { struct { atomic_u64 left; uint8_t pad[WIRE_LINE - 8]; } rule[WIRE_RULES_MAX]; };
 
 /* Page 2. */
 struct wire_claims {
@@ -128,7 +153,11 @@ struct wire_slot {
     atomic_u64 head;            /* bytes ever committed; W: pairs with R in ring_reader */
     atomic_u32 waiting;         /* 1 while it sleeps on drain_seq */
     atomic_u32 holding;         /* enum wire_holding; the collector answers in it */
-    uint8_t pad2[64 - 16];
+    atomic_u32 acting;          /* read side of the policy: the gate that the record being made was begun under, else
+                                 * WIRE_ACTING_NOT. Set before the gate is looked at, taken back after the commit. The collector
+                                 * changes the gate, has every processor pass a barrier (membarrier), and waits until
+                                 * no slot acts on an older one: then nobody does */
+    uint8_t pad2[64 - 20];
     /* line 2: written by the collector */
     atomic_u64 tail;            /* bytes ever read; F: pairs with L in ring_writer */
     atomic_u64 ring;            /* offset of the ring a claimer starts in */
@@ -137,7 +166,8 @@ struct wire_slot {
     atomic_u32 resync;          /* 1: the next stack is to be sent whole; taken back by the thread */
     atomic_u64 taken;           /* events that came of the records up to taken_tail, for the next collector */
     atomic_u64 taken_tail;      /* UINT64_MAX: being changed */
-    uint8_t pad3[64 - 48];
+    atomic_u64 rules;           /* gate << 32 | the rules whose thread and process are this one's; of an older gate: not known yet */
+    uint8_t pad3[64 - 56];
     /* line 3: written by the thread, counts since its claim */
     atomic_u64 lost[WIRE_LOST_REASONS];
     atomic_u64 lost_drops;      /* of them releases */
@@ -155,6 +185,7 @@ struct wire_ring {
 
 enum {
     WIRE_PULSE_OFFSET = 0x1000,
+    WIRE_TOKENS_OFFSET = 0x1400,
     WIRE_CLAIMS_OFFSET = 0x2000,
     WIRE_SLOTS_OFFSET = 0x3000,
     WIRE_RING_FIRST_BYTES = 64 * 1024,
@@ -175,7 +206,10 @@ _Static_assert(sizeof(struct wire_plan) == 2216, "plan");
 _Static_assert(offsetof(struct wire_pulse, slots_ready) == 16, "pulse");
 _Static_assert(offsetof(struct wire_pulse, drained_events) == 24, "pulse");
 _Static_assert(offsetof(struct wire_pulse, sleeping) == WIRE_LINE, "pulse, the line of both");
-_Static_assert(sizeof(struct wire_pulse) == 2 * WIRE_LINE, "pulse");
+_Static_assert(offsetof(struct wire_pulse, gate) == 2 * WIRE_LINE, "pulse, the line of all hooks");
+_Static_assert(sizeof(struct wire_pulse) == 3 * WIRE_LINE, "pulse");
+_Static_assert(WIRE_TOKENS_OFFSET + sizeof(struct wire_tokens) <= WIRE_CLAIMS_OFFSET && WIRE_TOKENS_OFFSET % WIRE_LINE == 0 &&
+               WIRE_PULSE_OFFSET + sizeof(struct wire_pulse) <= WIRE_TOKENS_OFFSET, "tokens share the pulse's page, no line of it");
 _Static_assert(offsetof(struct wire_claims, lost) == 16, "claims");
 _Static_assert(offsetof(struct wire_claims, verify) == 16 + 8 * WIRE_LOST_REASONS, "claims");
 _Static_assert(sizeof(struct wire_claims) <= WIRE_PAGE, "claims fit their page");
@@ -211,6 +245,7 @@ struct wire_segment {
 
 static inline struct wire_plan *wire_plan_of(const struct wire_segment *s) { return (struct wire_plan *)s->base; }
 static inline struct wire_pulse *wire_pulse_of(const struct wire_segment *s) { return (struct wire_pulse *)(s->base + WIRE_PULSE_OFFSET); }
+static inline struct wire_tokens *wire_tokens_of(const struct wire_segment *s) { return (struct wire_tokens *)(s->base + WIRE_TOKENS_OFFSET); }
 static inline struct wire_claims *wire_claims_of(const struct wire_segment *s) { return (struct wire_claims *)(s->base + WIRE_CLAIMS_OFFSET); }
 static inline struct wire_slot *wire_slot_of(const struct wire_segment *s, uint32_t i) { return (struct wire_slot *)(s->base + WIRE_SLOTS_OFFSET) + i; }
 

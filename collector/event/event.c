@@ -44,6 +44,9 @@ static const char *const type_names[EVENT_TYPES] = {
     [EVENT_USABLE] = "usable",
     [EVENT_MODULE] = "module",
     [EVENT_SNAPSHOT] = "snapshot",
+    [EVENT_RATE] = "rate",
+    [EVENT_COVER] = "cover",
+    [EVENT_CONTROL] = "control",
 };
 
 /* Who may release what: one group each, 0 for what is not memory. */

@@ -64,8 +64,26 @@ enum event_type {
                            * its own that nobody sees (Rust's) */
     EVENT_SNAPSHOT,       /* made by the collector: a snapshot of the process was begun here: its blocks are those that live
                            * now; address = its number, size = blocks, family = enum snapshot_why */
+    EVENT_RATE,           /* as WIRE_RATE: from here on this thread's events are samples. address, family */
+    EVENT_COVER,          /* made by the collector: from here on only so much is recorded of all processes: family = bits of
+                           * enum event_cover. All bits are set before the first one */
+    EVENT_CONTROL,        /* made by the collector: somebody gave an order, or a limit did: family = enum event_control;
+                           * address = enum event_recording from here on, size = the one before; text = in words, who and why */
     EVENT_TYPES
 };
+
+/* What is recorded. Memory without EVENT_COVER_MEMORY: only some blocks (a rule, a sample); with _DROPS what becomes of
+ * those that were recorded is still told, without it it is not (a pause, an emergency stop). */
+enum event_cover { EVENT_COVER_MEMORY = 1, EVENT_COVER_DROPS = 2, EVENT_COVER_LOCKS = 4, EVENT_COVER_COPIES = 8,
+                   EVENT_COVER_LIFE = 16, EVENT_COVER_ALL = 31 };
+enum event_control {
+    EVENT_CONTROL_VERB = 1,   /* "stop (uid 1000, pid 4711 bash)" */
+    EVENT_CONTROL_LIMIT,      /* a limit tripped, or let go: "events/s=100k: 131k in the last second: paused, again in 5s" */
+    EVENT_CONTROL_BUDGET,     /* the adaptive rate: "cpu=3%: 4.1% (program 1.9, collector 2.2): memory 64k -> 128k" */
+    EVENT_CONTROL_PROMISE     /* what a plan expects: its line of the rules file */
+};
+enum event_recording { EVENT_RECORDING = 0, EVENT_PAUSED, EVENT_TRIPPED /* by a limit, until it cools down */, EVENT_HALF_OPEN,
+                       EVENT_EMERGENCY };
 
 /* The collector hands on stamps in steps of so many ns. They are ordered before
  * that, and what is left away is noise: a plain read of the counter lies up to

@@ -58,6 +58,7 @@ static const struct { uint8_t event; bool has_stack; } TYPES[WIRE_TYPES] = {
     [WIRE_FUTEX] = {EVENT_FUTEX, true},
     [WIRE_COPY] = {EVENT_COPY, true},
     [WIRE_USABLE] = {EVENT_USABLE, false},
+    [WIRE_RATE] = {EVENT_RATE, false},
 };
 
 void decode_begin(struct decode *d)

@@ -1,0 +1,63 @@
+/*
+ * collector/serve/limits.h - limits, the breaker, and the budget of CPU: what is to
+ * be done when tracing costs more than somebody allows. Pure: it is told the time and the
+ * measures, and says what to do; nothing is read, nothing published here.
+ *
+ *   cpu=3%[:ACTION]        tracing's CPU (hooks and collector) of the program's own. Adaptive: the rates follow it
+ *   events=N  events/s=N  bytes=SIZE (of trace)  rss=SIZE (of the traced processes)  time=TIME (of recording)
+ *   ACTION: pause (until `start`), coarser (the rates), stop (as emergency-stop), trip (pause, and try again after `cooldown=TIME`, 5s)
+ *   Without one: events, bytes, rss, time pause; events/s trips; cpu coarser. K=off takes one away.
+ *
+ * The breaker: closed (recording) -> open (tripped, for the cool-down, which doubles each time it trips again within it, up
+ * to 16 times) -> half-open (recording on trial, as long as the cool-down was) -> closed.
+ */
+#ifndef OWNSCOPE_LIMITS_H
+#define OWNSCOPE_LIMITS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum limit_key { LIMIT_CPU, LIMIT_EVENTS, LIMIT_EVENTS_PER_S, LIMIT_BYTES, LIMIT_RSS, LIMIT_TIME, LIMITS };
+enum limit_action { LIMIT_PAUSE, LIMIT_COARSER, LIMIT_STOP, LIMIT_TRIP };
+
+struct limits_spec {
+    struct { bool set; double most; enum limit_action action; } limit[LIMITS]; /* cpu: parts of 1; time: ns */
+    uint64_t cooldown_ns;
+};
+void limits_default(struct limits_spec *spec);
+/* Changes the spec by "cpu=3% events/s=100k:trip". 0, or -EINVAL and *error, one malloc'ed line. */
+int limits_parse(struct limits_spec *spec, const char *words, char **error);
+/* As limits_parse takes it; malloc'ed; "" none. */
+char *limits_text(const struct limits_spec *spec);
+
+/* Measures, cumulative since the session's start. */
+struct limits_input {
+    uint64_t now_ns;
+    uint64_t recorded_ns;        /* time of recording so far */
+    uint64_t events, trace_bytes;
+    uint64_t calls;              /* of hooks, that recorded nothing (wire_home.calls) */
+    uint64_t rss_bytes;          /* of the traced processes, now */
+    uint64_t program_cpu_ns;     /* user and system, of the traced processes that live and lived */
+    uint64_t collector_cpu_ns;
+    double ring_fill;            /* of the fullest ring, 0 to 1 */
+};
+struct limits_verdict {
+    enum { LIMITS_NOTHING, LIMITS_RATES, LIMITS_DO_PAUSE, LIMITS_DO_TRIP, LIMITS_DO_TRY /* half-open */, LIMITS_DO_CLOSE, LIMITS_DO_STOP } what;
+    uint64_t sample_bytes; uint32_t locks_every, copies_every;  /* the floors from now on */
+    char why[200];               /* one line for the log, the report and people: "events/s=100k: 131k in the last second: …" */
+};
+
+struct limits;
+struct limits *limits_new(void);
+void limits_free(struct limits *l);
+void limits_set(struct limits *l, const struct limits_spec *spec, const struct limits_input *now);
+const struct limits_spec *limits_spec_of(const struct limits *l);
+/* Some ten times a second while recording or tripped. */
+void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
+/* `ctl reset`: closed, all counts from now, rates as the rules say. */
+void limits_reset(struct limits *l, const struct limits_input *now);
+/* {"cpu":{"limit","now","action"},…,"breaker":"closed","sample_bytes",…}: of status, list and top. */
+json_t *limits_json(const struct limits *l);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * collector/session/policy.h - a policy gets to the hooks: into the segment, by
+ * a grace period, and out of it again. What it says is made in serve/policy.c.
+ *
+ * The scheme is RCU across the border: publish, make every processor pass a
+ * barrier (membarrier), wait until no slot acts on what was before, take it back.
+ * Ingest thread, but for session_emergency and session_quiet (any thread).
+ */
+#ifndef OWNSCOPE_SESSION_POLICY_H
+#define OWNSCOPE_SESSION_POLICY_H
+
+#include "session/session.h"
+#include "wire/policy.h"
+
+/* Copies the policy (NULL: the bits say all) to the pool and opens the gate with these bits (enum wire_gate, without
+ * serial); policy->gate is set. *gate: the new one. 0; -ENOSPC: no room in the segment, what was before stays;
+ * -EPERM: there is an emergency stop; -ESTALE. */
+int session_policy_publish(struct session *s, const struct wire_policy *policy, uint32_t bits, uint32_t *gate);
+/* No hook acts on an older gate than this one any more. Never waits; the first call after a publish starts the barrier,
+ * in a thread of its own. Frees what was replaced when it becomes true. */
+bool session_quiet(struct session *s, uint32_t gate);
+uint32_t session_gate(const struct session *s);
+
+/* At once, from any thread of any process of the owner: all hooks only forward from now on. Returns what was before. */
+bool session_emergency(struct session *s);
+/* Lets go of it; the gate stays shut until the next publish. */
+void session_emergency_end(struct session *s);
+bool session_is_emergency(const struct session *s);
+/* The same for a session whose collector does not answer: by its segment's path. 0 or -errno. */
+int segment_emergency(const char *segment_path);
+/* Waits until no hook of any process acts on an open gate, at most so long: how long it took, or UINT64_MAX. Any thread. */
+uint64_t session_wait_quiet(struct session *s, uint64_t most_ns);
+
+/* Which rules are of this thread: for the current gate. */
+void session_thread_rules(struct session *s, uint32_t slot, uint32_t rules);
+/* Live slots: fn(context, slot, process, thread, tid). */
+void session_each_thread(const struct session *s, void (*fn)(void *context, uint32_t slot, uint32_t process, uint32_t thread, uint32_t tid),
+                         void *context);
+/* A rule's tokens: set, add, and what is left (negative: overdrawn). Hits of a rule slot, of all threads that ever were; calls likewise. */
+void session_tokens_set(struct session *s, unsigned rule, int64_t tokens);
+void session_tokens_add(struct session *s, unsigned rule, int64_t tokens);
+int64_t session_tokens(const struct session *s, unsigned rule);
+uint64_t session_hits(const struct session *s, unsigned rule);
+uint64_t session_calls(const struct session *s);
+/* Modules as the session knows them now: fn for each, by process and address; and a count that rises with every change. */
+uint64_t session_modules_version(const struct session *s);
+void session_each_module(const struct session *s, void (*fn)(void *context, uint32_t process, uint64_t begin, uint64_t end, uint64_t bias,
+                                                             uint32_t module), void *context);
+
+#endif
