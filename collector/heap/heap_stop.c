@@ -20,6 +20,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_tracer.h"
 #include "heap/heap_watch.h"
+#include "session/doctor.h"
 
 struct heap_tracer {
     pthread_t thread;
@@ -172,7 +173,13 @@ static struct heap_tracer *tracer_new(pid_t pid)
 static int tracer_run(struct heap_tracer *t)
 {
     pid_t pid = t->stop.pid;
-    int e = start(t);
+    int e;
+    if (doctor_looking_kills()) {
+        snprintf(last_text, sizeof last_text, "a seccomp filter would end ownscope if it looked into process %d", (int)pid);
+        tracer_free(t);
+        return -EPERM;
+    }
+    e = start(t);
     if (e) {
         snprintf(last_text, sizeof last_text, "no thread can be started to stop process %d: %s", (int)pid, strerror(-e));
         tracer_free(t);
