@@ -20,6 +20,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_tracer.h"
 #include "heap/heap_watch.h"
+#include "session/doctor.h"
 
 struct heap_tracer {
     pthread_t thread;
@@ -139,9 +140,14 @@ static bool outcome_wait(struct heap_tracer *t)
 
 int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
 {
-    struct heap_tracer *t = xcalloc(1, sizeof *t);
+    struct heap_tracer *t;
     int e;
     *s = (struct heap_stop){.pid = pid};
+    if (doctor_looking_kills()) {
+        snprintf(last_text, sizeof last_text, "a seccomp filter would end ownscope if it looked into process %d", (int)pid);
+        return -EPERM;
+    }
+    t = xcalloc(1, sizeof *t);
     t->stop.pid = pid;
     t->tracing.stop = &t->stop;
     t->tracing.held = held;
