@@ -4,6 +4,7 @@
  *
  *   GET /v1/status                        session, pid, trace, events so far
  *   GET /v1/report?top=N                  as ownscope report --json
+ *   GET /v1/sites?top=N                   the sites of a report alone
  *   GET /v1/threads?top=N                 as ownscope threads --json
  *   GET /v1/states                        what each running thread does now: as ownscope states --json
  *       …&thread=ID&process=ID&pid=PID    only that one's
