@@ -43,7 +43,8 @@ struct wire_rule {
     uint64_t sample_bytes;    /* memory: the mean of bytes from one sample to the next (Poisson); 0: each block */
 };
 
-/* Calling addresses of one process. Sorted by process, then begin; disjoint. All modules that the collector
+/* Return addresses of one process (its serial in the segment: an image's). A range has those of the calls in it: it begins and
+ * ends one behind the code that it is of. Sorted by process, then begin; disjoint. All modules that the collector
  * knows are covered, by ranges without rules too: an address in none is of a module it has not heard of, which
  * the hook announces. */
 struct wire_range { uint64_t begin, end; uint32_t process, rules; };
