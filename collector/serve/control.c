@@ -19,9 +19,10 @@
 #include "event/units.h"
 #include "event/xalloc.h"
 
-const char *const control_verbs[CONTROL_VERBS] = {
+const char *const control_verbs[CONTROL_NAMES] = {
     [CONTROL_START] = "start", [CONTROL_STOP] = "stop", [CONTROL_TRACE] = "trace", [CONTROL_UNTRACE] = "untrace",
-    [CONTROL_LIMITS] = "limits", [CONTROL_RESET] = "reset", [CONTROL_EMERGENCY] = "emergency-stop" };
+    [CONTROL_LIMITS] = "limits", [CONTROL_RESET] = "reset", [CONTROL_EMERGENCY] = "emergency-stop",
+    [CONTROL_SNAPSHOT] = "snapshot", [CONTROL_DUMP] = "dump", [CONTROL_MARK] = "mark" };
 static const char *const states[] = {
     [EVENT_RECORDING] = "recording", [EVENT_PAUSED] = "paused", [EVENT_TRIPPED] = "tripped", [EVENT_HALF_OPEN] = "half-open",
     [EVENT_EMERGENCY] = "emergency" };
@@ -303,15 +304,23 @@ static int order_limits(struct control *c, struct order *o)
     return 0;
 }
 
+void control_emergency(struct control *c, uint64_t at_ns)
+{
+    struct event cover = { .type = EVENT_COVER };
+    c->emergency_ns = at_ns;
+    if (c->state == EVENT_EMERGENCY)
+        return;
+    c->before = c->state;
+    control_become(c, EVENT_EMERGENCY);
+    c->host.tell(c->host.context, &cover);
+    control_save(c);
+}
+
 /* It was carried out by the thread that brought it. */
 static int order_emergency(struct control *c, struct order *o)
 {
-    if (!session_is_emergency(c->host.session)) /* lifted by an order between: that was given later */
-        return 0;
-    c->emergency_ns = o->began_ns;
-    if (c->state != EVENT_EMERGENCY)
-        c->before = c->state;
-    control_become(c, EVENT_EMERGENCY);
+    if (session_is_emergency(c->host.session))  /* else an order lifted it that was given later */
+        control_emergency(c, o->began_ns);
     return 0;
 }
 
@@ -324,7 +333,8 @@ static int order_do(struct control *c, struct order *o)
     case CONTROL_UNTRACE: return order_untrace(c, o);
     case CONTROL_LIMITS: return order_limits(c, o);
     case CONTROL_RESET: return order_reset(c, o);
-    default: return order_emergency(c, o);
+    case CONTROL_EMERGENCY: return order_emergency(c, o);
+    default: return 0;
     }
 }
 
@@ -332,7 +342,7 @@ static int order_do(struct control *c, struct order *o)
 static void audit(struct control *c, const struct order *o)
 {
     char took[UNITS_TEXT], *how = NULL;
-    if (o->note)
+    if (o->note && o->verb == CONTROL_EMERGENCY && !o->result)
         how = o->quiet_ns == UINT64_MAX ? xstrdup(": some hook is still at its last record")
                                         : xasprintf(": all hooks quiet after %s", print_time_ns(took, o->quiet_ns / 1000 * 1000));
     char *text = xasprintf("%s%s%s (uid %u, pid %d%s%s)%s%s%s", control_verbs[o->verb], *o->words ? " " : "", o->words,
@@ -347,10 +357,11 @@ void control_carry_out(struct control *c, struct order *o)
 {
     o->was = c->state;
     o->published_ns = control_clock_ns();
-    o->result = order_do(c, o);
+    if (!o->result)
+        o->result = order_do(c, o);
     if (o->verb == CONTROL_LIMITS && !*o->words)
         return; /* a question */
-    if (!o->result)
+    if (!o->result && o->verb < CONTROL_VERBS)
         control_save(c);
     audit(c, o);
 }
@@ -372,11 +383,8 @@ static void verdict_stop(struct control *c, const char *why)
 {
     enum event_recording was = c->state;
     session_emergency(c->host.session);
-    c->before = was;
-    c->emergency_ns = control_clock_ns();
     c->changes_by_limits++;
-    control_become(c, EVENT_EMERGENCY);
-    control_save(c);
+    control_emergency(c, control_clock_ns());
     control_tell(c, EVENT_CONTROL_LIMIT, was, why);
 }
 
@@ -401,6 +409,7 @@ static void limits_look(struct control *c, uint64_t now_ns)
     switch (v.what) {
     case LIMITS_NOTHING: break;
     case LIMITS_RATES: verdict_rates(c, &v); break;
+    case LIMITS_SAY: control_tell(c, EVENT_CONTROL_BUDGET, c->state, v.why); break;
     case LIMITS_DO_PAUSE:
         verdict_state(c, EVENT_PAUSED, v.why);
         c->by_limit = c->state == EVENT_PAUSED;
@@ -433,15 +442,15 @@ void control_summary(const struct control *c, struct control_summary *s)
 static int options_take(struct control *c, const struct control_options *o, char **error)
 {
     char size[UNITS_TEXT], *line;
-    int e = o->rules ? control_read(c, o->rules, false, error) : 0;
+    int e = o->rules ? control_read(c, o->rules, error) : 0;
     if (!e && o->sample_bytes) {
         line = xasprintf("trace sample=%s", print_bytes(size, o->sample_bytes));
-        e = control_read(c, line, false, error);
+        e = control_read(c, line, error);
         free(line);
     }
     if (!e && o->limits) {
         line = xasprintf("limits %s", o->limits);
-        e = control_read(c, line, false, error);
+        e = control_read(c, line, error);
         free(line);
     }
     if (o->paused)
@@ -450,10 +459,13 @@ static int options_take(struct control *c, const struct control_options *o, char
 }
 
 /* What differs from a recording of everything is in the trace from the start. */
-static void beginning_tell(struct control *c, const struct control_options *o)
+static void beginning_tell(struct control *c, bool restored)
 {
-    if (o->paused)
-        control_tell(c, EVENT_CONTROL_VERB, EVENT_RECORDING, "paused from the start");
+    if (c->state != EVENT_RECORDING) {
+        char *text = xasprintf("%s %s", control_state_name(c->state), restored ? "as the collector before left it" : "from the start");
+        control_tell(c, EVENT_CONTROL_VERB, EVENT_RECORDING, text);
+        free(text);
+    }
     for (size_t i = 0; i < c->n_rules; i++) {
         char *rule = rule_text(&c->rules[i]), *text = xasprintf("trace %s (rule %u)", rule, c->rules[i].number);
         control_tell(c, EVENT_CONTROL_VERB, c->state, text);
@@ -500,7 +512,7 @@ int control_new(struct control **out, const struct control_host *host, const str
         control_free(c);
         return e;
     }
-    beginning_tell(c, o);
+    beginning_tell(c, restored);
     control_save(c);
     *out = c;
     return 0;

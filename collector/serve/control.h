@@ -39,6 +39,8 @@ struct control_host {
     void *context;
 };
 
+/* Before there is anything: 0, or -EINVAL and *error, one malloc'ed line. */
+int control_check(const struct control_options *o, char **error);
 /* 0, or -EINVAL and *error (a malloc'ed line): the options are wrong. */
 int control_new(struct control **out, const struct control_host *host, const struct control_options *o, char **error);
 void control_free(struct control *c);
@@ -62,6 +64,9 @@ struct control_asker { uid_t uid; pid_t pid; };
  * "verb","state","was","took_ns"}, with "at_ns", "settled", "quiet_ns" (how long it took), "number", "rule", "rules", "limits" where they say something. 0; -EINVAL (words), -ENOENT (untrace of what is not there), -EPERM (emergency stop), -E2BIG, -ENOSPC,
  * -ECANCELED: and *error, one malloc'ed line. Any thread. */
 int control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **answer, char **error);
+/* What was done (error 0) or refused elsewhere is in the trace like an order: verb "snapshot", "dump", "mark", or one of
+ * the above. At once; any thread. */
+void control_note(struct control *c, const struct control_asker *who, const char *verb, const char *words, int error, const char *why);
 /* {"ownscope":1,"state","since_ns","rules":[{"number","rule","hits","spent","unmet"}…],"limits":{…},"log":[{"ns","kind","text"}…]}. Any thread. NULL: the session is ending. */
 json_t *control_list(struct control *c);
 enum event_recording control_state(const struct control *c);

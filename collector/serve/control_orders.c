@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
-#include "session/emergency.h"
+#include "session/directory.h"
 
 /* ---- who asks ---- */
 
@@ -35,6 +35,17 @@ static void comm_read(pid_t pid, char comm[CONTROL_COMM + 1])
     for (char *p = comm; *p; p++)
         if (*p < ' ' || *p > '~')
             *p = '?';
+}
+
+/* One line of plain text, as it will be printed. */
+static bool words_plain(const char *words)
+{
+    json_t *text = json_string(words);  /* NULL: no UTF-8 */
+    bool plain = text && strlen(words) <= CONTROL_WORDS_MAX;
+    for (; plain && *words; words++)
+        plain = (unsigned char)*words >= ' ' && *words != 0x7f;
+    json_decref(text);
+    return plain;
 }
 
 /* ---- answers ---- */
@@ -135,8 +146,16 @@ static struct order *order_next(struct control *c)
     struct order *o = c->first;
     if (o && !(c->first = o->next))
         c->last = &c->first;
+    c->notes -= o && o->note;
     pthread_mutex_unlock(&c->lock);
     return o;
+}
+
+static void note_free(struct order *o)
+{
+    free((char *)o->words);
+    free(o->error);
+    free(o);
 }
 
 /* What is settled is what was ordered last, and so is all before it. */
@@ -170,27 +189,37 @@ static void order_settles(struct control *c, struct order *o)
     *at = o;
 }
 
-/* Somebody stopped it by the segment, past every collector. */
+/* Who stopped it past its collector has left a line, "NS WHO": when, by CLOCK_MONOTONIC; 0: nobody knows. */
+static uint64_t stopped_by(const struct control *c, char **who)
+{
+    char *text = session_file_take(session_name(c->host.session), "emergency"), *end;
+    uint64_t ns = text ? strtoull(text, &end, 10) : 0;
+    if (text && *end == ' ')
+        end++;
+    if (text)
+        end[strcspn(end, "\n")] = 0;
+    *who = text && words_plain(end) ? xstrndup(end, 200) : xstrdup("nobody knows who");
+    free(text);
+    return ns < control_clock_ns() ? ns : 0;
+}
+
 static void emergency_see(struct control *c)
 {
-    char who[EMERGENCY_WHO_MAX];
+    char *who;
     enum event_recording was = c->state;
-    uint64_t at_ns;
     if (was == EVENT_EMERGENCY || !session_is_emergency(c->host.session))
         return;
     pthread_mutex_lock(&c->lock);
-    bool noted = c->first && c->first->note;
+    bool noted = c->first && c->first->verb == CONTROL_EMERGENCY;
     pthread_mutex_unlock(&c->lock);
     if (noted)
         return;
-    at_ns = emergency_note_take(session_name(c->host.session), who);
-    c->emergency_ns = at_ns ? at_ns : control_clock_ns();
-    c->before = was;
-    control_become(c, EVENT_EMERGENCY);
-    control_save(c);
-    char *text = xasprintf("emergency-stop%s%s%s: by the segment, past the collector", *who ? " (" : "", who, *who ? ")" : "");
+    uint64_t at_ns = stopped_by(c, &who);
+    control_emergency(c, at_ns ? at_ns : control_clock_ns());
+    char *text = xasprintf("emergency-stop (%s): by the segment, past the collector", who);
     control_tell(c, EVENT_CONTROL_VERB, was, text);
     free(text);
+    free(who);
 }
 
 void control_orders_round(struct control *c)
@@ -204,7 +233,7 @@ void control_orders_round(struct control *c)
         }
         control_carry_out(c, o);
         if (o->note)
-            free(o);
+            note_free(o);
         else if (o->waits && !o->result)
             order_settles(c, o);
         else
@@ -236,8 +265,9 @@ void control_end(struct control *c)
 static bool order_send(struct control *c, struct order *o)
 {
     pthread_mutex_lock(&c->lock);
-    bool ended = c->ended;
-    if (!ended && o->note) {
+    bool ended = c->ended || (o->note && o->verb != CONTROL_EMERGENCY && c->notes >= CONTROL_NOTES_MAX);
+    c->notes += !ended && o->note;
+    if (!ended && o->verb == CONTROL_EMERGENCY) {
         o->next = c->first;
         c->first = o;
         if (!o->next)
@@ -275,33 +305,36 @@ static void emergency_do(struct control *c, struct order *o)
     o->quiet_ns = session_wait_quiet(c->host.session, CONTROL_QUIET_NS);
     o->settled = o->quiet_ns != UINT64_MAX;
     *note = *o;
-    note->words = "";
+    note->words = xstrdup("");
     note->note = true;
     if (!order_send(c, note))
-        free(note);
+        note_free(note);
     o->answer = order_answer(c, o, EVENT_EMERGENCY);
 }
 
 static int verb_find(const char *verb)
 {
-    for (int i = 0; i < CONTROL_VERBS; i++)
+    for (int i = 0; i < CONTROL_NAMES; i++)
         if (!strcmp(verb, control_verbs[i]))
             return i;
     return -1;
 }
 
-static bool takes_words(int verb) { return verb == CONTROL_TRACE || verb == CONTROL_UNTRACE || verb == CONTROL_LIMITS; }
-
-/* One line of plain text, as it will be printed. */
-static bool words_plain(const char *words)
+void control_note(struct control *c, const struct control_asker *who, const char *verb, const char *words, int error, const char *why)
 {
-    json_t *text = json_string(words);  /* NULL: no UTF-8 */
-    bool plain = text && strlen(words) <= CONTROL_WORDS_MAX;
-    for (; plain && *words; words++)
-        plain = (unsigned char)*words >= ' ' && *words != 0x7f;
-    json_decref(text);
-    return plain;
+    int v = verb_find(verb);
+    struct order *o;
+    if (v < 0 || !words_plain(words))
+        return;
+    o = xcalloc(1, sizeof *o);
+    *o = (struct order){ .verb = (enum control_verb)v, .words = xstrdup(words), .who = *who, .note = true, .began_ns = control_clock_ns(),
+                         .result = error, .error = why ? xstrdup(why) : NULL };
+    comm_read(who->pid, o->comm);
+    if (!order_send(c, o))
+        note_free(o);
 }
+
+static bool takes_words(int verb) { return verb == CONTROL_TRACE || verb == CONTROL_UNTRACE || verb == CONTROL_LIMITS; }
 
 int control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **out, char **error)
 {
@@ -309,6 +342,8 @@ int control_do(struct control *c, const struct control_asker *who, const char *v
     struct order o = { .words = words, .who = *who, .began_ns = control_clock_ns() };
     *out = NULL;
     *error = NULL;
+    if (v >= CONTROL_VERBS)
+        v = -1;
     if (v < 0 || !words_plain(words) || (*words && !takes_words(v))) {
         *error = v < 0 ? xasprintf("there is no verb '%.60s'", verb)
                        : xasprintf(takes_words(v) ? "what %s takes is one line of plain text, of at most %d bytes" : "%s takes no words", verb,

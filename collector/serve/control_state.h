@@ -12,23 +12,23 @@
 
 #include "serve/control.h"
 
-enum { CONTROL_LOG_MAX = 64, CONTROL_WORDS_MAX = 8192, CONTROL_TEXT_MAX = 1000, CONTROL_COMM = 16 };
+enum { CONTROL_LOG_MAX = 64, CONTROL_WORDS_MAX = 8192, CONTROL_TEXT_MAX = 1000, CONTROL_COMM = 16, CONTROL_NOTES_MAX = 64 };
 #define CONTROL_SETTLE_NS 1000000000ull     /* who gave an order waits no longer until all hooks act on it */
 #define CONTROL_QUIET_NS 50000000ull        /* likewise of an emergency stop */
 #define CONTROL_TICK_NS 100000000ull        /* limits are looked at so often */
 
 enum control_verb { CONTROL_START, CONTROL_STOP, CONTROL_TRACE, CONTROL_UNTRACE, CONTROL_LIMITS, CONTROL_RESET, CONTROL_EMERGENCY,
-                    CONTROL_VERBS, CONTROL_LIST = CONTROL_VERBS };
-extern const char *const control_verbs[CONTROL_VERBS];
+                    CONTROL_VERBS, CONTROL_SNAPSHOT = CONTROL_VERBS, CONTROL_DUMP, CONTROL_MARK, CONTROL_NAMES, CONTROL_LIST = CONTROL_NAMES };
+extern const char *const control_verbs[CONTROL_NAMES];
 
-/* An order on its way. Its thread waits for `done`, unless it is a note of what was done already. */
+/* An order on its way. Its thread waits for `done`, unless it is a note of what was done, or refused, already. */
 struct order {
     struct order *next;
     enum control_verb verb;
     const char *words;
     struct control_asker who;
     char comm[CONTROL_COMM + 1];
-    bool note;                  /* of an emergency stop; freed by the ingest thread */
+    bool note;                  /* freed by the ingest thread, with words and error */
     bool waits, done;           /* carried out, for all hooks to act on it; answered */
     uint64_t began_ns, published_ns, until_ns;  /* CLOCK_MONOTONIC */
     enum event_recording was;
@@ -65,6 +65,7 @@ struct control {
     pthread_mutex_t lock;
     pthread_cond_t answered;
     struct order *first, **last;
+    unsigned notes;             /* in the queue */
     bool ended;
 };
 
@@ -75,6 +76,8 @@ void control_carry_out(struct control *c, struct order *o);
 int control_publish(struct control *c);
 void control_tell(struct control *c, enum event_control kind, enum event_recording was, const char *text);
 void control_become(struct control *c, enum event_recording state);
+/* The hooks only forward since then, by somebody. */
+void control_emergency(struct control *c, uint64_t at_ns);
 /* One rule more, which is taken over; its number. 0: there are too many. */
 uint32_t control_rule_add(struct control *c, struct rule *r, uint32_t number);
 void control_rule_remove(struct control *c, size_t i);
@@ -84,7 +87,7 @@ void control_orders_round(struct control *c);
 
 /* ---- control_file.c ---- */
 /* Lines of a rules file: rules and limits are added, a promise is noted. -EINVAL and *error. */
-int control_read(struct control *c, const char *text, bool file_of_ours, char **error);
+int control_read(struct control *c, const char *text, char **error);
 void control_save(const struct control *c);
 /* What the collector before left. False: nothing. */
 bool control_restore(struct control *c);

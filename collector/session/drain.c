@@ -248,6 +248,26 @@ void session_wait(struct session *s)
     session_beat(s);
 }
 
+void session_wait_little(struct session *s)
+{
+    struct timespec little = {.tv_nsec = 100000};
+    if (s->pause_ns && !s->stale)
+        nanosleep(&little, NULL);
+    session_beat(s);
+}
+
+double session_ring_fill(const struct session *s)
+{
+    double most = 0;
+    for (uint32_t i = 0; i < s->made; i++) {
+        const struct lane *l = s->lanes[i];
+        double fill = l->live && l->ring_size ? (double)l->fill / (double)l->ring_size : 0;
+        if (fill > most)
+            most = fill;
+    }
+    return most > 1 ? 1 : most;
+}
+
 void session_wake(struct session *s)
 {
     struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
