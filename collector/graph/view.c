@@ -241,6 +241,12 @@ static void view_snapshots(struct view *v, struct snapshot **snapshots, size_t n
 struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n)
 {
+    return graph_view_make_live(g, code, flags, snapshots, n, NULL, 0);
+}
+
+struct view *graph_view_make_live(struct graph *g, const struct code *code, unsigned flags,
+                                  struct snapshot **snapshots, size_t n, struct view_state *states, size_t n_states)
+{
     struct view *v = xcalloc(1, sizeof *v);
     v->at_ns = g->now_ns;
     v->events = g->events;
@@ -264,6 +270,8 @@ struct view *graph_view_make_with(struct graph *g, const struct code *code, unsi
     if (flags & VIEW_BLOCKS)
         view_blocks(g, v);
     view_snapshots(v, snapshots, n);
+    v->states = states;
+    v->n_states = n_states;
     view_code_copy(v, code);
     return v;
 }
@@ -287,6 +295,7 @@ void view_free(struct view *v)
     free(v->rates);
     free(v->estimates);
     free(v->snapshots);
+    free(v->states);
     free(v->sites);
     free(v->threads);
     free(v->handoffs);

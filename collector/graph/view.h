@@ -264,7 +264,18 @@ struct view_cover {
     struct view_control *controls; size_t n_controls; uint64_t orders;      /* the newest of them */
 };
 
+/* A thread that runs, as its ring tells (session/session.h); only in views of a live session that were asked for it. */
+struct view_state {
+    uint32_t thread, process, pid, tid;
+    uint64_t start_time;        /* of the process; 0: not known */
+    bool foreign;               /* pid and tid mean nothing here */
+    uint32_t stack;             /* of its last event; 0: not known */
+    uint64_t last_ns, events;
+    uint64_t ring_bytes, ring_fill;
+};
+
 struct view {
+    unsigned flags;                   /* what it was made with, for who shares it */
     uint64_t at_ns, events;
     bool is_since;                    /* it tells what happened after since_event, at since_ns: graph/view_since.h */
     uint64_t since_ns, since_event;
@@ -315,6 +326,7 @@ struct view {
     /* snapshots of heaps, the newest of each process that the moment has: owned by the view, with the view's ids */
     struct snapshot **snapshots; size_t n_snapshots;
     uint32_t snapshots_of;      /* only this process's were asked for (serial); 0: all */
+    struct view_state *states; size_t n_states;     /* owned by the view */
     /* code used by the above */
     struct code_module *modules; size_t n_modules;
     struct code_frame *frames; size_t n_frames;      /* .module: view's module ids */
@@ -328,6 +340,9 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
 /* The same with snapshots, which the view takes over: their ids of `code` become the view's own. */
 struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n);
+/* The same, and with threads' states: taken over, their stacks are of `code`. */
+struct view *graph_view_make_live(struct graph *g, const struct code *code, unsigned flags,
+                                  struct snapshot **snapshots, size_t n, struct view_state *states, size_t n_states);
 void view_free(struct view *v);
 /* The block of that id, if it is alive, as a view has it, but its stack is of the code. Looks at all. */
 bool graph_block(struct graph *g, uint64_t id, struct view_block *found);
