@@ -1,5 +1,5 @@
 /*
- * preload/policy.c - see policy.h.
+ * preload/rules.c - see rules.h.
  *
  * Runs in the traced thread, within a record: its guard says RECORD. What the collector
  * wrote is input: a policy is looked at once, when it is adopted, and what bounds a
@@ -8,21 +8,21 @@
  * Where several includes match, the finest of them decides, alone (of the equally fine the
  * first): so what an event's chance was is known from one number, which is told.
  */
-#include "preload/policy.h"
+#include "preload/rules.h"
 
 #include <string.h>
 
 #include "preload/module.h"
 #include "preload/record.h"
 
-void policy_begin(struct context *c)
+void rules_begin(struct context *c)
 {
-    memset(policy_home(c)->own, 0, sizeof policy_home(c)->own);
+    memset(rules_home(c)->own, 0, sizeof rules_home(c)->own);
 }
 
 /* ---- adoption ---- */
 
-static void locks_forget(struct policy_own *own)
+static void locks_forget(struct rules_own *own)
 {
     own->followed_count = own->ignored_count = own->pending_count = 0;
 }
@@ -34,7 +34,7 @@ static bool inside(uint64_t bytes, uint64_t offset, uint64_t n, uint64_t each)
 }
 
 /* What the thread needs of it. False: it makes no sense. */
-static bool take(struct policy_own *own, const struct wire_policy *p, uint64_t bytes)
+static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t bytes)
 {
     uint64_t words = p->born_words;
     own->ranges_count = p->ranges_count;
@@ -80,7 +80,7 @@ static const struct wire_policy *policy_of(uint32_t gate, uint64_t *bytes)
 
 static bool tell(struct context *c, unsigned which, uint64_t rate)
 {
-    struct policy_own *own = policy_own(c);
+    struct rules_own *own = rules_own(c);
     if (likely(own->told[which] == rate))
         return true;
     if (!record_rate(c, which, rate))
@@ -89,9 +89,9 @@ static bool tell(struct context *c, unsigned which, uint64_t rate)
     return true;
 }
 
-bool policy_adopt(struct context *c, uint32_t gate)
+bool rules_adopt(struct context *c, uint32_t gate)
 {
-    struct policy_own *own = policy_own(c);
+    struct rules_own *own = rules_own(c);
     const struct wire_policy *p;
     uint64_t bytes = 0;
     uint32_t before = own->gate;
@@ -132,12 +132,12 @@ bool policy_adopt(struct context *c, uint32_t gate)
     return true;
 }
 
-void policy_untold(struct context *c)
+void rules_untold(struct context *c)
 {
-    struct policy_own *own = policy_own(c);
+    struct rules_own *own = rules_own(c);
     for (unsigned i = 0; i < WIRE_RATES; i++)
         if (own->told[i]) {
-            own->told[i] = POLICY_UNTOLD;
+            own->told[i] = RULES_UNTOLD;
             own->gate = 0; /* adopted again */
         }
 }
@@ -145,7 +145,7 @@ void policy_untold(struct context *c)
 /* ---- which rules match ---- */
 
 /* The rules of a calling address; *unknown: it is of a module that the collector has not heard of before. */
-static uint32_t site_search(struct context *c, const struct policy_own *own, uint64_t pc, bool *unknown)
+static uint32_t site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
 {
     uint64_t at = pc - 1; /* in the call */
     uint32_t low = 0, high = own->ranges_count;
@@ -165,13 +165,13 @@ static uint32_t site_search(struct context *c, const struct policy_own *own, uin
 }
 
 /* Until the collector has learnt of a new module, an exclude that may speak of it holds. */
-static uint32_t site_rules(struct context *c, struct policy_own *own, uint64_t pc)
+static uint32_t site_rules(struct context *c, struct rules_own *own, uint64_t pc)
 {
-    struct policy_site *s = &own->sites[(pc ^ pc >> 6) % POLICY_SITES];
+    struct rules_site *s = &own->sites[(pc ^ pc >> 6) % RULES_SITES];
     bool unknown = false;
     if (unlikely(s->pc != pc || s->gate != own->gate)) {
         uint32_t rules = site_search(c, own, pc, &unknown);
-        *s = (struct policy_site){pc, own->gate, unknown ? own->excludes : rules};
+        *s = (struct rules_site){pc, own->gate, unknown ? own->excludes : rules};
     }
     return s->rules;
 }
@@ -182,7 +182,7 @@ static bool in_size(const struct wire_rule *r, unsigned event, uint64_t size)
 }
 
 /* The includes that match; 0 where an exclude does. */
-static uint32_t matching(struct context *c, struct policy_own *own, const struct hook_frame *site, unsigned event, unsigned family,
+static uint32_t matching(struct context *c, struct rules_own *own, const struct hook_frame *site, unsigned event, unsigned family,
                          uint64_t size)
 {
     bool memory = event == WIRE_RULE_HEAP || event == WIRE_RULE_MAP;
@@ -215,7 +215,7 @@ static bool token_take(const struct wire_rule *r, unsigned rule)
 }
 
 /* The finest of them that may still record; -1: none. */
-static int finest(const struct policy_own *own, uint32_t rules, unsigned which)
+static int finest(const struct rules_own *own, uint32_t rules, unsigned which)
 {
     int best = -1;
     uint64_t best_rate = 0;
@@ -233,9 +233,9 @@ static int finest(const struct policy_own *own, uint32_t rules, unsigned which)
     return best;
 }
 
-bool policy_draws(struct context *c, const struct hook_frame *site, unsigned event, unsigned family, uint64_t size, uint64_t bytes)
+bool rules_draws(struct context *c, const struct hook_frame *site, unsigned event, unsigned family, uint64_t size, uint64_t bytes)
 {
-    struct policy_own *own = policy_own(c);
+    struct rules_own *own = rules_own(c);
     unsigned which = event == WIRE_RULE_LOCK ? WIRE_RATE_LOCKS : event == WIRE_RULE_COPY ? WIRE_RATE_COPIES : WIRE_RATE_MEMORY;
     uint32_t rules = matching(c, own, site, event, family, size);
     int best;
@@ -248,7 +248,7 @@ bool policy_draws(struct context *c, const struct hook_frame *site, unsigned eve
         if (token_take(r, (unsigned)best)) {
             if (!tell(c, which, rate))
                 return false;
-            count_up(&policy_home(c)->hits[best], 1);
+            count_up(&rules_home(c)->hits[best], 1);
             return true;
         }
         rules &= ~(1u << best);
@@ -261,13 +261,13 @@ bool policy_draws(struct context *c, const struct hook_frame *site, unsigned eve
 static bool is_mapping(unsigned family) { return family >= WIRE_MMAP_ANON && family <= WIRE_MREMAP; }
 static unsigned event_of(unsigned family) { return is_mapping(family) ? WIRE_RULE_MAP : WIRE_RULE_HEAP; }
 
-static bool born_has(const struct policy_own *own, uint64_t address)
+static bool born_has(const struct rules_own *own, uint64_t address)
 {
     uint64_t hash = wire_born_hash(address), bits = wire_born_bits(hash);
     return own->born && (own->born[wire_born_word(hash, own->born_words)] & bits) == bits && !follow_gone(address, own->born_tag);
 }
 
-bool policy_born_passes(struct context *c, uint32_t gate, const void *p)
+bool rules_born_passes(struct context *c, uint32_t gate, const void *p)
 {
     struct wire_slot *slot = c->writer.slot;
     uint32_t acting = load_relaxed(&slot->acting);
@@ -275,18 +275,18 @@ bool policy_born_passes(struct context *c, uint32_t gate, const void *p)
     store_relaxed(&slot->acting, gate);
     fence_signal();
     if (load_relaxed(&wire_pulse_of(&process.segment)->gate) == gate)
-        passes = !born_has(policy_own(c), (uintptr_t)p);
+        passes = !born_has(rules_own(c), (uintptr_t)p);
     store_release(&slot->acting, acting);
     return passes;
 }
 
-static void follow(struct policy_own *own, unsigned family, uint64_t address, uint64_t size)
+static void follow(struct rules_own *own, unsigned family, uint64_t address, uint64_t size)
 {
     if (unlikely(!(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address))))
         own->quick_gate = 0;
 }
 
-static bool unfollow(struct policy_own *own, unsigned family, uint64_t address, uint64_t length)
+static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, uint64_t length)
 {
     bool maps = family == WIRE_MUNMAP || is_mapping(family), followed, born;
     if (maps) { /* of a mapping that was there before any piece may go */
@@ -300,27 +300,27 @@ static bool unfollow(struct policy_own *own, unsigned family, uint64_t address, 
     return followed || born || own->drops_all || follow_is_full();
 }
 
-bool policy_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
-    struct policy_own *own = policy_own(c);
+    struct rules_own *own = rules_own(c);
     unsigned type = kind & 255, family = kind >> 8;
     switch (type) {
     case WIRE_NEW:
-        count_up(&policy_home(c)->calls, 1);
-        if (!policy_draws(c, site, event_of(family), family, size, size))
+        count_up(&rules_home(c)->calls, 1);
+        if (!rules_draws(c, site, event_of(family), family, size, size))
             return false;
         follow(own, family, address, size);
         return true;
     case WIRE_DROP:
-        count_up(&policy_home(c)->calls, 1);
+        count_up(&rules_home(c)->calls, 1);
         return unfollow(own, family, address, *word);
     case WIRE_COPY:
-        return policy_draws(c, site, WIRE_RULE_COPY, 0, size, 0);
+        return rules_draws(c, site, WIRE_RULE_COPY, 0, size, 0);
     case WIRE_USABLE:
         return !address || follow_has(address) || born_has(own, address);
     case WIRE_WAIT: case WIRE_ACQUIRE: case WIRE_RELEASE: case WIRE_WAIT_END: case WIRE_COND_WAIT: case WIRE_COND_WOKEN:
     case WIRE_SIGNAL: case WIRE_LOCK_INIT: case WIRE_LOCK_DESTROY: case WIRE_LOCK_CONSISTENT:
-        return policy_wants_lock(c, site, type, family & ~(unsigned)WIRE_LOCK_FLAG, address, size, word);
+        return rules_wants_lock(c, site, type, family & ~(unsigned)WIRE_LOCK_FLAG, address, size, word);
     default:
         return true;
     }
@@ -328,19 +328,19 @@ bool policy_wants(struct context *c, const struct hook_frame *site, unsigned kin
 
 /* ---- realloc: what is followed moves, what is not may be drawn for what it grows by ---- */
 
-bool policy_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had)
+bool rules_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had)
 {
     /* What was asked for is not known: of the bytes that may be used, about so many were not. */
     enum { UNASKED = 8 };
-    struct policy_own *own = policy_own(c);
-    own->realloc = POLICY_REALLOC_MOVES;
+    struct rules_own *own = rules_own(c);
+    own->realloc = RULES_REALLOC_MOVES;
     own->had_bytes = had;
     if (!filtered)
         return true;
-    count_up(&policy_home(c)->calls, 1);
+    count_up(&rules_home(c)->calls, 1);
     if (unfollow(own, family, p, had))
         return true;
-    own->realloc = POLICY_REALLOC_GROWS;
+    own->realloc = RULES_REALLOC_GROWS;
     if (!is_mapping(family)) {
         had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
         had -= size > had && had >= UNASKED ? UNASKED : 0;
@@ -349,23 +349,23 @@ bool policy_realloc_begin(struct context *c, bool filtered, unsigned family, uin
     return false;
 }
 
-enum policy_realloc policy_realloc_end(struct context *c, const struct hook_frame *site, bool filtered, unsigned family,
+enum rules_realloc rules_realloc_end(struct context *c, const struct hook_frame *site, bool filtered, unsigned family,
                                        uint64_t p, uint64_t size, uint64_t old)
 {
-    struct policy_own *own = policy_own(c);
-    enum policy_realloc what = own->realloc;
-    own->realloc = POLICY_REALLOC_NOT;
-    if (what == POLICY_REALLOC_MOVES) {
+    struct rules_own *own = rules_own(c);
+    enum rules_realloc what = own->realloc;
+    own->realloc = RULES_REALLOC_NOT;
+    if (what == RULES_REALLOC_MOVES) {
         if (filtered)
             follow(own, family, p ? p : old, p ? size : own->had_bytes);
         return what;
     }
     if (!p)
-        return POLICY_REALLOC_NOT;
+        return RULES_REALLOC_NOT;
     if (!filtered) /* nothing was told before it, all is now */
-        return POLICY_REALLOC_GROWS;
-    if (what != POLICY_REALLOC_GROWS || !own->grows_bytes || !policy_draws(c, site, event_of(family), family, size, own->grows_bytes))
-        return POLICY_REALLOC_NOT;
+        return RULES_REALLOC_GROWS;
+    if (what != RULES_REALLOC_GROWS || !own->grows_bytes || !rules_draws(c, site, event_of(family), family, size, own->grows_bytes))
+        return RULES_REALLOC_NOT;
     follow(own, family, p, size);
-    return POLICY_REALLOC_GROWS;
+    return RULES_REALLOC_GROWS;
 }
