@@ -27,6 +27,7 @@
 #include "serve/address.h"
 #include "serve/api_answer.h"
 #include "serve/api_stream.h"
+#include "serve/measure.h"
 
 enum { API_CONNECTIONS = 32, API_HEAVY = 4, API_TIMEOUT_S = 60, API_LAST_S = 1, API_HEAD_BYTES = 32 * 1024,
        API_STACK_BYTES = 8 * 1024 * 1024, API_TOP_MAX = 1000000, API_FRAMES_MAX = 64 };
@@ -134,6 +135,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
         return q->no_default_suppressions || !strcmp(value, "yes") ? 0 : -EINVAL;
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
+    case API_STACKS: return flag_read(value, &q->stacks);
     default: return flag_read(value, &q->all);
     }
 }
@@ -142,7 +144,7 @@ static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, co
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
                                          "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth", "default-suppressions",
-                                         "site", "size", "address", "words" };
+                                         "site", "size", "address", "stacks", "words" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -228,7 +230,9 @@ static enum MHD_Result request_answer(void *server, struct MHD_Connection *c, co
             return answer_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "busy with other questions; ask again later");
         *context = api;
     }
+    measure_question_begin();
     route->answer(api->collector, &ask.q, &answer);
+    measure_question_end();
     return answer_send(c, &answer);
 }
 

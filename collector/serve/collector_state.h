@@ -15,14 +15,12 @@
 #include "serve/collector.h"
 #include "serve/control.h"
 #include "serve/heartbeat.h"
+#include "serve/measure.h"
 #include "serve/published.h"
 #include "serve/recorder.h"
 #include "serve/rotation.h"
 #include "serve/snapshots.h"
 #include "serve/written.h"
-
-/* CPU of a traced process, as it was last seen. */
-struct collector_spent { uint32_t process; uint64_t ns; };
 
 struct collector {
     struct session *session;
@@ -54,8 +52,7 @@ struct collector {
     atomic_u64 reading;         /* copies of the recorder's made so far */
     struct published published;
     struct control *control;
-    struct collector_spent *spent; size_t n_spent, spent_capacity;
-    uint64_t spent_ns;          /* of them all */
+    struct measure *measure;
 
     pthread_mutex_t lock;
     pthread_cond_t answer;
@@ -72,6 +69,9 @@ struct collector {
 
 /* The session's sink: folds, and appends to the trace. */
 void collector_ingest(void *collector, const struct event *events, size_t count);
+
+/* policy_host.live, of a collector. */
+bool collector_live(void *collector, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
 
 /* ---- collector_files.c ---- */
 /* Where nothing is gone on with: c->writer. 0 or -errno. */

@@ -187,6 +187,7 @@ static int64_t drain_round(struct session *s, bool everything)
     if (!session_still_ours(s))
         return -ESTALE;
     fullest = settle(s);
+    s->fullest = fullest > s->fullest ? fullest : s->fullest;
     supply_keep(s);
     see_slotless(s);
     see_verified(s);
@@ -254,18 +255,6 @@ void session_wait_little(struct session *s)
     if (s->pause_ns && !s->stale)
         nanosleep(&little, NULL);
     session_beat(s);
-}
-
-double session_ring_fill(const struct session *s)
-{
-    double most = 0;
-    for (uint32_t i = 0; i < s->made; i++) {
-        const struct lane *l = s->lanes[i];
-        double fill = l->live && l->ring_size ? (double)l->fill / (double)l->ring_size : 0;
-        if (fill > most)
-            most = fill;
-    }
-    return most > 1 ? 1 : most;
 }
 
 void session_wake(struct session *s)
