@@ -43,6 +43,16 @@ static bool graph_current(void *context, bool wait)
     return !c->lent && backlog_empty(&c->backlog);
 }
 
+/* What a policy is told of the blocks that live: struct policy_host. */
+bool collector_live(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count)
+{
+    struct collector *c = context;
+    if (!graph_current(c, false))
+        return false;
+    *count = graph_live_addresses(c->graph, fn, to);
+    return true;
+}
+
 /* The session's sink. */
 void collector_ingest(void *context, const struct event *events, size_t count)
 {

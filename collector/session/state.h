@@ -104,6 +104,7 @@ struct session {
     bool stale;                         /* another collector has it */
     bool taken_over;                    /* and modules have to be learnt again */
 
+    unsigned fullest;                   /* ring since somebody asked, in 16ths */
     uint64_t watch_ns, quick_ns, busy_ns, pause_ns;
     atomic_u32 awake;                   /* session_wake was called */
     struct session_counts counts;
