@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "cli/command.h"
+#include "event/units.h"
 
 struct options {
     const struct usage *usage;
@@ -53,12 +54,6 @@ int options_choice(const struct options *o, const char *const *choices);
 /* Wrong usage of this command: one line, and the end. */
 void options_fail(const struct options *o, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
-
-/* Numbers with units: 0, or -EINVAL, -ERANGE. Bytes: K M G T (powers of 1024;
- * KiB, KB and the like are the same). Times: ns us ms s m h; a unit must stand there. */
-int parse_count(const char *text, uint64_t *n);
-int parse_bytes(const char *text, uint64_t *bytes);
-int parse_time_ns(const char *text, uint64_t *ns);
 
 /* Splits as a shell does: blanks, '…', "…", \. 0 and words ended by NULL, or
  * -EINVAL for an open quote. */

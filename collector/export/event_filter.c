@@ -14,26 +14,6 @@
 
 /* ---- words ---- */
 
-/* A number with a unit; *end stands behind it. */
-static int size_take(const char *text, uint64_t *bytes, const char **end)
-{
-    static const char units[] = "KMGT";
-    char *digits_end;
-    if (!isdigit((unsigned char)*text))
-        return -EINVAL;
-    errno = 0;
-    *bytes = strtoull(text, &digits_end, 10);
-    const char *unit = *digits_end ? strchr(units, toupper((unsigned char)*digits_end)) : NULL;
-    *end = digits_end + (unit != NULL);
-    if (unit && !strncmp(*end, "iB", 2))
-        *end += 2;
-    else if (**end == 'B')
-        *end += 1;
-    if (errno || (unit && __builtin_mul_overflow(*bytes, 1ull << 10 * (unit - units + 1), bytes)))
-        return -EINVAL;
-    return 0;
-}
-
 static int address_take(const char *text, uint64_t *address, const char **end)
 {
     char *digits_end;
@@ -46,13 +26,13 @@ static int address_take(const char *text, uint64_t *address, const char **end)
 }
 
 /* LOW..HIGH, LOW.., ..HIGH, or one number for both. */
-static int range_parse(const char *text, int (*take)(const char *, uint64_t *, const char **), uint64_t *low, uint64_t *high)
+static int range_parse(const char *text, uint64_t *low, uint64_t *high)
 {
     const char *p = text;
     bool open_low = !strncmp(p, "..", 2);
     *low = 0;
     *high = UINT64_MAX;
-    if (!open_low && take(p, low, &p))
+    if (!open_low && address_take(p, low, &p))
         return -EINVAL;
     if (!open_low && !*p) {
         *high = *low;
@@ -63,17 +43,12 @@ static int range_parse(const char *text, int (*take)(const char *, uint64_t *, c
     p += 2;
     if (!*p)
         return open_low ? -EINVAL : 0;
-    return take(p, high, &p) || *p || *high < *low ? -EINVAL : 0;
-}
-
-int event_sizes_parse(const char *text, uint64_t *low, uint64_t *high)
-{
-    return range_parse(text, size_take, low, high);
+    return address_take(p, high, &p) || *p || *high < *low ? -EINVAL : 0;
 }
 
 int event_addresses_parse(const char *text, uint64_t *low, uint64_t *high)
 {
-    int error = range_parse(text, address_take, low, high);
+    int error = range_parse(text, low, high);
     if (!error && !strstr(text, "..") && *high < UINT64_MAX)
         ++*high;
     return error;

@@ -10,8 +10,6 @@
 #include "export/doc.h"
 #include "export/frames.h"
 
-/* "4K..1M", "4K..", "..64", "4096" as bytes (K, M, G are powers of 1024): from *low to *high, both in. 0, -EINVAL. */
-int event_sizes_parse(const char *text, uint64_t *low, uint64_t *high);
 /* "0x1000..0x2000" as [low, high), "0x1000" as one byte. 0, -EINVAL. */
 int event_addresses_parse(const char *text, uint64_t *low, uint64_t *high);
 /* 0; -EINVAL and *error (malloc'ed, what regcomp says): no extended regular expression. */

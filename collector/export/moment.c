@@ -8,31 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- words ---- */
+#include "event/units.h"
 
-/* Decimal seconds with a unit; exact to the nanosecond. */
-static int parse_ns(const char *text, uint64_t *ns)
-{
-    static const struct { const char *unit; uint64_t ns; } units[] = {
-        { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 } };
-    uint64_t whole = 0, unit = 0, part = 0, place;
-    const char *p = text;
-    for (; isdigit((unsigned char)*p); p++)
-        if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, (uint64_t)(*p - '0'), &whole))
-            return -EINVAL;
-    const char *fraction = *p == '.' ? p + 1 : NULL;
-    if (fraction)
-        for (p++; isdigit((unsigned char)*p);)
-            p++;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (!strcmp(p, units[i].unit))
-            unit = units[i].ns;
-    if (!unit || !isdigit((unsigned char)text[*text == '.']) || __builtin_mul_overflow(whole, unit, &whole))
-        return -EINVAL;
-    for (place = unit / 10; fraction && place && isdigit((unsigned char)*fraction); fraction++, place /= 10)
-        part += (uint64_t)(*fraction - '0') * place;
-    return __builtin_add_overflow(whole, part, ns) ? -EINVAL : 0;
-}
+/* ---- words ---- */
 
 int source_at_parse(struct source_at *at, const char *text)
 {
@@ -56,7 +34,7 @@ int source_at_parse(struct source_at *at, const char *text)
         return errno || *end || !isdigit((unsigned char)text[6]) ? -EINVAL : 0;
     }
     at->kind = SOURCE_NS;
-    return parse_ns(text, &at->value);
+    return parse_time_ns(text, &at->value) ? -EINVAL : 0;
 }
 
 /* ---- looking through events ---- */

@@ -66,6 +66,9 @@ struct collector {
 /* The session's sink: folds, and appends to the trace. */
 void collector_ingest(void *collector, const struct event *events, size_t count);
 
+/* policy_host.live, of a collector. */
+bool collector_live(void *collector, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
+
 /* ---- collector_files.c ---- */
 /* Where nothing is gone on with: c->writer. 0 or -errno. */
 int collector_file_new(struct collector *c, const struct collector_options *o);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/units.h"
 #include "event/xalloc.h"
 #include "export/event_filter.h"
 
@@ -53,7 +54,7 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no list of event types (new,drop,move,borrow,acquire,...)", q->type);
     else if (q->site && event_site_check(q->site, &wrong))
         *error = xasprintf("'%s' is no regular expression: %s", q->site, wrong);
-    else if (q->size && event_sizes_parse(q->size, &low, &high))
+    else if (q->size && parse_sizes(q->size, &low, &high))
         *error = xasprintf("'%s' is no range of sizes (4096, 4K..1M, 64K.., ..16)", q->size);
     else if (q->address && event_addresses_parse(q->address, &low, &high))
         *error = xasprintf("'%s' is no range of addresses (0x7f12..., 0x7f0000..0x7fffff)", q->address);
@@ -227,7 +228,7 @@ int query_range(struct source *s, const struct query *q, struct query_range *ran
     if (q->process)
         serial_parse(q->process, 'p', &o->process);
     o->site = q->site;
-    o->sizes = q->size && !event_sizes_parse(q->size, &o->low_bytes, &o->high_bytes);
+    o->sizes = q->size && !parse_sizes(q->size, &o->low_bytes, &o->high_bytes);
     o->addresses = q->address && !event_addresses_parse(q->address, &o->low_address, &o->high_address);
     int error = moment_event(s, q->at, 0, &o->last_event);
     if (!error)

@@ -21,7 +21,7 @@
 #include "wire/ring_reader.h"
 
 enum {
-    SESSION_SLOTS_AHEAD = 8,            /* READY slots at least */
+    SESSION_SLOTS_AHEAD = SEGMENT_SLOTS_FIRST, /* READY slots at least */
     SESSION_BATCH = 64,                 /* events handed over at a time */
     SESSION_PUBLISH_BYTES = 16 * 1024,  /* a ring's tail is published this often */
     SESSION_WATCH_NS = 100000000,       /* all threads are looked after this often */
@@ -122,6 +122,7 @@ struct session {
     bool taken_over;                    /* and modules have to be learnt again */
 
     struct gate_side gate;
+    unsigned fullest;                   /* ring since somebody asked, in 16ths */
     uint64_t watch_ns, quick_ns, busy_ns, pause_ns;
     atomic_u32 awake;                   /* session_wake was called */
     struct session_counts counts;

@@ -41,7 +41,7 @@ enum symbols_state {
 struct symbols;
 struct symbols *symbols_new(void);
 void symbols_free(struct symbols *s);
-/* Where separate debug files are looked for, in place of /usr/lib/debug. For
+/* Where separate debug files are looked for, in place of OWNSCOPE_DEBUG_DIR or /usr/lib/debug. For
  * modules that are opened afterwards. */
 void symbols_debug_dir(struct symbols *s, const char *dir);
 

@@ -4,6 +4,7 @@
 # documents, the text, leaks of a live process, two moments and two builds.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+unset OWNSCOPE_DEBUG_DIR # frames are compared with those that valgrind names
 cd "$T" || exit 99
 
 # One of each class, at functions of these names.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/units.h"
 #include "export/event_filter.h"
 
 START_TEST(sizes)
@@ -16,12 +17,12 @@ START_TEST(sizes)
     static const char *const wrong[] = { "", "..", "x", "4K-1M", "5..4", "4..x", "4Q", "99999999999999999999", "18446744073709551615K", "-1", "4 " };
     uint64_t low, high;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        ck_assert_int_eq(event_sizes_parse(rows[i].text, &low, &high), 0);
+        ck_assert_int_eq(parse_sizes(rows[i].text, &low, &high), 0);
         ck_assert_uint_eq(low, rows[i].low);
         ck_assert_uint_eq(high, rows[i].high);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        ck_assert_msg(event_sizes_parse(wrong[i], &low, &high) != 0, "%s", wrong[i]);
+        ck_assert_msg(parse_sizes(wrong[i], &low, &high) != 0, "%s", wrong[i]);
 }
 END_TEST
 

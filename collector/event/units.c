@@ -1,17 +1,16 @@
 /*
- * collector/cli/units.c - numbers as people write them, and words as a shell
- * splits them.
+ * collector/event/units.c - see units.h.
  */
-#include "cli/options.h"
+#include "event/units.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#include "event/xalloc.h"
 
 int parse_count(const char *text, uint64_t *n)
 {
@@ -89,53 +88,49 @@ int parse_time_ns(const char *text, uint64_t *ns)
     return -EINVAL;
 }
 
-/* One word from **p into `to`; 0 or -EINVAL. */
-static int word_copy(const char **p, char *to)
+int parse_sizes(const char *text, uint64_t *low, uint64_t *high)
 {
-    char quote = 0;
-    for (; **p && (quote || !isspace((unsigned char)**p)); ++*p) {
-        char c = **p;
-        if (quote ? c == quote : c == '\'' || c == '"') {
-            quote = quote ? 0 : c;
-        } else if (c == '\\' && quote != '\'') {
-            if (!(*p)[1])
-                return -EINVAL;
-            if (quote == '"' && !strchr("\"\\$`", (*p)[1]))
-                *to++ = c;
-            *to++ = *++*p;
-        } else {
-            *to++ = c;
-        }
-    }
-    *to = 0;
-    return quote ? -EINVAL : 0;
+    char first[64];
+    const char *dots = strstr(text, "..");
+    size_t n = dots ? (size_t)(dots - text) : strlen(text);
+    *low = 0;
+    *high = UINT64_MAX;
+    if (n >= sizeof first || (dots && !n && !dots[2]))
+        return -EINVAL;
+    memcpy(first, text, n);
+    first[n] = 0;
+    if ((n || !dots) && parse_bytes(first, low))
+        return -EINVAL;
+    if (!dots)
+        *high = *low;
+    else if (dots[2] && parse_bytes(dots + 2, high))
+        return -EINVAL;
+    return *high < *low ? -EINVAL : 0;
 }
 
-int words_split(const char *text, char ***words, size_t *n)
+const char *print_bytes(char text[UNITS_TEXT], uint64_t bytes)
 {
-    char **list = NULL;
-    size_t count = 0, capacity = 0;
-    char *word = xmalloc(strlen(text) + 1);
-    int error = 0;
-    while (!error) {
-        while (isspace((unsigned char)*text))
-            text++;
-        list = xgrow(list, &capacity, count + 1, sizeof *list);
-        list[count] = NULL;
-        if (!*text)
+    static const char units[] = " KMGT";
+    unsigned u = 0;
+    while (bytes && u < 4 && !(bytes & 1023)) {
+        bytes >>= 10;
+        u++;
+    }
+    snprintf(text, UNITS_TEXT, u ? "%" PRIu64 "%c" : "%" PRIu64, bytes, units[u]);
+    return text;
+}
+
+const char *print_time_ns(char text[UNITS_TEXT], uint64_t ns)
+{
+    static const struct { const char *name; uint64_t ns; } units[] = {
+        { "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 }, { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 } };
+    const char *name = "s";
+    for (size_t i = 0; ns && i < sizeof units / sizeof *units; i++)
+        if (ns % units[i].ns == 0) {
+            ns /= units[i].ns;
+            name = units[i].name;
             break;
-        error = word_copy(&text, word);
-        if (!error)
-            list[count++] = xstrdup(word);
-    }
-    free(word);
-    if (error) {
-        while (count)
-            free(list[--count]);
-        free(list);
-        return error;
-    }
-    *words = list;
-    *n = count;
-    return 0;
+        }
+    snprintf(text, UNITS_TEXT, "%" PRIu64 "%s", ns, name);
+    return text;
 }
