@@ -3,7 +3,7 @@
  * (its calls are wrapped at link time): documents, refusals, other users,
  * hostile requests, clients that stall or leave. The trace it reads is real.
  */
-/* LINK: -Wl,--wrap=collector_view_get -Wl,--wrap=collector_view_put -Wl,--wrap=collector_trace_flush -Wl,--wrap=collector_trace_path -Wl,--wrap=collector_trace_get -Wl,--wrap=collector_trace_put -Wl,--wrap=collector_meta -Wl,--wrap=collector_trace_dropped -Wl,--wrap=collector_mark -Wl,--wrap=collector_snapshot -Wl,--wrap=collector_snapshot_of -Wl,--wrap=collector_snapshot_put -Wl,--wrap=collector_control -Wl,--wrap=control_do -Wl,--wrap=control_list -Wl,--wrap=control_note */
+/* LINK: -Wl,--wrap=collector_view_get -Wl,--wrap=collector_view_put -Wl,--wrap=collector_trace_flush -Wl,--wrap=collector_trace_path -Wl,--wrap=collector_trace_get -Wl,--wrap=collector_trace_put -Wl,--wrap=collector_meta -Wl,--wrap=collector_trace_dropped -Wl,--wrap=collector_mark -Wl,--wrap=collector_snapshot -Wl,--wrap=collector_snapshot_of -Wl,--wrap=collector_snapshot_put -Wl,--wrap=collector_control -Wl,--wrap=collector_now_ns -Wl,--wrap=session_is_ours -Wl,--wrap=control_do -Wl,--wrap=control_list -Wl,--wrap=control_note */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -64,6 +64,11 @@ int __wrap_collector_trace_get(struct collector *c, char **name)
 void __wrap_collector_trace_put(struct collector *c, char *name) { free(name); }
 const struct trace_meta *__wrap_collector_meta(const struct collector *c) { return &meta; }
 uint64_t __wrap_collector_trace_dropped(const struct collector *c) { return 0; }
+
+uint64_t __wrap_collector_now_ns(const struct collector *c);
+bool __wrap_session_is_ours(const struct session *s);
+uint64_t __wrap_collector_now_ns(const struct collector *c) { return 77; }
+bool __wrap_session_is_ours(const struct session *s) { return false; }
 
 /* Orders are noted. */
 static char ordered[200], noted[200];
