@@ -2,8 +2,8 @@
  * wire/policy.h - which events hooks record, where that is more than the gate's
  * bits (wire/segment.h): rules, rates, and the blocks that are followed.
  *
- * The collector writes a whole policy into the pool and publishes its offset,
- * then the gate (P, pairs with Q). Nothing in it changes afterwards but by a
+ * The collector writes a whole policy into the pool and publishes its offset
+ * (wire_policy_word), then the gate (P, pairs with Q). Nothing in it changes afterwards but by a
  * next one; the old one is taken back after a grace period (slot->acting). Hooks
  * compare integers alone: names were resolved by the collector.
  *
@@ -92,12 +92,15 @@ static inline uint64_t wire_born_bits(uint64_t hash)
 }
 static inline uint64_t wire_born_word(uint64_t hash, uint64_t words) { return (hash >> 32) & (words - 1); }
 
+enum { WIRE_TIMED_EACH = 16, WIRE_TIMED_MOST_NS = 20000 };
 /* The rest of a slot's scratch: written by the thread, read by the collector. Zeros at a claim but for hits and
  * calls, which go on over the slot's lives. */
 struct wire_home {
     atomic_u64 hits[WIRE_RULES_MAX];  /* events recorded for a rule */
     atomic_u64 calls;                 /* calls of memory's hooks, recorded or not, while filtered; about: told with the samples */
-    uint8_t own[WIRE_PAGE - 8 * (WIRE_RULES_MAX + 1)];  /* the thread's: decisions by address, locks that it follows */
+    atomic_u64 tries;                 /* records made or asked for, while filtered; what they cost is told by every WIRE_TIMED_EACHth: */
+    atomic_u64 timed, timed_stamps;   /* so many took so long; those that were interrupted are left out */
+    uint8_t own[WIRE_PAGE - 8 * (WIRE_RULES_MAX + 4)];  /* the thread's: decisions by address, locks that it follows */
 };
 _Static_assert(sizeof(struct wire_home) == WIRE_PAGE, "the last page of the scratch");
 
