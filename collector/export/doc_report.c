@@ -8,7 +8,6 @@
 #include "event/event.h"
 #include "export/doc_control.h"
 #include "export/doc_leaks.h"
-#include "export/doc_sampling.h"
 #include "export/findings.h"
 #include "export/interval.h"
 #include "export/lock_names.h"
@@ -230,7 +229,6 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "locks_top", locks);
     json_object_set_new(j, "locks", doc_locks_totals(v));
     json_object_set_new(j, "copies", doc_copies_totals(v));
-    json_object_set_new(j, "control", doc_control(v));
     json_object_set_new(j, "coverage", coverage);
     leak_book_close(&book);
     lock_names_free(names);

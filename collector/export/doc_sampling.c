@@ -1,27 +1,14 @@
 /*
  * collector/export/doc_sampling.c - what was sampled, what was not recorded at
- * all and when, and who said so: `metadata.sampling`, `control`, and their lines in `coverage`.
+ * all and when: `metadata.sampling`, and its lines in `coverage`.
  */
 #include <stdlib.h>
 
 #include "event/event.h"
 #include "event/xalloc.h"
+#include "export/doc_control.h"
 #include "export/doc_sampling.h"
 #include "export/text.h"
-
-const char *doc_recording_name(unsigned state)
-{
-    static const char *const names[] = { [EVENT_RECORDING] = "recording", [EVENT_PAUSED] = "paused", [EVENT_TRIPPED] = "tripped",
-                                         [EVENT_HALF_OPEN] = "half-open", [EVENT_EMERGENCY] = "emergency-stop" };
-    return state < sizeof names / sizeof *names ? names[state] : "?";
-}
-
-const char *doc_control_name(unsigned kind)
-{
-    static const char *const names[] = { [EVENT_CONTROL_VERB] = "verb", [EVENT_CONTROL_LIMIT] = "limit", [EVENT_CONTROL_BUDGET] = "budget",
-                                         [EVENT_CONTROL_PROMISE] = "promise" };
-    return kind < sizeof names / sizeof *names && names[kind] ? names[kind] : "?";
-}
 
 static const char *const part_names[] = { "memory", "drops", "locks", "copies", "life" };
 enum { PARTS = sizeof part_names / sizeof *part_names };
@@ -56,38 +43,22 @@ static json_t *without_json(const struct view_cover *c)
     return j;
 }
 
+static json_t *cover_json(const struct view_cover *c)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < c->n_spans; i++)
+        json_array_append_new(list, json_pack("{s:o,s:o}", "ns", doc_number(c->spans[i].ns), "recorded", doc_cover_parts(c->spans[i].bits)));
+    return list;
+}
+
 json_t *doc_sampling(const struct view *v)
 {
     if (!v->sampled && v->locks_every < 2 && v->copies_every < 2 && !v->cover.changes)
         return json_null();
-    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "memory", v->sampled ? memory_json(v) : json_null(),
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "memory", v->sampled ? memory_json(v) : json_null(),
                      "locks_every", every_json(v->locks_every), "copies_every", every_json(v->copies_every),
-                     "recorded", doc_cover_parts(v->cover.bits), "without_ns", without_json(&v->cover));
-}
-
-/* ---- orders -------------------------------------------------------------------- */
-
-static json_t *order_json(const struct view_control *o)
-{
-    return json_pack("{s:o,s:o,s:s,s:s,s:s,s:o}", "ns", doc_number(o->ns), "event", doc_number(o->event), "kind", doc_control_name(o->kind),
-                     "state", doc_recording_name(o->state), "was", doc_recording_name(o->was), "text", text_json_string(o->text));
-}
-
-json_t *doc_control(const struct view *v)
-{
-    const struct view_cover *c = &v->cover;
-    if (!c->orders)
-        return json_null();
-    json_t *by = json_object(), *log = json_array(), *spans = json_array();
-    for (unsigned i = 0; i < sizeof c->ns_by_state / sizeof *c->ns_by_state; i++)
-        if (c->ns_by_state[i])
-            json_object_set_new(by, doc_recording_name(i), doc_number(c->ns_by_state[i]));
-    for (size_t i = 0; i < c->n_controls; i++)
-        json_array_append_new(log, order_json(&c->controls[i]));
-    for (size_t i = 0; i < c->n_spans; i++)
-        json_array_append_new(spans, json_pack("{s:o,s:o}", "ns", doc_number(c->spans[i].ns), "recorded", doc_cover_parts(c->spans[i].bits)));
-    return json_pack("{s:s,s:o,s:o,s:o,s:o}", "state", doc_recording_name(c->state), "ns_by_state", by, "orders_total", doc_number(c->orders),
-                     "orders", log, "cover", spans);
+                     "recorded", doc_cover_parts(v->cover.bits), "without_ns", without_json(&v->cover),
+                     "cover", cover_json(&v->cover));
 }
 
 /* ---- coverage -------------------------------------------------------------------- */
