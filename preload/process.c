@@ -40,6 +40,14 @@ static void say_why(const char *why)
     system_write(2, "\n", 1);
 }
 
+/* A directory of this user's, or of root's, that nobody else may write to: what it leads to is meant for us. */
+static bool is_private(const char *path)
+{
+    struct stat st;
+    return !system_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&st, AT_SYMLINK_NOFOLLOW, 0, 0) && S_ISDIR(st.st_mode) &&
+           !(st.st_mode & 022) && (!st.st_uid || st.st_uid == (uid_t)system_call(SYS_geteuid, 0, 0, 0, 0, 0, 0));
+}
+
 /* The segment of the collector that serves sessions below `dir` + `sub`. */
 static bool segment_current(const char *dir, const char *sub)
 {
@@ -49,6 +57,8 @@ static bool segment_current(const char *dir, const char *sub)
         return false;
     memcpy(to, dir, strlen(dir) + 1);
     strcat(to, sub);
+    if (!is_private(to))
+        return false;
     strcat(to, "/current");
     got = system_readlink(to, link, sizeof link - 1);
     if (got <= 0 || link[0] != '/')
@@ -88,7 +98,8 @@ static bool segment_find(void)
     if (dir && *dir)
         return segment_current(dir, "");
     return segment_current(environment_get("XDG_RUNTIME_DIR"), "/ownscope") ||
-           segment_current("/tmp", fallback_name(name));
+           segment_current("/tmp", fallback_name(name)) || segment_current(environment_get("HOME"), "/.ownscope") ||
+           segment_current("/dev/shm", fallback_name(name));
 }
 
 /* How much of the segment to map: all, but little of a limited address space. */
@@ -152,6 +163,11 @@ static struct process_page *page_make(void)
 static void process_name(void)
 {
     long n = system_readlink("/proc/self/exe", process.exe, sizeof process.exe - 1);
+    const char *started = (const char *)getauxval(AT_EXECFN);
+    if (n <= 0 && started && strlen(started) < sizeof process.exe) { /* no /proc here */
+        n = (long)strlen(started);
+        memcpy(process.exe, started, (size_t)n);
+    }
     process.exe_bytes = n > 0 ? (uint32_t)n : 0;
     process.exe[process.exe_bytes] = 0;
     process.pid = system_getpid();

@@ -231,6 +231,11 @@ void record_copy_padded(struct context *c, const struct hook_frame *site, unsign
     put(c, site, kind & 255, kind >> 8, (uintptr_t)to, written, extra, 2, false);
 }
 
+bool record_rate(struct context *c, unsigned which, uint64_t rate)
+{
+    return put(c, NULL, WIRE_RATE, which, rate, 0, NULL, 0, true);
+}
+
 bool record_life(struct context *c, const struct hook_frame *site, unsigned type,
                  uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
 {

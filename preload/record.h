@@ -55,6 +55,9 @@ void record_realloc_end(struct context *c, const struct hook_frame *site, unsign
 void record_copy_padded(struct context *c, const struct hook_frame *site, unsigned kind, const void *to, size_t written,
                         const void *from, size_t read);
 
+/* WIRE_RATE, of enum wire_rate; within another event's record. False: it found no room and is counted. */
+bool record_rate(struct context *c, unsigned which, uint64_t rate);
+
 /* Any other event with a stack. False: it found no room and is counted. */
 bool record_life(struct context *c, const struct hook_frame *site, unsigned type,
                  uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras);

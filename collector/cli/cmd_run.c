@@ -19,6 +19,7 @@
 #include "cli/deadlock_watch.h"
 #include "cli/message.h"
 #include "cli/record.h"
+#include "cli/refusal.h"
 #include "event/xalloc.h"
 #include "heap/heap_refusal.h"
 #include "heap/heap_watch.h"
@@ -58,36 +59,8 @@ static void stop_on_signals(struct session *s)
 
 static void refuse(const struct launch_check *c, const char *program)
 {
-    switch (c->reason) {
-    case LAUNCH_OK: return;
-    case LAUNCH_NOT_FOUND:
-        message_fail(c->exit_code, "%s: not found%s", program, strchr(program, '/') ? "" : " in PATH; give a path to run a file elsewhere");
-    case LAUNCH_DIRECTORY:
-        message_fail(c->exit_code, "%s is a directory; give a program", c->path);
-    case LAUNCH_NOT_EXECUTABLE:
-        message_fail(c->exit_code, "%s cannot be run: %s; chmod +x makes a file a program", c->path, strerror(c->error));
-    case LAUNCH_UNREADABLE:
-        message_fail(c->exit_code, "%s may be run but not read, so its kind cannot be told; give read permission", c->path);
-    case LAUNCH_STATIC:
-        message_fail(c->exit_code, "%s is linked statically: it has no loader that could load libownscope.so; link it dynamically, or use valgrind", c->path);
-    case LAUNCH_OTHER_MACHINE:
-        message_fail(c->exit_code, "%s is for another processor or word size than ownscope; use an ownscope built for it", c->path);
-    case LAUNCH_OTHER_LIBC:
-        message_fail(c->exit_code, "%s uses the loader %s, and libownscope.so needs glibc's; use an ownscope built for that libc", c->path, c->detail);
-    case LAUNCH_SETUID:
-        message_fail(c->exit_code, "%s is set-user-id: the loader ignores LD_PRELOAD for it; run a copy without that bit, or as its owner", c->path);
-    case LAUNCH_SETGID:
-        message_fail(c->exit_code, "%s is set-group-id: the loader ignores LD_PRELOAD for it; run a copy without that bit", c->path);
-    case LAUNCH_CAPABILITIES:
-        message_fail(c->exit_code, "%s has file capabilities: the loader ignores LD_PRELOAD for it; run a copy without them, or as root", c->path);
-    case LAUNCH_SANITIZER:
-        message_fail(c->exit_code, "%s is built with %s, which must come first in the program; run a build without it", c->path, c->detail);
-    case LAUNCH_NO_INTERPRETER:
-        message_fail(c->exit_code, "%s: its interpreter %s is not there; correct its first line", c->path, c->detail);
-    case LAUNCH_EXEC_FAILED:
-    default:
-        message_fail(c->exit_code ? c->exit_code : EXIT_CANNOT_RUN, "%s cannot be run: %s", c->path, strerror(c->error));
-    }
+    if (c->reason != LAUNCH_OK)
+        message_fail(c->exit_code ? c->exit_code : EXIT_CANNOT_RUN, "%s", refusal_text(c, program));
 }
 
 static bool reap(struct run *r)

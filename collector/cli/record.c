@@ -4,7 +4,6 @@
 #include "cli/record.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "cli/table.h"
 #include "export/doc_leaks.h"
 #include "session/segment.h"
+#include "session/shim.h"
 
 void record_options_init(struct record_options *r)
 {
@@ -88,28 +88,9 @@ bool record_option(struct record_options *r, struct options *o, int key)
 
 void record_find_shim(struct record_options *r)
 {
-    static const char *const beside[] = {"", "/../lib/ownscope"};
-    char self[PATH_MAX], path[PATH_MAX], *slash;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    for (unsigned i = 0; n > 0 && i < sizeof beside / sizeof *beside; i++) {
-        char *whole;
-        self[n] = 0;
-        slash = strrchr(self, '/');
-        snprintf(path, sizeof path, "%.*s%s/libownscope.so", (int)(slash - self), self, beside[i]);
-        whole = realpath(path, NULL);
-        if (whole && !access(whole, R_OK) && strlen(whole) < sizeof r->preload_path) {
-            strcpy(r->preload_path, whole);
-            free(whole);
-            goto found;
-        }
-        free(whole);
-    }
-    snprintf(r->preload_path, sizeof r->preload_path, "%s/libownscope.so", OWNSCOPE_LIBDIR);
-    if (access(r->preload_path, R_OK))
-        message_fail(EXIT_SOURCE, "libownscope.so is neither beside ownscope nor in %s; install ownscope again", OWNSCOPE_LIBDIR);
-found:
-    if (strpbrk(r->preload_path, ": "))
-        message_fail(EXIT_SOURCE, "the path %s has a colon or blank, which LD_PRELOAD cannot carry; install ownscope elsewhere", r->preload_path);
+    const char *why = shim_find(r->preload_path, sizeof r->preload_path);
+    if (why)
+        message_fail(EXIT_SOURCE, "%s", why);
     r->session.preload_path = r->preload_path;
 }
 
@@ -129,6 +110,19 @@ static void refuse_session(int error)
                  strerror(-error), *more ? ": " : "", more);
 }
 
+/* Shared memory that is not where everybody looks for it. Never silently: such a place may be a disk. */
+static void place_say(const struct session *s)
+{
+    const char *path = session_segment_path(s), *only = getenv("OWNSCOPE_SHM"), *why;
+    uint64_t room = segment_place_free("/dev/shm", &why);
+    if ((only && *only) || !strncmp(path, "/dev/shm/", 9))
+        return;
+    if (room)
+        message("/dev/shm has only %llu KiB free: the session's memory is the file %s", (unsigned long long)room >> 10, path);
+    else
+        message("/dev/shm cannot be used, %s: the session's memory is the file %s", why, path);
+}
+
 /* Sessions whose collector and processes are dead are kept for their owner to
  * look at (ownscope ps) for as long. */
 #define SWEEP_AFTER_NS (60 * 1000000000ull)
@@ -140,6 +134,8 @@ struct collector *record_open(const struct collector_options *o)
     int r;
     session_sweep(SWEEP_AFTER_NS);
     r = collector_open(&c, o, &step);
+    if (!r && !o->attach)
+        place_say(collector_session(c));
     if (!r)
         return c;
     if (step == COLLECTOR_SESSION)

@@ -39,6 +39,7 @@ void table_style_init(struct table_style *s, FILE *out, bool colour);
 void table_since(FILE *out, const json_t *doc, const struct table_style *s);
 void table_report(FILE *out, const json_t *doc, const struct table_style *s);
 void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
+void table_states(FILE *out, const json_t *doc, const struct table_style *s);
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s);
 void table_graph(FILE *out, const json_t *doc, const struct table_style *s);
 void table_copies(FILE *out, const json_t *doc, const struct table_style *s);

@@ -204,6 +204,18 @@ const struct usage usage_bisect = {
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, END } };
 
+const struct usage usage_states = {
+    .command = "states", .synopsis = "",
+    .summary = "what each thread of a live process does now, and where it stands",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_NATIVE, "stacks", NULL, "native ones too: each thread is stopped shortly" },
+        { OPTION_THREAD, "thread", "ID", "only this thread" },
+        { OPTION_PROCESS, "process", "ID", "only this process" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage usage_ps = {
     .command = "ps", .synopsis = "",
     .summary = "live traced processes and their collectors",
@@ -233,9 +245,18 @@ const struct usage usage_ctl = {
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, END } };
 
+const struct usage usage_doctor = {
+    .command = "doctor", .synopsis = "[[--] PROGRAM [ARG...]]",
+    .summary = "what is possible here, what is not, and why",
+    .status = EXIT_USAGE, .stop_at_word = true,
+    .options = (const struct option_spec[]){
+        { 'p', "pid", "PID", "look at this process too" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage *const usages[] = {
     &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
-    &usage_export, &usage_sql, &usage_bisect, &usage_ps, &usage_serve, &usage_ctl, NULL
+    &usage_export, &usage_sql, &usage_bisect, &usage_states, &usage_ps, &usage_serve, &usage_ctl, &usage_doctor, NULL
 };
 
 const struct usage *usage_find(const char *command)

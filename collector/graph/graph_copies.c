@@ -146,7 +146,7 @@ void copies_fold(struct graph *g, struct process *p, struct thread *t, const str
     struct end from = { .address = e->extra[0], .bytes = e->extra[1] ? e->extra[1] : e->size };
     from.place = heap_pointee(g, p, from.address);
     to.place = heap_pointee(g, p, to.address);
-    flows_count(g, e, from.place, to.place);
+    flows_count(g, t, e, from.place, to.place);
     if (from.address) {
         if (graph_unlikely(from.address < range_end(to.address, to.bytes) && to.address < range_end(from.address, from.bytes)) &&
             !overlap_allowed(e))

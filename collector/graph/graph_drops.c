@@ -11,6 +11,7 @@
 #include "graph/graph_archive.h"
 #include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_heap.h"
 #include "graph/graph_pointee.h"
 
@@ -143,8 +144,14 @@ void drops_unknown(struct graph *g, struct process *p, struct thread *t, const s
         drop_inside(g, p, e, pool_at(&g->pool, place));
         return;
     }
+    struct grave grave;
+    bool dropped_before = graves_find_start(g, p, e->address, &grave);
+    if (cover_memory_partial(g) && !(dropped_before && cover_memory_whole(g, grave.ns)))
+        return;     /* made when memory was recorded in part, for all that is known */
     struct suspect *s = suspect_add(g, p, e);
-    s->dropped_before = graves_find_start(g, p, e->address, &s->grave);
+    s->dropped_before = dropped_before;
+    if (dropped_before)
+        s->grave = grave;
     if (s->dropped_before)
         s->row = drop_again(g, p, CLAIM_DROPPED, e, g->number, &s->grave);
 }

@@ -82,7 +82,7 @@ void rule_relock(struct graph *g, const struct event *e, uint32_t place, const s
 /* Nobody has it, and if somebody had, that would have been seen. */
 static bool life_seen(const struct graph *g, const struct process *p, const struct lock *lock)
 {
-    if (lock->flags & LOCK_UNSEEN || p->forked || !p->started || lost_ns(g, p))
+    if (lock->flags & LOCK_UNSEEN || p->forked || !p->started || lost_ns(g, p) || cover_locks_gap(g))
         return false;
     if (lock->type & WIRE_LOCK_TYPE_SHARED)   /* another process may have got it */
         return false;

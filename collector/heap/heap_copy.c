@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "session/doctor.h"
+
 enum {
     BATCH_BYTES = 2 << 20, BATCH_RANGES = 512, PAGE = 4096,
     WORKERS_MAX = 4, WORKER_LEAST_BYTES = 32 << 20,
@@ -122,6 +124,9 @@ int heap_copy(pid_t pid, const struct heap_piece *pieces, size_t n, uint64_t *un
     struct work w = {.pid = pid, .pieces = pieces, .n = n, .mutex = PTHREAD_MUTEX_INITIALIZER};
     pthread_t others[WORKERS_MAX];
     size_t wanted = workers_wanted(pieces, n), started = 0;
+    *unread_bytes = 0;
+    if (doctor_looking_kills())
+        return -EPERM;
     while (started + 1 < wanted && !pthread_create(&others[started], NULL, copy, &w))
         started++;
     copy(&w);

@@ -26,6 +26,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_refusal.h"
 #include "heap/heap_registers.h"
+#include "session/doctor.h"
 
 enum { WAKE = SIGSTKFLT /* no kernel sends it; launch_start.c leaves it alone */, KICK_NS = 1000000, NAP_NS = 1000000 };
 
@@ -252,6 +253,8 @@ int heap_watch_start(pid_t pid, bool execs, heap_watch_fatal fatal, void *contex
     struct sigaction a = {.sa_handler = on_wake};
     sigset_t all, mask;
     int e;
+    if (doctor_looking_kills())
+        return -EPERM;
     watch.child = pid;
     watch.execs = execs;
     watch.fatal = fatal;

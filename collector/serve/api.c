@@ -132,6 +132,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
         return q->no_default_suppressions || !strcmp(value, "yes") ? 0 : -EINVAL;
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
+    case API_STACKS: return flag_read(value, &q->stacks);
     default: return flag_read(value, &q->all);
     }
 }
@@ -140,7 +141,7 @@ static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, co
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
                                          "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth", "default-suppressions",
-                                         "site", "size", "address" };
+                                         "site", "size", "address", "stacks" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -5,6 +5,9 @@
  *   GET /v1/status                        session, pid, trace, events so far
  *   GET /v1/report?top=N                  as ownscope report --json
  *   GET /v1/threads?top=N                 as ownscope threads --json
+ *   GET /v1/states                        what each running thread does now: as ownscope states --json
+ *       …&thread=ID&process=ID&pid=PID    only that one's
+ *       …&stacks=1                        with native stacks: each is stopped for some microseconds
  *   GET /v1/locks?top=N                   as ownscope locks --json
  *   GET /v1/copies?top=N                  as ownscope copies --json
  *   GET /v1/findings?top=N                as ownscope findings --json

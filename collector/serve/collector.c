@@ -168,20 +168,41 @@ static void share_put(void *context, const struct snapshot *s)
     collector_snapshot_put(context, s);
 }
 
+/* Every thread that runs, as its ring tells; malloc'ed. */
+static struct view_state *states_make(struct collector *c, size_t *n)
+{
+    size_t most = session_threads(c->session, NULL, 0);
+    struct session_thread *list = xcalloc(most + 1, sizeof *list);
+    struct view_state *states = xcalloc(most + 1, sizeof *states);
+    *n = session_threads(c->session, list, most);
+    for (size_t i = 0; i < *n; i++) {
+        const struct session_thread *t = &list[i];
+        states[i] = (struct view_state){ .thread = t->thread, .process = t->process, .pid = t->pid, .tid = t->tid,
+                                         .start_time = t->start_time, .foreign = t->foreign, .stack = t->stack, .last_ns = t->last_ns,
+                                         .events = t->events, .ring_bytes = t->ring_bytes, .ring_fill = t->ring_fill };
+    }
+    free(list);
+    return states;
+}
+
 /* With COLLECTOR_SNAPSHOTS: the newest snapshot of each process, shared with all views that have it. */
 static struct view *view_make(struct collector *c, struct graph *g, unsigned flags)
 {
-    const struct snapshot **list;
-    struct snapshot **shares;
-    size_t n;
-    if (!(flags & COLLECTOR_SNAPSHOTS))
-        return graph_view_make(g, c->code, flags);
-    list = xcalloc(SNAPSHOTS_MOST, sizeof *list);
-    shares = xcalloc(SNAPSHOTS_MOST, sizeof *shares);
-    n = snapshots_newest(c->snapshots, list, SNAPSHOTS_MOST);
+    const struct snapshot **list = NULL;
+    struct snapshot **shares = NULL;
+    struct view_state *states = NULL;
+    size_t n = 0, n_states = 0;
+    if (flags & COLLECTOR_STATES)
+        states = states_make(c, &n_states);
+    if (flags & COLLECTOR_SNAPSHOTS) {
+        list = xcalloc(SNAPSHOTS_MOST, sizeof *list);
+        shares = xcalloc(SNAPSHOTS_MOST, sizeof *shares);
+        n = snapshots_newest(c->snapshots, list, SNAPSHOTS_MOST);
+    }
     for (size_t i = 0; i < n; i++)
         shares[i] = snapshot_share(list[i], share_put, c);
-    struct view *v = graph_view_make_with(g, c->code, flags & ~(unsigned)COLLECTOR_SNAPSHOTS, shares, n);
+    struct view *v = graph_view_make_live(g, c->code, flags & ~(unsigned)(COLLECTOR_SNAPSHOTS | COLLECTOR_STATES), shares, n, states, n_states);
+    v->flags = flags;
     free(list);
     free(shares);
     return v;
@@ -215,22 +236,33 @@ static void view_publish(struct collector *c, unsigned flags)
     graph_free(settled);
 }
 
-struct view *collector_view_get(struct collector *c, unsigned flags)
+void collector_view_put(struct collector *c, struct view *v)
 {
-    uint64_t ticket;
-    pthread_mutex_lock(&c->lock);
-    ticket = ++c->view_asked;
-    c->view_flags |= flags;
-    pthread_mutex_unlock(&c->lock);
-    session_wake(c->session);
-    pthread_mutex_lock(&c->lock);
-    while (c->view_answered < ticket && !c->ending)
-        pthread_cond_wait(&c->answer, &c->lock);
-    pthread_mutex_unlock(&c->lock);
-    return published_get(&c->published);
+    if (v)
+        published_put(&c->published, v);
 }
 
-void collector_view_put(struct collector *c, struct view *v) { published_put(&c->published, v); }
+struct view *collector_view_get(struct collector *c, unsigned flags)
+{
+    struct view *v = NULL;
+    bool ending = false;
+    do {
+        collector_view_put(c, v);   /* somebody's who asked for less came between */
+        pthread_mutex_lock(&c->lock);
+        uint64_t ticket = ++c->view_asked;
+        c->view_flags |= flags;
+        pthread_mutex_unlock(&c->lock);
+        session_wake(c->session);
+        pthread_mutex_lock(&c->lock);
+        while (c->view_answered < ticket && !c->ending)
+            pthread_cond_wait(&c->answer, &c->lock);
+        ending = c->ending;
+        pthread_mutex_unlock(&c->lock);
+        v = published_get(&c->published);
+    } while (v && (v->flags & flags) != flags && !ending);
+    return v;
+}
+
 
 /* ---- snapshots ---- */
 

@@ -80,7 +80,7 @@ bool collector_recorded(const struct collector *c);
 
 /* ---- any other thread ---- */
 /* With the newest snapshot of each process: v->snapshots. Beside enum view's flags. */
-enum { COLLECTOR_SNAPSHOTS = 1 << 8 };
+enum { COLLECTOR_SNAPSHOTS = 1 << 8, COLLECTOR_STATES = 1 << 9 /* with v->states */ };
 /* A view of now, at least with what `flags` ask for; blocks until the ingest
  * thread has published it. NULL: the collector is ending. */
 struct view *collector_view_get(struct collector *c, unsigned flags);

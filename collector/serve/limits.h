@@ -8,8 +8,12 @@
  *   ACTION: pause (until `start`), coarser (the rates), stop (as emergency-stop), trip (pause, and try again after `cooldown=TIME`, 5s)
  *   Without one: events, bytes, rss, time pause; events/s trips; cpu coarser. K=off takes one away.
  *
- * The breaker: closed (recording) -> open (tripped, for the cool-down, which doubles each time it trips again within it, up
- * to 16 times) -> half-open (recording on trial, as long as the cool-down was) -> closed.
+ * What is counted (events, bytes, time) counts from when its limit was set, and anew from a reset, from a `start`
+ * behind its pause, and from each new trial behind its trip. `coarser` of these, and of rss: four times as coarse when the
+ * limit is reached, and again each time what was counted has doubled. Of events/s and cpu the rates follow the load both ways.
+ *
+ * The breaker (serve/breaker.h): closed (recording) -> open (tripped, for the cool-down, which doubles each time it trips again
+ * on trial, up to 16 times) -> half-open (recording on trial, as long as the cool-down was) -> closed.
  */
 #ifndef OWNSCOPE_LIMITS_H
 #define OWNSCOPE_LIMITS_H
@@ -26,7 +30,7 @@ struct limits_spec {
     uint64_t cooldown_ns;
 };
 void limits_default(struct limits_spec *spec);
-/* Changes the spec by "cpu=3% events/s=100k:trip". 0, or -EINVAL and *error, one malloc'ed line. */
+/* Changes the spec by words, between blanks or commas: "cpu=3% events/s=100k:trip". 0, or -EINVAL and *error, one malloc'ed line. */
 int limits_parse(struct limits_spec *spec, const char *words, char **error);
 /* As limits_parse takes it; malloc'ed; "" none. */
 char *limits_text(const struct limits_spec *spec);
@@ -38,14 +42,17 @@ struct limits_input {
     uint64_t events, trace_bytes;
     uint64_t calls;              /* of hooks, that recorded nothing (wire_home.calls) */
     uint64_t rss_bytes;          /* of the traced processes, now */
-    uint64_t program_cpu_ns;     /* user and system, of the traced processes that live and lived */
-    uint64_t collector_cpu_ns;
+    uint64_t program_cpu_ns;     /* user and system, of the traced processes that live and lived: what hooks used is in it */
+    uint64_t hooks_cpu_ns;       /* of it, for what was recorded; an estimate, as is the next (serve/measure.h) */
+    uint64_t passed_cpu_ns;      /* and for calls that were only looked at */
+    uint64_t collector_cpu_ns;   /* without what it used to answer questions */
     double ring_fill;            /* of the fullest ring, 0 to 1 */
 };
+enum { LIMITS_WHY = 240 };
 struct limits_verdict {
-    enum { LIMITS_NOTHING, LIMITS_RATES, LIMITS_DO_PAUSE, LIMITS_DO_TRIP, LIMITS_DO_TRY /* half-open */, LIMITS_DO_CLOSE, LIMITS_DO_STOP } what;
+    enum { LIMITS_NOTHING, LIMITS_RATES, LIMITS_SAY /* the line alone, of the budget */, LIMITS_DO_PAUSE, LIMITS_DO_TRIP, LIMITS_DO_TRY /* half-open */, LIMITS_DO_CLOSE, LIMITS_DO_STOP } what;
     uint64_t sample_bytes; uint32_t locks_every, copies_every;  /* the floors from now on */
-    char why[200];               /* one line for the log, the report and people: "events/s=100k: 131k in the last second: …" */
+    char why[LIMITS_WHY];               /* one line for the log, the report and people: "events/s=100k: 131k in the last second: …" */
 };
 
 struct limits;
@@ -57,7 +64,10 @@ const struct limits_spec *limits_spec_of(const struct limits *l);
 void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
 /* `ctl reset`: closed, all counts from now, rates as the rules say. */
 void limits_reset(struct limits *l, const struct limits_input *now);
-/* {"cpu":{"limit","now","action"},…,"breaker":"closed","sample_bytes",…}: of status, list and top. */
+/* Somebody said `start`: closed; what had paused it is counted from now. */
+void limits_started(struct limits *l, const struct limits_input *now);
+/* {"cpu":{"limit","now","action","mean","hooks","collector"},"events":{"limit","now","action"},…,"breaker":"closed","cooldown_ns",
+ * "sample_bytes","locks_every","copies_every"}: of status, list and top. Limits that are not set are not there. */
 json_t *limits_json(const struct limits *l);
 
 #endif

@@ -21,14 +21,15 @@ struct policy;
 struct policy_host {
     struct session *session;
     struct code *code;
-    /* Addresses of the blocks that live now: fn for each. False: the graph is lent, later. */
+    /* Addresses of the blocks that live now in processes that run: fn for each, or NULL: how many there are about. False: the graph
+     * is lent, or behind: later. */
     bool (*live)(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
     /* An event of the collector's own (EVENT_COVER), into the stream. */
     void (*tell)(void *context, const struct event *e);
     void *context;
 };
 
-/* What is wanted. */
+/* What is wanted. Rules that only exclude: all else is included. */
 struct policy_spec {
     uint32_t gate;          /* enum wire_gate: LIFE alone is a pause */
     const struct rule *rules; size_t n_rules;
@@ -42,6 +43,8 @@ void policy_free(struct policy *p);
 int policy_set(struct policy *p, const struct policy_spec *spec);
 /* Between two rounds: what came that rules speak of; the second step; tokens of rules with a rate. */
 void policy_round(struct policy *p, uint64_t now_ns);
+/* There was no room for the blocks that lived: all drops are recorded, until the next policy_set. */
+bool policy_all_drops(const struct policy *p);
 /* What was set last is what all hooks act on, in full (second step, names looked up). */
 bool policy_settled(const struct policy *p);
 /* Events recorded for this rule since it was added; and whether its limit has been reached. */

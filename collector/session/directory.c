@@ -17,24 +17,37 @@
 #include "event/xalloc.h"
 
 enum { INFO_MAX_BYTES = 64 * 1024 };
-static const char *const FILES[] = {"socket", "segment", "info", "info.new", "images", "written.0", "written.1", "written.new"};
+static const char *const FILES[] = {"socket", "segment", "info", "info.new", "images", "written.0", "written.1", "written.new", "control", "control.new"};
 
-/* Ours alone, a real directory. */
-static int check_private(const char *path)
+static __thread char flaw[160];
+
+const char *session_directory_flaw(void) { return flaw; }
+
+/* Ours alone, a real directory. With `look` root may see another user's. */
+static int check_private(const char *path, bool look)
 {
     struct stat st;
+    flaw[0] = 0;
     if (lstat(path, &st))
         return -errno;
-    if (!S_ISDIR(st.st_mode))
+    if (S_ISLNK(st.st_mode))
+        snprintf(flaw, sizeof flaw, "it is a symbolic link");
+    else if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    return st.st_uid != geteuid() || (st.st_mode & 022) ? -EPERM : 0;
+    else if (st.st_uid != geteuid() && !(look && !geteuid()))
+        snprintf(flaw, sizeof flaw, "it belongs to uid %u, and this is uid %u", st.st_uid, geteuid());
+    else if (st.st_mode & 022)
+        snprintf(flaw, sizeof flaw, "others may write to it (mode %04o)", st.st_mode & 07777);
+    return flaw[0] ? -EPERM : 0;
 }
 
-static int make_private(const char *path)
+static int make_private(const char *path, bool look)
 {
-    if (mkdir(path, 0700) && errno != EEXIST)
+    if (mkdir(path, 0700) && errno != EEXIST) {
+        flaw[0] = 0;
         return -errno;
-    return check_private(path);
+    }
+    return check_private(path, look);
 }
 
 static int format(char *out, size_t size, const char *a, const char *b, const char *c)
@@ -43,28 +56,47 @@ static int format(char *out, size_t size, const char *a, const char *b, const ch
     return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-int session_directory(char *out, size_t size)
+/* A place that nobody can write to is passed over; one that somebody made for us is not. */
+static bool is_place(char *out, size_t size, const char *a, const char *b, const char *c, bool look, int *e)
 {
-    const char *own = getenv("OWNSCOPE_DIR"), *run = getenv("XDG_RUNTIME_DIR");
+    *e = format(out, size, a, b, c);
+    if (!*e)
+        *e = make_private(out, look);
+    if (!*e && faccessat(AT_FDCWD, out, W_OK | X_OK, AT_EACCESS))
+        *e = -errno;
+    return !*e || *e == -EPERM || *e == -ENAMETOOLONG;
+}
+
+static bool is_own_directory(const char *path)
+{
     struct stat st;
-    char uid[24];
-    int e;
+    return path && *path == '/' && !stat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+static int directory(char *out, size_t size, bool look)
+{
+    const char *own = getenv("OWNSCOPE_DIR"), *run = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
+    char uid[24], first[SESSION_PATH_MAX];
+    int e, error;
 
     if (own && *own) {
         e = format(out, size, own, "", "");
-        return e ? e : make_private(out);
-    }
-    if (run && *run && !stat(run, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid()) {
-        e = format(out, size, run, "/ownscope", "");
-        if (!e && !(e = make_private(out)))
-            return 0;
-        if (e == -EPERM || e == -ENAMETOOLONG)
-            return e;
+        return e ? e : make_private(out, look);
     }
     snprintf(uid, sizeof uid, "%u", geteuid());
-    e = format(out, size, "/tmp/ownscope-", uid, "");
-    return e ? e : make_private(out);
+    if (is_own_directory(run) && is_place(out, size, run, "/ownscope", "", look, &e))
+        return e;
+    if (is_place(out, size, "/tmp/ownscope-", uid, "", look, &error))
+        return error;
+    snprintf(first, sizeof first, "%s", out);
+    if ((is_own_directory(home) && is_place(out, size, home, "/.ownscope", "", look, &e)) ||
+        is_place(out, size, "/dev/shm/ownscope-", uid, "", look, &e))
+        return e;
+    snprintf(out, size, "%s", first);
+    return error;
 }
+
+int session_directory(char *out, size_t size) { return directory(out, size, false); }
 
 bool session_name_valid(const char *name)
 {
@@ -83,7 +115,7 @@ int session_path(char *out, size_t size, const char *name, const char *file)
     int e, n;
     if (!session_name_valid(name))
         return -EINVAL;
-    if ((e = session_directory(dir, sizeof dir)))
+    if ((e = directory(dir, sizeof dir, true)))
         return e;
     n = snprintf(out, size, "%s/%s%s%s", dir, name, file ? "/" : "", file ? file : "");
     return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -264,7 +296,7 @@ int session_names(int (*fn)(void *context, const char *name), void *context)
     char dir[SESSION_PATH_MAX];
     struct dirent **found;
     int n, i, result = 0;
-    int e = session_directory(dir, sizeof dir);
+    int e = directory(dir, sizeof dir, true);
     if (e)
         return e;
     n = scandir(dir, &found, is_session, alphasort);

@@ -5,10 +5,13 @@
  *   segment  symbolic link to the shared-memory file
  *   socket   the collector's Unix socket (made by collector/serve)
  *   info     lines `key=value`: command, trace, collector, started
+ *   control  what holds for the next collector (serve/control.h)
  *   images   lines "serial process": images that go on as a process of before
  * and DIR/current, a symbolic link to the segment that programs join which
- * have the shim but no session. DIR is OWNSCOPE_DIR, else $XDG_RUNTIME_DIR/ownscope, else
- * /tmp/ownscope-UID; mode 0700. What is read from it is input. Any thread.
+ * have the shim but no session. DIR is OWNSCOPE_DIR, else the first of
+ * $XDG_RUNTIME_DIR/ownscope, /tmp/ownscope-UID, $HOME/.ownscope and /dev/shm/ownscope-UID
+ * that can be written to (the shim looks there too: preload/process.c); mode 0700, its
+ * owner's alone. What is read from it is input. Any thread.
  */
 #ifndef OWNSCOPE_SESSION_DIRECTORY_H
 #define OWNSCOPE_SESSION_DIRECTORY_H
@@ -18,13 +21,16 @@
 
 enum { SESSION_PATH_MAX = 4096, SESSION_NAME_MAX = 31 };
 
-/* The directory, created when missing. 0; -EPERM: it belongs to somebody else
- * or others may write to it (out names it); -errno of mkdir; -ENAMETOOLONG. */
+/* The directory, created when missing. 0; -EPERM: it belongs to somebody else,
+ * others may write to it, or it is a link (out names it); -errno of mkdir; -ENAMETOOLONG. */
 int session_directory(char *out, size_t size);
+/* What is wrong with it after -EPERM, in words. */
+const char *session_directory_flaw(void);
 
 /* A name is 1 to SESSION_NAME_MAX of [A-Za-z0-9._-] and starts with no dot. */
 bool session_name_valid(const char *name);
-/* DIR/NAME or, with `file`, DIR/NAME/file. 0, -EINVAL (name) or as above. */
+/* DIR/NAME or, with `file`, DIR/NAME/file. 0, -EINVAL (name) or as above; root may
+ * look into another user's. */
 int session_path(char *out, size_t size, const char *name, const char *file);
 /* Creates DIR/NAME. 0, -EEXIST or -errno. */
 int session_folder_create(const char *name);

@@ -187,6 +187,7 @@ static int64_t drain_round(struct session *s, bool everything)
     if (!session_still_ours(s))
         return -ESTALE;
     fullest = settle(s);
+    s->fullest = fullest > s->fullest ? fullest : s->fullest;
     supply_keep(s);
     see_slotless(s);
     see_verified(s);

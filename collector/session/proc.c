@@ -89,6 +89,38 @@ uint32_t proc_parent(uint32_t pid)
     return stat_read(path, &st) ? st.parent : 0;
 }
 
+/* The text behind "NAME:", up to the line's end; false: none. */
+static bool status_text(const char *pid, const char *name, char *to, size_t size)
+{
+    char path[64], line[256];
+    size_t length = strlen(name);
+    bool found = false;
+    FILE *f;
+    snprintf(path, sizeof path, "/proc/%s/status", pid);
+    f = fopen(path, "re");
+    while (f && !found && fgets(line, sizeof line, f))
+        if (!strncmp(line, name, length) && line[length] == ':') {
+            snprintf(to, size, "%s", line + length + 1);
+            found = true;
+        }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+long proc_status_number(uint32_t pid, const char *name)
+{
+    char number[16], text[256];
+    snprintf(number, sizeof number, "%u", pid);
+    return status_text(number, name, text, sizeof text) ? strtol(text, NULL, 10) : -1;
+}
+
+bool proc_capable(int capability)
+{
+    char text[256];
+    return status_text("self", "CapEff", text, sizeof text) && strtoull(text, NULL, 16) >> capability & 1;
+}
+
 struct file_mapped { unsigned major, minor; unsigned long inode; };
 
 /* A line of /proc/PID/maps that has a file behind it. */

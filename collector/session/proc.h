@@ -24,5 +24,9 @@ uint64_t proc_start_time(uint32_t pid);
 int proc_maps_same(uint32_t pid, const void *ours);
 /* Who started it, 0: nobody in our namespace, or not known. */
 uint32_t proc_parent(uint32_t pid);
+/* What a line "NAME:\tNUMBER" of its status says; -1: nothing. */
+long proc_status_number(uint32_t pid, const char *name);
+/* This process has a capability, by its number. */
+bool proc_capable(int capability);
 
 #endif

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "session/directory.h"
 
 /* Freed memory that stays reserved, for the next ring that grows. */
 enum { SEGMENT_KEEP_BYTES = 16 << 20 };
@@ -32,10 +33,37 @@ const struct segment_shortage *segment_shortage(void)
     return &shortage;
 }
 
-const char *segment_directory(void)
+int segment_place(unsigned number, char *out, size_t size)
 {
-    const char *dir = getenv("OWNSCOPE_SHM");
-    return dir && *dir ? dir : "/dev/shm";
+    const char *only = getenv("OWNSCOPE_SHM"), *dir = only && *only ? only : "/dev/shm";
+    if (number == 0)
+        return snprintf(out, size, "%s", dir) < (int)size ? 0 : -ENAMETOOLONG;
+    return number > 1 || dir == only ? -ENOENT : session_directory(out, size);
+}
+
+uint64_t segment_place_free(const char *directory, const char **why)
+{
+    struct statvfs fs;
+    *why = "it is full";
+    if (statvfs(directory, &fs) || faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS)) {
+        *why = errno == ENOENT ? "it is not there" : errno == EROFS ? "it is mounted read-only" : errno == EACCES ? "it may not be written to" : strerror(errno);
+        return 0;
+    }
+    return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+unsigned segment_place_best(uint64_t *free_bytes)
+{
+    char dir[SESSION_PATH_MAX];
+    const char *why;
+    unsigned best = 0, i;
+    *free_bytes = 0;
+    for (i = 0; *free_bytes < SEGMENT_ROOM_BYTES && segment_place(i, dir, sizeof dir) != -ENOENT; i++) {
+        uint64_t room = segment_place_free(dir, &why);
+        best = room > *free_bytes ? i : best;
+        *free_bytes = room > *free_bytes ? room : *free_bytes;
+    }
+    return best;
 }
 
 static uint64_t page_up(uint64_t n)
@@ -67,7 +95,7 @@ static int reserve(struct segment *s, uint64_t offset, uint64_t bytes)
         e = posix_fallocate(s->fd, (off_t)offset, (off_t)bytes);
     while (e == EINTR);
     if (e == ENOSPC || e == EDQUOT || e == EFBIG) {
-        snprintf(shortage.directory, sizeof shortage.directory, "%s", segment_directory());
+        snprintf(shortage.directory, sizeof shortage.directory, "%.*s", (int)(strrchr(s->path, '/') - s->path), s->path);
         shortage.needed_bytes = bytes;
         shortage.free_bytes = fstatvfs(s->fd, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
         s->denied_bytes = bytes;
@@ -120,18 +148,17 @@ static void set_geometry(struct segment *s)
     s->pool_offset = s->bump = pool_start(WIRE_SLOTS_MAX);
 }
 
-int segment_create(struct segment *s, const char *name)
+int segment_create(struct segment *s, const char *directory, const char *name)
 {
     uint64_t bytes = size_allowed();
     int e;
 
     *s = (struct segment){.fd = -1};
     set_geometry(s);
-    if (snprintf(s->path, sizeof s->path, "%s/ownscope-%u-%s", segment_directory(), geteuid(), name) >=
-        (int)sizeof s->path)
+    if (snprintf(s->path, sizeof s->path, "%s/ownscope-%u-%s", directory, geteuid(), name) >= (int)sizeof s->path)
         return -ENAMETOOLONG;
     if (!bytes) {
-        snprintf(shortage.directory, sizeof shortage.directory, "%s", segment_directory());
+        snprintf(shortage.directory, sizeof shortage.directory, "%s", directory);
         shortage.needed_bytes = SEGMENT_BYTES_LEAST;
         shortage.free_bytes = 0;
         return -EFBIG;
@@ -141,7 +168,9 @@ int segment_create(struct segment *s, const char *name)
         return -errno;
     e = fchmod(s->fd, 0600) || ftruncate(s->fd, (off_t)bytes) ? -errno : 0;
     if (!e)
-        e = reserve(s, 0, WIRE_SLOTS_OFFSET);
+        e = reserve(s, 0, WIRE_SLOTS_OFFSET + WIRE_PAGE);
+    if (!e) /* the first slots' homes: supply_add takes them at once */
+        e = reserve(s, s->pool_offset, SEGMENT_SLOTS_FIRST * segment_home_bytes());
     if (!e)
         e = map_file(s, bytes);
     if (e) {

@@ -23,6 +23,8 @@
 /* Larger rings take so much in all: hundreds of busy threads must not eat the
  * memory of the machine, nor the space of the slots to come. */
 enum { SEGMENT_PATH_MAX = 4096, SEGMENT_GROWN_BYTES = 256 << 20 };
+/* A session begins with so many slots; and where a place has less than so much, another that has is better. */
+enum { SEGMENT_SLOTS_FIRST = 8, SEGMENT_ROOM_BYTES = 16 << 20 };
 #define SEGMENT_BYTES (1ull << 30)
 #define SEGMENT_BYTES_LEAST (16ull << 20)
 
@@ -54,10 +56,10 @@ static inline bool segment_ours(const struct segment *s)
     return !s->owner || load_relaxed(&wire_pulse_of(&s->wire)->collector_pid) == s->owner;
 }
 
-/* Creates the file and its fixed pages; the plan is zero but for magic,
+/* Creates the file, its fixed pages and room for the first slots; the plan is zero but for magic,
  * version and geometry, and is filled by the caller. 0; -ENOSPC
  * (segment_shortage tells numbers); -EEXIST; -errno. */
-int segment_create(struct segment *s, const char *name);
+int segment_create(struct segment *s, const char *directory, const char *name);
 /* Maps an existing file. 0; -EBADMSG: not a segment of this version;
  * -EPERM: not this user's; -errno. Bookkeeping is empty: see segment_adopt. */
 int segment_attach(struct segment *s, const char *path);
@@ -87,8 +89,13 @@ void segment_adopt_done(struct segment *s, uint32_t slots);
 struct segment_shortage { char directory[256]; uint64_t needed_bytes, free_bytes; };
 const struct segment_shortage *segment_shortage(void);
 
-/* The directory of segment files: OWNSCOPE_SHM or /dev/shm. */
-const char *segment_directory(void);
+/* Directories of segment files, in the order in which they are tried: OWNSCOPE_SHM alone where that is set, else
+ * /dev/shm, then where sessions live. 0; -ENOENT: there is no such number; -errno of session_directory. */
+int segment_place(unsigned number, char *out, size_t size);
+/* What can be made in a place; 0: nothing, and *why. */
+uint64_t segment_place_free(const char *directory, const char **why);
+/* The one to begin with: the first that has SEGMENT_ROOM_BYTES, else whichever has most. *free_bytes: 0: nothing can be made there. */
+unsigned segment_place_best(uint64_t *free_bytes);
 
 /* Is this page 0 a plan that this build can use, for a file of `file_bytes`? */
 bool segment_plan_valid(const struct wire_plan *p, uint64_t file_bytes);

@@ -214,13 +214,28 @@ static struct session *session_alloc(void)
     return s;
 }
 
+/* In the best place, else in any other. */
 static int create_segment(struct session *s)
 {
-    int e = segment_create(&s->segment, s->name);
+    char dir[SESSION_PATH_MAX];
+    uint64_t room;
+    unsigned best = segment_place_best(&room), i;
+    int e = segment_place(best, dir, sizeof dir);
+    if (!e)
+        e = segment_create(&s->segment, dir, s->name);
+    for (i = 0; e && e != -EEXIST && e != -EFBIG; i++) {
+        char other[SESSION_PATH_MAX];
+        if (i == best)
+            continue;
+        if (segment_place(i, other, sizeof other) || !segment_create(&s->segment, other, s->name)) {
+            e = s->segment.fd < 0 ? e : 0;
+            break;
+        }
+    }
     if (e == -ENOSPC || e == -EFBIG)
         session_error_shortage();
     else if (e)
-        session_error_set("%s: %s", segment_directory(), strerror(-e));
+        session_error_set("%s: %s", dir, strerror(-e));
     s->registry.segment = s->segment.wire.base;
     return e;
 }
@@ -234,7 +249,7 @@ static int create_folder(struct session *s)
     if (!e)
         e = session_path(s->socket_path, sizeof s->socket_path, s->name, "socket");
     if (e)
-        session_error_set("%s: %s", dir[0] ? dir : "OWNSCOPE_DIR", strerror(-e));
+        session_error_set("%s: %s", dir[0] ? dir : "OWNSCOPE_DIR", e == -EPERM ? session_directory_flaw() : strerror(-e));
     return e;
 }
 

@@ -110,6 +110,17 @@ pid_t session_pid_of(const struct session *s, uint32_t process);
 uint32_t session_process_of(const struct session *s, pid_t pid);
 /* Those that run, at most `max`, the oldest first; returns how many there are. */
 size_t session_running(const struct session *s, uint32_t *processes, size_t max);
+/* Threads that have a slot and run, as their rings tell: where they were at their last event. At most `max`; returns how
+ * many there are. */
+struct session_thread {
+    uint32_t thread, process, pid, tid; /* serials; numbers of the kernel's, as they know themselves */
+    uint64_t start_time;                /* of the process, as proc_start_time; 0: not known */
+    bool foreign;                       /* pid and tid are of another namespace and mean nothing here */
+    uint32_t stack;                     /* of the code; 0: not known */
+    uint64_t last_ns, events;           /* handed over */
+    uint64_t ring_bytes, ring_fill;     /* at the last look */
+};
+size_t session_threads(const struct session *s, struct session_thread *list, size_t max);
 /* Hands over an event of the collector's own, as of now. */
 void session_tell(struct session *s, struct code *code, session_sink sink, void *context, const struct event *e);
 /* A heartbeat while the ingest thread is busy with one process. Any thread. */

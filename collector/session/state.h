@@ -19,7 +19,7 @@
 #include "wire/ring_reader.h"
 
 enum {
-    SESSION_SLOTS_AHEAD = 8,            /* READY slots at least */
+    SESSION_SLOTS_AHEAD = SEGMENT_SLOTS_FIRST, /* READY slots at least */
     SESSION_BATCH = 64,                 /* events handed over at a time */
     SESSION_PUBLISH_BYTES = 16 * 1024,  /* a ring's tail is published this often */
     SESSION_WATCH_NS = 100000000,       /* all threads are looked after this often */
@@ -104,6 +104,7 @@ struct session {
     bool stale;                         /* another collector has it */
     bool taken_over;                    /* and modules have to be learnt again */
 
+    unsigned fullest;                   /* ring since somebody asked, in 16ths */
     uint64_t watch_ns, quick_ns, busy_ns, pause_ns;
     atomic_u32 awake;                   /* session_wake was called */
     struct session_counts counts;

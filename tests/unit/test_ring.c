@@ -21,10 +21,11 @@ static uint64_t home;
 
 static void setup(void)
 {
-    char name[64];
-    uint64_t scratch;
+    char name[64], place[4096];
+    uint64_t scratch, room;
+    ck_assert_int_eq(segment_place(segment_place_best(&room), place, sizeof place), 0);
     snprintf(name, sizeof name, "ring-%d", (int)getpid());
-    ck_assert_int_eq(segment_create(&segment, name), 0);
+    ck_assert_int_eq(segment_create(&segment, place, name), 0);
     ck_assert_int_eq(segment_home(&segment, 0, &scratch, &home), 0);
     slot = wire_slot_of(&segment.wire, 0);
     store_relaxed(&slot->ring, home);
