@@ -28,7 +28,7 @@ struct policy *policy_new(const struct policy_host *host)
     p->spec.gate = WIRE_GATE_ALL;
     p->quiet = true;
     p->implied_slot = WIRE_RULES_MAX;
-    p->names = names_find_new(host->session);
+    p->names = names_find_new(host->session, host->code);
     p->threads = threads_names_new();
     return p;
 }
@@ -163,6 +163,7 @@ int policy_set(struct policy *p, const struct policy_spec *spec)
     p->spec.rules = p->rules = rules;
     memcpy(p->slot_of, slot_of, sizeof slot_of);
     p->implied_slot = implied_slot;
+    threads_forget(p->threads);
     threads_round(p, true);
     return 0;
 }

@@ -64,7 +64,7 @@ static bool is_each(const struct wire_rule *w, uint32_t events)
            (!(events & WIRE_RULE_COPY) || w->copies_every <= 1);
 }
 
-/* All events of these kinds are recorded. */
+/* All events of these kinds are recorded. What the session leaves out from its start on is no gap: `beside`. */
 static bool covers(const struct wire_policy *w, uint32_t events)
 {
     bool all = false;
@@ -133,6 +133,7 @@ static void lists_put(struct wire_policy *w, const struct policy *p, bool by_sit
     w->ranges_count = by_site ? (uint32_t)p->ranges.n : 0;
     w->born_offset = sizeof *w + w->ranges_count * sizeof(struct wire_range);
     w->born_words = drops_all ? 0 : p->born.n;
+    w->born_serial = p->born.serial;
     if (w->ranges_count)
         memcpy(base + w->ranges_offset, p->ranges.at, w->ranges_count * sizeof(struct wire_range));
     if (w->born_words)
@@ -143,11 +144,14 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
                                       bool drops_all)
 {
     static const uint32_t all = WIRE_GATE_MEMORY | WIRE_GATE_LOCKS | WIRE_GATE_COPIES;
-    struct policy_compiled c = {.bits = spec->gate & WIRE_GATE_ALL};
+    const struct wire_plan *plan = session_plan(p->host.session);
+    uint32_t never = (plan->locks ? 0u : WIRE_GATE_LOCKS) | (plan->copies_min_bytes != UINT64_MAX ? 0u : WIRE_GATE_COPIES);
+    uint32_t beside = (never & WIRE_GATE_LOCKS ? EVENT_COVER_LOCKS : 0u) | (never & WIRE_GATE_COPIES ? EVENT_COVER_COPIES : 0u);
+    struct policy_compiled c = {.bits = spec->gate & WIRE_GATE_ALL & ~never};
     struct wire_policy head = {0};
     uint32_t flags = 0;
     if (!(c.bits & all) || (!spec->n_rules && implied_slot == WIRE_RULES_MAX)) {
-        c.cover = cover_of(NULL, c.bits);
+        c.cover = cover_of(NULL, c.bits) | beside;
         return c;
     }
     for (size_t i = 0; i < spec->n_rules; i++) {
@@ -165,7 +169,7 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
     c.by_site = flags & WIRE_RULE_SITE;
     c.by_thread = flags & WIRE_RULE_MASKED;
     c.bits = bits_of(&head, c.bits);
-    c.cover = cover_of(&head, c.bits);
+    c.cover = cover_of(&head, c.bits) | beside;
     if (!(c.bits & all))
         return c;
     simple_find(&head);

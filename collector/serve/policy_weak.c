@@ -21,17 +21,4 @@ WEAK int64_t session_tokens(const struct session *s, unsigned rule) { return 0; 
 WEAK uint64_t session_hits(const struct session *s, unsigned rule) { return 0; }
 WEAK uint64_t session_modules_version(const struct session *s) { return 0; }
 WEAK void session_each_module(const struct session *s, void (*fn)(void *context, uint32_t process, uint64_t begin, uint64_t end, uint64_t bias, uint32_t module), void *context) { }
-WEAK void rule_copy(struct rule *to, const struct rule *from) { *to = *from; to->functions.n = to->modules.n = to->threads.n = to->processes.n = 0; }
-WEAK void rule_clear(struct rule *r) { }
 
-WEAK void ranges_make(struct policy *p, const struct policy_spec *spec, const uint8_t *slot_of) { }
-WEAK bool ranges_stale(struct policy *p) { return false; }
-WEAK struct policy_names *names_find_new(struct session *s) { return NULL; }
-WEAK void names_find_free(struct policy_names *n) { }
-WEAK bool names_pending(const struct policy_names *n) { return false; }
-WEAK struct policy_threads *threads_names_new(void) { return NULL; }
-WEAK void threads_names_free(struct policy_threads *t) { }
-WEAK void threads_round(struct policy *p, bool all) { }
-WEAK bool born_make(struct policy *p) { return true; }
-WEAK void born_clear(struct policy_born *b) { free(b->words); *b = (struct policy_born){0}; }
-WEAK bool policy_unmet(const struct policy *p, uint32_t number) { return false; }
