@@ -26,7 +26,7 @@ void born_clear(struct policy_born *b)
 
 bool born_make(struct policy *p)
 {
-    struct policy_born b = {.n = 1};
+    struct policy_born b = {.n = 1, .serial = p->gate / WIRE_GATE_SERIAL};
     uint64_t blocks = 0;
     if (!p->host.live(p->host.context, NULL, NULL, &blocks))
         return false;

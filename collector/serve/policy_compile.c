@@ -133,6 +133,7 @@ static void lists_put(struct wire_policy *w, const struct policy *p, bool by_sit
     w->ranges_count = by_site ? (uint32_t)p->ranges.n : 0;
     w->born_offset = sizeof *w + w->ranges_count * sizeof(struct wire_range);
     w->born_words = drops_all ? 0 : p->born.n;
+    w->born_serial = p->born.serial;
     if (w->ranges_count)
         memcpy(base + w->ranges_offset, p->ranges.at, w->ranges_count * sizeof(struct wire_range));
     if (w->born_words)

@@ -35,7 +35,7 @@ struct policy_slot {
 struct policy_ranges { struct wire_range *at; size_t n, capacity; };
 
 /* The blocks that lived before: words NULL with n 0: none did. */
-struct policy_born { uint64_t *words; uint64_t n; };
+struct policy_born { uint64_t *words; uint64_t n; uint32_t serial; /* of the gate that it was made under: no other's */ };
 
 struct policy_threads;
 

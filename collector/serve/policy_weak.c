@@ -21,6 +21,4 @@ WEAK int64_t session_tokens(const struct session *s, unsigned rule) { return 0; 
 WEAK uint64_t session_hits(const struct session *s, unsigned rule) { return 0; }
 WEAK uint64_t session_modules_version(const struct session *s) { return 0; }
 WEAK void session_each_module(const struct session *s, void (*fn)(void *context, uint32_t process, uint64_t begin, uint64_t end, uint64_t bias, uint32_t module), void *context) { }
-WEAK void rule_copy(struct rule *to, const struct rule *from) { *to = *from; to->functions.n = to->modules.n = to->threads.n = to->processes.n = 0; }
-WEAK void rule_clear(struct rule *r) { }
 

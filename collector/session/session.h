@@ -79,6 +79,8 @@ int64_t session_drain(struct session *s, struct code *code, session_sink sink, v
 /* Sleeps as long as the rings allow: not at all when busy, 50 ms when idle.
  * Ends early for a full ring or session_wake. Keeps the heartbeat. */
 void session_wait(struct session *s);
+/* The same while somebody waits for an answer: a tenth of a millisecond at most. */
+void session_wait_little(struct session *s);
 /* Ends or forestalls a session_wait. Any thread, async-signal-safe. */
 void session_wake(struct session *s);
 /* Everything that is in the rings now, threads and processes that are gone
