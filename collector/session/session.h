@@ -37,6 +37,7 @@ struct session_options {
     uint32_t verify_unwind;
     uint64_t copies_min_bytes; /* UINT64_MAX: no copy is recorded */
     bool locks;
+    bool paused;               /* nothing but processes and threads is recorded until somebody opens the gate (session/policy.h) */
     uint32_t snapshots;        /* enum wire_snapshots */
     bool joinable;             /* programs with the shim and no session join this one: DIR/current */
 };
