@@ -178,7 +178,7 @@ bool follow_take_map(uint64_t start, uint64_t end)
 void follow_gone_expect(uint64_t most)
 {
     unsigned level = 0;
-    while (level < LEVELS - 1 && lines_of(level) * KEYS * 3 / 4 < most)
+    while (level < LEVELS - 1 && lines_of(level) * KEYS / 2 < most)
         level++;
     if (level > load_relaxed(&gone.top) && level_make(&gone, level))
         store_release(&gone.top, level);

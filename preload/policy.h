@@ -1,121 +1,33 @@
 /*
- * preload/policy.h - what is recorded under a filtered gate (wire/policy.h).
+ * preload/policy.h - is this event to be recorded?
  *
- * A thread adopts a policy in the slow path of its first record under a new gate:
- * what it needs of it lies from then on in its home page, for that gate alone. All
- * of it is read and written by that thread, within a record (slot->acting says the
- * gate), so the policy stays where it is meanwhile.
- *
- * Memory is passed over as early as can be: policy_passes_new and policy_passes_drop are
- * what a hook asks before it makes anything of the call.
+ * Runs in the traced thread, amid a record, whenever the gate is not the one that
+ * the thread adopted last: after each change of it, and, where the collector has set
+ * more than the gate's bits say (WIRE_GATE_FILTERED), for every event.
  */
 #ifndef PRELOAD_POLICY_H
 #define PRELOAD_POLICY_H
 
-#include "preload/context.h"
-#include "preload/follow.h"
 #include "preload/hook.h"
-#include "preload/sample.h"
-#include "wire/policy.h"
 
-enum { POLICY_SITES = 64, POLICY_LOCKS = 64, POLICY_PENDING = 8 };
-
-/* Before and after a realloc's real call. */
-enum policy_realloc { POLICY_REALLOC_NOT = 0, POLICY_REALLOC_MOVES, POLICY_REALLOC_GROWS };
-
-/* A wait under way: is it recorded? `mutex`: of a condition's, if it is followed. */
-struct policy_pending { uint64_t lock, mutex; bool drawn; };
-struct policy_site { uint64_t pc; uint32_t gate, rules; };
-
-/* The thread's own, in its home page; zeros at a claim. */
-struct policy_own {
-    uint32_t gate;                    /* adopted last; what follows is of it */
-    uint32_t quick_gate;              /* the same where a release is recorded only of what is followed, or of `born` */
-    uint32_t simple_gate;             /* the same where left[simple] says which blocks are passed over */
-    uint32_t simple;
-    uint64_t left[WIRE_RULES_MAX];    /* bytes to a rule's next sample; 0: not drawn yet */
-    uint64_t random;                  /* 0: not seeded yet */
-    const struct wire_policy *policy;
-    const struct wire_range *ranges;
-    const uint64_t *born;             /* NULL: none */
-    uint64_t born_words;
-    uint32_t ranges_count;
-    uint32_t rules;                   /* those in use, */
-    uint32_t excludes, sited, masked; /* of them */
-    uint32_t of[4];                   /* by bit of enum wire_rule_event */
-    uint16_t born_tag;
-    bool drops_all;
-    bool owes;                        /* the thread may hold locks whose acquisition was recorded before */
-    uint8_t realloc;                  /* enum policy_realloc of the one under way */
-    uint64_t grows_bytes;             /* GROWS: by how many */
-    uint64_t had_bytes;               /* MOVES: mremap's old length */
-    uint64_t told[WIRE_RATES];        /* WIRE_RATE as told last; POLICY_UNTOLD: not known to the collector */
-    uint32_t followed_count, ignored_count, pending_count;
-    uint64_t followed[POLICY_LOCKS];  /* locks that the thread holds and whose acquisition was recorded, once each time */
-    uint64_t ignored[POLICY_LOCKS];   /* while it owes: those whose acquisition was not */
-    struct policy_pending pending[POLICY_PENDING];
-    struct policy_site sites[POLICY_SITES];
-};
-_Static_assert(sizeof(struct policy_own) <= sizeof ((struct wire_home *)0)->own, "it lies in the home page");
-#define POLICY_UNTOLD UINT64_MAX
-
-static inline struct wire_home *policy_home(const struct context *c)
+/* The bit of the gate (enum wire_gate) that lets a type of record in. */
+static inline uint32_t policy_gate_bit(unsigned type)
 {
-    return (struct wire_home *)((uint8_t *)c->stack + WIRE_SCRATCH_UNWIND_BYTES);
+    const uint64_t memory = 1ull << WIRE_NEW | 1ull << WIRE_DROP | 1ull << WIRE_REALLOC_BEGIN | 1ull << WIRE_REALLOC_END |
+                            1ull << WIRE_USABLE;
+    const uint64_t locks = 1ull << WIRE_WAIT | 1ull << WIRE_ACQUIRE | 1ull << WIRE_RELEASE | 1ull << WIRE_WAIT_END |
+                           1ull << WIRE_COND_WAIT | 1ull << WIRE_COND_WOKEN | 1ull << WIRE_SIGNAL | 1ull << WIRE_LOCK_INIT |
+                           1ull << WIRE_LOCK_DESTROY | 1ull << WIRE_LOCK_CONSISTENT | 1ull << WIRE_FUTEX;
+    if (memory >> (type & 63) & 1)
+        return WIRE_GATE_MEMORY;
+    if (locks >> (type & 63) & 1)
+        return WIRE_GATE_LOCKS;
+    return type == WIRE_COPY ? WIRE_GATE_COPIES : WIRE_GATE_LIFE;
 }
-static inline struct policy_own *policy_own(const struct context *c) { return (struct policy_own *)policy_home(c)->own; }
+_Static_assert(WIRE_TYPES <= 64, "policy_gate_bit");
 
-/* A thread has claimed a slot: c->stack is its scratch. */
-void policy_begin(struct context *c);
-/* The thread's records are under this gate from now on; slot->acting says so. False: the policy is not to be had
- * (a next one is being published): nothing is recorded. May record WIRE_RATE. */
-bool policy_adopt(struct context *c, uint32_t gate);
-/* The collector has forgotten what it was told, or a next one never knew it. */
-void policy_untold(struct context *c);
-
-/* Whether this event is to be recorded under the filtered gate that was adopted. `kind`: as record_put's; *word: its extra
- * word or 0, which may be changed (a condition's mutex that is not followed). May record WIRE_RATE, WIRE_MODULE. */
-bool policy_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word);
-/* Of locks' events (policy_lock.c). */
-bool policy_wants_lock(struct context *c, const struct hook_frame *site, unsigned type, unsigned family, uint64_t address,
-                       uint64_t size, uint64_t *word);
-/* Is it drawn by a rule: of enum wire_rule_event; a lock's size is 0. The rate is told, the hit counted. */
-bool policy_draws(struct context *c, const struct hook_frame *site, unsigned event, unsigned family, uint64_t size, uint64_t bytes);
-
-/* A realloc's or mremap's, before the real call (`had`: mremap's old length). True: REALLOC_BEGIN is to be recorded. Called
- * under any gate: filtered, or not. */
-bool policy_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had);
-/* After it. `p`: the new place, 0: it failed. What is to be recorded: REALLOC_END (MOVES), a New (GROWS), or nothing. */
-enum policy_realloc policy_realloc_end(struct context *c, const struct hook_frame *site, bool filtered, unsigned family,
-                                       uint64_t p, uint64_t size, uint64_t old);
-
-/* May this block be in the `born` of the thread's policy? It stands still: the gate is looked at again. */
-bool policy_born_passes(struct context *c, uint32_t gate, const void *p);
-
-/* A block of `size` is not recorded, and counted as a call. `gate`: as the hook read it; the hook's guard is set. */
-static inline bool policy_passes_new(struct context *c, uint32_t gate, size_t size)
-{
-    struct policy_own *own = policy_own(c);
-    uint64_t *left = &own->left[own->simple];
-    size += !size;
-    if (unlikely(own->simple_gate != gate || size >= *left))
-        return false;
-    *left -= size;
-    count_up(&policy_home(c)->calls, 1);
-    return true;
-}
-
-/* The release of p is not recorded, and counted as a call. With or without a guard. */
-static inline bool policy_passes_drop(uint32_t gate, const void *p)
-{
-    struct context *c = &context;
-    if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation) ||
-                 policy_own(c)->quick_gate != gate))
-        return false;
-    if (policy_own(c)->born && !policy_born_passes(c, gate, p))
-        return false;
-    count_up(&policy_home(c)->calls, 1);
-    return true;
-}
+/* True: the record may be made, and slot->acting is set to the gate that says so. False: it may not, and
+ * slot->acting is taken back. `site`: NULL where the event has no stack; `kind`, `address`, `size`: as record_put's. */
+bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size);
 
 #endif

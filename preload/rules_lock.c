@@ -1,5 +1,5 @@
 /*
- * preload/policy_lock.c - which events of locks are recorded under a filtered
+ * preload/rules_lock.c - which events of locks are recorded under a filtered
  * gate (wire/policy.h says the rules).
  *
  * Runs in the traced thread, within a record. What is drawn is an acquisition: whether it
@@ -9,7 +9,7 @@
  * recording everything may hold locks that stand in no list: it owes their releases, and
  * tells them from others by a list of the acquisitions that were not recorded.
  */
-#include "preload/policy.h"
+#include "preload/rules.h"
 
 static bool list_has(const uint64_t *list, uint32_t n, uint64_t lock)
 {
@@ -31,7 +31,7 @@ static bool list_take(uint64_t *list, uint32_t *n, uint64_t lock)
 
 static bool list_add(uint64_t *list, uint32_t *n, uint64_t lock)
 {
-    if (*n == POLICY_LOCKS)
+    if (*n == RULES_LOCKS)
         return false;
     list[(*n)++] = lock;
     return true;
@@ -45,18 +45,18 @@ static bool is_held(unsigned family)
     return held >> family & 1;
 }
 
-static bool follows(const struct policy_own *own, uint64_t lock) { return list_has(own->followed, own->followed_count, lock); }
+static bool follows(const struct rules_own *own, uint64_t lock) { return list_has(own->followed, own->followed_count, lock); }
 
 /* A wait begins. A handler may have jumped out of the innermost ones. */
-static void pending_push(struct policy_own *own, uint64_t lock, bool drawn, uint64_t mutex)
+static void pending_push(struct rules_own *own, uint64_t lock, bool drawn, uint64_t mutex)
 {
-    if (own->pending_count == POLICY_PENDING)
+    if (own->pending_count == RULES_PENDING)
         own->pending_count = 0;
-    own->pending[own->pending_count++] = (struct policy_pending){lock, mutex, drawn};
+    own->pending[own->pending_count++] = (struct rules_pending){lock, mutex, drawn};
 }
 
 /* It ended; with all that were begun in it. */
-static bool pending_pop(struct policy_own *own, uint64_t lock, struct policy_pending *to)
+static bool pending_pop(struct rules_own *own, uint64_t lock, struct rules_pending *to)
 {
     for (uint32_t i = own->pending_count; i--;)
         if (own->pending[i].lock == lock) {
@@ -70,13 +70,13 @@ static bool pending_pop(struct policy_own *own, uint64_t lock, struct policy_pen
 /* A new acquisition: one of a lock that the thread follows already belongs to it. */
 static bool draws(struct context *c, const struct hook_frame *site, unsigned family, uint64_t lock)
 {
-    struct policy_own *own = policy_own(c);
-    if (is_held(family) && own->followed_count == POLICY_LOCKS)
+    struct rules_own *own = rules_own(c);
+    if (is_held(family) && own->followed_count == RULES_LOCKS)
         return false;
-    return follows(own, lock) || policy_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
+    return follows(own, lock) || rules_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
 }
 
-static bool acquired(struct policy_own *own, unsigned family, uint64_t lock, bool drawn)
+static bool acquired(struct rules_own *own, unsigned family, uint64_t lock, bool drawn)
 {
     if (!is_held(family))
         return drawn;
@@ -87,7 +87,7 @@ static bool acquired(struct policy_own *own, unsigned family, uint64_t lock, boo
     return false;
 }
 
-static bool released(struct policy_own *own, uint64_t lock)
+static bool released(struct rules_own *own, uint64_t lock)
 {
     if (list_take(own->followed, &own->followed_count, lock))
         return true;
@@ -97,20 +97,20 @@ static bool released(struct policy_own *own, uint64_t lock)
 /* The mutex is given up, or had again, by a condition's wait. */
 static bool cond_wait(struct context *c, const struct hook_frame *site, unsigned family, uint64_t cond, uint64_t *mutex)
 {
-    struct policy_own *own = policy_own(c);
+    struct rules_own *own = rules_own(c);
     bool followed = *mutex && follows(own, *mutex), drawn;
     if (!followed && *mutex && own->owes && !list_has(own->ignored, own->ignored_count, *mutex))
         followed = list_add(own->followed, &own->followed_count, *mutex);
-    drawn = followed || policy_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
+    drawn = followed || rules_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
     if (!followed)
         *mutex = 0;
     pending_push(own, cond, drawn, *mutex);
     return drawn;
 }
 
-static bool cond_woken(struct policy_own *own, uint64_t cond, uint64_t *mutex)
+static bool cond_woken(struct rules_own *own, uint64_t cond, uint64_t *mutex)
 {
-    struct policy_pending p;
+    struct rules_pending p;
     if (!pending_pop(own, cond, &p)) /* its beginning was under another policy */
         return own->owes && (!*mutex || list_add(own->followed, &own->followed_count, *mutex));
     if (p.mutex && !*mutex) /* it could not be had again: there will be no release */
@@ -119,11 +119,11 @@ static bool cond_woken(struct policy_own *own, uint64_t cond, uint64_t *mutex)
     return p.drawn;
 }
 
-bool policy_wants_lock(struct context *c, const struct hook_frame *site, unsigned type, unsigned family, uint64_t address,
+bool rules_wants_lock(struct context *c, const struct hook_frame *site, unsigned type, unsigned family, uint64_t address,
                        uint64_t size, uint64_t *word)
 {
-    struct policy_own *own = policy_own(c);
-    struct policy_pending p;
+    struct rules_own *own = rules_own(c);
+    struct rules_pending p;
     bool drawn;
     switch (type) {
     case WIRE_WAIT:
@@ -135,13 +135,13 @@ bool policy_wants_lock(struct context *c, const struct hook_frame *site, unsigne
     case WIRE_WAIT_END:
         return pending_pop(own, address, &p) ? p.drawn : draws(c, site, family, address);
     case WIRE_RELEASE:
-        return is_held(family) ? released(own, address) : policy_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
+        return is_held(family) ? released(own, address) : rules_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
     case WIRE_COND_WAIT:
         return cond_wait(c, site, family, address, word);
     case WIRE_COND_WOKEN:
         return cond_woken(own, address, word);
     case WIRE_SIGNAL:
-        return policy_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
+        return rules_draws(c, site, WIRE_RULE_LOCK, family, 0, 0);
     default: /* a lock's life: another one may be at its address later */
         return (own->of[__builtin_ctz(WIRE_RULE_LOCK)] & ~own->excludes) != 0;
     }
