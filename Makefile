@@ -57,6 +57,8 @@ PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-fr
                  -include preload/plain.h
 # What is passed on by a jump leaves no frame behind, however the rest is compiled.
 PRELOAD_hooks_copy := -O2 -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
+PRELOAD_hooks_heap := -O2 -foptimize-sibling-calls -fomit-frame-pointer
+PRELOAD_hooks_cxx := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_futex := -O2 -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
 	@echo "  LD  $@"

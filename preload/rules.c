@@ -66,11 +66,11 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
     return true;
 }
 
-/* The policy of that gate; NULL: a next one is being published, or it does not lie where we can look. */
+/* The policy of that gate; NULL: it is the session's no longer, or does not lie where we can look. */
 static const struct wire_policy *policy_of(uint32_t gate, uint64_t *bytes)
 {
     const struct wire_segment *s = &process.segment;
-    uint64_t offset = load_acquire(&wire_pulse_of(s)->policy);
+    uint64_t offset = load_relaxed(wire_policy_word(s, gate)); /* the gate was looked at before: Q */
     const struct wire_policy *p = wire_at(s, offset, sizeof *p);
     if (!offset || !p)
         return NULL;

@@ -2,8 +2,8 @@
  * wire/policy.h - which events hooks record, where that is more than the gate's
  * bits (wire/segment.h): rules, rates, and the blocks that are followed.
  *
- * The collector writes a whole policy into the pool and publishes its offset,
- * then the gate (P, pairs with Q). Nothing in it changes afterwards but by a
+ * The collector writes a whole policy into the pool and publishes its offset
+ * (wire_policy_word), then the gate (P, pairs with Q). Nothing in it changes afterwards but by a
  * next one; the old one is taken back after a grace period (slot->acting). Hooks
  * compare integers alone: names were resolved by the collector.
  *

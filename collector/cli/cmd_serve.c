@@ -177,7 +177,7 @@ int cmd_serve(int argc, char **argv)
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
-    bounds_ready(&r.bounds, &o);
+    record_ready(&r, &o);
     s.quiet = r.quiet;
     if (attach && r.bounds.recorder.bytes)
         options_fail(&o, "--ring-only keeps no file, so it cannot go on with another collector's (--attach)");
@@ -186,6 +186,7 @@ int cmd_serve(int argc, char **argv)
     open.checkpoints = r.checkpoints;
     open.rotation = r.bounds.rotation;
     open.recorder = r.bounds.recorder;
+    open.control = r.control;
     if (attach) {
         open.attach = attach;
         open.trace_path = r.output;

@@ -452,6 +452,7 @@ void table_report(FILE *out, const json_t *doc, const struct table_style *s)
     page_head(&p);
     page_totals(&p);
     page_verify(&p);
+    table_control(out, get(doc, "control"), s);
     page_findings(&p);
     page_leaks(&p);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)

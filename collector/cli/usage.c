@@ -43,6 +43,10 @@
     { OPTION_RING_ONLY, "ring-only", "[=SIZE]", "keep the last in memory, write on a trigger (64M)" }, \
     { OPTION_TRIGGER, "trigger", "WHAT,...", "signal, finding[=RULE,...], rss=SIZE, none" }, \
     { OPTION_KEEP, "keep", "N", "files of --rotate and --ring-only (8)" }, \
+    { OPTION_PAUSED, "paused", NULL, "record nothing until ctl start" }, \
+    { OPTION_RULES, "rules", "FILE", "what to trace: ownscope-rules(5)" }, \
+    { OPTION_LIMITS, "limits", "K=V,...", "cpu=3%, events/s=100k, bytes=1G, rss=2G, time=1h" }, \
+    { OPTION_SAMPLE, "sample", "BYTES", "a sample of memory: one block in so many bytes" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
@@ -237,8 +241,9 @@ const struct usage usage_serve = {
         END } };
 
 const struct usage usage_ctl = {
-    .command = "ctl", .synopsis = "snapshot|dump|mark NAME|status",
-    .summary = "tell a live collector to take a snapshot or to set a mark",
+    .command = "ctl", .synopsis = "VERB [WORDS]",
+    .summary = "control tracing while it runs: start stop status list trace RULE untrace N\n"
+               "limits K=V reset emergency-stop snapshot dump mark NAME",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         { 'p', "pid", "PID", "the collector of this live process" },

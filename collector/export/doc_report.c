@@ -6,6 +6,7 @@
 
 #include "event/xalloc.h"
 #include "event/event.h"
+#include "export/doc_control.h"
 #include "export/doc_leaks.h"
 #include "export/findings.h"
 #include "export/lock_names.h"
@@ -205,6 +206,9 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "lost", doc_lost(v));
     if (v->verified)
         json_object_set_new(j, "verify_unwind", verify_json(v));
+    json_t *control = doc_control(v);
+    if (control)
+        json_object_set_new(j, "control", control);
     json_object_set_new(j, "processes", doc_processes(v));
     json_object_set_new(j, "threads_total", doc_number(v->n_threads));
     json_object_set_new(j, "sites", sites);

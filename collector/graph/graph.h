@@ -165,7 +165,7 @@ uint64_t graph_live_addresses(const struct graph *g, void (*fn)(void *to, uint64
 /* Of an archive that graph_load would read: the id that the next block gets. What else it holds is not looked at. */
 uint64_t graph_peek_next_block(struct archive *a);
 
-/* Rules (1 << enum rule) of which something new was found since the call before with this *seen (0 at first): those that are
+/* Rules (1 << enum finding_rule) of which something new was found since the call before with this *seen (0 at first): those that are
  * told as they happen, which RULE_LEAK and RULE_UNORDERED_BORROW are not. Cheap, to be asked every round. */
 uint32_t graph_found(const struct graph *g, uint64_t *seen);
 /* How a process ended, by serial. */

@@ -44,7 +44,7 @@ void copies_usable(struct graph *g, struct process *p, const struct event *e)
 
 /* ---- rules ------------------------------------------------------------------------- */
 
-static struct view_finding finding_of(enum rule rule, const struct event *e, const struct end *x, const struct block *b)
+static struct view_finding finding_of(enum finding_rule rule, const struct event *e, const struct end *x, const struct block *b)
 {
     struct view_finding f = { .rule = (uint8_t)rule, .family = e->family, .address = x->address, .length = x->bytes };
     if (!b)

@@ -40,7 +40,7 @@ void drops_table(struct graph *g)
 
 static bool is_realloc(const struct event *e) { return e->type == EVENT_REALLOC_BEGIN; }
 
-static struct view_finding finding_of(enum rule rule, const struct event *e)
+static struct view_finding finding_of(enum finding_rule rule, const struct event *e)
 {
     return (struct view_finding){ .rule = (uint8_t)rule, .family = e->family, .address = e->address };
 }

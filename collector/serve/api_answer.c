@@ -279,12 +279,23 @@ static void answer_diff(struct collector *c, const struct query *q, struct api_a
     source_close(&before);
 }
 
+static void answer_list(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    json_t *doc = control_list(collector_control(c));
+    if (doc)
+        api_answer_tree(a, doc);
+    else
+        api_refuse(a, 503, "the session is ending; read its trace file");
+}
+
 static void answer_status(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    struct view *v = collector_view_get(c, 0);
+    json_t *orders = control_list(collector_control(c));
+    struct view *v = orders ? collector_view_get(c, 0) : NULL;
     const struct trace_meta *m = collector_meta(c);
     size_t alive = 0;
     if (!v) {
+        json_decref(orders);
         api_refuse(a, 503, "the session is ending; read its trace file");
         return;
     }
@@ -296,6 +307,11 @@ static void answer_status(struct collector *c, const struct query *q, struct api
         "processes_alive", (json_int_t)alive, "live_blocks", (json_int_t)v->totals.live_blocks,
         "live_bytes", (json_int_t)v->totals.live_bytes));
     collector_view_put(c, v);
+    json_object_del(orders, "ownscope");
+    json_object_del(orders, "log");
+    if (a->state)
+        json_object_update(a->state, orders);
+    json_decref(orders);
     if (!a->state)
         api_refuse(a, 500, "the session's name or command is no UTF-8");
 }
@@ -386,6 +402,7 @@ static void answer_export(struct collector *c, const struct query *q, struct api
 
 const struct api_route api_routes[] = {
     { "/v1/status", 0, answer_status },
+    { "/v1/list", API_LIGHT, answer_list },
     { "/v1/states", API_THREAD | API_PROCESS | API_PID | API_STACKS, answer_states },
     { "/v1/report", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS, answer_report },
     { "/v1/threads", API_TOP | API_AT | API_SINCE, answer_threads },

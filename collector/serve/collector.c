@@ -142,6 +142,12 @@ int collector_open(struct collector **out, const struct collector_options *o, en
         return r;
     }
     asides_begin(c, o);
+    *step = COLLECTOR_CONTROL;
+    r = collector_control_begin(c, &o->control);
+    if (r) {
+        collector_close(c, !o->attach);
+        return r;
+    }
     *out = c;
     return 0;
 }
@@ -426,6 +432,7 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
             collector_files_round(c);
         checkpoints_round(c->checkpoints, graph_current(c, false) && snapshots_idle(c->snapshots));
         now_ns = session_now_ns(c->session);
+        control_round(c->control, now_ns);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
             c->flushed_ns = now_ns;
             if (c->folded != c->flushed_events)
@@ -433,7 +440,9 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         }
         if (done(context))
             return 0;
-        if (c->lent || backlog_empty(&c->backlog))
+        if (control_hurries(c->control))
+            session_wait_little(c->session);
+        else if (c->lent || backlog_empty(&c->backlog))
             session_wait(c->session);
     }
 }
@@ -443,6 +452,7 @@ void collector_finish(struct collector *c)
     uint64_t end_ns;
     bool wanted;
     int r;
+    control_end(c->control);
     session_finish(c->session, c->code, collector_ingest, c);
     snapshots_finish(c->snapshots);
     graph_current(c, true);
@@ -477,6 +487,7 @@ void collector_close(struct collector *c, bool over)
     if (c->writer)
         trace_write_close(c->writer, c->code, 0);
     published_end(&c->published);
+    collector_control_end(c);
     snapshots_free(c->snapshots); /* its threads use the session */
     heartbeat_free(c->heart);
     if (c->session)

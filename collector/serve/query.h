@@ -31,6 +31,7 @@ struct query {
     const char *of, *by;    /* of a graph: b12, r3, 0x7f…; type, site, … */
     uint64_t depth;         /* levels of its tree; 0: as many as it has by itself */
     const char *name;       /* of a mark */
+    const char *words;      /* of an order */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;
     bool no_default_suppressions;

@@ -249,6 +249,14 @@ void session_wait(struct session *s)
     session_beat(s);
 }
 
+void session_wait_little(struct session *s)
+{
+    struct timespec little = {.tv_nsec = 100000};
+    if (s->pause_ns && !s->stale)
+        nanosleep(&little, NULL);
+    session_beat(s);
+}
+
 void session_wake(struct session *s)
 {
     struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);

@@ -37,6 +37,7 @@ struct session_options {
     uint32_t verify_unwind;
     uint64_t copies_min_bytes; /* UINT64_MAX: no copy is recorded */
     bool locks;
+    bool paused;               /* nothing but processes and threads is recorded until somebody opens the gate (session/policy.h) */
     uint32_t snapshots;        /* enum wire_snapshots */
     bool joinable;             /* programs with the shim and no session join this one: DIR/current */
 };
@@ -79,6 +80,8 @@ int64_t session_drain(struct session *s, struct code *code, session_sink sink, v
 /* Sleeps as long as the rings allow: not at all when busy, 50 ms when idle.
  * Ends early for a full ring or session_wake. Keeps the heartbeat. */
 void session_wait(struct session *s);
+/* The same while somebody waits for an answer: a tenth of a millisecond at most. */
+void session_wait_little(struct session *s);
 /* Ends or forestalls a session_wait. Any thread, async-signal-safe. */
 void session_wake(struct session *s);
 /* Everything that is in the rings now, threads and processes that are gone
