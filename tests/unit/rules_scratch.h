@@ -44,6 +44,7 @@ void module_announce_slow(struct context *of, uint64_t pc)
 static void scratch_begin(void)
 {
     struct wire_segment *s = &process.segment;
+    static struct process_page page;
     struct wire_slot *slot;
     s->base = aligned_alloc(WIRE_PAGE, SCRATCH_BYTES);
     s->bytes = SCRATCH_BYTES;
@@ -54,7 +55,7 @@ static void scratch_begin(void)
     slot->tid = 77;
     c = &context;
     *c = (struct context){.writer.slot = slot, .stack = (void *)(s->base + SCRATCH_SLOT)};
-    rules_begin(c);
+    process.page = &page;
     policy = (struct wire_policy *)(s->base + SCRATCH_POLICY);
     memset(module_pages, 0, sizeof module_pages);
     scratch_tells = scratch_announced = 0;
@@ -102,7 +103,7 @@ static uint32_t policy_go(uint32_t bits)
     struct wire_pulse *pulse = wire_pulse_of(&process.segment);
     uint32_t gate = bits | ++scratch_serial * WIRE_GATE_SERIAL;
     policy->gate = gate;
-    store_relaxed(&pulse->policy, SCRATCH_POLICY);
+    store_relaxed(wire_policy_word(&process.segment, gate), SCRATCH_POLICY);
     store_relaxed(&pulse->gate, gate);
     store_relaxed(&c->writer.slot->acting, gate);
     ck_assert(rules_adopt(c, gate));

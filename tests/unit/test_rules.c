@@ -209,7 +209,7 @@ START_TEST(simple)
     for (uint64_t i = 1; i <= 200000; i++)
         if (!rules_passes_new(c, gate, 100) && rules_wants(c, &site, WIRE_NEW | WIRE_MALLOC << 8, i * 16, 100, &word)) {
             drawn++;
-            ck_assert(!rules_passes_drop(gate, (void *)(i * 16)));
+            ck_assert(!rules_passes_drop(gate, (void *)(i * 16)) && follow_take(i * 16));
         }
     ck_assert_double_eq_tol((double)drawn, 200000 * 0.0951626, 5.4 * 131.3);
     ck_assert_uint_eq(hits(6), drawn);
@@ -246,37 +246,65 @@ START_TEST(born_and_gone)
 }
 END_TEST
 
-static bool moves(bool filtered, uint64_t from, uint64_t to, uint64_t size)
+/* As record.c asks: at the beginning, and at the end of what moves; what grows is a New. */
+static bool moves(unsigned family, uint64_t from, uint64_t to, uint64_t size, uint64_t had, bool *made)
 {
+    struct rules_own *own = rules_own(c);
     struct hook_frame site = {0, 0x5000};
-    bool begun = rules_realloc_begin(c, filtered, WIRE_MREMAP, from, size, 4096);
-    enum rules_realloc r = rules_realloc_end(c, &site, filtered, WIRE_MREMAP, to, size, from);
-    ck_assert(begun == (r == RULES_REALLOC_MOVES));
+    uint64_t word = 0;
+    bool begun;
+    own->realloc = RULES_REALLOC_NOT;
+    own->had_bytes = had;
+    begun = rules_wants(c, &site, WIRE_REALLOC_BEGIN | family << 8, from, size, &word);
+    ck_assert(begun == (own->realloc == RULES_REALLOC_NOT));
+    word = from;
+    *made = !begun && to && rules_wants(c, &site, WIRE_NEW | family << 8, to, size, &word);
+    ck_assert(!begun || rules_wants(c, &site, WIRE_REALLOC_END | family << 8, to, size, &word));
+    own->realloc = RULES_REALLOC_NOT;
     return begun;
 }
 
+static size_t usable(void *p) { return 24; }
+
 START_TEST(reallocs)
 {
-    struct hook_frame site = {0, 0x5000};
+    bool made;
     policy_empty();
     policy_rule(0, WIRE_RULE_HEAP | WIRE_RULE_MAP, 0)->size_min = 8192;
     policy_go(SCRATCH_FILTERED);
     ck_assert(wants(WIRE_NEW, WIRE_MMAP_ANON, 0x10000, 8192));
-    ck_assert(moves(true, 0x10000, 0x50000, 4096));      /* followed, though no rule asks for such a size */
-    ck_assert(moves(true, 0x50000, 0, 4096));            /* failed */
-    ck_assert(moves(true, 0x50000, 0x60000, 4096));
-    ck_assert(!wants(WIRE_DROP, WIRE_MUNMAP, 0x50000, 0));
-    ck_assert(!moves(true, 0x90000, 0xa0000, 4096) && !follow_take_map(0x90000, 0xb0000)); /* not followed, and not asked for */
-    ck_assert(!rules_realloc_begin(c, true, WIRE_MREMAP, 0x90000, 12288, 4096));
-    ck_assert(rules_realloc_end(c, &site, true, WIRE_MREMAP, 0xa0000, 12288, 0x90000) == RULES_REALLOC_GROWS);
-    ck_assert(follow_take_map(0xa0000, 0xb0000) && hits(0) == 2);
-    ck_assert(!rules_realloc_begin(c, true, WIRE_MREMAP, 0x90000, 8192, 8192)); /* it does not grow */
-    ck_assert(rules_realloc_end(c, &site, true, WIRE_MREMAP, 0xa0000, 8192, 0x90000) == RULES_REALLOC_NOT);
+    ck_assert(moves(WIRE_MREMAP, 0x10000, 0x50000, 4096, 8192, &made)); /* followed, though no rule asks for such a size */
+    ck_assert(moves(WIRE_MREMAP, 0x50000, 0, 4096, 4096, &made));       /* failed */
+    ck_assert(moves(WIRE_MREMAP, 0x50000, 0x60000, 4096, 4096, &made));
+    ck_assert(!follow_take_map(0x50000, 0x51000) && follow_take_map(0x60000, 0x61000));
+    ck_assert(!moves(WIRE_MREMAP, 0x90000, 0xa0000, 4096, 2048, &made) && !made); /* not followed, and not asked for */
+    ck_assert(!moves(WIRE_MREMAP, 0x90000, 0xa0000, 12288, 4096, &made) && made && hits(0) == 2);
+    ck_assert(follow_take_map(0xa0000, 0xa1000) && follow_take_map(0xa0000, 0xa3000));
+    ck_assert(!moves(WIRE_MREMAP, 0x90000, 0xa0000, 8192, 8192, &made) && !made); /* it does not grow */
     ck_assert(wants(WIRE_NEW, WIRE_MALLOC, 0x777770, 9000));
-    ck_assert(rules_realloc_begin(c, true, WIRE_REALLOC, 0x777770, 10, 0) && !follow_has(0x777770));
-    ck_assert(rules_realloc_end(c, &site, false, WIRE_REALLOC, 0x888880, 10, 0x777770) == RULES_REALLOC_MOVES); /* the gate changed amid it */
-    ck_assert(rules_realloc_begin(c, false, WIRE_REALLOC, 0x888880, 10, 0));
-    ck_assert(rules_realloc_end(c, &site, true, WIRE_REALLOC, 0x888890, 10, 0x888880) == RULES_REALLOC_MOVES && follow_has(0x888890));
+    ck_assert(moves(WIRE_REALLOC, 0x777770, 0x888880, 10, 0, &made) && !follow_has(0x777770) && follow_has(0x888880));
+    ck_assert(moves(WIRE_REALLOC, 0x888880, 0, 10, 0, &made) && follow_has(0x888880));
+    ck_assert(wants(WIRE_DROP, WIRE_FREE, 0x888880, 0));
+}
+END_TEST
+
+/* A block that is not followed is drawn for what it grows by, beyond what it could use. */
+START_TEST(growth)
+{
+    uint64_t drawn = 0;
+    bool made;
+    policy_empty();
+    policy_rule(0, WIRE_RULE_HEAP, 0)->sample_bytes = 1000;
+    policy_go(SCRATCH_FILTERED);
+    real.malloc_usable_size = usable;
+    for (uint64_t i = 1; i <= 200000; i++)
+        if (!moves(WIRE_REALLOC, i * 32, i * 32 + 16, 116, 0, &made) && made) {
+            drawn++;
+            ck_assert(follow_take(i * 32 + 16));
+        }
+    ck_assert_double_eq_tol((double)drawn, 200000 * 0.0951626, 5.4 * 131.3); /* of 100 more than the 16 asked for, about */
+    for (uint64_t i = 1; i <= 2000; i++)
+        ck_assert(!moves(WIRE_REALLOC, i * 32, i * 32 + 16, 24, 0, &made) && !made);
 }
 END_TEST
 
@@ -324,7 +352,7 @@ START_TEST(hostile)
     *policy = good; /* offsets of the policy itself */
     for (uint64_t at = 1; at; at <<= 1) {
         uint32_t gate = SCRATCH_FILTERED | ++scratch_serial * WIRE_GATE_SERIAL;
-        store_relaxed(&wire_pulse_of(&process.segment)->policy, at | 4);
+        store_relaxed(wire_policy_word(&process.segment, gate), at | 4);
         store_relaxed(&wire_pulse_of(&process.segment)->gate, gate);
         ck_assert(rules_adopt(c, gate) && !wants(WIRE_NEW, WIRE_MALLOC, 0x1000, 100));
     }
@@ -377,6 +405,7 @@ int main(void)
     tcase_add_test(t, simple);
     tcase_add_test(t, born_and_gone);
     tcase_add_test(t, reallocs);
+    tcase_add_test(t, growth);
     tcase_add_test(t, hostile);
     tcase_add_test(t, hostile_ranges);
     tcase_add_test(t, overtaken);
