@@ -15,6 +15,16 @@
 #include "preload/module.h"
 #include "preload/record.h"
 
+/* Before a record's stack is walked: one that was walked for the rules' sake alone was never told. */
+static bool wanted(struct context *c)
+{
+    struct rules_own *own = rules_own(c);
+    if (own->walked)
+        unwind_forget(c->stack);
+    own->walked = false;
+    return true;
+}
+
 /* ---- adoption ---- */
 
 static void locks_forget(struct rules_own *own)
@@ -50,6 +60,7 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
         if (!(own->rules >> i & 1))
             continue;
         own->sited |= flags & WIRE_RULE_SITE ? 1u << i : 0;
+        own->stacked |= flags & WIRE_RULE_STACK ? 1u << i : 0;
         own->masked |= flags & WIRE_RULE_MASKED ? 1u << i : 0;
         for (unsigned bit = 0; bit < 4; bit++)
             own->of[bit] |= events >> bit & 1 ? 1u << i : 0;
@@ -105,6 +116,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
     own->quick_gate = own->simple_gate = 0;
     if (!(gate & WIRE_GATE_FILTERED)) {
         own->gate = gate;
+        wanted(c);
         return tell_all(c);
     }
     if (!own->random)
@@ -113,7 +125,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
     if (!p && load_acquire(&wire_pulse_of(&process.segment)->gate) != gate)
         return false;
     own->gate = gate;
-    own->rules = own->excludes = own->sited = own->masked = 0;
+    own->rules = own->excludes = own->sited = own->stacked = own->masked = 0;
     memset(own->of, 0, sizeof own->of);
     memset(own->left, 0, sizeof own->left);
     if (!(before & WIRE_GATE_FILTERED) || !(before & WIRE_GATE_LOCKS)) {
@@ -146,8 +158,8 @@ void rules_untold(struct context *c)
 
 /* ---- which rules match ---- */
 
-/* The rules of a calling address; *unknown: it is of a module that the collector has not heard of before. */
-static uint32_t site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
+/* Of a return address; NULL: it is in no range; *unknown: it is of a module that the collector has not heard of before. */
+static const struct wire_range *site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
 {
     uint64_t at = pc - 1; /* in the call */
     uint32_t low = 0, high = own->ranges_count;
@@ -160,23 +172,38 @@ static uint32_t site_search(struct context *c, const struct rules_own *own, uint
             high = middle;
     }
     if (low < own->ranges_count && own->ranges[low].process == process.serial && own->ranges[low].begin <= at)
-        return own->ranges[low].rules;
+        return &own->ranges[low];
     module_announce(c, pc);
     *unknown = module_announced(pc); /* not so of code that lies in no file */
-    return 0;
+    return NULL;
 }
 
 /* Until the collector has learnt of a new module, an exclude that may speak of it holds. */
-static uint32_t site_rules(struct context *c, struct rules_own *own, uint64_t pc)
+static const struct rules_site *site_rules(struct context *c, struct rules_own *own, uint64_t pc)
 {
     struct rules_site *s = &own->sites[pc * 0x9e3779b97f4a7c15ull >> 58];
     _Static_assert(RULES_SITES == 1 << (64 - 58), "by the hash's top bits");
     bool unknown = false;
     if (unlikely(s->pc != pc || s->gate != own->gate)) {
-        uint32_t rules = site_search(c, own, pc, &unknown);
-        *s = (struct rules_site){pc, own->gate, unknown ? own->excludes : rules};
+        const struct wire_range *r = site_search(c, own, pc, &unknown);
+        uint32_t all = unknown ? own->excludes : 0;
+        *s = (struct rules_site){pc, own->gate, r ? r->rules : all, r ? r->stacks : all, 0};
     }
-    return s->rules;
+    return s;
+}
+
+/* The rules that some frame of the stack is named by. */
+static uint32_t stack_rules(struct context *c, struct rules_own *own, const struct hook_frame *frame)
+{
+    uint64_t pushed[UNWIND_QUICK_PUSH_MAX], pc;
+    const struct unwind_site site = hook_site(frame);
+    struct unwind_change change;
+    uint32_t rules = 0, at = 0;
+    unwind_take(c->stack, &site, false, pushed, &change);
+    own->walked = true;
+    while (unwind_frame(c->stack, &at, &pc))
+        rules |= site_rules(c, own, pc & ~WIRE_FRAME_EXACT)->stacks;
+    return rules;
 }
 
 static bool in_size(const struct wire_rule *r, unsigned event, uint64_t size)
@@ -200,7 +227,9 @@ static uint32_t matching(struct context *c, struct rules_own *own, const struct 
             rules &= ~(left & -left);
     }
     if (rules & own->sited)
-        rules &= ~own->sited | site_rules(c, own, site->pc);
+        rules &= ~own->sited | site_rules(c, own, site->pc)->rules;
+    if (rules & own->stacked && site)
+        rules &= ~own->stacked | stack_rules(c, own, site);
     return rules & own->excludes ? 0 : rules;
 }
 
@@ -337,7 +366,7 @@ static bool made(struct context *c, struct rules_own *own, const struct hook_fra
     return true;
 }
 
-bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+static bool wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     struct rules_own *own = rules_own(c);
     unsigned type = kind & 255, family = kind >> 8;
@@ -364,4 +393,9 @@ bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind
     default:
         return true;
     }
+}
+
+bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+{
+    return wants(c, site, kind, address, size, word) && wanted(c);
 }

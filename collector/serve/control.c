@@ -182,8 +182,9 @@ static int order_start(struct control *c, struct order *o)
     int e;
     if (was == EVENT_EMERGENCY && (e = emergency_lift(c, o)))
         return e;
-    if (c->by_limit || was == EVENT_TRIPPED || was == EVENT_HALF_OPEN)
-        limits_begin_again(c);
+    struct limits_input in = measure(c, session_now_ns(c->host.session));
+    limits_started(c->limits, &in);
+    c->by_limit = false;
     e = change_state(c, EVENT_RECORDING);
     if (e && was == EVENT_EMERGENCY)
         session_emergency(c->host.session);
@@ -401,7 +402,7 @@ static void verdict_rates(struct control *c, const struct limits_verdict *v)
 static void limits_look(struct control *c, uint64_t now_ns)
 {
     struct limits_verdict v = {0};
-    if (now_ns - c->tick_ns < CONTROL_TICK_NS || c->state == EVENT_PAUSED || c->state == EVENT_EMERGENCY)
+    if ((c->tick_ns && now_ns - c->tick_ns < CONTROL_TICK_NS) || c->state == EVENT_PAUSED || c->state == EVENT_EMERGENCY)
         return;
     c->tick_ns = now_ns;
     struct limits_input in = measure(c, now_ns);
@@ -513,6 +514,7 @@ int control_new(struct control **out, const struct control_host *host, const str
         return e;
     }
     beginning_tell(c, restored);
+    limits_look(c, session_now_ns(host->session));  /* a budget begins coarse, before the program does */
     control_save(c);
     *out = c;
     return 0;

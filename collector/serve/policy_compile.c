@@ -33,6 +33,8 @@ static struct wire_rule rule_of(const struct rule *r)
                           .size_max = r->size_max};
     if (r->functions.n || r->modules.n)
         w.flags |= WIRE_RULE_SITE;
+    if (r->stacks.n)
+        w.flags |= WIRE_RULE_STACK;
     if (r->threads.n || r->processes.n)
         w.flags |= WIRE_RULE_MASKED;
     if (r->exclude) {
@@ -54,7 +56,7 @@ static struct wire_rule rule_of_all(void)
 /* Each event of these kinds, but for its rate. */
 static bool is_of_all(const struct wire_rule *w, uint32_t events)
 {
-    return (w->events & events) == events && !(w->flags & (WIRE_RULE_SITE | WIRE_RULE_MASKED | WIRE_RULE_TOKENS)) && !w->size_min &&
+    return (w->events & events) == events && !(w->flags & (WIRE_RULE_SITE | WIRE_RULE_STACK | WIRE_RULE_MASKED | WIRE_RULE_TOKENS)) && !w->size_min &&
            w->size_max == UINT64_MAX && (!(events & MEMORY) || w->families == UINT32_MAX);
 }
 
@@ -166,7 +168,7 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
         floors_set(&r, spec);
         rule_put(&head, implied_slot, &r);
     }
-    c.by_site = flags & WIRE_RULE_SITE;
+    c.by_site = flags & (WIRE_RULE_SITE | WIRE_RULE_STACK);
     c.by_thread = flags & WIRE_RULE_MASKED;
     c.bits = bits_of(&head, c.bits);
     c.cover = cover_of(&head, c.bits) | beside;
