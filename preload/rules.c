@@ -20,6 +20,16 @@ void rules_begin(struct context *c)
     memset(rules_home(c)->own, 0, sizeof rules_home(c)->own);
 }
 
+/* Before a record's stack is walked: one that was walked for the rules' sake alone was never told. */
+static bool wanted(struct context *c)
+{
+    struct rules_own *own = rules_own(c);
+    if (own->walked)
+        unwind_forget(c->stack);
+    own->walked = false;
+    return true;
+}
+
 /* ---- adoption ---- */
 
 static void locks_forget(struct rules_own *own)
@@ -55,6 +65,7 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
         if (!(own->rules >> i & 1))
             continue;
         own->sited |= flags & WIRE_RULE_SITE ? 1u << i : 0;
+        own->stacked |= flags & WIRE_RULE_STACK ? 1u << i : 0;
         own->masked |= flags & WIRE_RULE_MASKED ? 1u << i : 0;
         for (unsigned bit = 0; bit < 4; bit++)
             own->of[bit] |= events >> bit & 1 ? 1u << i : 0;
@@ -101,6 +112,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
     own->quick_gate = own->simple_gate = 0;
     if (!(gate & WIRE_GATE_FILTERED)) {
         own->gate = gate;
+        wanted(c);
         for (unsigned i = 0; i < WIRE_RATES; i++)
             tell(c, i, 0);
         return true;
@@ -111,7 +123,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
     if (!p && load_acquire(&wire_pulse_of(&process.segment)->gate) != gate)
         return false;
     own->gate = gate;
-    own->rules = own->excludes = own->sited = own->masked = 0;
+    own->rules = own->excludes = own->sited = own->stacked = own->masked = 0;
     memset(own->of, 0, sizeof own->of);
     memset(own->left, 0, sizeof own->left);
     if (!(before & WIRE_GATE_FILTERED) || !(before & WIRE_GATE_LOCKS)) {
@@ -144,8 +156,8 @@ void rules_untold(struct context *c)
 
 /* ---- which rules match ---- */
 
-/* The rules of a calling address; *unknown: it is of a module that the collector has not heard of before. */
-static uint32_t site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
+/* Of a return address; NULL: it is in no range; *unknown: it is of a module that the collector has not heard of before. */
+static const struct wire_range *site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
 {
     uint64_t at = pc - 1; /* in the call */
     uint32_t low = 0, high = own->ranges_count;
@@ -158,22 +170,37 @@ static uint32_t site_search(struct context *c, const struct rules_own *own, uint
             high = middle;
     }
     if (low < own->ranges_count && own->ranges[low].process == process.serial && own->ranges[low].begin <= at)
-        return own->ranges[low].rules;
+        return &own->ranges[low];
     module_announce(c, pc);
     *unknown = module_announced(pc); /* not so of code that lies in no file */
-    return 0;
+    return NULL;
 }
 
 /* Until the collector has learnt of a new module, an exclude that may speak of it holds. */
-static uint32_t site_rules(struct context *c, struct rules_own *own, uint64_t pc)
+static const struct rules_site *site_rules(struct context *c, struct rules_own *own, uint64_t pc)
 {
     struct rules_site *s = &own->sites[(pc ^ pc >> 6) % RULES_SITES];
     bool unknown = false;
     if (unlikely(s->pc != pc || s->gate != own->gate)) {
-        uint32_t rules = site_search(c, own, pc, &unknown);
-        *s = (struct rules_site){pc, own->gate, unknown ? own->excludes : rules};
+        const struct wire_range *r = site_search(c, own, pc, &unknown);
+        uint32_t all = unknown ? own->excludes : 0;
+        *s = (struct rules_site){pc, own->gate, r ? r->rules : all, r ? r->stacks : all, 0};
     }
-    return s->rules;
+    return s;
+}
+
+/* The rules that some frame of the stack is named by. */
+static uint32_t stack_rules(struct context *c, struct rules_own *own, const struct hook_frame *frame)
+{
+    uint64_t pushed[UNWIND_QUICK_PUSH_MAX], pc;
+    const struct unwind_site site = hook_site(frame);
+    struct unwind_change change;
+    uint32_t rules = 0, at = 0;
+    unwind_take(c->stack, &site, false, pushed, &change);
+    own->walked = true;
+    while (unwind_frame(c->stack, &at, &pc))
+        rules |= site_rules(c, own, pc & ~WIRE_FRAME_EXACT)->stacks;
+    return rules;
 }
 
 static bool in_size(const struct wire_rule *r, unsigned event, uint64_t size)
@@ -197,7 +224,9 @@ static uint32_t matching(struct context *c, struct rules_own *own, const struct 
             rules &= ~(left & -left);
     }
     if (rules & own->sited)
-        rules &= ~own->sited | site_rules(c, own, site->pc);
+        rules &= ~own->sited | site_rules(c, own, site->pc)->rules;
+    if (rules & own->stacked && site)
+        rules &= ~own->stacked | stack_rules(c, own, site);
     return rules & own->excludes ? 0 : rules;
 }
 
@@ -300,7 +329,7 @@ static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, u
     return followed || born || own->drops_all || follow_is_full();
 }
 
-bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+static bool wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     struct rules_own *own = rules_own(c);
     unsigned type = kind & 255, family = kind >> 8;
@@ -326,6 +355,11 @@ bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind
     }
 }
 
+bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+{
+    return wants(c, site, kind, address, size, word) && wanted(c);
+}
+
 /* ---- realloc: what is followed moves, what is not may be drawn for what it grows by ---- */
 
 bool rules_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had)
@@ -336,10 +370,10 @@ bool rules_realloc_begin(struct context *c, bool filtered, unsigned family, uint
     own->realloc = RULES_REALLOC_MOVES;
     own->had_bytes = had;
     if (!filtered)
-        return true;
+        return wanted(c);
     count_up(&rules_home(c)->calls, 1);
     if (unfollow(own, family, p, had))
-        return true;
+        return wanted(c);
     own->realloc = RULES_REALLOC_GROWS;
     if (!is_mapping(family)) {
         had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
@@ -358,14 +392,18 @@ enum rules_realloc rules_realloc_end(struct context *c, const struct hook_frame 
     if (what == RULES_REALLOC_MOVES) {
         if (filtered)
             follow(own, family, p ? p : old, p ? size : own->had_bytes);
+        wanted(c);
         return what;
     }
     if (!p)
         return RULES_REALLOC_NOT;
-    if (!filtered) /* nothing was told before it, all is now */
+    if (!filtered) { /* nothing was told before it, all is now */
+        wanted(c);
         return RULES_REALLOC_GROWS;
+    }
     if (what != RULES_REALLOC_GROWS || !own->grows_bytes || !rules_draws(c, site, event_of(family), family, size, own->grows_bytes))
         return RULES_REALLOC_NOT;
     follow(own, family, p, size);
+    wanted(c);
     return RULES_REALLOC_GROWS;
 }

@@ -25,7 +25,7 @@ enum rules_realloc { RULES_REALLOC_NOT = 0, RULES_REALLOC_MOVES, RULES_REALLOC_G
 
 /* A wait under way: is it recorded? `mutex`: of a condition's, if it is followed. */
 struct rules_pending { uint64_t lock, mutex; bool drawn; };
-struct rules_site { uint64_t pc; uint32_t gate, rules; };
+struct rules_site { uint64_t pc; uint32_t gate, rules, stacks, pad; };
 
 /* The thread's own, in its home page; zeros at a claim. */
 struct rules_own {
@@ -41,10 +41,11 @@ struct rules_own {
     uint64_t born_words;
     uint32_t ranges_count;
     uint32_t rules;                   /* those in use, */
-    uint32_t excludes, sited, masked; /* of them */
+    uint32_t excludes, sited, stacked, masked; /* of them */
     uint32_t of[4];                   /* by bit of enum wire_rule_event */
     uint16_t born_tag;
     bool drops_all;
+    bool walked;                      /* the thread's stack was walked and not told since: what is told next is all of it */
     bool owes;                        /* the thread may hold locks whose acquisition was recorded before */
     uint8_t realloc;                  /* enum rules_realloc of the one under way */
     uint64_t grows_bytes;             /* GROWS: by how many */

@@ -34,7 +34,7 @@
  *
  * A rule matches when all hold: `events` has the event's kind; `families` its family (memory alone); its size
  * (memory: asked for; copies: bytes; locks have none: any) lies in [size_min, size_max]; WIRE_RULE_SITE: the calling
- * pc, less 1, lies in a range that names the rule; WIRE_RULE_MASKED: slot->rules has the rule (0 as long as it is of another gate).
+ * pc, less 1, lies in a range that names the rule; WIRE_RULE_STACK: that of some frame lies in one that has it in `stacks`; WIRE_RULE_MASKED: slot->rules has the rule (0 as long as it is of another gate).
  */
 #ifndef WIRE_POLICY_H
 #define WIRE_POLICY_H
@@ -44,7 +44,7 @@
 enum wire_rule_event { WIRE_RULE_HEAP = 1, WIRE_RULE_MAP = 2, WIRE_RULE_LOCK = 4, WIRE_RULE_COPY = 8,
                        WIRE_RULE_EVENTS = 15 };
 enum wire_rule_flag { WIRE_RULE_USED = 1, WIRE_RULE_EXCLUDE = 2, WIRE_RULE_SITE = 4, WIRE_RULE_MASKED = 8,
-                      WIRE_RULE_TOKENS = 16 };
+                      WIRE_RULE_TOKENS = 16, WIRE_RULE_STACK = 32 };
 
 /* Number i of a policy is one rule as long as that rule lasts: its tokens (wire_tokens) and hits (wire_home) are at i. */
 struct wire_rule {
@@ -62,7 +62,7 @@ struct wire_rule {
  * ends one behind the code that it is of. Sorted by process, then begin; disjoint. All modules that the collector
  * knows are covered, by ranges without rules too: an address in none is of a module it has not heard of, which
  * the hook announces. */
-struct wire_range { uint64_t begin, end; uint32_t process, rules; };
+struct wire_range { uint64_t begin, end; uint32_t process, rules, stacks, pad; };
 
 enum wire_policy_flag {
     WIRE_POLICY_DROPS_ALL = 1, /* all releases are recorded: `born` is being made */

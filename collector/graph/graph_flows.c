@@ -12,6 +12,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_archive.h"
+#include "graph/graph_sampling.h"
 
 enum {
     COPY_SITES_MAX = 1 << 20, FLOWS_MAX = 1 << 20,
@@ -129,6 +130,8 @@ void flows_count(struct graph *g, const struct thread *t, const struct event *e,
     const struct block *a = from ? pool_at(&g->pool, from) : NULL, *b = to ? pool_at(&g->pool, to) : NULL;
     struct view_copy_site *site = site_row(f, e->stack);
     struct view_flow *flow = flow_row(f, a ? g->site_stacks[a->site] : 0, b ? g->site_stacks[b->site] : 0);
+    if (graph_unlikely(t->copies_every) && e->size > g->sampling->copy_largest)
+        g->sampling->copy_largest = e->size;
     f->copies += times;
     f->bytes += bytes;
     f->bytes_to_blocks += b ? bytes : 0;

@@ -49,6 +49,7 @@ void sampling_rate(struct graph *g, struct thread *t, const struct event *e)
     switch (e->family) {
     case WIRE_RATE_MEMORY:
         t->rate = rate ? rate_place(s, rate) : 0;
+        s->all.coarsest = coarser(s->all.coarsest, rate);
         break;
     case WIRE_RATE_LOCKS:
         t->locks_every = every > 1 ? every : 0;
@@ -293,6 +294,7 @@ static void rates_archive(struct archive *a, struct sampling *s)
     }
     archive_u64(a, &s->locks_every);
     archive_u64(a, &s->copies_every);
+    archive_u64(a, &s->copy_largest);
     archive_u64(a, &s->changes);
 }
 

@@ -29,6 +29,7 @@ struct sampling {
     struct view_estimate all;
     struct view_estimate *sites; size_t sites_capacity;    /* by the place of the site; may be shorter than they are */
     uint64_t locks_every, copies_every; /* the coarsest there was */
+    uint64_t copy_largest;              /* bytes of the largest copy that was a sample */
     uint64_t changes;                   /* rates told */
 };
 

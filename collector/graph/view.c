@@ -29,10 +29,11 @@ static void view_sampling(const struct graph *g, struct view *v)
     const struct sampling *s = g->sampling;
     if (!s)
         return;
-    v->sampled = s->all.samples != 0;
+    v->sampled = s->n_rates > 1;
     v->estimate = s->all;
     v->locks_every = s->locks_every;
     v->copies_every = s->copies_every;
+    v->copy_largest = s->copy_largest;
     v->n_rates = s->n_rates - 1;
     v->rates = xcalloc(s->n_rates, sizeof *v->rates);
     memcpy(v->rates, s->rates + 1, v->n_rates * sizeof *v->rates);

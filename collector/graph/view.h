@@ -290,6 +290,7 @@ struct view {
     struct view_estimate estimate, *estimates; size_t n_estimates;
     struct view_cover cover;
     uint64_t *rates; size_t n_rates;  /* of memory, that there were: bytes from one sample to the next */
+    uint64_t copy_largest;            /* bytes of the largest copy that was a sample */
     uint64_t locks_every, copies_every; /* the coarsest; sums of them are estimates. 0, 1: they are not */
     struct view_thread *threads; size_t n_threads;
     struct view_handoff *handoffs; size_t n_handoffs;

@@ -13,12 +13,14 @@
 #include "serve/policy_state.h"
 
 struct known { uint32_t process, module; uint64_t begin, end, bias; };
-struct piece { uint64_t begin, end; uint32_t rules; };
+/* Rules by their slot: bits 0 to 31 of the calling address, 32 to 63 of one anywhere on the stack. */
+enum { STACKS = 32 };
+struct piece { uint64_t begin, end, rules; };
 struct edge { uint64_t at; uint8_t slot; int8_t step; };
 
 struct layer {                          /* of one module */
     bool made;
-    uint32_t everywhere;                /* rules that speak of all of it */
+    uint64_t everywhere;                /* rules that speak of all of it */
     struct piece *pieces; size_t n, capacity;   /* and of parts: sorted, disjoint */
 };
 
@@ -40,7 +42,8 @@ static bool word_is_of(const struct rule_words *words, const char *path)
     return !words->n;
 }
 
-static bool is_by_site(const struct rule *r) { return r->functions.n || r->modules.n; }
+static bool is_by_caller(const struct rule *r) { return r->functions.n || r->modules.n; }
+static bool is_by_site(const struct rule *r) { return is_by_caller(r) || r->stacks.n; }
 
 /* ---- one module ---- */
 
@@ -50,10 +53,10 @@ static void edge_add(struct making *m, uint64_t at, unsigned slot, int step)
     m->edges[m->n_edges++] = (struct edge){at, (uint8_t)slot, (int8_t)step};
 }
 
-static void functions_add(struct making *m, uint32_t module, const struct rule *r, unsigned slot)
+static void functions_add(struct making *m, uint32_t module, const struct rule_words *functions, unsigned slot)
 {
-    for (size_t i = 0; i < r->functions.n; i++) {
-        const struct names_answer *a = names_ask(m->p->names, module, r->functions.list[i]);
+    for (size_t i = 0; i < functions->n; i++) {
+        const struct names_answer *a = names_ask(m->p->names, module, functions->list[i]);
         for (size_t k = 0; k < a->n; k++) {
             edge_add(m, a->at[k].begin, slot, 1);
             edge_add(m, a->at[k].end, slot, -1);
@@ -70,13 +73,14 @@ static int by_place(const void *a, const void *b)
 /* From edges to pieces. */
 static void pieces_make(struct making *m, struct layer *l)
 {
-    uint32_t open[WIRE_RULES_MAX] = {0}, rules = 0;
+    uint32_t open[2 * WIRE_RULES_MAX] = {0};
+    uint64_t rules = 0;
     if (m->n_edges)
         qsort(m->edges, m->n_edges, sizeof *m->edges, by_place);
     for (size_t i = 0; i < m->n_edges; i++) {
         const struct edge *e = &m->edges[i];
         open[e->slot] += (uint32_t)(int32_t)e->step;
-        rules = open[e->slot] ? rules | 1u << e->slot : rules & ~(1u << e->slot);
+        rules = open[e->slot] ? rules | 1ull << e->slot : rules & ~(1ull << e->slot);
         if (!rules || i + 1 == m->n_edges || m->edges[i + 1].at == e->at)
             continue;
         l->pieces = xgrow(l->pieces, &l->capacity, l->n + 1, sizeof *l->pieces);
@@ -94,12 +98,13 @@ static struct layer *layer_of(struct making *m, uint32_t module)
     struct layer *l = &m->layers[module];
     for (size_t i = 0; !l->made && i < m->spec->n_rules; i++) {
         const struct rule *r = &m->spec->rules[i];
-        if (!is_by_site(r) || !word_is_of(&r->modules, c->path))
+        functions_add(m, module, &r->stacks, STACKS + m->slot_of[i]);
+        if (!is_by_caller(r) || !word_is_of(&r->modules, c->path))
             continue;
         if (r->functions.n)
-            functions_add(m, module, r, m->slot_of[i]);
+            functions_add(m, module, &r->functions, m->slot_of[i]);
         else
-            l->everywhere |= 1u << m->slot_of[i];
+            l->everywhere |= 1ull << m->slot_of[i];
     }
     if (!l->made)
         pieces_make(m, l);
@@ -110,17 +115,18 @@ static struct layer *layer_of(struct making *m, uint32_t module)
 /* ---- all of them, in all processes ---- */
 
 /* A call returns behind itself: hooks see addresses one further on than the code that they come of begins and ends. */
-static void range_add(struct policy_ranges *to, uint32_t process, uint64_t begin, uint64_t end, uint32_t rules)
+static void range_add(struct policy_ranges *to, uint32_t process, uint64_t begin, uint64_t end, uint64_t rules)
 {
     struct wire_range *last = to->n ? &to->at[to->n - 1] : NULL;
     if (begin >= end || end == UINT64_MAX)
         return;
-    if (last && last->process == process && last->rules == rules && last->end == begin + 1) {
+    if (last && last->process == process && last->rules == (uint32_t)rules && last->stacks == (uint32_t)(rules >> STACKS) &&
+        last->end == begin + 1) {
         last->end = end + 1;
         return;
     }
     to->at = xgrow(to->at, &to->capacity, to->n + 1, sizeof *to->at);
-    to->at[to->n++] = (struct wire_range){begin + 1, end + 1, process, rules};
+    to->at[to->n++] = (struct wire_range){begin + 1, end + 1, process, (uint32_t)rules, (uint32_t)(rules >> STACKS), 0};
 }
 
 static uint64_t within(uint64_t at, const struct known *k) { return at < k->begin ? k->begin : at > k->end ? k->end : at; }
@@ -163,6 +169,22 @@ static void making_end(struct making *m)
     free(m->edges);
 }
 
+/* Rules all of whose names were found somewhere. */
+static void met_find(struct policy *p, const struct policy_spec *spec, const uint8_t *slot_of)
+{
+    uint32_t callers = 0, stacks = 0;
+    for (size_t i = 0; i < p->ranges.n; i++) {
+        callers |= p->ranges.at[i].rules;
+        stacks |= p->ranges.at[i].stacks;
+    }
+    for (size_t i = 0; i < spec->n_rules; i++) {
+        const struct rule *r = &spec->rules[i];
+        uint32_t bit = 1u << slot_of[i];
+        if (is_by_site(r) && (!is_by_caller(r) || callers & bit) && (!r->stacks.n || stacks & bit))
+            p->met |= bit;
+    }
+}
+
 void ranges_make(struct policy *p, const struct policy_spec *spec, const uint8_t *slot_of)
 {
     struct making m = {.p = p, .spec = spec, .slot_of = slot_of};
@@ -181,8 +203,7 @@ void ranges_make(struct policy *p, const struct policy_spec *spec, const uint8_t
     for (size_t i = 0; i < m.n_known; i++)
         if (!i || m.known[i].process != m.known[i - 1].process || m.known[i].begin >= m.known[i - 1].end)
             ranges_add(&p->ranges, &m.known[i], layer_of(&m, m.known[i].module));
-    for (size_t i = 0; i < p->ranges.n; i++)
-        p->met |= p->ranges.at[i].rules;
+    met_find(p, spec, slot_of);
     names_end(p->names);
     making_end(&m);
 }

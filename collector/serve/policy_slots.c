@@ -120,6 +120,6 @@ bool policy_unmet(const struct policy *p, uint32_t number)
     int i = number ? slot_with(p, number) : -1;
     for (size_t k = 0; i >= 0 && k < p->spec.n_rules; k++)
         if (p->spec.rules[k].number == number)
-            return (p->spec.rules[k].functions.n || p->spec.rules[k].modules.n) && !(p->met & 1u << i);
+            return (p->spec.rules[k].functions.n || p->spec.rules[k].stacks.n || p->spec.rules[k].modules.n) && !(p->met & 1u << i);
     return false;
 }

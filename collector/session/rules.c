@@ -197,8 +197,8 @@ static int limit_read(struct rule *r, const char *value, char **error)
     return 0;
 }
 
-enum key { KEY_FUNCTION, KEY_MODULE, KEY_THREAD, KEY_PROCESS, KEY_SIZE, KEY_EVENTS, KEY_FAMILY, KEY_SAMPLE, KEY_RATE, KEY_LIMIT, KEYS };
-static const char *const keys[KEYS] = { "function", "module", "thread", "process", "size", "events", "family", "sample", "rate", "limit" };
+enum key { KEY_FUNCTION, KEY_STACK, KEY_MODULE, KEY_THREAD, KEY_PROCESS, KEY_SIZE, KEY_EVENTS, KEY_FAMILY, KEY_SAMPLE, KEY_RATE, KEY_LIMIT, KEYS };
+static const char *const keys[KEYS] = { "function", "stack", "module", "thread", "process", "size", "events", "family", "sample", "rate", "limit" };
 
 static int key_find(const char *name, size_t bytes)
 {
@@ -222,6 +222,7 @@ static int value_read(struct rule *r, enum key key, const char *value, char **er
 {
     switch (key) {
     case KEY_FUNCTION: return words_read(&r->functions, keys[key], value, error);
+    case KEY_STACK: return words_read(&r->stacks, keys[key], value, error);
     case KEY_MODULE: return words_read(&r->modules, keys[key], value, error);
     case KEY_THREAD: return words_read(&r->threads, keys[key], value, error);
     case KEY_PROCESS: return words_read(&r->processes, keys[key], value, error);
@@ -240,7 +241,7 @@ static bool has(uint32_t given, enum key key) { return given >> key & 1; }
 static int rule_check(struct rule *r, uint32_t given, char **error)
 {
     if (!given)
-        return wrong(error, "a rule says what it is of, KEY=VALUE: function, module, thread, process, size, events, family, sample, rate, limit");
+        return wrong(error, "a rule says what it is of, KEY=VALUE: function, stack, module, thread, process, size, events, family, sample, rate, limit");
     if (has(given, KEY_FAMILY) && !has(given, KEY_EVENTS))
         r->events = MEMORY;
     else if (has(given, KEY_SIZE) && !has(given, KEY_EVENTS))
@@ -304,6 +305,7 @@ int rule_parse(struct rule *r, const char *text, char **error)
 void rule_clear(struct rule *r)
 {
     words_clear(&r->functions);
+    words_clear(&r->stacks);
     words_clear(&r->modules);
     words_clear(&r->threads);
     words_clear(&r->processes);
@@ -313,6 +315,7 @@ void rule_copy(struct rule *to, const struct rule *from)
 {
     *to = *from;
     words_copy(&to->functions, &from->functions);
+    words_copy(&to->stacks, &from->stacks);
     words_copy(&to->modules, &from->modules);
     words_copy(&to->threads, &from->threads);
     words_copy(&to->processes, &from->processes);
@@ -388,6 +391,7 @@ char *rule_text(const struct rule *r)
         abort();
     fputs(r->exclude ? " exclude" : "", out);
     words_print(out, KEY_FUNCTION, &r->functions);
+    words_print(out, KEY_STACK, &r->stacks);
     words_print(out, KEY_MODULE, &r->modules);
     words_print(out, KEY_THREAD, &r->threads);
     words_print(out, KEY_PROCESS, &r->processes);
