@@ -277,7 +277,7 @@ static int rule_read(struct rule *r, const char *p, char **error)
             return wrong(error, "'%.*s' is no KEY=VALUE; a value with blanks stands in quotes", n > 60 ? 60 : (int)n, p);
         int key = key_find(p, name);
         if (key < 0)
-            return wrong(error, "no key '%.*s'; there are function, module, thread, process, size, events, family, sample, rate, limit",
+            return wrong(error, "no key '%.*s'; there are function, stack, module, thread, process, size, events, family, sample, rate, limit",
                          name > 60 ? 60 : (int)name, p);
         if (has(given, (enum key)key))
             return wrong(error, "%s= stands there twice; several names stand between commas", keys[key]);
