@@ -33,7 +33,7 @@ _ownscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} self=${COMP_WORDS[0]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect states ps serve ctl doctor help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl doctor help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -67,7 +67,7 @@ _ownscope() {
     --rules) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --suppressions) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
-    --type) COMPREPLY=($(compgen -W 'new drop move borrow borrow-end acquire release wait wait-end lock thread process mark lost snapshot' -- "$cur")); return ;;
+    --type) COMPREPLY=($(compgen -W 'new drop move borrow borrow-end acquire release wait wait-end lock thread process mark lost snapshot rate cover control' -- "$cur")); return ;;
     --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;
     --by) COMPREPLY=($(compgen -W 'type site module thread root' -- "$cur")); return ;;
     -f | --format)
@@ -87,7 +87,7 @@ _ownscope() {
         return
     fi
     case $command in
-    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect states ps serve ctl doctor' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl doctor' -- "$cur")) ;;
     ctl)
         case $prev in
         untrace) COMPREPLY=($(compgen -W 'all' -- "$cur")) ;;
