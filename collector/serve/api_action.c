@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "event/xalloc.h"
 #include "serve/api_answer.h"
 
 static json_t *snapshot_json(const struct snapshot *s)
@@ -139,7 +141,23 @@ static void answer_flush(struct collector *c, const struct query *q, struct api_
     free(whole);
 }
 
+static void answer_yield(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    char *to = xasprintf("process %llu", (unsigned long long)q->pid);
+    int error = collector_yield(c, to);
+    free(to);
+    if (error == -ENOTSUP)
+        api_refuse(a, 409, "its trace is in memory (--ring-only): there is no file to go on with");
+    else if (error == -ECANCELED)
+        refuse(a, error);
+    else if (error)
+        api_refuse(a, 503, "the trace cannot be written out: %s", strerror(-error));
+    else
+        api_answer_tree(a, json_pack("{s:i, s:b, s:i}", "ownscope", 1, "yielded", 1, "collector", (int)getpid()));
+}
+
 const struct api_route api_actions[] = {
+    { "/v1/yield", API_PID, answer_yield },
     { "/v1/snapshot", API_PROCESS | API_PID, answer_snapshot },
     { "/v1/dump", API_PID, answer_dump },
     { "/v1/mark", API_NAME, answer_mark },
