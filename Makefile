@@ -57,6 +57,8 @@ PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-fr
                  -include preload/plain.h
 # What is passed on by a jump leaves no frame behind, however the rest is compiled.
 PRELOAD_hooks_copy := -O2 -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
+PRELOAD_hooks_heap := -O2 -foptimize-sibling-calls -fomit-frame-pointer
+PRELOAD_hooks_cxx := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_futex := -O2 -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
 	@echo "  LD  $@"
@@ -84,7 +86,8 @@ $(B)/ownscope-preload: scripts/ownscope-preload
 # ---- tests --------------------------------------------------------------------
 # Unit tests link what they use of the rooms, and of the shim its unwinder.
 TESTED_A := $(B)/tests/tested.a
-TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c) preload/program_headers.c preload/plain.c preload/filter.c)
+TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c preload/rules*.c) \
+               $(addprefix preload/,program_headers.c plain.c filter.c follow.c sample.c))
 
 unit: $(UNIT)
 $(TESTED_A): $(TESTED_O)

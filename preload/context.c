@@ -16,18 +16,26 @@
 #include "preload/system.h"
 #include "preload/unwind_reach.h"
 #include "preload/wait.h"
+#include "wire/policy.h"
 
 __thread struct context context = {.generation = (uint32_t)CONTEXT_NONE};
 
 static const struct process_page process_page_none = {.generation = (uint32_t)PROCESS_NOBODYS};
-struct process process = {.page = (struct process_page *)&process_page_none};
+/* Hooks of locks begin with what the real names are looked up for: they start the process themselves. */
+static const atomic_u32 gate_before = WIRE_GATE_LIFE | WIRE_GATE_MEMORY | WIRE_GATE_COPIES, gate_shut = 0;
+struct process process = {.page = (struct process_page *)&process_page_none, .gate = &gate_before};
 
 enum { PATIENCE = 1000 };
+
+void process_gate(const atomic_u32 *gate)
+{
+    __atomic_store_n(&process.gate, gate ? gate : &gate_shut, __ATOMIC_RELEASE); /* publishes real */
+}
 
 void process_retire(void)
 {
     store_relaxed(&process.state, PROCESS_INERT);
-    store_relaxed(&process.locks, 0);
+    process_gate(NULL);
     store_relaxed(&process.copies_min, UINT64_MAX);
     __atomic_store_n(&process.page, (struct process_page *)&process_page_none, __ATOMIC_RELAXED);
 }
@@ -64,7 +72,7 @@ static struct wire_slot *slot_wait(const struct wire_segment *s)
         return slot;
     began = wire_clock_stamp(process.clock);
     add_relaxed(&claims->wanting, 1);
-    while (!(slot = slot_claim(s)) && wait_allowed(began)) {
+    while (!(slot = slot_claim(s)) && wait_allowed(began) && gate_open(WIRE_GATE_LIFE)) {
         wait_wake_collector();
         system_futex_wait(&pulse->slots_ready, load_relaxed(&pulse->slots_ready), 2000000);
     }
@@ -100,6 +108,7 @@ static bool context_open(struct context *c, uint32_t serial)
         return false;
     }
     __builtin_memset(scratch, 0, 64); /* unwind_memory's head: the rest is behind its counts */
+    __builtin_memset(wire_home_of(s, slot)->own, 0, sizeof ((struct wire_home *)0)->own);
     c->stack = scratch;
     slot->pid = (uint32_t)process.pid;
     slot->tid = (uint32_t)system_gettid();
@@ -108,6 +117,8 @@ static bool context_open(struct context *c, uint32_t serial)
     slot->claim_stamp = wire_clock_stamp(process.clock);
     store_release(&slot->claim, load_relaxed(&slot->claim) + 1); /* publishes the fields above */
     store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
+    store_relaxed(&slot->acting, WIRE_ACTING_NOT);
+    c->gate = GATE_NONE;
     c->ended = false;
     c->starved = false;
     c->holding = false;
@@ -116,13 +127,15 @@ static bool context_open(struct context *c, uint32_t serial)
     return true;
 }
 
-static __attribute__((noinline)) void context_begin(struct context *c, uint32_t serial, void *start, bool process_too)
+static __attribute__((noinline)) void context_begin(struct context *c, uint32_t serial, void *start)
 {
+    if (!gate_open(WIRE_GATE_LIFE)) /* threads are told when somebody listens */
+        return;
     c->guard = CONTEXT_BOOT;
     if (context_open(c, serial)) {
         c->guard_pc = (uintptr_t)__builtin_return_address(0);
         c->guard = HOOK_FRAME | CONTEXT_RECORD;
-        if (process_too)
+        if (__atomic_exchange_n(&process.told, process.serial, __ATOMIC_RELAXED) != process.serial)
             record_process_start(c);
         record_thread_start(c, start);
     }
@@ -137,7 +150,7 @@ void context_attach(uint32_t serial, void *start)
     if (load_relaxed(&process.page->generation) == 0)
         process_reborn();
     else if (c->generation != load_relaxed(&process.page->generation))
-        context_begin(c, serial, start, false);
+        context_begin(c, serial, start);
 }
 
 /* The thread is in a signal handler on a stack of its own. */
@@ -185,6 +198,7 @@ void context_abandon(struct context *c)
     if ((c->guard & CONTEXT_STATES) == CONTEXT_RECORD && c->generation == load_relaxed(&process.page->generation)) {
         unwind_forget(c->stack);
         ring_writer_resume(&c->writer, &process.segment);
+        store_release(&c->writer.slot->acting, WIRE_ACTING_NOT);
     }
     c->holding = false;
     c->guard = 0;
@@ -232,9 +246,9 @@ struct context *context_enter_slow(struct context *c, uintptr_t frame, bool drop
         generation = load_relaxed(&process.page->generation);
     }
     if (c->generation != generation)
-        context_begin(c, 0, NULL, false);
+        context_begin(c, 0, NULL);
     if (c->generation != generation) {
-        if (!load_relaxed(&wire_pulse_of(&process.segment)->closed))
+        if (!load_relaxed(&wire_pulse_of(&process.segment)->closed) && gate_open(WIRE_GATE_LIFE))
             lost_slotless();
         return NULL;
     }
@@ -244,5 +258,5 @@ struct context *context_enter_slow(struct context *c, uintptr_t frame, bool drop
 /* The first thread of a process, at its start and in a forked child. */
 void context_begin_process(void)
 {
-    context_begin(&context, 0, NULL, true);
+    context_begin(&context, 0, NULL);
 }

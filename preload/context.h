@@ -33,6 +33,9 @@
 
 enum { CONTEXT_REAL = 1, CONTEXT_CXX = 2, CONTEXT_RECORD = 3, CONTEXT_BOOT = 4, CONTEXT_SANDBOXED = 5, CONTEXT_STATES = 7 };
 
+/* A gate that the process's never is: serials begin at 1. */
+enum { GATE_NONE = WIRE_GATE_ALL };
+
 /* Generations that no page has. A wiped page has 0, which no context has. */
 enum { CONTEXT_NONE = -1, PROCESS_NOBODYS = -2 };
 
@@ -49,6 +52,7 @@ struct context {
     struct lock_within *within; /* the wait or once that the thread is in, innermost (lock.h) */
     bool holding;               /* the record is of a lock just got: it waits for nobody */
     bool futex_told;            /* WIRE_FUTEX has been recorded */
+    uint32_t gate;              /* that it has adopted: its records are made under it without asking; GATE_NONE: ask (policy.h) */
 };
 _Static_assert(sizeof(struct context) <= 112, "static TLS is scarce: keep the context small");
 
@@ -65,7 +69,8 @@ struct process {
     uint32_t stacks;            /* enum wire_stacks, from the plan */
     uint32_t slow;              /* no record goes the fast path */
     uint32_t clock;             /* enum wire_clock */
-    atomic_u32 locks;           /* hooks of locks record; 0 also before the start */
+    const atomic_u32 *gate;     /* enum wire_gate: the session's; a constant before the start, and 0 where nothing is traced */
+    uint32_t told;              /* serial of the process whose start has been recorded */
     atomic_u64 copies_min;      /* copies of so many bytes are recorded; 0: before the start; UINT64_MAX: none is */
     uint32_t verify_unwind;     /* every Nth full stack is held against libunwind's (verify.h); 0: none */
     uint32_t serial;            /* of this process */
@@ -78,6 +83,23 @@ struct process {
     uint32_t exe_bytes;
 };
 extern __attribute__((visibility("hidden"))) struct process process;
+
+/* Is any of these bits set (enum wire_gate)? The first thing that a hook asks: if not, it only forwards, and the
+ * real names are known. */
+static inline __attribute__((always_inline)) uint32_t gate_now(void)
+{
+    return load_relaxed(__atomic_load_n(&process.gate, __ATOMIC_ACQUIRE));
+}
+static inline __attribute__((always_inline)) bool gate_open(uint32_t bits) { return (gate_now() & bits) != 0; }
+/* The same for hooks that are called before the shim is relocated: closed then. */
+static inline __attribute__((always_inline)) bool gate_open_early(uint32_t bits)
+{
+    const atomic_u32 *gate = __atomic_load_n(&process.gate, __ATOMIC_ACQUIRE);
+    return gate && (load_relaxed(gate) & bits);
+}
+
+/* From now on the session's gate; NULL: nothing is recorded any more. */
+void process_gate(const atomic_u32 *gate);
 
 /* A usable context for a hook whose own guard is not set, or NULL: forward
  * only. Sets no guard. `frame` is the hook's frame address, `drop`: the event

@@ -35,7 +35,7 @@ static void wait_answered(struct wire_slot *slot)
 {
     const struct wire_plan *plan = wire_plan_of(&process.segment);
     uint64_t began = wire_clock_stamp(process.clock), most = HOLD_MOST_S * plan->clock_hz;
-    while (load_acquire(&slot->holding) == WIRE_HOLDING_HOLDS && wait_collector_alive() &&
+    while (load_acquire(&slot->holding) == WIRE_HOLDING_HOLDS && gate_open(WIRE_GATE_LIFE) && wait_collector_alive() &&
            wire_clock_stamp(process.clock) - began < most) {
         fence_full(); /* orders the record before sleeping: a collector that is not woken here looks again */
         wait_wake_collector();
@@ -111,7 +111,7 @@ static inline __attribute__((always_inline)) struct context *enter(const struct 
 static bool wanted(enum wire_snapshots when)
 {
     names_known();
-    return load_relaxed(&process.state) == PROCESS_TRACED && wire_plan_of(&process.segment)->snapshots & when &&
+    return load_relaxed(&process.state) == PROCESS_TRACED && gate_open(WIRE_GATE_LIFE) && wire_plan_of(&process.segment)->snapshots & when &&
            !load_relaxed(&shut) && !(load_relaxed(&process.page->generation) && process_is_borrowed());
 }
 

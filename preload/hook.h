@@ -7,8 +7,12 @@
  *   record_new(c, HOOK_SITE, …);     acquisitions after it
  *   hook_leave(c);
  *
- * Locks have another, without a guard while they block: preload/lock.h. Copies
- * pass by a comparison and a jump: hooks_copy.c.
+ * Before all that a hook looks at the session's gate (gate_open): where it is
+ * shut, it only forwards. Those that programs call most look at it before they
+ * have a frame, and jump: hooks_heap.c to heap.c, hooks_cxx.c to cxx.c,
+ * hooks_copy.c to copy.c. What is recorded looks again: record.c, policy.h.
+ *
+ * Locks have another shape, without a guard while they block: preload/lock.h.
  *
  * errno comes out as the real function left it: nothing here touches it on
  * the fast path, and the slow paths make their system calls through
@@ -73,6 +77,15 @@ hook_enter(uintptr_t frame, uintptr_t pc, unsigned state, bool drop)
 
 #define HOOK_ENTER(state, drop) \
     hook_enter(HOOK_FRAME, (uintptr_t)__builtin_return_address(0), (state), (drop))
+/* For hooks that look at the gate themselves, and not before their frame stands. */
+#define HOOK_ENTER_IF(bit, state, drop) (gate_open(bit) ? HOOK_ENTER(state, drop) : NULL)
+
+/* Hooks of a process's and its threads' life. */
+static inline __attribute__((always_inline)) struct context *
+hook_enter_life(uintptr_t frame, uintptr_t pc, unsigned state)
+{
+    return gate_open(WIRE_GATE_LIFE) ? hook_enter(frame, pc, state, true) : NULL;
+}
 
 /* Makes sure that the real names are known; they are after any hook. */
 static inline void names_known(void)

@@ -1,92 +1,28 @@
 /*
- * preload/hooks_cxx.c - C++ operator new and delete in all their forms.
+ * preload/hooks_cxx.c - C++ operator new and delete in all their forms: the doors.
  *
- * One event each, with its family: the malloc inside operator new and the
- * free inside operator delete only forward while the operator's guard is set.
- * No C++ library is needed or brought in; the program's own operator (or that
- * of a library it opened locally) is called.
+ * As hooks_heap.c; recorded in cxx.c. An operator that was not there at the start is
+ * looked up there too.
  *
- * operator new may throw. That happens after an allocation inside it failed:
- * the inner hook then takes the guard away (inner() in hooks_heap.c), so that
- * no guard outlives the frame that set it, and a new-handler is traced like
- * any code. If the handler found memory, the inner allocation has been
- * recorded as malloc's; it is recorded over as the operator's.
+ * Compiled to leave no frame (see Makefile); calls nothing but by a jump.
  */
-#include "preload/arena.h"
-#include "preload/hook.h"
-#include "preload/record.h"
+#include "preload/heap.h"
 
-static inline __attribute__((always_inline)) void
-made(struct context *c, const struct hook_frame *site, uintptr_t frame, unsigned family,
-     void *p, size_t size, size_t alignment)
-{
-    bool ours = c->guard == (frame | CONTEXT_CXX);
-    if (p && likely(ours))
-        record_new(c, site, family, p, size, alignment);
-    else if (p && !c->guard) {
-        hook_guard(c, frame, CONTEXT_REAL);
-        record_drop(c, site, WIRE_DELETE, p, 0);
-        record_new(c, site, family, p, size, alignment);
-    }
-    if (p || ours)
-        hook_leave(c);
-}
-
-/* No C++ library is to be found anywhere; whoever wanted one has to have memory. */
-static __attribute__((noinline)) void *unowned(size_t size, size_t alignment)
-{
-    void *p = alignment > 16 ? real.memalign(alignment, size) : real.malloc(size ? size : 1);
-    if (!p)
-        __builtin_trap();
-    return p;
-}
-
-#define NEW(name, arguments, names, family, size, alignment)                          \
-    EXPORT void *name arguments                                                       \
-    {                                                                                 \
-        bool odd = (alignment) & ((alignment) - 1);                                   \
-        struct context *c = odd ? NULL : HOOK_ENTER(CONTEXT_CXX, false);              \
-        __typeof__(name) *f = REAL_LATER(name);                                       \
-        void *p;                                                                      \
-        p = likely(f != NULL) ? f names : unowned(size, alignment);                   \
-        if (likely(c != NULL))                                                        \
-            made(c, HOOK_SITE, HOOK_FRAME, family, p, size, alignment);              \
-        return p;                                                                     \
+#define NEW(name, arguments, names, family, size, alignment)                                   \
+    EXPORT void *name arguments                                                                \
+    {                                                                                          \
+        if (likely(gate_open(WIRE_GATE_MEMORY)) || unlikely(!real.name))                       \
+            return cxx_##name names;                                                           \
+        return real.name names;                                                                \
     }
 
-#define DELETE(name, arguments, names, family, length)                                \
-    EXPORT void name arguments                                                        \
-    {                                                                                 \
-        struct context *c = HOOK_ENTER(CONTEXT_REAL, true);                           \
-        __typeof__(name) *f = REAL_LATER(name);                                       \
-        if (c && p)                                                                   \
-            record_drop(c, HOOK_SITE, family, p, length);                            \
-        if (likely(f != NULL))                                                        \
-            f names;                                                                  \
-        else if (real.free && !arena_has(p))                                      \
-            real.free(p);                                                             \
-        if (c)                                                                        \
-            hook_leave(c);                                                            \
+#define DELETE(name, arguments, names, family, length)                                         \
+    EXPORT void name arguments                                                                 \
+    {                                                                                          \
+        if (likely(gate_open(WIRE_GATE_MEMORY)) || unlikely(!real.name))                       \
+            cxx_##name names;                                                                  \
+        else                                                                                   \
+            real.name names;                                                                   \
     }
 
-NEW(_Znwm, (size_t n), (n), WIRE_NEW_SCALAR, n, (size_t)0)
-NEW(_Znam, (size_t n), (n), WIRE_NEW_ARRAY, n, (size_t)0)
-NEW(_ZnwmRKSt9nothrow_t, (size_t n, const void *t), (n, t), WIRE_NEW_SCALAR, n, (size_t)0)
-NEW(_ZnamRKSt9nothrow_t, (size_t n, const void *t), (n, t), WIRE_NEW_ARRAY, n, (size_t)0)
-NEW(_ZnwmSt11align_val_t, (size_t n, size_t a), (n, a), WIRE_NEW_ALIGNED, n, a)
-NEW(_ZnamSt11align_val_t, (size_t n, size_t a), (n, a), WIRE_NEW_ARRAY_ALIGNED, n, a)
-NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, const void *t), (n, a, t), WIRE_NEW_ALIGNED, n, a)
-NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, const void *t), (n, a, t), WIRE_NEW_ARRAY_ALIGNED, n, a)
-
-DELETE(_ZdlPv, (void *p), (p), WIRE_DELETE, 0)
-DELETE(_ZdaPv, (void *p), (p), WIRE_DELETE_ARRAY, 0)
-DELETE(_ZdlPvm, (void *p, size_t n), (p, n), WIRE_DELETE, n)
-DELETE(_ZdaPvm, (void *p, size_t n), (p, n), WIRE_DELETE_ARRAY, n)
-DELETE(_ZdlPvRKSt9nothrow_t, (void *p, const void *t), (p, t), WIRE_DELETE, 0)
-DELETE(_ZdaPvRKSt9nothrow_t, (void *p, const void *t), (p, t), WIRE_DELETE_ARRAY, 0)
-DELETE(_ZdlPvSt11align_val_t, (void *p, size_t a), (p, a), WIRE_DELETE_ALIGNED, 0)
-DELETE(_ZdaPvSt11align_val_t, (void *p, size_t a), (p, a), WIRE_DELETE_ARRAY_ALIGNED, 0)
-DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t n, size_t a), (p, n, a), WIRE_DELETE_ALIGNED, n)
-DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t n, size_t a), (p, n, a), WIRE_DELETE_ARRAY_ALIGNED, n)
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, const void *t), (p, a, t), WIRE_DELETE_ALIGNED, 0)
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, const void *t), (p, a, t), WIRE_DELETE_ARRAY_ALIGNED, 0)
+CXX_OPERATORS(NEW, DELETE)

@@ -19,7 +19,7 @@ static void exiting(uintptr_t frame, uintptr_t pc, int code)
     if (load_relaxed(&process.state) != PROCESS_TRACED ||
         (load_relaxed(&process.page->generation) && process_is_borrowed()))
         return;
-    c = hook_enter(frame, pc, CONTEXT_REAL, true);
+    c = hook_enter_life(frame, pc, CONTEXT_REAL);
     if (!c)
         return;
     record_life(c, NULL, WIRE_PROCESS_EXIT, (uint64_t)(uint32_t)code, 0, NULL, 0);

@@ -80,7 +80,7 @@ EXPORT long hook_syscall(WORDS)
 {
     if (unlikely(!real.syscall))
         return early(NAMES);
-    if (unlikely(number == SYS_futex && load_relaxed(&process.locks)))
+    if (unlikely(number == SYS_futex && gate_open(WIRE_GATE_LOCKS)))
         return futex(NAMES);
     if (unlikely(number == SYS_seccomp || number == SYS_prctl))
         return sandbox(NAMES);

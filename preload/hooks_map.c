@@ -33,7 +33,7 @@ static void *map_early(void *at, size_t length, int protection, int flags, int f
 #define MAP(name, offset_type)                                                                    \
     EXPORT void *name(void *at, size_t length, int protection, int flags, int fd, offset_type offset) \
     {                                                                                             \
-        struct context *c = HOOK_ENTER(CONTEXT_REAL, false);                                      \
+        struct context *c = HOOK_ENTER_IF(WIRE_GATE_MEMORY, CONTEXT_REAL, false);                                      \
         void *p;                                                                                  \
         if (unlikely(!c))                                                                         \
             return real.name ? real.name(at, length, protection, flags, fd, offset)               \
@@ -54,7 +54,7 @@ MAP(mmap64, off64_t)
 EXPORT int munmap(void *p, size_t length)
 {
     bool valid;
-    struct context *c = HOOK_ENTER(CONTEXT_REAL, true);
+    struct context *c = HOOK_ENTER_IF(WIRE_GATE_MEMORY, CONTEXT_REAL, true);
     int r;
     if (unlikely(!c))
         return real.munmap ? real.munmap(p, length) : (int)as_libc(system_call(SYS_munmap, (long)p, (long)length, 0, 0, 0, 0));
@@ -72,22 +72,21 @@ EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
 {
     struct context *c;
     void *at, *q;
-    bool moves;
+    bool moves, told;
     va_list more;
     va_start(more, flags); /* which flags have it is for the real function to say */
     at = va_arg(more, void *);
     va_end(more);
-    c = HOOK_ENTER(CONTEXT_REAL, true);
+    c = HOOK_ENTER_IF(WIRE_GATE_MEMORY, CONTEXT_REAL, true);
     if (unlikely(!c))
         return real.mremap ? real.mremap(p, old_length, length, flags, at)
                            : (void *)as_libc(system_call(SYS_mremap, (long)p, (long)old_length, (long)length, flags, (long)at, 0));
     moves = old_length && !(flags & MREMAP_DONTUNMAP); /* else the old mapping stays */
-    if (moves)
-        record_realloc_begin(c, HOOK_SITE, WIRE_MREMAP, p, length);
+    told = moves && record_realloc_begin(c, HOOK_SITE, WIRE_MREMAP, p, length);
     q = real.mremap(p, old_length, length, flags, at);
-    if (moves)
+    if (told)
         record_realloc_end(c, HOOK_SITE, WIRE_MREMAP, q == MAP_FAILED ? NULL : q, length, p, old_length);
-    else if (q != MAP_FAILED)
+    else if (!moves && q != MAP_FAILED)
         record_new(c, HOOK_SITE, WIRE_MREMAP, q, length, 0);
     hook_leave(c);
     return q;

@@ -9,7 +9,7 @@ void ownscope_told_mark(const char *name);
 
 EXPORT void ownscope_told_mark(const char *name)
 {
-    struct context *c = HOOK_ENTER(CONTEXT_RECORD, true);
+    struct context *c = HOOK_ENTER_IF(WIRE_GATE_LIFE, CONTEXT_RECORD, true);
     if (!c)
         return;
     record_text(c, WIRE_MARK, 0, NULL, 0, name ? name : "", name ? strlen(name) : 0);

@@ -19,7 +19,7 @@ extern char **environ;
 
 static void fork_begins(const struct hook_frame *site, uintptr_t frame)
 {
-    struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
+    struct context *c = hook_enter_life(frame, site->pc, CONTEXT_REAL);
     if (!c)
         return;
     record_life(c, site, WIRE_PROCESS_FORK, 0, 0, NULL, 0);
@@ -28,7 +28,7 @@ static void fork_begins(const struct hook_frame *site, uintptr_t frame)
 
 static void fork_ended(const struct hook_frame *site, uintptr_t frame, pid_t child)
 {
-    struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true); /* in the child: reborn here */
+    struct context *c = hook_enter_life(frame, site->pc, CONTEXT_REAL); /* in the child: reborn here */
     if (!c)
         return;
     if (child)
@@ -62,10 +62,10 @@ EXPORT pid_t _Fork(void)
     return child;
 }
 
-/* Records the exec; false: this process is not traced. */
+/* Records the exec; false: it is not recorded. */
 static bool exec_begins(uintptr_t frame, uintptr_t pc, const char *program)
 {
-    struct context *c = hook_enter(frame, pc, CONTEXT_REAL, true);
+    struct context *c = hook_enter_life(frame, pc, CONTEXT_REAL);
     uint64_t extra[1] = {(uint64_t)system_getpid()};
     if (!c)
         return false;
@@ -77,7 +77,7 @@ static bool exec_begins(uintptr_t frame, uintptr_t pc, const char *program)
 
 static void exec_failed(uintptr_t frame, uintptr_t pc, int error)
 {
-    struct context *c = hook_enter(frame, pc, CONTEXT_REAL, true);
+    struct context *c = hook_enter_life(frame, pc, CONTEXT_REAL);
     uint64_t extra[1] = {(uint64_t)system_getpid()};
     if (!c)
         return;
@@ -103,14 +103,17 @@ enum { ENVIRONMENT_ON_STACK = 12 * 1024 };
 
 #define EXEC(program, searched, env, call)                            \
     do {                                                              \
+        bool told_;                                                   \
         int r_;                                                       \
         names_known();                                                \
-        if (!exec_begins(HOOK_FRAME, HOOK_SITE->pc, (program))) {      \
+        told_ = exec_begins(HOOK_FRAME, HOOK_SITE->pc, (program));     \
+        if (!told_ && load_relaxed(&process.state) != PROCESS_TRACED) { \
             char *const *sent = (env);                                \
             return call;                                              \
         }                                                             \
         WITH_ENVIRONMENT(env, program, searched, r_ = call);          \
-        exec_failed(HOOK_FRAME, HOOK_SITE->pc, errno);                 \
+        if (told_)                                                    \
+            exec_failed(HOOK_FRAME, HOOK_SITE->pc, errno);             \
         return r_;                                                    \
     } while (0)
 

@@ -174,9 +174,9 @@ static void call_once_early(once_flag *flag, void (*routine)(void)) { once_early
 
 EXPORT void call_once(once_flag *flag, void (*routine)(void))
 {
-    if (unlikely(!load_acquire(&process.locks)) && !real.call_once)
+    if (unlikely(!gate_open_early(WIRE_GATE_LOCKS)) && !real.call_once)
         process_begin();
-    if (unlikely(!load_acquire(&process.locks) || !lock_room(HOOK_SITE))) {
+    if (unlikely(!gate_open_early(WIRE_GATE_LOCKS) || !lock_room(HOOK_SITE))) {
         (real.call_once ? real.call_once : call_once_early)(flag, routine);
         return;
     }
@@ -196,7 +196,7 @@ EXPORT void __cxa_guard_release(uint64_t *guard)
     enum { MADE = 1, UNDER_WAY = 0x100, AWAITED = 0x10000 };
     __typeof__(__cxa_guard_release) *f = real.__cxa_guard_release;
     uint32_t *word = (uint32_t *)guard;
-    if (likely(load_acquire(&process.locks)) && likely(lock_room(HOOK_SITE)))
+    if (likely(gate_open_early(WIRE_GATE_LOCKS)) && likely(lock_room(HOOK_SITE)))
         lock_note(HOOK_SITE, LOCK_KIND(RELEASE, ONCE), guard, 0);
     if (unlikely(!f) && (__atomic_load_n(word, __ATOMIC_RELAXED) & 0xffff) == UNDER_WAY) {
         if (__atomic_exchange_n(word, MADE, __ATOMIC_ACQ_REL) & AWAITED)

@@ -69,7 +69,7 @@ static void thread_ended(void *value)
     struct context *c;
     if (context.ended)
         return;
-    c = HOOK_ENTER(CONTEXT_REAL, true);
+    c = HOOK_ENTER_IF(WIRE_GATE_LIFE, CONTEXT_REAL, true);
     if (!c)
         return;
     record_life(c, NULL, WIRE_THREAD_EXIT, (uintptr_t)value, 0, NULL, 0);
@@ -157,7 +157,7 @@ static int begin_thrd(void *given)
  * created. 0: not traced. */
 static uint32_t create_begins(const struct hook_frame *site, uintptr_t frame, void *routine, void *argument)
 {
-    struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
+    struct context *c = hook_enter_life(frame, site->pc, CONTEXT_REAL);
     uint64_t extra[1] = {(uintptr_t)routine};
     uint32_t serial;
     if (!c)
@@ -170,7 +170,7 @@ static uint32_t create_begins(const struct hook_frame *site, uintptr_t frame, vo
 
 static void create_ended(const struct hook_frame *site, uintptr_t frame, uint32_t serial, uint64_t thread)
 {
-    struct context *c = serial ? hook_enter(frame, site->pc, CONTEXT_REAL, true) : NULL;
+    struct context *c = serial ? hook_enter_life(frame, site->pc, CONTEXT_REAL) : NULL;
     if (!c)
         return;
     record_life(c, site, WIRE_THREAD_CREATED, thread, serial, NULL, 0);
@@ -224,7 +224,7 @@ EXPORT int thrd_create(thrd_t *to, thrd_start_t routine, void *argument)
 /* A join that succeeded: the joiner gets what the thread returned. */
 static void joined(const struct hook_frame *site, uintptr_t frame, pthread_t thread, void *value)
 {
-    struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
+    struct context *c = hook_enter_life(frame, site->pc, CONTEXT_REAL);
     uint64_t extra[1] = {(uintptr_t)value};
     if (!c)
         return;
@@ -273,7 +273,7 @@ EXPORT int thrd_join(thrd_t thread, int *result)
 
 static void detached(const struct hook_frame *site, uintptr_t frame, pthread_t thread)
 {
-    struct context *c = hook_enter(frame, site->pc, CONTEXT_REAL, true);
+    struct context *c = hook_enter_life(frame, site->pc, CONTEXT_REAL);
     if (!c)
         return;
     record_life(c, site, WIRE_THREAD_DETACH, (uintptr_t)thread, 0, NULL, 0);
@@ -320,7 +320,7 @@ EXPORT int pthread_setname_np(pthread_t thread, const char *name)
     int r;
     names_known();
     r = real.pthread_setname_np(thread, name);
-    if (!r && (c = HOOK_ENTER(CONTEXT_REAL, true))) {
+    if (!r && (c = HOOK_ENTER_IF(WIRE_GATE_LIFE, CONTEXT_REAL, true))) {
         uint64_t extra[1] = {(uintptr_t)thread};
         record_text(c, WIRE_THREAD_NAME, 0, extra, 1, name, strlen(name));
         hook_leave(c);

@@ -28,10 +28,10 @@
 /* Where nothing is recorded: forwards. `early` is what is returned while the real
  * names are being looked up, by the only thread there is. */
 #define LOCK_OFF(name, names, early)                    \
-    if (unlikely(!load_acquire(&process.locks))) {      \
+    if (unlikely(!gate_open_early(WIRE_GATE_LOCKS))) {  \
         if (unlikely(!real.name))                       \
             process_begin();                            \
-        if (!load_acquire(&process.locks))              \
+        if (!gate_open_early(WIRE_GATE_LOCKS))          \
             return real.name ? real.name names : early; \
     }
 

@@ -210,12 +210,11 @@ static const char *process_join(void)
     return NULL;
 }
 
-/* Locks and copies look at one word each; their hooks pair with this. */
+/* The gate, which all hooks look at, and the word that those of copies look at first; they pair with this. */
 static void process_open_hooks(bool inert)
 {
-    const struct wire_plan *plan = inert ? NULL : wire_plan_of(&process.segment);
-    uint64_t least = inert ? UINT64_MAX : plan->copies_min_bytes;
-    store_release(&process.locks, plan ? plan->locks : 0);
+    uint64_t least = inert ? UINT64_MAX : wire_plan_of(&process.segment)->copies_min_bytes;
+    process_gate(inert ? NULL : &wire_pulse_of(&process.segment)->gate);
     store_release(&process.copies_min, least ? least : 1);
 }
 
@@ -236,8 +235,8 @@ void process_start(void)
     if (why)
         say_why(why);
     c->guard = 0;
-    store_release(&process.state, why ? PROCESS_INERT : PROCESS_TRACED); /* publishes real and process */
     process_open_hooks(why != NULL);
+    store_release(&process.state, why ? PROCESS_INERT : PROCESS_TRACED); /* publishes real and process */
     if (!why)
         context_begin_process();
     errno = saved;

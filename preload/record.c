@@ -11,20 +11,41 @@
 #include <string.h>
 
 #include "preload/module.h"
+#include "preload/policy.h"
 #include "preload/system.h"
 #include "preload/verify.h"
 #include "preload/wait.h"
 
-static inline void *room_for(struct context *c, uint64_t bytes, bool drop)
+static inline void *room_for(struct context *c, uint64_t bytes, bool drop, unsigned type)
 {
     void *r = ring_writer_reserve(&c->writer, bytes);
-    return likely(r != NULL) ? r : wait_for_room(c, bytes, drop);
+    return likely(r != NULL) ? r : wait_for_room(c, bytes, drop, policy_gate_bit(type));
 }
 
 /* A ring that nobody drains: do not even walk the stack. */
-static inline bool no_room_at_all(struct context *c, bool drop)
+static inline bool no_room_at_all(struct context *c, bool drop, unsigned type)
 {
-    return unlikely(c->starved) && !wait_for_room(c, 1024, drop);
+    return unlikely(c->starved) && !wait_for_room(c, 1024, drop, policy_gate_bit(type));
+}
+
+/* A record is begun, and the gate is looked at after that is seen: no fence, for the collector has all processors
+ * pass a barrier between shutting the gate and looking here. False: it is not to be made. */
+static inline __attribute__((always_inline)) bool acting_begin(struct context *c, const struct hook_frame *site,
+                                                               unsigned kind, uint64_t address, uint64_t size)
+{
+    store_relaxed(&c->writer.slot->acting, c->gate);
+    fence_signal();
+    return likely(gate_now() == c->gate) || policy_adopt(c, site, kind, address, size);
+}
+
+static inline __attribute__((always_inline)) void acting_end(struct context *c)
+{
+    store_release(&c->writer.slot->acting, WIRE_ACTING_NOT); /* behind the commit */
+}
+
+static inline bool is_acting(const struct context *c)
+{
+    return load_relaxed(&c->writer.slot->acting) != WIRE_ACTING_NOT;
 }
 
 static void announce(struct context *c, const struct unwind_change *change)
@@ -40,7 +61,7 @@ static bool put_changed(struct context *c, const struct unwind_change *change, u
     bool big = size >= WIRE_SIZE_IN_EXTRA, escape = change->pop >= WIRE_STACK_ESCAPE || change->push >= WIRE_STACK_ESCAPE;
     unsigned words = extras + big + escape, i;
     uint64_t bytes = sizeof(struct wire_record) + 8u * (words + change->push), *word;
-    struct wire_record *r = room_for(c, bytes, drop);
+    struct wire_record *r = room_for(c, bytes, drop, type);
 
     if (unlikely(!r)) {
         unwind_forget(c->stack);
@@ -66,17 +87,20 @@ static bool put_changed(struct context *c, const struct unwind_change *change, u
     return true;
 }
 
-/* Any event, with a stack where `frame` is given. */
+/* Any event, with a stack where `frame` is given. False: not recorded. */
 static bool put(struct context *c, const struct hook_frame *frame, unsigned type, unsigned family, uint64_t address,
                 uint64_t size, const uint64_t *extra, unsigned extras, bool drop)
 {
     struct unwind_change change = {0, 0, NULL};
     uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     uintptr_t guard = c->guard;
-    bool done = false;
+    bool done = false, amid;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    if (!no_room_at_all(c, drop)) {
+    amid = is_acting(c);
+    if (!amid && !acting_begin(c, frame, type | family << 8, address, size))
+        goto out;
+    if (!no_room_at_all(c, drop, type)) {
         if (frame && process.stacks != WIRE_STACKS_NONE) {
             struct unwind_site site = hook_site(frame);
             unwind_take(c->stack, &site, process.stacks == WIRE_STACKS_CALLER, pushed, &change);
@@ -86,6 +110,9 @@ static bool put(struct context *c, const struct hook_frame *frame, unsigned type
         }
         done = put_changed(c, &change, type, family, address, size, extra, extras, drop);
     }
+    if (!amid)
+        acting_end(c);
+out:
     fence_signal();
     c->guard = guard;
     return done;
@@ -141,7 +168,7 @@ static __attribute__((noinline)) bool put_fresh(struct context *c, unsigned kind
     return false;
 }
 
-/* The fast path, top to bottom: room, stack, stamp, words, commit. `extras`: 0 or
+/* The fast path, top to bottom: gate, room, stack, stamp, words, commit. `extras`: 0 or
  * 1, known where this is compiled. */
 static inline __attribute__((always_inline)) void put_quick(struct context *c, const struct hook_frame *site, unsigned kind,
                                                             uint64_t address, uint64_t size, uint64_t extra, const unsigned extras)
@@ -151,6 +178,8 @@ static inline __attribute__((always_inline)) void put_quick(struct context *c, c
     uint64_t *word;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    if (unlikely(!acting_begin(c, site, kind, address, size)))
+        goto refused;
     word = ring_writer_reserve(&c->writer, RECORD_QUICK_BYTES + 8 * extras); /* after the guard: from here on the ring is nobody else's */
     if (unlikely(!word || process.slow || size >= WIRE_SIZE_IN_EXTRA)) {
         record_slow(c, site, kind, address, size, extra);
@@ -177,6 +206,8 @@ static inline __attribute__((always_inline)) void put_quick(struct context *c, c
         word[3] = extra;
     ring_writer_commit(&c->writer, 8 * (WIRE_HEAD_WORDS + extras + wire_push_of(change)));
 out:
+    acting_end(c);
+refused:
     fence_signal();
     c->guard = guard;
 }
@@ -198,6 +229,8 @@ void record_put_bare(struct context *c, unsigned kind, uint64_t address, uint64_
     const uintptr_t guard = c->guard;
     uint64_t *word;
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
+    if (unlikely(!acting_begin(c, NULL, kind, address, size)))
+        goto refused;
     word = ring_writer_reserve(&c->writer, sizeof(struct wire_record));
     if (unlikely(!word || size >= WIRE_SIZE_IN_EXTRA)) {
         put(c, NULL, kind & 255, kind >> 8, address, size, NULL, 0, is_release(kind));
@@ -207,14 +240,16 @@ void record_put_bare(struct context *c, unsigned kind, uint64_t address, uint64_
         word[2] = size | (uint64_t)kind << 32;
         ring_writer_commit(&c->writer, sizeof(struct wire_record));
     }
+    acting_end(c);
+refused:
     fence_signal();
     c->guard = guard;
 }
 
-void record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
+bool record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
                           const void *p, size_t size)
 {
-    put(c, site, WIRE_REALLOC_BEGIN, family, (uintptr_t)p, size, NULL, 0, true);
+    return put(c, site, WIRE_REALLOC_BEGIN, family, (uintptr_t)p, size, NULL, 0, true);
 }
 
 void record_realloc_end(struct context *c, const struct hook_frame *site, unsigned family,
@@ -231,6 +266,11 @@ void record_copy_padded(struct context *c, const struct hook_frame *site, unsign
     put(c, site, kind & 255, kind >> 8, (uintptr_t)to, written, extra, 2, false);
 }
 
+bool record_rate(struct context *c, unsigned which, uint64_t rate)
+{
+    return put(c, NULL, WIRE_RATE, which, rate, 0, NULL, 0, true);
+}
+
 bool record_life(struct context *c, const struct hook_frame *site, unsigned type,
                  uint64_t address, uint64_t size, const uint64_t *extra, unsigned extras)
 {
@@ -243,12 +283,16 @@ bool record_text(struct context *c, unsigned type, uint64_t address, const uint6
     uintptr_t guard = c->guard;
     size_t cut = text_bytes < WIRE_TEXT_MAX ? text_bytes : WIRE_TEXT_MAX;
     uint64_t bytes = sizeof(struct wire_record) + 8u * extras + ((cut + 7) & ~(size_t)7);
-    struct wire_record *r;
+    struct wire_record *r = NULL;
     uint64_t *word;
     unsigned i;
+    bool amid;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    r = room_for(c, bytes, true);
+    amid = is_acting(c);
+    if (!amid && !acting_begin(c, NULL, type, address, cut))
+        goto out;
+    r = room_for(c, bytes, true, type);
     if (r) {
         *r = (struct wire_record){.stamp = wire_clock_stamp(process.clock), .address = address, .size = (uint32_t)cut,
                                   .type = (uint8_t)type, .family_extra = wire_pack_family(0, extras)};
@@ -260,6 +304,9 @@ bool record_text(struct context *c, unsigned type, uint64_t address, const uint6
         memcpy(word, text, cut);
         ring_writer_commit(&c->writer, bytes);
     }
+    if (!amid)
+        acting_end(c);
+out:
     fence_signal();
     c->guard = guard;
     return r != NULL;

@@ -2,7 +2,12 @@
  * preload/record.h - an event becomes a record in the thread's ring.
  *
  * Called by hooks between hook_enter and hook_leave; while it runs the guard
- * says RECORD, afterwards what it said before.
+ * says RECORD, afterwards what it said before. Whether it is to be recorded is asked
+ * here (policy.h), of every record but those that are made amid another (a
+ * module's, told before the stack that names it).
+ *
+ * While a record is made slot->acting says under which gate: the read side of
+ * the collector's grace periods (session_quiet).
  */
 #ifndef PRELOAD_RECORD_H
 #define PRELOAD_RECORD_H
@@ -45,7 +50,8 @@ record_drop(struct context *c, const struct hook_frame *site, unsigned family, c
         record_slow(c, site, WIRE_DROP | family << 8, (uintptr_t)p, 0, length);
 }
 
-void record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
+/* False: it is not recorded, and its end is not to be. */
+bool record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
                           const void *p, size_t size);
 /* p == NULL: it failed, the old block stays. */
 void record_realloc_end(struct context *c, const struct hook_frame *site, unsigned family,
@@ -54,6 +60,9 @@ void record_realloc_end(struct context *c, const struct hook_frame *site, unsign
 /* A copy that reads fewer bytes than it writes. */
 void record_copy_padded(struct context *c, const struct hook_frame *site, unsigned kind, const void *to, size_t written,
                         const void *from, size_t read);
+
+/* WIRE_RATE, of enum wire_rate; within another event's record. False: it found no room and is counted. */
+bool record_rate(struct context *c, unsigned which, uint64_t rate);
 
 /* Any other event with a stack. False: it found no room and is counted. */
 bool record_life(struct context *c, const struct hook_frame *site, unsigned type,

@@ -33,6 +33,18 @@ void unwind_forget(struct unwind_memory *m)
     m->forgotten = 1;
 }
 
+bool unwind_frame(const struct unwind_memory *m, uint32_t *at, uint64_t *pc)
+{
+    while (*at < m->count) {
+        uint32_t i = m->count - ++*at;
+        if (i < m->plain_from && !(m->meta[i] & META_FRAME))
+            continue;
+        *pc = m->words[i].value;
+        return true;
+    }
+    return false;
+}
+
 /* Everything that was told goes; the words are void. */
 static uint32_t pop_all(struct unwind_memory *m)
 {

@@ -80,6 +80,9 @@ static inline void unwind_take(struct unwind_memory *m, const struct unwind_site
  * lost record breaks the chain). The next change has pop == WIRE_FRAMES_MAX + 1,
  * meaning "everything", and pushes the whole stack. */
 void unwind_forget(struct unwind_memory *m);
+/* The frames of the last walk, one a call, innermost first: *at is 0 at first. False: there is none left. A walk that is
+ * not told (no record follows) must be followed by unwind_forget() before the next that is. */
+bool unwind_frame(const struct unwind_memory *m, uint32_t *at, uint64_t *pc);
 /* Rules cached for code that dlclose may have unmapped are no longer trusted.
  * Called by the dlclose hook after the real call, any thread. */
 void unwind_modules_changed(void);

@@ -47,7 +47,7 @@ static void resync(struct context *c)
 }
 
 /* `reserve`: the part of the ring that is kept for releases, too. */
-static void *room_find(struct context *c, uint64_t bytes, bool reserve, bool wait)
+static void *room_find(struct context *c, uint64_t bytes, bool reserve, bool wait, uint32_t bit)
 {
     const struct wire_segment *s = &process.segment;
     struct wire_slot *slot = c->writer.slot;
@@ -60,7 +60,7 @@ static void *room_find(struct context *c, uint64_t bytes, bool reserve, bool wai
     room = ring_writer_refresh(&c->writer, s, bytes, reserve);
     if (!room && wait && wire_plan_of(s)->on_full == WIRE_ON_FULL_WAIT) {
         began = wire_clock_stamp(process.clock);
-        while (!room && wait_allowed(began)) {
+        while (!room && wait_allowed(began) && gate_open(bit)) {
             uint32_t seen = load_relaxed(&slot->drain_seq);
             store_relaxed(&slot->waiting, 1);
             fence_full(); /* orders waiting before tail: pairs with ring_reader_release */
@@ -91,16 +91,16 @@ static bool session_over(void)
 void wait_before_lock(struct context *c, uint64_t bytes)
 {
     if (!session_over())
-        room_find(c, bytes, false, true);
+        room_find(c, bytes, false, true, WIRE_GATE_LOCKS);
 }
 
-void *wait_for_room(struct context *c, uint64_t bytes, bool drop)
+void *wait_for_room(struct context *c, uint64_t bytes, bool drop, uint32_t bit)
 {
     void *room;
     if (unlikely(session_over()))
         return NULL;
-    room = room_find(c, bytes, drop || c->holding, !c->holding);
-    if (unlikely(!room))
+    room = room_find(c, bytes, drop || c->holding, !c->holding, bit);
+    if (unlikely(!room) && gate_open(bit))
         lost_count(c, drop);
     return room;
 }

@@ -19,10 +19,11 @@ void wait_wake_collector(void);
 
 /* Makes room for `bytes` before a lock is taken, waiting if need be, so that what
  * is recorded while it is held need not. */
-void wait_before_lock(struct context *c, uint64_t bytes);
+void wait_before_lock(struct context *c, uint64_t bytes); /* no longer than locks are recorded */
 
 /* Place for a record of `bytes` where ring_writer_reserve found none: looks
- * again, waits by the plan, or counts the event as lost and gives NULL. */
-void *wait_for_room(struct context *c, uint64_t bytes, bool drop);
+ * again, waits by the plan, or counts the event as lost and gives NULL. `bit`: of the
+ * gate, that lets such events in; when it is shut, nobody waits and nothing is lost. */
+void *wait_for_room(struct context *c, uint64_t bytes, bool drop, uint32_t bit);
 
 #endif

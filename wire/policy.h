@@ -2,8 +2,8 @@
  * wire/policy.h - which events hooks record, where that is more than the gate's
  * bits (wire/segment.h): rules, rates, and the blocks that are followed.
  *
- * The collector writes a whole policy into the pool and publishes its offset,
- * then the gate (P, pairs with Q). Nothing in it changes afterwards but by a
+ * The collector writes a whole policy into the pool and publishes its offset
+ * (wire_policy_word), then the gate (P, pairs with Q). Nothing in it changes afterwards but by a
  * next one; the old one is taken back after a grace period (slot->acting). Hooks
  * compare integers alone: names were resolved by the collector.
  *
@@ -12,14 +12,29 @@
  *      the rules say: a block that was recorded is recorded to its drop. Followed are the
  *      blocks whose New was recorded under a filtered policy (the process's own table), and
  *      those that lived before (the policy's `born`, which may say yes too often, never no).
- *      A lock's release is recorded if this thread's acquisition of it was.
  *   2. An exclude that matches: not recorded.
- *   3. The first include, by number, that matches, has a token left (where it needs one) and
- *      whose rate draws it: recorded, and counted as its hit. With no include: not recorded.
+ *   3. Of the includes that match and have a token left (where they need one) the finest one, of the equally fine
+ *      the first by number, decides alone: if its rate draws it, it is recorded, and counted as its hit. So the
+ *      chance of what is recorded is known from the one rate that is told before it (WIRE_RATE). With no include: not recorded.
+ *
+ * What is drawn, and is one token and one hit:
+ *   - A block, when it is made; its release belongs to it. A realloc of one that is not followed is drawn for the
+ *     bytes that it grows by, and recorded as a New of the new size: so a block of s bytes, however it grew,
+ *     is in the sample with the chance of one of s bytes. (What shrank keeps the chance of its largest size.)
+ *     A munmap or mremap is recorded where it touches a followed mapping; as long as there is a `born`, always.
+ *   - A lock's acquisition, tried for or waited for; its WAIT, WAIT_END and RELEASE belong to it, and a condition's wait with its
+ *     mutex. An acquisition of a lock that the thread follows already belongs to that. A RELEASE is recorded
+ *     if this thread's acquisition was; what others release only forwards. A thread that recorded everything before still
+ *     records the releases of what it held then.
+ *   - A condition's wait with a mutex that is not followed (its records then name none), a signal, a sem_post, a
+ *     semaphore's or barrier's wait with its end, a once: each by itself.
+ *   - A copy.
+ * Where any include has locks, LOCK_INIT, LOCK_DESTROY and LOCK_CONSISTENT are recorded without being drawn, from all
+ * sites: they tell one lock at an address from the next. USABLE is told of followed blocks. All other events: always.
  *
  * A rule matches when all hold: `events` has the event's kind; `families` its family (memory alone); its size
  * (memory: asked for; copies: bytes; locks have none: any) lies in [size_min, size_max]; WIRE_RULE_SITE: the calling
- * pc lies in a range that names the rule; WIRE_RULE_MASKED: slot->rules has the rule (0 as long as it is of another gate).
+ * pc, less 1, lies in a range that names the rule; WIRE_RULE_STACK: that of some frame lies in one that has it in `stacks`; WIRE_RULE_MASKED: slot->rules has the rule (0 as long as it is of another gate).
  */
 #ifndef WIRE_POLICY_H
 #define WIRE_POLICY_H
@@ -29,7 +44,7 @@
 enum wire_rule_event { WIRE_RULE_HEAP = 1, WIRE_RULE_MAP = 2, WIRE_RULE_LOCK = 4, WIRE_RULE_COPY = 8,
                        WIRE_RULE_EVENTS = 15 };
 enum wire_rule_flag { WIRE_RULE_USED = 1, WIRE_RULE_EXCLUDE = 2, WIRE_RULE_SITE = 4, WIRE_RULE_MASKED = 8,
-                      WIRE_RULE_TOKENS = 16 };
+                      WIRE_RULE_TOKENS = 16, WIRE_RULE_STACK = 32 };
 
 /* Number i of a policy is one rule as long as that rule lasts: its tokens (wire_tokens) and hits (wire_home) are at i. */
 struct wire_rule {
@@ -47,7 +62,7 @@ struct wire_rule {
  * ends one behind the code that it is of. Sorted by process, then begin; disjoint. All modules that the collector
  * knows are covered, by ranges without rules too: an address in none is of a module it has not heard of, which
  * the hook announces. */
-struct wire_range { uint64_t begin, end; uint32_t process, rules; };
+struct wire_range { uint64_t begin, end; uint32_t process, rules, stacks, pad; };
 
 enum wire_policy_flag {
     WIRE_POLICY_DROPS_ALL = 1, /* all releases are recorded: `born` is being made */
@@ -63,6 +78,9 @@ struct wire_policy {
     uint64_t ranges_offset;   /* from here */
     uint64_t born_offset;     /* from here; 64-bit words */
     uint64_t born_words;      /* a power of two; 0: none lived */
+    uint32_t born_serial;     /* of the filter: another each time one is made, the same where it is handed on to a next policy.
+                               * Processes remember by it which of its blocks are gone */
+    uint32_t pad;
     struct wire_rule rules[WIRE_RULES_MAX];
 };
 
@@ -74,12 +92,15 @@ static inline uint64_t wire_born_bits(uint64_t hash)
 }
 static inline uint64_t wire_born_word(uint64_t hash, uint64_t words) { return (hash >> 32) & (words - 1); }
 
+enum { WIRE_TIMED_EACH = 16, WIRE_TIMED_MOST_NS = 20000 };
 /* The rest of a slot's scratch: written by the thread, read by the collector. Zeros at a claim but for hits and
  * calls, which go on over the slot's lives. */
 struct wire_home {
     atomic_u64 hits[WIRE_RULES_MAX];  /* events recorded for a rule */
     atomic_u64 calls;                 /* calls of memory's hooks, recorded or not, while filtered; about: told with the samples */
-    uint8_t own[WIRE_PAGE - 8 * (WIRE_RULES_MAX + 1)];  /* the thread's: decisions by address, locks that it follows */
+    atomic_u64 tries;                 /* records made or asked for, while filtered; what they cost is told by every WIRE_TIMED_EACHth: */
+    atomic_u64 timed, timed_stamps;   /* so many took so long; those that were interrupted are left out */
+    uint8_t own[WIRE_PAGE - 8 * (WIRE_RULES_MAX + 4)];  /* the thread's: decisions by address, locks that it follows */
 };
 _Static_assert(sizeof(struct wire_home) == WIRE_PAGE, "the last page of the scratch");
 

@@ -115,11 +115,13 @@ struct wire_pulse {
     uint8_t pad1[WIRE_LINE - 32];
     atomic_u32 sleeping;        /* futex word: 1 while the collector sleeps; taken back by who wakes it */
     uint8_t pad2[WIRE_LINE - 4];
-    atomic_u32 gate;            /* enum wire_gate; P: store_release publishes `policy`, pairs with Q (load_acquire) in preload/policy.c */
+    atomic_u32 gate;            /* enum wire_gate; P: a release publishes `policy`, pairs with Q (load_acquire) in preload/policy.c */
     atomic_u32 emergency;       /* 1: the gate stays 0 until somebody takes this back. Set by any of the owner's processes, before
                                  * the gate; who opens the gate looks again afterwards, with a fence between */
-    atomic_u64 policy;          /* offset of the struct wire_policy of this gate, 0: none */
-    uint8_t pad3[WIRE_LINE - 16];
+    atomic_u64 policy[2];       /* offset of the struct wire_policy of a gate, 0: none: at wire_policy_word. The one that is replaced
+                                 * stays where it was until the next but one, so that a collector may die anywhere */
+    atomic_u32 gate_serial;     /* of the gate that was published last: no two are equal, whatever came between */
+    uint8_t pad3[WIRE_LINE - 28];
 };
 
 /* What a rule may still record: threads take one an event, the collector gives. Below 1: nothing (signed). */
@@ -248,6 +250,13 @@ static inline struct wire_pulse *wire_pulse_of(const struct wire_segment *s) { r
 static inline struct wire_tokens *wire_tokens_of(const struct wire_segment *s) { return (struct wire_tokens *)(s->base + WIRE_TOKENS_OFFSET); }
 static inline struct wire_claims *wire_claims_of(const struct wire_segment *s) { return (struct wire_claims *)(s->base + WIRE_CLAIMS_OFFSET); }
 static inline struct wire_slot *wire_slot_of(const struct wire_segment *s, uint32_t i) { return (struct wire_slot *)(s->base + WIRE_SLOTS_OFFSET) + i; }
+
+/* Where the policy of a gate is named. Who acts on that gate (slot->acting) finds either it there or one of another
+ * gate, and then his own is no longer the session's. */
+static inline atomic_u64 *wire_policy_word(const struct wire_segment *s, uint32_t gate)
+{
+    return &wire_pulse_of(s)->policy[gate / WIRE_GATE_SERIAL & 1];
+}
 
 /* The one way from an offset that the other side wrote to a pointer.
  * NULL when [offset, offset+len) is not inside the segment or not 8-aligned. */

@@ -229,7 +229,7 @@ int cmd_run(int argc, char **argv)
     if (!n)
         options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
     verdict_ready(&r.verdict, &o);
-    bounds_ready(&r.bounds, &o);
+    record_ready(&r, &o);
     run.quiet = r.quiet;
     if (launch_check(words[0], &check))
         refuse(&check, words[0]);
@@ -245,6 +245,7 @@ int cmd_run(int argc, char **argv)
     open.checkpoints = r.checkpoints;
     open.rotation = r.bounds.rotation;
     open.recorder = r.bounds.recorder;
+    open.control = r.control;
     open.session.command = open.command;
     open.session.trace_path = open.recorder.bytes ? NULL : open.trace_path;
     run.collector = record_open(&open);

@@ -155,15 +155,14 @@ static int is_held(void *context, const struct session_listing *l)
 static void take_over(const char *name)
 {
     struct holder h = { .name = name };
-    char path[SESSION_PATH_MAX], target[64], *body = NULL;
+    char path[SESSION_PATH_MAX], *body = NULL;
     size_t bytes;
     int status = 0, error;
     if (session_list(is_held, &h) != 1 || !h.pid || h.idle_ns > SILENT_NS)
         return;
-    snprintf(target, sizeof target, "/v1/yield?pid=%d", (int)getpid());
     error = session_path(path, sizeof path, name, "socket");
     if (!error)
-        error = client_post_text(path, target, 1 << 16, &body, &bytes, &status);
+        error = client_post_text(path, "/v1/yield", 1 << 16, &body, &bytes, &status);
     if (error)
         message_fail(EXIT_SOURCE, "collector %u has session %s and does not answer: %s; end it first", h.pid, name, strerror(-error));
     if (status != 200) {
@@ -240,7 +239,7 @@ int cmd_serve(int argc, char **argv)
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
-    bounds_ready(&r.bounds, &o);
+    record_ready(&r, &o);
     s.quiet = r.quiet;
     if ((attach || takeover) && r.bounds.recorder.bytes)
         options_fail(&o, "--ring-only keeps no file, so it cannot go on with another collector's (%s)", attach ? "--attach" : "--takeover");
@@ -254,6 +253,7 @@ int cmd_serve(int argc, char **argv)
     open.checkpoints = r.checkpoints;
     open.rotation = r.bounds.rotation;
     open.recorder = r.bounds.recorder;
+    open.control = r.control;
     if (attach) {
         open.attach = attach;
         open.trace_path = r.output;

@@ -36,11 +36,14 @@ enum {
     OPTION_SUPPRESSIONS, OPTION_DEFAULT_SUPPRESSIONS, OPTION_GEN_SUPPRESSIONS, OPTION_FAIL_ON, OPTION_ERROR_EXITCODE, OPTION_CLASS,
     OPTION_SNAPSHOT, OPTION_SNAPSHOT_AT_EXIT, OPTION_NO_SNAPSHOT_AT_EXIT, OPTION_SNAPSHOT_AT_MARK, OPTION_SNAPSHOT_ON_SIGNAL,
     OPTION_OF, OPTION_BY, OPTION_DEPTH, OPTION_STATS, OPTION_STEPS, OPTION_FAIL_IF_GROWN,
+    OPTION_PAUSED, OPTION_RULES, OPTION_LIMITS, OPTION_SAMPLE,
+    OPTION_ONCE, OPTION_BATCH, OPTION_DELAY, OPTION_SCREEN, OPTION_NATIVE,
     OPTION_TAKEOVER, OPTION_CHECKPOINT_EVERY, OPTION_ROTATE, OPTION_KEEP, OPTION_RING_ONLY, OPTION_TRIGGER
 };
 
 extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_leaks, usage_graph, usage_diff, usage_events, usage_history,
-                          usage_export, usage_sql, usage_bisect, usage_ps, usage_serve, usage_ctl, usage_doctor;
+                          usage_export, usage_sql, usage_bisect, usage_ps, usage_serve, usage_ctl, usage_doctor,
+                          usage_states;
 
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
@@ -59,6 +62,7 @@ int cmd_bisect(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);
+int cmd_states(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 struct command {

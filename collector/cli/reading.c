@@ -39,6 +39,7 @@ static void reading_option(struct reading *r, int key)
     case OPTION_NO_COLOUR: r->no_colour = true; break;
     case OPTION_EVENTS: q->events = true; break;
     case OPTION_ALL: q->all = true; break;
+    case OPTION_NATIVE: q->stacks = true; break;
     case OPTION_TYPE: q->type = o->argument; break;
     case OPTION_SITE: q->site = o->argument; break;
     case OPTION_SIZE: q->size = o->argument; break;

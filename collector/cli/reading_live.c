@@ -59,6 +59,7 @@ static char *target_make(const struct query *q, const char *name)
     }
     target = target_add(target, "default-suppressions", q->no_default_suppressions ? "no" : NULL);
     target = target_add(target, "blocks", q->blocks ? "1" : NULL);
+    target = target_add(target, "stacks", q->stacks ? "1" : NULL);
     target = target_add(target, "events", q->events ? "1" : NULL);
     return target_add(target, "all", q->all ? "1" : NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "cli/message.h"
 #include "cli/table.h"
+#include "event/xalloc.h"
 #include "export/doc_leaks.h"
 #include "session/segment.h"
 #include "session/shim.h"
@@ -62,6 +63,48 @@ static void follow_set(struct record_options *r, const char *text)
     r->session.follow_names = names;
 }
 
+/* ---- control ---- */
+
+enum { RULES_BYTES_MAX = 1 << 20 };
+
+static void rules_set(struct record_options *r, const struct options *o)
+{
+    FILE *in = fopen(o->argument, "re");
+    char *text = xmalloc(RULES_BYTES_MAX + 1);
+    size_t n = in ? fread(text, 1, RULES_BYTES_MAX + 1, in) : 0;
+    if (!in || ferror(in))
+        message_fail(EXIT_SOURCE, "cannot read the rules in %s: %s", o->argument, strerror(errno));
+    fclose(in);
+    if (n > RULES_BYTES_MAX || memchr(text, 0, n))
+        message_fail(EXIT_SOURCE, "%s is no file of rules; ownscope-rules(5) says what is", o->argument);
+    text[n] = 0;
+    r->rules_file = o->argument;
+    r->control.rules = text;
+}
+
+/* Given more than once, they add up. */
+static void limits_add(struct record_options *r, const struct options *o)
+{
+    r->control.limits = r->control.limits ? xasprintf("%s %s", r->control.limits, o->argument) : xstrdup(o->argument);
+}
+
+static void sample_set(struct record_options *r, const struct options *o)
+{
+    if (parse_bytes(o->argument, &r->control.sample_bytes) || !r->control.sample_bytes || r->control.sample_bytes > INT64_MAX)
+        options_fail(o, "--sample takes the bytes from one sampled block to the next, on average (512K), not '%s'", o->argument);
+}
+
+void record_ready(struct record_options *r, const struct options *o)
+{
+    struct control_options rules = { .rules = r->control.rules, .sample_bytes = r->control.sample_bytes }, limits = { .limits = r->control.limits };
+    char *error;
+    if (control_check(&rules, &error))
+        options_fail(o, "--rules %s: %s", r->rules_file, error);
+    if (control_check(&limits, &error))
+        options_fail(o, "--limits: %s", error);
+    bounds_ready(&r->bounds, o);
+}
+
 bool record_option(struct record_options *r, struct options *o, int key)
 {
     switch (key) {
@@ -81,6 +124,10 @@ bool record_option(struct record_options *r, struct options *o, int key)
         return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
     case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
+    case OPTION_PAUSED: r->control.paused = true; return true;
+    case OPTION_RULES: rules_set(r, o); return true;
+    case OPTION_LIMITS: limits_add(r, o); return true;
+    case OPTION_SAMPLE: sample_set(r, o); return true;
     case OPTION_FOLLOW: follow_set(r, o->argument); return true;
     }
     return bounds_option(&r->bounds, o, key);
@@ -146,6 +193,8 @@ struct collector *record_open(const struct collector_options *o)
         return c;
     if (step == COLLECTOR_SESSION)
         refuse_session(r);
+    if (step == COLLECTOR_CONTROL)
+        message_fail(EXIT_SOURCE, "the rules cannot be put to use: %s", r == -E2BIG || r == -EINVAL ? "there are too many" : strerror(-r));
     if (r == -EBADMSG)
         message_fail(EXIT_SOURCE, "the trace cannot be gone on with: %s", trace_error_text(NULL));
     message_fail(EXIT_SOURCE, "cannot write the trace %s: %s; choose another place with -o",

@@ -19,6 +19,8 @@ struct record_options {
     struct checkpoints_options checkpoints;
     struct bounds bounds;
     struct verdict verdict;
+    struct control_options control;
+    const char *rules_file;
     char preload_path[1024];
 };
 
@@ -29,6 +31,8 @@ enum { RECORD_COPIES_MIN_BYTES = 256 };
 void record_options_init(struct record_options *r);
 /* Takes an option of OPTIONS_RECORD, -o, -q; false: not one of these. */
 bool record_option(struct record_options *r, struct options *o, int key);
+/* All options were taken: together they make sense, or the program ends. */
+void record_ready(struct record_options *r, const struct options *o);
 /* libownscope.so beside this program or in ../lib/ownscope, or where it was installed. Ends the
  * program with a message when it is nowhere. */
 void record_find_shim(struct record_options *r);

@@ -38,7 +38,10 @@ void table_style_init(struct table_style *s, FILE *out, bool colour);
 /* Says of a document with since_ns what it tells. */
 void table_since(FILE *out, const json_t *doc, const struct table_style *s);
 void table_report(FILE *out, const json_t *doc, const struct table_style *s);
+/* `control` of a report; NULL: nothing. */
+void table_control(FILE *out, const json_t *control, const struct table_style *s);
 void table_threads(FILE *out, const json_t *doc, const struct table_style *s);
+void table_states(FILE *out, const json_t *doc, const struct table_style *s);
 void table_locks(FILE *out, const json_t *doc, const struct table_style *s);
 void table_graph(FILE *out, const json_t *doc, const struct table_style *s);
 void table_copies(FILE *out, const json_t *doc, const struct table_style *s);

@@ -103,6 +103,31 @@ static void total(const struct page *p, const char *label, const char *value, ch
     free(note);
 }
 
+static struct number sum_text(uint64_t n, bool bytes) { return bytes ? number_bytes(n) : number_count(n); }
+
+/* "~34.1 MiB ± 2.2 MiB" of an estimate, else the number. */
+static char *sum_with_error(const json_t *sums, const char *key, bool bytes)
+{
+    struct number value = sum_text(get_number(sums, key), bytes);
+    if (!json_is_integer(get(get(sums, "error"), key)))
+        return xstrdup(value.text);
+    return xasprintf("~%s ± %s", value.text, sum_text(get_number(get(sums, "error"), key), bytes).text);
+}
+
+/* A sum of the totals; where it is an estimate, with what it may be off before the note. */
+static void total_sum(const struct page *p, const char *label, const char *key, bool bytes, char *note)
+{
+    const json_t *error = get(get(p->totals, "error"), key);
+    char *value = xasprintf("%s%s", json_is_integer(error) ? "~" : "", sum_text(get_number(p->totals, key), bytes).text);
+    if (json_is_integer(error)) {
+        char *more = xasprintf("± %s%s%s", sum_text((uint64_t)json_integer_value(error), bytes).text, note ? "; " : "", note ? note : "");
+        free(note);
+        note = more;
+    }
+    total(p, label, value, note);
+    free(value);
+}
+
 static char *moves_text(const json_t *moves)
 {
     char *text = NULL;
@@ -141,16 +166,18 @@ static void page_totals(const struct page *p)
     struct line l;
     line_begin(&l, p->out, p->style);
     line_end(&l);
-    total(p, "allocations", number_count(allocations).text, xasprintf("%s asked for", number_bytes(get_number(t, "bytes_allocated")).text));
-    total(p, "releases", number_count(get_number(t, "frees")).text, NULL);
+    char *asked = sum_with_error(t, "bytes_allocated", true), *blocks = sum_with_error(t, "live_blocks", false);
+    total_sum(p, "allocations", "allocations", false, xasprintf("%s asked for", asked));
+    total_sum(p, "releases", "frees", false, NULL);
     if (get_number(t, "reallocations"))
         total(p, "reallocations", number_count(get_number(t, "reallocations")).text, NULL);
-    total(p, "temporary", number_count(get_number(t, "temporary")).text, !get_number(t, "temporary") ? NULL :
+    total_sum(p, "temporary", "temporary", false, !get_number(t, "temporary") ? NULL :
           xasprintf("%s, released before their thread's next one",
                     number_share(get_number(t, "temporary"), allocations).text));
-    total(p, "peak", number_bytes(get_number(t, "peak_bytes")).text, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));
-    total(p, "still live", number_bytes(get_number(t, "live_bytes")).text,
-          xasprintf("in %s block%s", number_count(live).text, live == 1 ? "" : "s"));
+    total_sum(p, "peak", "peak_bytes", true, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));
+    total_sum(p, "still live", "live_bytes", true, xasprintf("in %s block%s", blocks, live == 1 ? "" : "s"));
+    free(asked);
+    free(blocks);
     if (get_number(t, "exec_blocks"))
         total(p, "gone by exec", number_bytes(get_number(t, "exec_bytes")).text,
               xasprintf("in %s blocks that were live at an exec", number_count(get_number(t, "exec_blocks")).text));
@@ -298,6 +325,8 @@ static void section_columns(const struct page *p, const struct section *s)
     line_begin(&l, p->out, p->style);
     line_look(&l, LOOK_DIM);
     line_right(&l, 12, s->bytes ? "bytes" : s->key);
+    if (json_is_true(get(p->totals, "estimated")))
+        line_right(&l, 12, "±");
     line_right(&l, 8, "share");
     line_right(&l, 12, !strcmp(s->key, "live") ? "blocks" : !strcmp(s->key, "allocations") ? "bytes" : "allocations");
     line_text(&l, "  made by");
@@ -311,8 +340,16 @@ static void entry(const struct page *p, const struct section *s, const json_t *e
     struct line l;
     line_begin(&l, p->out, p->style);
     line_look(&l, LOOK_NUMBER);
-    line_right(&l, 12, s->bytes ? number_bytes(value).text : number_count(value).text);
+    bool estimated = json_is_object(get(e, "error"));
+    char *text = xasprintf("%s%s", estimated ? "~" : "", sum_text(value, s->bytes).text);
+    line_right(&l, 12, text);
+    free(text);
     line_look(&l, LOOK_PLAIN);
+    if (estimated) {
+        text = xasprintf("±%s", sum_text(get_number(get(e, "error"), s->measure), s->bytes).text);
+        line_right(&l, 12, text);
+        free(text);
+    }
     line_right(&l, 8, number_share(value, section_whole(p, s)).text);
     line_right(&l, 12, calls ? number_bytes(get_number(e, "bytes")).text : number_count(entry_count(s, e)).text);
     line_text(&l, "  ");
@@ -452,6 +489,7 @@ void table_report(FILE *out, const json_t *doc, const struct table_style *s)
     page_head(&p);
     page_totals(&p);
     page_verify(&p);
+    table_control(out, get(doc, "control"), s);
     page_findings(&p);
     page_leaks(&p);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)

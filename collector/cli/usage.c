@@ -43,6 +43,10 @@
     { OPTION_RING_ONLY, "ring-only", "[=SIZE]", "keep the last in memory, write on a trigger (64M)" }, \
     { OPTION_TRIGGER, "trigger", "WHAT,...", "signal, finding[=RULE,...], rss=SIZE, none" }, \
     { OPTION_KEEP, "keep", "N", "files of --rotate and --ring-only (8)" }, \
+    { OPTION_PAUSED, "paused", NULL, "record nothing until ctl start" }, \
+    { OPTION_RULES, "rules", "FILE", "what to trace: ownscope-rules(5)" }, \
+    { OPTION_LIMITS, "limits", "K=V,...", "cpu=3%, events/s=100k, bytes=1G, rss=2G, time=1h" }, \
+    { OPTION_SAMPLE, "sample", "BYTES", "a sample of memory: one block in so many bytes" }, \
     { OPTION_STRICT_ORDER, "strict-order", NULL, "stamp events with a serialising read" }, \
     { OPTION_VERIFY_UNWIND, "verify-unwind", "N", "compare every Nth stack with libunwind's" }
 
@@ -204,6 +208,18 @@ const struct usage usage_bisect = {
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, END } };
 
+const struct usage usage_states = {
+    .command = "states", .synopsis = "",
+    .summary = "what each thread of a live process does now, and where it stands",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_NATIVE, "stacks", NULL, "native ones too: each thread is stopped shortly" },
+        { OPTION_THREAD, "thread", "ID", "only this thread" },
+        { OPTION_PROCESS, "process", "ID", "only this process" },
+        { OPTION_JSON, "json", NULL, "print one JSON document" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage usage_ps = {
     .command = "ps", .synopsis = "",
     .summary = "live traced processes and their collectors",
@@ -226,8 +242,9 @@ const struct usage usage_serve = {
         END } };
 
 const struct usage usage_ctl = {
-    .command = "ctl", .synopsis = "snapshot|dump|mark NAME|status",
-    .summary = "tell a live collector to take a snapshot or to set a mark",
+    .command = "ctl", .synopsis = "VERB [WORDS]",
+    .summary = "control tracing while it runs: start stop status list trace RULE untrace N\n"
+               "limits K=V reset emergency-stop snapshot dump mark NAME",
     .status = EXIT_USAGE,
     .options = (const struct option_spec[]){
         { 'p', "pid", "PID", "the collector of this live process" },
@@ -245,7 +262,7 @@ const struct usage usage_doctor = {
 
 const struct usage *const usages[] = {
     &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
-    &usage_export, &usage_sql, &usage_bisect, &usage_ps, &usage_serve, &usage_ctl, &usage_doctor, NULL
+    &usage_export, &usage_sql, &usage_bisect, &usage_states, &usage_ps, &usage_serve, &usage_ctl, &usage_doctor, NULL
 };
 
 const struct usage *usage_find(const char *command)

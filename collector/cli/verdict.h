@@ -14,7 +14,7 @@ enum { VERDICT_STATUS = 99 };
 
 /* What --fail-on names. */
 struct verdict_rules {
-    uint32_t rules;                 /* a bit 1 << enum rule each */
+    uint32_t rules;                 /* a bit 1 << enum finding_rule each */
     unsigned leak_kinds;            /* LEAK_KIND_*: leaks of these count */
     bool leaks_named;               /* the rule `leak` itself, not only by any: no answer is then a failure */
 };

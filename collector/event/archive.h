@@ -34,8 +34,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What graph_archive.c and the files of its parts write. History: 1, the first. */
-enum { ARCHIVE_VERSION = 1 };
+/* What graph_archive.c and the files of its parts write. History: 1, the first; 2, what samples stand
+ * for, what was recorded, orders. */
+enum { ARCHIVE_VERSION = 2 };
 
 enum { ARCHIVE_PART_BYTES = 4 << 20 };  /* a number lies in one part wholly */
 

@@ -88,6 +88,22 @@ int parse_time_ns(const char *text, uint64_t *ns)
     return -EINVAL;
 }
 
+int parse_amount(const char *text, double *amount)
+{
+    static const struct { char letter; double times; } units[] = { { 'k', 1e3 }, { 'M', 1e6 }, { 'G', 1e9 } };
+    long double value;
+    if (parse_decimal(text, &value, &text))
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (toupper((unsigned char)*text) == toupper((unsigned char)units[i].letter)) {
+            value *= units[i].times;
+            text++;
+            break;
+        }
+    *amount = (double)value;
+    return *text ? -EINVAL : value > 1e18L ? -ERANGE : 0;
+}
+
 int parse_sizes(const char *text, uint64_t *low, uint64_t *high)
 {
     char first[64];
@@ -117,6 +133,21 @@ const char *print_bytes(char text[UNITS_TEXT], uint64_t bytes)
         u++;
     }
     snprintf(text, UNITS_TEXT, u ? "%" PRIu64 "%c" : "%" PRIu64, bytes, units[u]);
+    return text;
+}
+
+const char *print_amount(char text[UNITS_TEXT], double amount)
+{
+    static const struct { const char *letter; double times; } units[] = { { "G", 1e9 }, { "M", 1e6 }, { "k", 1e3 }, { "", 1 } };
+    unsigned u = 0;
+    while (u < 3 && (amount < units[u].times || fmod(amount, units[u].times / 1000) != 0))
+        u++;
+    int n = snprintf(text, UNITS_TEXT, "%.3f", amount / units[u].times);
+    while (text[n - 1] == '0')
+        text[--n] = 0;
+    if (text[n - 1] == '.')
+        text[--n] = 0;
+    strcpy(text + n, units[u].letter);
     return text;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "event/xalloc.h"
+#include "export/interval.h"
 #include "export/doc_parts.h"
 
 enum { SITES_DEFAULT = 1000, FLOWS_DEFAULT = 1000 };
@@ -12,6 +13,15 @@ enum { SITES_DEFAULT = 1000, FLOWS_DEFAULT = 1000 };
 static json_t *stack_json(struct frames *f, uint32_t stack)
 {
     return frames_json(f, frames_view_stack(f, stack));
+}
+
+/* Of sums of copies, where they were sampled. */
+static void copies_estimated(json_t *j, const struct view *v)
+{
+    uint64_t copies = (uint64_t)json_integer_value(json_object_get(j, "copies")), bytes = (uint64_t)json_integer_value(json_object_get(j, "bytes"));
+    if (v->copies_every > 1)
+        json_object_set_new(j, "error", json_pack("{s:o,s:o}", "copies", doc_number(interval_every(v->copies_every, copies, 1)),
+                                                  "bytes", doc_number(interval_every(v->copies_every, bytes, v->copy_largest))));
 }
 
 static json_t *sites_json(const struct view *v, struct frames *f, size_t most)
@@ -23,8 +33,9 @@ static json_t *sites_json(const struct view *v, struct frames *f, size_t most)
     doc_rank_sort(order, v->n_copy_sites);
     for (size_t i = 0; i < v->n_copy_sites && i < most; i++) {
         const struct view_copy_site *s = &v->copy_sites[order[i].at];
-        json_array_append_new(list, json_pack("{s:o,s:o,s:o}", "stack", stack_json(f, s->stack), "copies", doc_number(s->copies),
-                                              "bytes", doc_number(s->bytes)));
+        json_t *j = json_pack("{s:o,s:o,s:o}", "stack", stack_json(f, s->stack), "copies", doc_number(s->copies), "bytes", doc_number(s->bytes));
+        copies_estimated(j, v);
+        json_array_append_new(list, j);
     }
     free(order);
     return list;
@@ -45,9 +56,10 @@ static json_t *flows_json(const struct view *v, struct frames *f, size_t most)
     doc_rank_sort(order, v->n_flows);
     for (size_t i = 0; i < v->n_flows && i < most; i++) {
         const struct view_flow *flow = &v->flows[order[i].at];
-        json_array_append_new(list, json_pack("{s:o,s:o,s:o,s:o}", "from_site", end_json(f, flow->from_stack),
-                                              "to_site", end_json(f, flow->to_stack), "copies", doc_number(flow->copies),
-                                              "bytes", doc_number(flow->bytes)));
+        json_t *j = json_pack("{s:o,s:o,s:o,s:o}", "from_site", end_json(f, flow->from_stack), "to_site", end_json(f, flow->to_stack),
+                              "copies", doc_number(flow->copies), "bytes", doc_number(flow->bytes));
+        copies_estimated(j, v);
+        json_array_append_new(list, j);
     }
     free(order);
     return list;
@@ -56,9 +68,13 @@ static json_t *flows_json(const struct view *v, struct frames *f, size_t most)
 json_t *doc_copies_totals(const struct view *v)
 {
     double made = (double)v->totals.bytes_allocated;
-    return json_pack("{s:o,s:o,s:o,s:o}", "copies", doc_number(v->copies), "bytes", doc_number(v->copy_bytes),
+    json_t *j = json_pack("{s:o,s:o,s:o,s:o}", "copies", doc_number(v->copies), "bytes", doc_number(v->copy_bytes),
                      "bytes_to_blocks", doc_number(v->copy_bytes_to_blocks),
                      "amplification", made > 0 ? json_real((double)v->copy_bytes_to_blocks / made) : json_null());
+    if (v->copies_every > 1)
+        json_object_set_new(j, "estimated", json_true());
+    copies_estimated(j, v);
+    return j;
 }
 
 json_t *doc_copies(const struct view *v, const struct doc_context *c, const struct doc_options *o)

@@ -7,7 +7,7 @@
  * `names` (code without names), `lines` (code without files and lines), `locks`
  * (those that are not seen), `copies` (those that are not recorded), `order`
  * (what may or may not be ordered), `classes` (leak classes that are not known,
- * or not surely). Nothing to say is an empty array.
+ * or not surely), `sampled`, `unrecorded`, `control` (doc_sampling.c). Nothing to say is an empty array.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "event/event.h"
 #include "event/xalloc.h"
 #include "export/doc_leaks.h"
+#include "export/doc_sampling.h"
 #include "export/text.h"
 #include "wire/segment.h"
 
@@ -281,6 +282,7 @@ json_t *doc_coverage(const struct view *v, const struct doc_context *c, struct f
     file_state(list, c);
     processes(list, v, c);
     drops(list, v);
+    doc_sampling_coverage(list, v);
     leak_classes(list, v, c);
     leak_doubts(list, v);
     stacks_mode(list, c);

@@ -11,6 +11,7 @@
 
 #include "event/event.h"
 #include "event/xalloc.h"
+#include "export/interval.h"
 #include "export/doc_parts.h"
 #include "export/lock_names.h"
 #include "export/text.h"
@@ -103,8 +104,12 @@ json_t *doc_times(const struct view_times *t)
                      "p50", time_json(t->p50_ns), "p99", time_json(t->p99_ns));
 }
 
-void doc_lock_sums(json_t *j, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait, const struct view_times *hold)
+void doc_lock_sums(json_t *j, const struct view *v, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait,
+                   const struct view_times *hold)
 {
+    if (v->locks_every > 1)
+        json_object_set_new(j, "error", json_pack("{s:o,s:o}", "acquisitions", doc_number(interval_every(v->locks_every, acquisitions, 1)),
+                                                  "contended", doc_number(interval_every(v->locks_every, contended, 1))));
     json_object_set_new(j, "acquisitions", doc_number(acquisitions));
     json_object_set_new(j, "shared_acquisitions", doc_number(shared));
     json_object_set_new(j, "contended", doc_number(contended));
@@ -142,7 +147,7 @@ static json_t *sites_json(struct maker *m, uint32_t class, size_t most)
     for (size_t i = grouped_first(&m->sites, class); class && i < m->sites.n && m->sites.rows[i].key == class && most && m->sites_left; i++, most--, m->sites_left--) {
         const struct view_lock_site *s = &m->v->lock_sites[m->sites.rows[i].at];
         json_t *j = json_pack("{s:o,s:o}", "stack", stack_json(m, s->stack), "first_lock", doc_id('l', s->first_lock));
-        doc_lock_sums(j, s->acquisitions, s->shared_acquisitions, s->contended, &s->wait, &s->hold);
+        doc_lock_sums(j, m->v, s->acquisitions, s->shared_acquisitions, s->contended, &s->wait, &s->hold);
         json_array_append_new(list, j);
     }
     return list;
@@ -194,7 +199,7 @@ static json_t *lock_json(struct maker *m, const struct view_lock *l)
     json_object_set_new(j, "born_ns", doc_number(l->born_ns));
     json_object_set_new(j, "ended_ns", doc_end_ns(l->ended_ns != 0, l->ended_ns));
     json_object_set_new(j, "init_stack", stack_or_null(m, l->init_stack));
-    doc_lock_sums(j, l->acquisitions, l->shared_acquisitions, l->contended, &l->wait, &l->hold);
+    doc_lock_sums(j, m->v, l->acquisitions, l->shared_acquisitions, l->contended, &l->wait, &l->hold);
     json_object_set_new(j, "sites", sites_json(m, l->class, many ? SITES_OF_MANY : SITES_OF_LOCK));
     json_object_set_new(j, "sites_of_class", json_boolean(many));
     holders_set(j, m, l->id);
@@ -211,7 +216,7 @@ static json_t *class_json(struct maker *m, uint32_t at)
     where_members(j, m->v, m->symbols, m->frames, &c->where);
     json_object_set_new(j, "locks", doc_number(c->locks));
     json_object_set_new(j, "init_stack", stack_or_null(m, c->init_stack));
-    doc_lock_sums(j, c->acquisitions, c->shared_acquisitions, c->contended, &c->wait, &c->hold);
+    doc_lock_sums(j, m->v, c->acquisitions, c->shared_acquisitions, c->contended, &c->wait, &c->hold);
     json_object_set_new(j, "sites", sites_json(m, at + 1u, SITES_OF_LOCK));
     return j;
 }
@@ -357,10 +362,16 @@ json_t *doc_locks_totals(const struct view *v)
         lock_contended += excludes ? c->contended : 0;
         lock_wait_ns += excludes ? c->wait.total_ns : 0;
     }
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "locks", doc_number(v->locks_seen), "left_out", doc_number(v->locks_left_out),
+    json_t *j = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "locks", doc_number(v->locks_seen), "left_out", doc_number(v->locks_left_out),
                      "acquisitions", doc_number(acquisitions), "contended", doc_number(contended), "wait_ns", doc_number(wait_ns),
                      "lock_contended", doc_number(lock_contended), "lock_wait_ns", doc_number(lock_wait_ns),
                      "held_now", doc_number(v->n_holds), "waiting_now", doc_number(v->n_waits));
+    if (v->locks_every > 1) {
+        json_object_set_new(j, "estimated", json_true());
+        json_object_set_new(j, "error", json_pack("{s:o,s:o}", "acquisitions", doc_number(interval_every(v->locks_every, acquisitions, 1)),
+                                                  "contended", doc_number(interval_every(v->locks_every, contended, 1))));
+    }
+    return j;
 }
 
 json_t *doc_locks(const struct view *v, const struct doc_context *c, const struct doc_options *o)

@@ -12,6 +12,8 @@
 
 #include "event/event.h"
 #include "event/xalloc.h"
+#include "export/doc_sampling.h"
+#include "export/interval.h"
 #include "export/text.h"
 #include "wire/clock.h"
 #include "wire/segment.h"
@@ -105,16 +107,19 @@ json_t *doc_process_absent(const struct view *v, uint32_t process)
 
 json_t *doc_processes(const struct view *v)
 {
+    static const char *const bytes[] = { "live_bytes", NULL }, *const blocks[] = { "live_blocks", "allocations", NULL };
     json_t *list = json_array();
     for (size_t i = 0; i < v->n_processes; i++) {
         const struct view_process *p = &v->processes[i];
-        json_array_append_new(list, json_pack(
+        json_t *j = json_pack(
             "{s:o,s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:o,s:o}",
             "id", doc_id('p', p->id), "pid", (json_int_t)p->pid, "parent", doc_id('p', p->parent),
             "ppid", (json_int_t)p->ppid, "exe", text_json_string(p->exe), "command", text_json_string(p->command),
             "started_ns", doc_number(p->started_ns), "ended_ns", doc_end_ns(p->ended, p->ended_ns),
             "exit", doc_process_exit(p), "images", (json_int_t)p->images, "live_blocks", doc_number(p->live_blocks),
-            "live_bytes", doc_number(p->live_bytes), "allocations", doc_number(p->allocations)));
+            "live_bytes", doc_number(p->live_bytes), "allocations", doc_number(p->allocations));
+        interval_sums(j, v, bytes, blocks);
+        json_array_append_new(list, j);
     }
     return list;
 }
@@ -189,7 +194,7 @@ json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *
     json_object_set_new(j, "processes", doc_processes(v));
     json_object_set_new(j, "events", doc_events_counts(v));
     json_object_set_new(j, "lost", doc_lost(v));
-    json_object_set_new(j, "sampling", json_null());
+    json_object_set_new(j, "sampling", doc_sampling(v));
     json_object_set(j, "coverage", coverage);
     return j;
 }
@@ -211,12 +216,14 @@ json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most)
     doc_rank_sort(order, v->n_handoffs);
     for (size_t i = 0; i < v->n_handoffs && i < most; i++) {
         const struct view_handoff *h = &v->handoffs[order[i].at];
-        json_array_append_new(list, json_pack(
+        json_t *j = json_pack(
             "{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "from", doc_id('t', h->from), "to", doc_id('t', h->to),
             "blocks", doc_number(h->blocks), "bytes", doc_number(h->bytes),
             "mean_ns", doc_number(h->blocks ? h->flight_ns / h->blocks : 0),
             "stack_new", frames_json(f, frames_view_stack(f, h->stack_new)),
-            "stack_drop", frames_json(f, frames_view_stack(f, h->stack_drop))));
+            "stack_drop", frames_json(f, frames_view_stack(f, h->stack_drop)));
+        interval_count(j, v);
+        json_array_append_new(list, j);
     }
     free(order);
     return list;

@@ -43,7 +43,7 @@ json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most);
 /* {"count","total","max","p50","p99"} in nanoseconds. */
 json_t *doc_times(const struct view_times *t);
 /* Sets acquisitions, shared_acquisitions, contended, wait_ns, hold_ns. */
-void doc_lock_sums(json_t *j, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait,
+void doc_lock_sums(json_t *j, const struct view *v, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait,
                    const struct view_times *hold);
 /* WIRE_LOCK_TYPE_* as words. */
 json_t *doc_lock_type(unsigned type);

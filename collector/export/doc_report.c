@@ -6,8 +6,10 @@
 
 #include "event/xalloc.h"
 #include "event/event.h"
+#include "export/doc_control.h"
 #include "export/doc_leaks.h"
 #include "export/findings.h"
+#include "export/interval.h"
 #include "export/lock_names.h"
 #include "export/suppressions.h"
 #include "export/text.h"
@@ -27,6 +29,7 @@ static json_t *totals_json(const struct view *v)
     json_t *j = json_object();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         json_object_set_new(j, rows[i].key, doc_number(rows[i].value));
+    interval_totals(j, v);
     return j;
 }
 
@@ -73,12 +76,14 @@ static void sites_choose(const struct view *v, size_t most, bool *chosen)
     free(order);
 }
 
-static json_t *site_json(const struct view_site *s, struct frames *f)
+static json_t *site_json(const struct view *v, const struct view_site *s, struct frames *f)
 {
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, frames_view_stack(f, s->stack)),
+    json_t *j = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, frames_view_stack(f, s->stack)),
                      "allocations", doc_number(s->allocations), "bytes", doc_number(s->bytes),
                      "live_blocks", doc_number(s->live_blocks), "live_bytes", doc_number(s->live_bytes),
                      "peak_bytes", doc_number(s->peak_bytes), "temporary", doc_number(s->temporary));
+    interval_site(j, v, s);
+    return j;
 }
 
 /* By bytes at the peak, largest first. */
@@ -93,7 +98,7 @@ static json_t *sites_json(const struct view *v, struct frames *f, size_t most)
     doc_rank_sort(order, v->n_sites);
     for (size_t i = 0; i < v->n_sites; i++)
         if (chosen[order[i].at])
-            json_array_append_new(list, site_json(&v->sites[order[i].at], f));
+            json_array_append_new(list, site_json(v, &v->sites[order[i].at], f));
     free(order);
     free(chosen);
     return list;
@@ -177,7 +182,7 @@ static json_t *locks_json(const struct view *v, struct lock_names *names)
             break;
         json_t *j = json_pack("{s:o,s:s,s:o}", "id", doc_id('l', l->id), "kind", lock_name(l->family),
                               "where", text_json_string(lock_names_where(names, l->id)));
-        doc_lock_sums(j, l->acquisitions, l->shared_acquisitions, l->contended, &l->wait, &l->hold);
+        doc_lock_sums(j, v, l->acquisitions, l->shared_acquisitions, l->contended, &l->wait, &l->hold);
         json_array_append_new(list, j);
     }
     free(order);
@@ -205,6 +210,9 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_object_set_new(j, "lost", doc_lost(v));
     if (v->verified)
         json_object_set_new(j, "verify_unwind", verify_json(v));
+    json_t *control = doc_control(v);
+    if (control)
+        json_object_set_new(j, "control", control);
     json_object_set_new(j, "processes", doc_processes(v));
     json_object_set_new(j, "threads_total", doc_number(v->n_threads));
     json_object_set_new(j, "sites", sites);

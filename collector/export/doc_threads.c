@@ -8,6 +8,7 @@
 #include "event/event.h"
 #include "event/xalloc.h"
 #include "export/doc_parts.h"
+#include "export/interval.h"
 #include "export/lock_names.h"
 #include "export/text.h"
 
@@ -95,6 +96,13 @@ static void thread_locks_set(json_t *j, struct thread_maker *m, uint32_t thread)
     json_object_set_new(j, "waits_for", waits_for);
 }
 
+static json_t *count_json(const struct view *v, const struct view_count *c)
+{
+    json_t *j = doc_count(c);
+    interval_count(j, v);
+    return j;
+}
+
 static json_t *thread_json(struct thread_maker *m, const struct view_thread *t)
 {
     json_t *j = json_object();
@@ -102,9 +110,9 @@ static json_t *thread_json(struct thread_maker *m, const struct view_thread *t)
     json_object_set_new(j, "tid", t->tid ? json_integer(t->tid) : json_null());
     json_object_set_new(j, "name", *t->name ? text_json(t->name, strnlen(t->name, sizeof t->name)) : json_null());
     json_object_set_new(j, "process", doc_id('p', t->process));
-    json_object_set_new(j, "made", doc_count(&t->made));
-    json_object_set_new(j, "dropped", doc_count(&t->dropped));
-    json_object_set_new(j, "owns", doc_count(&t->owns));
+    json_object_set_new(j, "made", count_json(m->v, &t->made));
+    json_object_set_new(j, "dropped", count_json(m->v, &t->dropped));
+    json_object_set_new(j, "owns", count_json(m->v, &t->owns));
     thread_locks_set(j, m, t->id);
     json_object_set_new(j, "creator", doc_id('t', t->creator));
     json_object_set_new(j, "born_ns", doc_number(t->born_ns));

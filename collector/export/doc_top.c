@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "event/xalloc.h"
+#include "export/interval.h"
 #include "export/doc_parts.h"
 
 enum { TOP_DEFAULT = 5, TOP_FRAMES_DEFAULT = 3, PLACES_READ = 256 };
@@ -93,11 +94,14 @@ static json_t *group_json(const struct group *g, const struct view *v, struct fr
     size_t count = frames_telling(places, n, most, shown);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(indexes, json_integer(shown[i]));
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, stack),
+    static const char *const bytes[] = { "bytes", "live_bytes", "peak_bytes", NULL }, *const blocks[] = { "allocations", "live_blocks", "temporary", NULL };
+    json_t *j = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, stack),
                      "shown", indexes, "sites", doc_number(g->sites),
                      "allocations", doc_number(g->sum.allocations), "bytes", doc_number(g->sum.bytes),
                      "live_blocks", doc_number(g->sum.live_blocks), "live_bytes", doc_number(g->sum.live_bytes),
                      "peak_bytes", doc_number(g->sum.peak_bytes), "temporary", doc_number(g->sum.temporary));
+    interval_sums(j, v, bytes, blocks);
+    return j;
 }
 
 json_t *doc_top(const struct view *v, struct frames *f, const struct doc_options *o)

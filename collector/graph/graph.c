@@ -13,6 +13,7 @@
 #include "event/xalloc.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_copies.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_findings.h"
@@ -22,6 +23,7 @@
 #include "graph/graph_maps.h"
 #include "graph/graph_modules.h"
 #include "graph/graph_processes.h"
+#include "graph/graph_sampling.h"
 #include "graph/graph_snapshot.h"
 #include "graph/graph_state.h"
 #include "graph/graph_threads.h"
@@ -74,6 +76,8 @@ void graph_free(struct graph *g)
     locks_clear(g);
     copies_clear(g);
     findings_clear(g);
+    sampling_clear(g);
+    cover_clear(g);
     free(g);
 }
 
@@ -143,6 +147,9 @@ static void apply_life(struct graph *g, struct process *p, struct thread *t, con
     case EVENT_FUTEX: clocks_unseen(g, p, t, e); break;
     case EVENT_MODULE: modules_fold(g, p, e); break;
     case EVENT_SNAPSHOT: snapshots_fold(g, p, e); break;
+    case EVENT_RATE: sampling_rate(g, t, e); break;
+    case EVENT_COVER: cover_changed(g, e); break;
+    case EVENT_CONTROL: cover_ordered(g, e); break;
     case EVENT_VERIFY:
         g->verified = true;
         if (e->address < WIRE_VERIFY_COUNTS)

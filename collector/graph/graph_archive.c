@@ -9,6 +9,8 @@
 #include "graph/graph_clock_state.h"
 #include "graph/graph_flows.h"
 #include "graph/graph_lock_state.h"
+#include "graph/graph_cover.h"
+#include "graph/graph_sampling.h"
 
 static void words_archive(struct archive *a, uint64_t *words, size_t n)
 {
@@ -52,6 +54,8 @@ static void graph_archive(struct archive *a, struct graph *g)
     clocks_archive(a, g);
     flows_archive(a, g);
     repair_archive(a, g);
+    sampling_archive(a, g);
+    cover_archive(a, g);
 }
 
 void graph_save(struct graph *g, struct archive *a)

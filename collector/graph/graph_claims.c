@@ -7,6 +7,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_archive.h"
+#include "graph/graph_cover.h"
 
 enum { CLAIMS_MAX = 256 };
 
@@ -54,6 +55,10 @@ uint32_t claim_note(struct graph *g, struct process *p, const struct event *e, e
         g->drops_withheld++;
         return 0;
     }
+    if ((kind == CLAIM_DROPPED && !cover_memory_whole(g, since_ns)) || (kind == CLAIM_LIVE && !cover_drops_told(g, since_ns))) {
+        g->cover->withheld++;
+        return 0;
+    }
     if (kind != CLAIM_EVENT)
         f.doubt |= finding_doubt(g, p, since_ns);
     uint32_t row = finding_note(g, e, f, evidence, n);
@@ -94,7 +99,7 @@ void claims_unseen_made(struct graph *g, struct process *p)
 
 void claims_unseen_dropped(struct graph *g, struct process *p, const struct block *b)
 {
-    if (b->born_ns > lost_ns(g, p) && !p->unseen_dropped++)   /* else the drop was lost, which is another matter */
+    if (b->born_ns > lost_ns(g, p) && cover_drops_told(g, b->born_ns) && !p->unseen_dropped++)   /* else the drop was lost, which is another matter */
         claims_withdraw(g, p, false);
 }
 

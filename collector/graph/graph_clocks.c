@@ -13,6 +13,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_clock_state.h"
+#include "graph/graph_cover.h"
 
 struct clocks *clocks_of(struct graph *g)
 {
@@ -322,7 +323,7 @@ void clocks_lost(struct graph *g, struct process *p, uint64_t ns)
 void clocks_handed(struct graph *g, struct process *p, struct thread *t, const struct block *b, uint64_t ns)
 {
     const struct thread *maker = thread_at(g, b->maker);
-    if (!p->threaded || maker == t || !maker->place || maker->process != p->place || g->without_locks)
+    if (!p->threaded || maker == t || !maker->place || maker->process != p->place || cover_orders_unknown(g))
         return;
     if (clocks_enter(g, t, ns) && !clocks_ordered(p, t, maker, b->born_ns))
         unordered_handed(g, p, t, maker, b->id);

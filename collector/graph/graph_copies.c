@@ -44,7 +44,7 @@ void copies_usable(struct graph *g, struct process *p, const struct event *e)
 
 /* ---- rules ------------------------------------------------------------------------- */
 
-static struct view_finding finding_of(enum rule rule, const struct event *e, const struct end *x, const struct block *b)
+static struct view_finding finding_of(enum finding_rule rule, const struct event *e, const struct end *x, const struct block *b)
 {
     struct view_finding f = { .rule = (uint8_t)rule, .family = e->family, .address = x->address, .length = x->bytes };
     if (!b)
@@ -146,7 +146,7 @@ void copies_fold(struct graph *g, struct process *p, struct thread *t, const str
     struct end from = { .address = e->extra[0], .bytes = e->extra[1] ? e->extra[1] : e->size };
     from.place = heap_pointee(g, p, from.address);
     to.place = heap_pointee(g, p, to.address);
-    flows_count(g, e, from.place, to.place);
+    flows_count(g, t, e, from.place, to.place);
     if (from.address) {
         if (graph_unlikely(from.address < range_end(to.address, to.bytes) && to.address < range_end(from.address, from.bytes)) &&
             !overlap_allowed(e))

@@ -10,6 +10,7 @@
 #ifndef OWNSCOPE_GRAPH_CUSTODY_H
 #define OWNSCOPE_GRAPH_CUSTODY_H
 
+#include "graph/graph_sampling.h"
 #include "graph/graph_state.h"
 
 void custody_list(struct graph *g, struct thread *t, uint32_t place);
@@ -19,8 +20,9 @@ void custody_forget(struct thread *t);
 static inline void custody_made(struct graph *g, struct thread *t, uint32_t place, const struct block *b)
 {
     if (block_counts(b)) {
-        t->owns.blocks++;
-        t->owns.bytes += b->size;
+        struct view_count n = block_counted(g, place, b);
+        t->owns.blocks += n.blocks;
+        t->owns.bytes += n.bytes;
     }
     if (t->tracked)
         custody_list(g, t, place);
@@ -31,14 +33,18 @@ static inline void custody_ended(struct graph *g, uint32_t place, const struct b
     if (!block_counts(b))
         return;
     struct thread *owner = thread_at(g, block_owner(g, place, b));
-    owner->owns.blocks--;
-    owner->owns.bytes -= b->size;
+    struct view_count n = block_counted(g, place, b);
+    owner->owns.blocks -= n.blocks;
+    owner->owns.bytes -= n.bytes;
 }
-/* Its owner holds `bytes` more of it (modulo 2^64: or less). */
-static inline void custody_resized(struct graph *g, uint32_t place, const struct block *b, uint64_t bytes)
+/* It counts for so much more (modulo 2^64: or less) of what its owner holds. */
+static inline void custody_resized(struct graph *g, uint32_t place, const struct block *b, uint64_t blocks, uint64_t bytes)
 {
-    if (block_counts(b))
-        thread_at(g, block_owner(g, place, b))->owns.bytes += bytes;
+    if (!block_counts(b))
+        return;
+    struct thread *owner = thread_at(g, block_owner(g, place, b));
+    owner->owns.blocks += blocks;
+    owner->owns.bytes += bytes;
 }
 
 void custody_give(struct graph *g, uint32_t place, uint32_t to, enum owned_by by, uint64_t ns);

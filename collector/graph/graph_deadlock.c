@@ -122,6 +122,10 @@ static void deadlock_finding(struct graph *g, const struct event *e, const struc
         const struct blocked *b = &s->path[(start + i) % s->n];
         const struct thread *t = thread_at(g, b->thread);
         const struct hold *h = &l->holds[b->hold];
+        if (h->since_ns <= cover_locks_gap(g)) {    /* it may have been given up unseen */
+            g->cover->withheld++;
+            return;
+        }
         f.doubt |= hold_certain(g, h) ? 0 : DOUBT_LOST;
         lock_at(l, h->lock)->flags |= LOCK_NAMED;
         if (n + 2 > FINDING_EVIDENCE_MAX)

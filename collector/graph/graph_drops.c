@@ -11,6 +11,7 @@
 #include "graph/graph_archive.h"
 #include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_heap.h"
 #include "graph/graph_pointee.h"
 
@@ -39,7 +40,7 @@ void drops_table(struct graph *g)
 
 static bool is_realloc(const struct event *e) { return e->type == EVENT_REALLOC_BEGIN; }
 
-static struct view_finding finding_of(enum rule rule, const struct event *e)
+static struct view_finding finding_of(enum finding_rule rule, const struct event *e)
 {
     return (struct view_finding){ .rule = (uint8_t)rule, .family = e->family, .address = e->address };
 }
@@ -143,8 +144,14 @@ void drops_unknown(struct graph *g, struct process *p, struct thread *t, const s
         drop_inside(g, p, e, pool_at(&g->pool, place));
         return;
     }
+    struct grave grave;
+    bool dropped_before = graves_find_start(g, p, e->address, &grave);
+    if (cover_memory_partial(g) && !(dropped_before && cover_memory_whole(g, grave.ns)))
+        return;     /* made when memory was recorded in part, for all that is known */
     struct suspect *s = suspect_add(g, p, e);
-    s->dropped_before = graves_find_start(g, p, e->address, &s->grave);
+    s->dropped_before = dropped_before;
+    if (dropped_before)
+        s->grave = grave;
     if (s->dropped_before)
         s->row = drop_again(g, p, CLAIM_DROPPED, e, g->number, &s->grave);
 }

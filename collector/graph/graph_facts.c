@@ -3,6 +3,7 @@
  */
 #include "graph/graph_facts.h"
 
+#include "graph/graph_sampling.h"
 #include "graph/graph_lock_state.h"
 #include "graph/graph_moves.h"
 
@@ -101,8 +102,9 @@ void fact_move(struct graph *g, const struct event *e, const struct block *b, en
                uint64_t ns, uint32_t from, uint32_t to)
 {
     g->by_fact[FACT_MOVE]++;
-    g->moves_by[by]++;
-    move_count(g, g->last_process, from, to, by, b->size, ns);
+    struct view_count n = block_counted(g, 0, b);
+    g->moves_by[by] += by == MOVE_REALLOC ? 1 : n.blocks;
+    move_count(g, g->last_process, from, to, by, n, ns);
     if (!g->observe)
         return;
     struct fact f = fact_of(g, FACT_MOVE, e, view_move_names[by]);

@@ -12,6 +12,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_archive.h"
+#include "graph/graph_sampling.h"
 
 enum {
     COPY_SITES_MAX = 1 << 20, FLOWS_MAX = 1 << 20,
@@ -104,12 +105,12 @@ static struct block_flow *ring_row(struct flows *f, uint64_t from, uint64_t to)
     return &f->ring[at];
 }
 
-static void block_flow_count(struct flows *f, const struct event *e, uint64_t from, uint64_t to)
+static void block_flow_count(struct flows *f, const struct event *e, uint64_t from, uint64_t to, uint64_t times)
 {
     struct block_flow *row = ring_row(f, from, to);
     row->used = row->sums.copies != 0;
-    row->sums.copies++;
-    row->sums.bytes += e->size;
+    row->sums.copies += times;
+    row->sums.bytes += e->size * times;
     row->sums.thread = e->thread;
     row->sums.first_ns = e->ns < row->sums.first_ns ? e->ns : row->sums.first_ns;
     row->sums.last_ns = e->ns > row->sums.last_ns ? e->ns : row->sums.last_ns;
@@ -120,23 +121,26 @@ size_t flows_rows(const struct graph *g)
     return g->flows ? g->flows->n_sites + g->flows->n_flows + g->flows->n_ring : 0;
 }
 
-void flows_count(struct graph *g, const struct event *e, uint32_t from, uint32_t to)
+void flows_count(struct graph *g, const struct thread *t, const struct event *e, uint32_t from, uint32_t to)
 {
+    uint64_t times = t->copies_every ? t->copies_every : 1, bytes = e->size * times;
     if (graph_unlikely(!g->flows))
         g->flows = xcalloc(1, sizeof *g->flows);
     struct flows *f = g->flows;
     const struct block *a = from ? pool_at(&g->pool, from) : NULL, *b = to ? pool_at(&g->pool, to) : NULL;
     struct view_copy_site *site = site_row(f, e->stack);
     struct view_flow *flow = flow_row(f, a ? g->site_stacks[a->site] : 0, b ? g->site_stacks[b->site] : 0);
-    f->copies++;
-    f->bytes += e->size;
-    f->bytes_to_blocks += b ? e->size : 0;
-    site->copies++;
-    site->bytes += e->size;
-    flow->copies++;
-    flow->bytes += e->size;
+    if (graph_unlikely(t->copies_every) && e->size > g->sampling->copy_largest)
+        g->sampling->copy_largest = e->size;
+    f->copies += times;
+    f->bytes += bytes;
+    f->bytes_to_blocks += b ? bytes : 0;
+    site->copies += times;
+    site->bytes += bytes;
+    flow->copies += times;
+    flow->bytes += bytes;
     if (a && b)
-        block_flow_count(f, e, a->id, b->id);
+        block_flow_count(f, e, a->id, b->id, times);
 }
 
 void flows_clear(struct graph *g)

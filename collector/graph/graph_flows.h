@@ -12,7 +12,7 @@
 #include "graph/graph_state.h"
 
 /* A copy of the event: its ends as places of heap blocks, 0: elsewhere. */
-void flows_count(struct graph *g, const struct event *e, uint32_t from, uint32_t to);
+void flows_count(struct graph *g, const struct thread *t, const struct event *e, uint32_t from, uint32_t to);
 void flows_clear(struct graph *g);
 /* Largest first. */
 void view_flows(const struct graph *g, struct view *v, unsigned flags);

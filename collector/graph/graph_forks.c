@@ -189,7 +189,8 @@ bool forks_clone(const struct process *p, uint32_t i, struct block *clone, uint6
     clone->id = frozen_clone_id(h->frozen, clone->id);
     clone->flags = (clone->flags & (BLOCK_MAP | BLOCK_USABLE)) | BLOCK_CLONE;
     clone->born_ns = h->frozen->fork_ns;
-    clone->maker = h->maker;
+    clone->maker = h->maker & 0xffffff;
+    clone->rate = 0;
     return true;
 }
 

@@ -57,7 +57,7 @@ static struct view_handoff *handoff_row(struct graph *g, const struct view_hando
 }
 
 void handoff_count(struct graph *g, const struct thread *from, const struct thread *to,
-                   uint32_t stack_new, uint32_t stack_drop, uint64_t bytes, uint64_t flight_ns)
+                   uint32_t stack_new, uint32_t stack_drop, struct view_count n, uint64_t flight_ns)
 {
     struct view_handoff key = { .from = from->serial, .to = to->serial,
                                 .stack_new = stack_new, .stack_drop = stack_drop };
@@ -70,7 +70,7 @@ void handoff_count(struct graph *g, const struct thread *from, const struct thre
         key.from = key.to = 0;
         r = handoff_row(g, &key, SIZE_MAX);
     }
-    r->blocks++;
-    r->bytes += bytes;
-    r->flight_ns += flight_ns;
+    r->blocks += n.blocks;
+    r->bytes += n.bytes;
+    r->flight_ns += flight_ns * n.blocks;
 }

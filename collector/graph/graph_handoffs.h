@@ -11,7 +11,7 @@
 #include "graph/graph_state.h"
 
 void handoff_count(struct graph *g, const struct thread *from, const struct thread *to,
-                   uint32_t stack_new, uint32_t stack_drop, uint64_t bytes, uint64_t flight_ns);
+                   uint32_t stack_new, uint32_t stack_drop, struct view_count n, uint64_t flight_ns);
 /* Makes the rows known that were put there. */
 void handoffs_index(struct graph *g);
 

@@ -5,12 +5,14 @@
 
 #include "graph/graph_claims.h"
 #include "graph/graph_clocks.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_custody.h"
 #include "graph/graph_drops.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_handoffs.h"
 #include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_sampling.h"
 #include "graph/graph_sites.h"
 
 static inline void heap_cut(struct process *p, uint32_t slot, const struct block *b)
@@ -27,9 +29,12 @@ static void heap_end(struct graph *g, struct process *p, uint32_t place, const s
     p->live_bytes -= b->size;
     if (graph_likely(!(b->flags & BLOCK_CLONE))) {
         struct site *s = &g->sites[b->site];
-        s->live_blocks--;
-        site_shrink(g, s, !p->ended, b->size);
+        struct view_count n = block_counted(g, place, b);
+        s->live_blocks -= n.blocks;
+        site_shrink(g, s, !p->ended, n.bytes);
         custody_ended(g, place, b);
+        if (graph_unlikely(b->rate))
+            sampling_ended(g, p, place);
     }
     pool_give(&g->pool, place);
 }
@@ -42,7 +47,7 @@ static void heap_unseen(struct graph *g, struct process *p, const struct event *
     fact_ended(g, e, b, "unseen");
     if (graph_unlikely(b->flags & BLOCK_LOCKS))
         locks_block_unseen(g, e, place);
-    g->totals.unseen_drops += block_counts(b);
+    g->totals.unseen_drops += block_counts(b) ? block_counted(g, place, b).blocks : 0;
     claims_unseen_dropped(g, p, b);
     if (b->flags & BLOCK_USED)
         clocks_block_gone(g, place);
@@ -66,18 +71,21 @@ static void heap_make(struct graph *g, struct process *p, struct thread *t, cons
     struct site *s = &g->sites[site];
     uint64_t id = g->next_block_id++;
     *b = (struct block){ .address = e->address, .size = e->size, .born_ns = e->ns, .id = id,
-                         .family = family, .site = site, .maker = t->place };
+                         .family = family, .site = site, .maker = t->place & 0xffffff, .rate = t->rate };
+    struct view_count n = block_counted(g, place, b);
     heap_put(p, slot, b, place);
     t->last_new = id; /* reading it out of the bit field just written would wait for the store */
-    t->made.blocks++;
-    t->made.bytes += e->size;
+    t->made.blocks += n.blocks;
+    t->made.bytes += n.bytes;
     p->allocations++;
     p->live_blocks++;
     p->live_bytes += e->size;
-    s->allocations++;
-    s->bytes += e->size;
-    s->live_blocks++;
-    site_grow(g, s, !p->ended, e->size, e->ns);
+    s->allocations += n.blocks;
+    s->bytes += n.bytes;
+    s->live_blocks += n.blocks;
+    site_grow(g, s, !p->ended, n.bytes, e->ns);
+    if (graph_unlikely(t->rate))
+        sampling_made(g, p, place);
     custody_made(g, t, place, b);
     fact_block(g, FACT_NEW, e, b, NULL);
 }
@@ -102,14 +110,19 @@ static inline void heap_bury(struct graph *g, struct process *p, const struct ev
         .maker = b->maker, .stack = e->stack, .thread = e->thread, .made_family = b->family };
 }
 
-static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, const struct block *b)
+static void heap_count_drop(struct graph *g, struct thread *t, const struct event *e, uint32_t place, const struct block *b)
 {
-    t->dropped.blocks++;
-    t->dropped.bytes += b->size;
+    struct view_count n = block_counted(g, place, b);
+    t->dropped.blocks += n.blocks;
+    t->dropped.bytes += n.bytes;
     if (b->maker == t->place) {
-        g->sites[b->site].temporary += t->last_new == b->id;
+        if (t->last_new != b->id)
+            return;
+        g->sites[b->site].temporary += n.blocks;
+        if (graph_unlikely(b->rate))
+            sampling_temporary(g, place);
     } else if (b->maker && t->place) {
-        handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
+        handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, n,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
         clocks_handed(g, process_at(g, t->process), t, b, e->ns);
     }
@@ -120,9 +133,9 @@ static void heap_drop_block(struct graph *g, struct process *p, struct thread *t
 {
     const struct block *b = pool_at(&g->pool, place);
     custody_receive(g, p, t, e, place, b, false);
-    g->totals.frees++;
+    g->totals.frees += block_counted(g, place, b).blocks;
     if (graph_likely(!(b->flags & BLOCK_CLONE)))
-        heap_count_drop(g, t, e, b);
+        heap_count_drop(g, t, e, place, b);
     locks_touched(g, t, b);
     if (graph_unlikely(b->flags & BLOCK_LOCKS))
         locks_block_gone(g, e, place);
@@ -135,7 +148,7 @@ void heap_drop(struct graph *g, struct process *p, struct thread *t, const struc
 {
     uint32_t place, slot = heap_find(g, p, e->address, &place);
     if (graph_unlikely(!place)) {
-        g->totals.unknown_drops++;
+        (*(cover_memory_partial(g) ? &g->cover->unknown_drops : &g->totals.unknown_drops))++;
         fact_unknown(g, e);
         drops_unknown(g, p, t, e);
         return;
@@ -184,7 +197,7 @@ static void heap_unpark(struct graph *g, struct process *p, const struct event *
     fact_ended(g, e, b, "unseen");   /* its place was given out: it cannot be there */
     if (b->flags & BLOCK_LOCKS)
         locks_block_unseen(g, e, place);
-    g->totals.unseen_drops += block_counts(b);
+    g->totals.unseen_drops += block_counts(b) ? block_counted(g, place, b).blocks : 0;
     if (b->flags & BLOCK_USED)
         clocks_block_gone(g, place);
     heap_end(g, p, place, b);
@@ -244,20 +257,32 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
         locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
     uint32_t slot = heap_clear(g, p, e);    /* only now: who looks around may find clones */
+    struct view_count was = block_counted(g, q.block, b);
+    uint64_t grown = e->size > old_size ? e->size - old_size : 0;
+    if (graph_unlikely(b->rate))
+        grown = sampling_resize(g, q.block, e->size);
     b->address = e->address;
     b->size = e->size;
     heap_put(p, slot, b, q.block);
     p->live_bytes += e->size - old_size;
-    g->totals.reallocations++;
+    struct view_count is = block_counted(g, q.block, b);
+    g->totals.reallocations += is.blocks;
     if (!(b->flags & BLOCK_CLONE)) {
         struct site *s = &g->sites[b->site];
-        if (e->size > old_size) {
-            s->bytes += e->size - old_size;
-            site_grow(g, s, !p->ended, e->size - old_size, e->ns);
-        } else {
-            site_shrink(g, s, !p->ended, old_size - e->size);
+        s->bytes += grown;
+        if (is.bytes > was.bytes)
+            site_grow(g, s, !p->ended, is.bytes - was.bytes, e->ns);
+        else
+            site_shrink(g, s, !p->ended, was.bytes - is.bytes);
+        if (graph_unlikely(b->rate)) {  /* one that was likelier stands for fewer */
+            s->allocations += is.blocks - was.blocks;
+            s->live_blocks += is.blocks - was.blocks;
+            thread_at(g, b->maker)->made.blocks += is.blocks - was.blocks;
+            p->more_allocations += is.blocks - was.blocks;
+            p->more_blocks += is.blocks - was.blocks;
+            p->more_bytes += (is.bytes - was.bytes) - (e->size - old_size);
         }
-        custody_resized(g, q.block, b, e->size - old_size);
+        custody_resized(g, q.block, b, is.blocks - was.blocks, is.bytes - was.bytes);
     }
     fact_relocated(g, e, b, old_address, old_size, e->stack ? e->stack : q.stack);
 }

@@ -127,6 +127,8 @@ void holds_archive(struct archive *a, struct graph *g)
     ARCHIVE_FIELD(a, rows, n, hold.stack);
     ARCHIVE_FIELD(a, rows, n, hold.site);
     ARCHIVE_FIELD(a, rows, n, hold.depth);
+    if (a->version >= 2)
+        ARCHIVE_FIELD(a, rows, n, hold.every);
     ARCHIVE_INDEX(a, rows, n, hold.shared, 2);
     ARCHIVE_FIELD(a, rows, n, at);
     if (a->reading && !archive_bad(a))

@@ -250,7 +250,7 @@ static uint32_t cycle_finding(struct graph *g, const struct event *e, const stru
                                                 .ns = w->ns, .lock = w->held };
         evidence[n++] = (struct view_evidence){ .role = EVIDENCE_TAKEN, .stack = w->stack_taken, .thread = thread,
                                                 .ns = w->ns, .lock = w->taken };
-        f.doubt |= w->lost ? DOUBT_LOST : 0;
+        f.doubt |= !w->lost ? 0 : lost_ns(g, process_at(g, thread_at(g, w->thread)->process)) ? DOUBT_LOST : DOUBT_PARTIAL;
         lock_name_row(l, w->held, w->held_place);
         lock_name_row(l, w->taken, w->taken_place);
     }

@@ -197,7 +197,7 @@ static void order_edge_seen(struct graph *g, struct process *p, struct thread *t
     const struct lock *held = lock_at(l, h->lock), *taken = lock_at(l, taken_place);
     struct witness w = { .held = held->id, .taken = taken->id, .ns = e->ns, .held_place = h->lock, .taken_place = taken_place,
                          .thread = t->place, .stack_held = h->stack, .stack_taken = e->stack, .held_shared = h->shared,
-                         .taken_shared = shared, .lost = lost_ns(g, p) != 0 };
+                         .taken_shared = shared, .lost = lost_ns(g, p) || cover_locks_gap(g) };
     bool made = false;
     if (t->n_holds > 1)
         witness_others(g, &w, t);

@@ -27,7 +27,7 @@ size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct v
     return n;
 }
 
-static struct view_finding finding_of(const struct graph *g, enum rule rule, const struct event *e,
+static struct view_finding finding_of(const struct graph *g, enum finding_rule rule, const struct event *e,
                                       const struct lock *lock)
 {
     bool drop = e->type == EVENT_DROP || e->type == EVENT_REALLOC_END;
@@ -47,7 +47,7 @@ static struct view_finding finding_of(const struct graph *g, enum rule rule, con
 
 /* The use, who has the lock for certain, its origin: noted. Without a holder
  * nothing is, where `held` is asked for. */
-static void rule_note(struct graph *g, enum rule rule, const struct event *e, struct lock *lock, bool held)
+static void rule_note(struct graph *g, enum finding_rule rule, const struct event *e, struct lock *lock, bool held)
 {
     struct view_evidence evidence[EVIDENCE_MAX];
     size_t n = 0;
@@ -82,7 +82,7 @@ void rule_relock(struct graph *g, const struct event *e, uint32_t place, const s
 /* Nobody has it, and if somebody had, that would have been seen. */
 static bool life_seen(const struct graph *g, const struct process *p, const struct lock *lock)
 {
-    if (lock->flags & LOCK_UNSEEN || p->forked || !p->started || lost_ns(g, p))
+    if (lock->flags & LOCK_UNSEEN || p->forked || !p->started || lost_ns(g, p) || cover_locks_gap(g))
         return false;
     if (lock->type & WIRE_LOCK_TYPE_SHARED)   /* another process may have got it */
         return false;

@@ -18,6 +18,7 @@
 #define OWNSCOPE_GRAPH_LOCK_STATE_H
 
 #include "graph/graph_clocks.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_findings.h"
 #include "graph/graph_lock_times.h"
 #include "graph/graph_locks.h"
@@ -67,6 +68,7 @@ struct hold {
     uint32_t lock, thread;          /* places */
     uint32_t stack, site;           /* where it was got */
     uint32_t depth;
+    uint32_t every;                 /* its acquisition stands for so many; 0: for itself */
     uint32_t next_of_thread, prev_of_thread, next_of_lock, prev_of_lock;
     bool shared;
 };
@@ -183,11 +185,11 @@ static inline uint64_t lost_ns_of(const struct graph *g, const struct lock *lock
     return lost_ns(g, process_at(g, lock->process));
 }
 
-/* It is held for certain: nothing was lost since it was got. */
+/* It is held for certain: nothing was lost, or not recorded, since it was got. */
 static inline bool hold_certain(const struct graph *g, const struct hold *h)
 {
     const struct lock *lock = lock_at(g->locks, h->lock);
-    return !(lock->flags & LOCK_UNSEEN) && h->since_ns > lost_ns_of(g, lock);
+    return !(lock->flags & LOCK_UNSEEN) && h->since_ns > lost_ns_of(g, lock) && h->since_ns > cover_locks_gap(g);
 }
 
 /* ---- graph_lock_identity.c: which lock is meant --------------------------------- */

@@ -51,6 +51,17 @@ void times_add_slow(struct times *t, unsigned bucket)
     times_count(t, bucket, 1);
 }
 
+void times_add_sample(struct times *t, uint64_t ns, unsigned bucket, uint32_t many)
+{
+    if (!t->slots && t->count && bucket != times_bucket(t->max_ns))
+        times_count(t, times_bucket(t->max_ns), t->count);
+    if (t->slots)
+        times_count(t, bucket, many);
+    t->count += many;
+    t->total_ns += ns * many;
+    t->max_ns = ns > t->max_ns ? ns : t->max_ns;
+}
+
 void times_merge(struct times *t, const struct times *other)
 {
     if (!other->count)

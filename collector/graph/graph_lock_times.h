@@ -50,6 +50,15 @@ static inline void times_add(struct times *t, uint64_t ns, unsigned bucket)
     if (__builtin_expect(ns > t->max_ns, 0))
         t->max_ns = ns;
 }
+/* One that stands for `many` (0: for itself). */
+void times_add_sample(struct times *t, uint64_t ns, unsigned bucket, uint32_t many);
+static inline void times_add_many(struct times *t, uint64_t ns, unsigned bucket, uint32_t many)
+{
+    if (__builtin_expect(!many, 1))
+        times_add(t, ns, bucket);
+    else
+        times_add_sample(t, ns, bucket, many);
+}
 /* Adds all of another. */
 void times_merge(struct times *t, const struct times *other);
 

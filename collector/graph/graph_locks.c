@@ -55,7 +55,7 @@ static inline void hold_begin(struct graph *g, struct thread *t, const struct ev
         return;
     }
     l->holds[place] = (struct hold){ .since_ns = e->ns, .lock = lock_place, .thread = t->place, .stack = e->stack,
-                                     .site = site, .depth = 1, .shared = shared,
+                                     .site = site, .depth = 1, .every = t->locks_every, .shared = shared,
                                      .next_of_thread = t->holds, .next_of_lock = lock->holds };
     if (t->holds)
         l->holds[t->holds].prev_of_thread = place;
@@ -74,8 +74,8 @@ void hold_end(struct graph *g, uint32_t place, uint64_t ns)
     struct thread *t = thread_at(g, h->thread);
     uint64_t held_ns = ns > h->since_ns ? ns - h->since_ns : 0;
     unsigned bucket = times_bucket(held_ns);
-    times_add(&lock->hold, held_ns, bucket);
-    times_add(&l->sites[h->site].hold, held_ns, bucket);
+    times_add_many(&lock->hold, held_ns, bucket, h->every);
+    times_add_many(&l->sites[h->site].hold, held_ns, bucket, h->every);
     if (h->next_of_thread)
         l->holds[h->next_of_thread].prev_of_thread = h->prev_of_thread;
     *(h->prev_of_thread ? &l->holds[h->prev_of_thread].next_of_thread : &t->holds) = h->next_of_thread;
@@ -104,29 +104,30 @@ static inline uint64_t wait_take(struct graph *g, struct thread *t, const struct
     return graph_likely(!t->wait.lock) ? UINT64_MAX : wait_take_slow(g, t, e, place);
 }
 
-static void count_wait(struct locks *l, struct lock *lock, uint32_t site, uint64_t wait_ns)
+static void count_wait(struct locks *l, struct lock *lock, uint32_t site, uint64_t wait_ns, uint32_t every)
 {
     unsigned bucket = times_bucket(wait_ns);
-    times_add(&lock->wait, wait_ns, bucket);
-    times_add(&l->sites[site].wait, wait_ns, bucket);
+    times_add_many(&lock->wait, wait_ns, bucket, every);
+    times_add_many(&l->sites[site].wait, wait_ns, bucket, every);
 }
 
-/* It was got, by whoever: what lock and site count of it. wait_ns UINT64_MAX:
+/* It was got, by whoever: what lock and site count of it, which stands for `every` (0: for itself). wait_ns UINT64_MAX:
  * it was free. Returns the site. */
-static inline uint32_t count_acquired(struct locks *l, struct lock *lock, uint32_t stack, uint64_t wait_ns, bool shared)
+static inline uint32_t count_acquired(struct locks *l, struct lock *lock, uint32_t stack, uint64_t wait_ns, bool shared, uint32_t every)
 {
+    uint32_t times = every ? every : 1;
     uint32_t site = lock_site(l, lock, stack);
     struct lock_site *s = &l->sites[site];
-    lock->acquisitions++;
-    s->acquisitions++;
+    lock->acquisitions += times;
+    s->acquisitions += times;
     if (shared) {
-        lock->shared_acquisitions++;
-        s->shared_acquisitions++;
+        lock->shared_acquisitions += times;
+        s->shared_acquisitions += times;
     }
     if (graph_unlikely(wait_ns != UINT64_MAX)) {
-        lock->contended++;
-        s->contended++;
-        count_wait(l, lock, site, wait_ns);
+        lock->contended += times;
+        s->contended += times;
+        count_wait(l, lock, site, wait_ns, every);
     }
     return site;
 }
@@ -169,7 +170,7 @@ static bool locks_wait_end(struct graph *g, struct process *p, struct thread *t,
     bool told = lock_waited(g, t) == place && t->wait.told;
     uint64_t wait_ns = wait_take(g, t, e, place);
     if (wait_ns != UINT64_MAX)
-        count_wait(g->locks, lock, lock_site(g->locks, lock, e->stack), wait_ns);
+        count_wait(g->locks, lock, lock_site(g->locks, lock, e->stack), wait_ns, t->locks_every);
     fact_custody(g, FACT_WAIT_END, e, lock, NULL, wait_ns == UINT64_MAX ? 0 : wait_ns, is_shared(e));
     if (e->size == EDEADLK && !told && lock_has_holder(lock->family))
         rule_relock(g, e, place, hold_of(g, lock, t));
@@ -217,7 +218,7 @@ static bool locks_take(struct graph *g, struct process *p, struct thread *t, con
     bool again = mine && (shared ? mine->shared : !mine->shared && lock->type & WIRE_LOCK_TYPE_RECURSIVE);
     if (!again && graph_unlikely(in_the_way(g, lock, shared)))
         by = holds_unseen(g, lock, e);
-    uint32_t site = count_acquired(l, lock, e->stack, wait_ns, shared);
+    uint32_t site = count_acquired(l, lock, e->stack, wait_ns, shared, t->locks_every);
     clocks_acquire(g, t, lock->clock);
     fact_custody(g, FACT_ACQUIRE, e, lock, by, wait_ns == UINT64_MAX ? 0 : wait_ns, shared);
     if (again) {
@@ -253,7 +254,7 @@ static bool locks_acquire(struct graph *g, struct process *p, struct thread *t, 
     if (lock_has_holder(family))
         return locks_take(g, p, t, e, place, shared, by);
     uint64_t wait_ns = wait_take(g, t, e, place);
-    count_acquired(g->locks, lock, e->stack, wait_ns, false);
+    count_acquired(g->locks, lock, e->stack, wait_ns, false, t->locks_every);
     clocks_acquire(g, t, lock->clock);
     fact_custody(g, FACT_ACQUIRE, e, lock, by, wait_ns == UINT64_MAX ? 0 : wait_ns, false);
     return true;
@@ -345,9 +346,9 @@ static bool cond_woken(struct graph *g, struct process *p, struct thread *t, con
         struct lock *cond = lock_at(g->locks, place);
         uint64_t wait_ns = wait_take(g, t, e, place);
         if (!e->size)
-            count_acquired(g->locks, cond, e->stack, wait_ns, false);
+            count_acquired(g->locks, cond, e->stack, wait_ns, false, t->locks_every);
         else if (wait_ns != UINT64_MAX)
-            count_wait(g->locks, cond, lock_site(g->locks, cond, e->stack), wait_ns);
+            count_wait(g->locks, cond, lock_site(g->locks, cond, e->stack), wait_ns, t->locks_every);
         if (!e->size)
             clocks_acquire(g, t, cond->clock);
         fact_custody(g, FACT_WAIT_END, e, cond, NULL, wait_ns == UINT64_MAX ? 0 : wait_ns, false);

@@ -56,7 +56,7 @@ static void maps_end(struct graph *g, struct process *p, struct thread *t, const
     const struct block *b = pool_at(&g->pool, place);
     custody_receive(g, p, t, e, place, b, false);
     if (!(b->flags & BLOCK_CLONE) && b->maker && t->place && b->maker != t->place)
-        handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, b->size,
+        handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, (struct view_count){ 1, b->size },
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
     locks_touched(g, t, b);
     if (b->flags & BLOCK_LOCKS && by)

@@ -40,11 +40,11 @@ static struct view_move *move_row(struct graph *g, const struct process *p, uint
 }
 
 void move_count(struct graph *g, const struct process *p, uint32_t from, uint32_t to, enum move_by by,
-                uint64_t bytes, uint64_t ns)
+                struct view_count n, uint64_t ns)
 {
     struct view_move *m = move_row(g, p, from, to, by);
-    m->blocks++;
-    m->bytes += bytes;
+    m->blocks += n.blocks;
+    m->bytes += n.bytes;
     if (ns < m->first_ns)
         m->first_ns = ns;
     if (ns > m->last_ns)

@@ -13,7 +13,7 @@
 
 /* from, to: places of threads. */
 void move_count(struct graph *g, const struct process *p, uint32_t from, uint32_t to, enum move_by by,
-                uint64_t bytes, uint64_t ns);
+                struct view_count n, uint64_t ns);
 /* Makes a row known that was put there; false: it names nobody, or what another does. */
 bool move_index(struct graph *g, size_t row);
 

@@ -40,7 +40,8 @@ struct block {
     uint64_t born_ns;
     uint64_t id : 48, family : 8, flags : 8;
     uint32_t site;      /* place in the graph's sites */
-    uint32_t maker;     /* place in the graph's threads, 0: unknown */
+    uint32_t maker : 24; /* place in the graph's threads, 0: unknown */
+    uint32_t rate : 8;  /* it is a sample: place in graph_sampling.h's rates; 0: it is not */
 };
 _Static_assert(sizeof(struct block) == 40, "a block is five words");
 
@@ -50,6 +51,7 @@ struct note {
     uint64_t owned_since_ns;
     uint64_t cloned_from;
     uint64_t usable;    /* with BLOCK_USABLE: bytes from its start that are the program's; 0: not known */
+    uint64_t drawn;     /* of a sample that shrank: the most bytes it had; 0: those it has */
     uint32_t owner;     /* place in the graph's threads, 0: the process */
     uint8_t owned_by;   /* enum owned_by of graph_state.h */
 };
@@ -58,7 +60,7 @@ struct pool {
     struct block **chunks;
     size_t n_chunks, chunks_capacity;
     uint32_t next;      /* first place never used; place 0 is never given out */
-    uint32_t free;      /* list through maker, 0: none */
+    uint32_t free;      /* list through site, 0: none */
     uint32_t live;
     struct dict note_of;            /* place of a block -> place in notes */
     struct note *notes;
@@ -82,7 +84,7 @@ static inline uint32_t pool_take(struct pool *pool)
     uint32_t place = pool->free;
     if (!place)
         return pool_take_slow(pool);
-    pool->free = pool_at(pool, place)->maker;
+    pool->free = pool_at(pool, place)->site;
     pool->live++;
     return place;
 }
@@ -93,7 +95,7 @@ static inline void pool_give(struct pool *pool, uint32_t place)
     if (b->flags & BLOCK_NOTED)
         pool_forget_note(pool, place);
     b->id = 0;
-    b->maker = pool->free;
+    b->site = pool->free;
     pool->free = place;
     pool->live--;
 }

@@ -237,7 +237,7 @@ static void run_put(struct archive *a, struct graph *g, const struct run *run, u
         struct block *b = pool_at(&g->pool, place);
         uint64_t size = run->sizes[site] += unsigned_number(run->size[i]);
         *b = (struct block){ .address = unlines(run->address[i]), .size = size, .born_ns = unticks(run->born_ns[i]), .id = run->id[i],
-                             .family = run->family[i], .flags = run->flags[i] & ~BLOCK_NOTED & 255, .site = site, .maker = run->maker[i] };
+                             .family = run->family[i], .flags = run->flags[i] & ~BLOCK_NOTED & 255, .site = site, .maker = run->maker[i] & 0xffffff };
         *last_id = b->id;
         g->pool.live++;
         pool_number_count(&g->pool, b);

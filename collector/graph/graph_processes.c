@@ -68,11 +68,14 @@ static void image_block(struct graph *g, struct process *p, const struct event *
         maps_count(g, p, b, 0 - b->size);
     } else if (!(b->flags & BLOCK_CLONE)) {
         struct site *s = &g->sites[b->site];
-        s->live_blocks--;
-        site_shrink(g, s, !p->ended, b->size);
-        g->totals.exec_blocks++;
-        g->totals.exec_bytes += b->size;
+        struct view_count n = block_counted(g, place, b);
+        s->live_blocks -= n.blocks;
+        site_shrink(g, s, !p->ended, n.bytes);
+        g->totals.exec_blocks += n.blocks;
+        g->totals.exec_bytes += n.bytes;
         custody_ended(g, place, b);
+        if (graph_unlikely(b->rate))
+            sampling_ended(g, p, place);
     }
     pool_give(&g->pool, place);
 }
@@ -140,7 +143,7 @@ static void image_ends(struct graph *g, struct process *p, const struct event *e
     drops_clear(p);
     claims_clear(p);
     forks_release(p);
-    p->live_blocks = p->live_bytes = 0;
+    p->live_blocks = p->live_bytes = p->more_blocks = p->more_bytes = 0;
     g->ended_blocks -= p->ended_kept;
     p->ended_kept = 0;
 }
@@ -165,7 +168,7 @@ static bool end_block(void *context, uint32_t place)
     if (b->flags & BLOCK_MAP)
         end->g->mapped_running -= b->size;
     else
-        site_stop_running(end->g, &end->g->sites[b->site], b->size);
+        site_stop_running(end->g, &end->g->sites[b->site], block_counted(end->g, place, b).bytes);
     return true;
 }
 

@@ -110,6 +110,8 @@ struct thread {
     bool parked;             /* repair.c holds its events */
     bool pthread_known;
     struct view_count made, dropped, owns;
+    uint8_t rate;            /* what it makes are samples of this rate: graph_sampling.h; 0: all of it is told */
+    uint32_t locks_every, copies_every; /* what it tells of them stands for so many more; 0: for itself alone */
     uint64_t last_new;       /* id of the newest block it made */
     struct pending pending;
     struct held_block arg;   /* thread-arg; id 0: none */
@@ -124,6 +126,8 @@ struct thread {
     struct thread_clock clock;
 };
 
+struct sampling;             /* graph_sampling.h */
+struct cover;                /* graph_cover.h */
 struct frozen;               /* graph_forks.h */
 struct inherit;
 struct locks;                /* graph_lock_state.h */
@@ -169,7 +173,8 @@ struct process {
     uint32_t lock_image;     /* a number of its own for each image with locks; 0: none yet */
     bool forked;             /* born by fork: its locks may be held by nobody that it knows */
     uint64_t ended_kept;     /* its share of the graph's ended_blocks */
-    uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs */
+    uint64_t live_blocks, live_bytes, allocations;   /* heap, clones too while it runs; samples as one each */
+    uint64_t more_blocks, more_bytes, more_allocations; /* what its samples stand for beyond themselves; modulo 2^64 */
     struct process_snapshot snapshot;
     uint64_t image_event;    /* its image ended older ones with this event */
 };
@@ -233,6 +238,8 @@ struct graph {
 
     struct clocks *clocks;                   /* graph_clocks.c */
     bool without_locks;      /* they were not recorded: nothing can be called unordered */
+    struct sampling *sampling; /* NULL: nothing was sampled */
+    struct cover *cover;     /* NULL: all is recorded, and nobody gave an order */
 
     uint64_t by_fact[FACT_TYPES];
     uint64_t moves_by[5];

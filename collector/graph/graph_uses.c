@@ -8,6 +8,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_clock_state.h"
+#include "graph/graph_cover.h"
 
 void uses_clear(struct uses *u)
 {
@@ -162,7 +163,7 @@ void clocks_use(struct graph *g, struct process *p, struct thread *t, const stru
                 enum clocks_use use, uint64_t offset, uint64_t length)
 {
     struct block *b = pool_at(&g->pool, place);
-    if (!p->threaded || (b->flags & BLOCK_MAP) || g->without_locks || !clocks_enter(g, t, e->ns))
+    if (!p->threaded || (b->flags & BLOCK_MAP) || cover_orders_unknown(g) || !clocks_enter(g, t, e->ns))
         return;
     struct uses *u = &clocks_of(g)->uses;
     struct block_uses *of = uses_of(u, place);

@@ -15,12 +15,40 @@
 #include "event/xalloc.h"
 #include "graph/graph_clocks.h"
 #include "graph/graph_copies.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_findings.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_locks.h"
+#include "graph/graph_sampling.h"
 #include "graph/graph_sites.h"
 #include "graph/graph_state.h"
 #include "graph/view_code.h"
+
+static void view_sampling(const struct graph *g, struct view *v)
+{
+    const struct sampling *s = g->sampling;
+    if (!s)
+        return;
+    v->sampled = s->n_rates > 1;
+    v->estimate = s->all;
+    v->locks_every = s->locks_every;
+    v->copies_every = s->copies_every;
+    v->copy_largest = s->copy_largest;
+    v->n_rates = s->n_rates - 1;
+    v->rates = xcalloc(s->n_rates, sizeof *v->rates);
+    memcpy(v->rates, s->rates + 1, v->n_rates * sizeof *v->rates);
+    v->estimates = xcalloc(s->sites_capacity + 1, sizeof *v->estimates);
+}
+
+/* Place of a site's estimate in the view; 0: it has none. */
+static uint32_t view_estimate_of(const struct graph *g, struct view *v, size_t site)
+{
+    const struct sampling *s = g->sampling;
+    if (graph_likely(!s) || site >= s->sites_capacity || !s->sites[site].samples)
+        return 0;
+    v->estimates[v->n_estimates++] = s->sites[site];
+    return (uint32_t)v->n_estimates;
+}
 
 /* Sites, and the totals that are their sums. */
 static void view_sites(const struct graph *g, struct view *v)
@@ -33,7 +61,7 @@ static void view_sites(const struct graph *g, struct view *v)
         v->sites[v->n_sites++] = (struct view_site){
             .stack = g->site_stacks[i], .allocations = s->allocations, .bytes = s->bytes,
             .live_blocks = s->live_blocks, .live_bytes = s->live_bytes,
-            .peak_bytes = site_peak(g, s), .temporary = s->temporary };
+            .peak_bytes = site_peak(g, s), .temporary = s->temporary, .estimate = view_estimate_of(g, v, i) };
         v->totals.allocations += s->allocations;
         v->totals.bytes_allocated += s->bytes;
         v->totals.live_blocks += s->live_blocks;
@@ -82,7 +110,8 @@ static void view_processes(const struct graph *g, struct view *v)
             .exe = xstrdup(p->exe ? p->exe : ""), .command = xstrdup(p->command ? p->command : ""),
             .started_ns = p->started_ns, .ended_ns = p->ended ? p->ended_ns : 0, .ended = p->ended,
             .untraced_image = p->execing, .exit_known = p->exit_known, .wait_status = p->wait_status, .images = p->images,
-            .live_blocks = p->live_blocks, .live_bytes = p->live_bytes, .allocations = p->allocations };
+            .live_blocks = p->live_blocks + p->more_blocks, .live_bytes = p->live_bytes + p->more_bytes,
+            .allocations = p->allocations + p->more_allocations };
     }
     qsort(v->processes, v->n_processes, sizeof *v->processes, compare_processes);
 }
@@ -213,6 +242,12 @@ static void view_snapshots(struct view *v, struct snapshot **snapshots, size_t n
 struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n)
 {
+    return graph_view_make_live(g, code, flags, snapshots, n, NULL, 0);
+}
+
+struct view *graph_view_make_live(struct graph *g, const struct code *code, unsigned flags,
+                                  struct snapshot **snapshots, size_t n, struct view_state *states, size_t n_states)
+{
     struct view *v = xcalloc(1, sizeof *v);
     v->at_ns = g->now_ns;
     v->events = g->events;
@@ -222,6 +257,8 @@ struct view *graph_view_make_with(struct graph *g, const struct code *code, unsi
     memcpy(v->lost, g->lost, sizeof v->lost);
     memcpy(v->verify, g->verify, sizeof v->verify);
     v->verified = g->verified;
+    view_sampling(g, v);
+    view_covers(g, v);
     view_sites(g, v);
     view_threads(g, v);
     view_handoffs(g, v);
@@ -234,6 +271,8 @@ struct view *graph_view_make_with(struct graph *g, const struct code *code, unsi
     if (flags & VIEW_BLOCKS)
         view_blocks(g, v);
     view_snapshots(v, snapshots, n);
+    v->states = states;
+    v->n_states = n_states;
     view_code_copy(v, code);
     return v;
 }
@@ -250,7 +289,14 @@ void view_free(struct view *v)
         free(v->modules[i].path);
     for (size_t i = 0; i < v->n_snapshots; i++)
         snapshot_free(v->snapshots[i]);
+    for (size_t i = 0; i < v->cover.n_controls; i++)
+        free(v->cover.controls[i].text);
+    free(v->cover.controls);
+    free(v->cover.spans);
+    free(v->rates);
+    free(v->estimates);
     free(v->snapshots);
+    free(v->states);
     free(v->sites);
     free(v->threads);
     free(v->handoffs);

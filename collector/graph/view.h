@@ -46,9 +46,18 @@ struct view_site {
     uint64_t live_blocks, live_bytes;
     uint64_t peak_bytes;              /* live bytes of this site at totals.peak_ns */
     uint64_t temporary;
+    uint32_t estimate;                /* index + 1 into estimates; 0: these are counts */
 };
 
 struct view_count { uint64_t blocks, bytes; };
+
+/* Of samples: how far what they stand for may be off. Doubles are variances, but `heaviest`. */
+struct view_estimate {
+    uint64_t samples, live;     /* blocks told, ever and now: all of them were drawn */
+    uint64_t coarsest;          /* the most bytes from one to the next */
+    double allocations, bytes, live_blocks, live_bytes, peak_bytes, frees, temporary;
+    double heaviest;            /* the most blocks that one stood for */
+};
 
 struct view_thread {
     uint32_t id, process;
@@ -188,7 +197,7 @@ struct view_flow { uint32_t from_stack, to_stack; uint64_t copies, bytes; };
 struct view_block_flow { uint64_t from, to; uint64_t copies, bytes, first_ns, last_ns; uint32_t thread; };
 
 /* ---- findings: see graph/findings.h ---- */
-enum rule {
+enum finding_rule {
     RULE_LEAK, RULE_DOUBLE_DROP, RULE_INVALID_DROP, RULE_MISMATCHED_DROP, RULE_USE_AFTER_DROP, RULE_OUT_OF_BOUNDS,
     RULE_OVERLAP, RULE_UNORDERED_BORROW, RULE_DROPPED_WHILE_LOCKED, RULE_DESTROYED_WHILE_HELD, RULE_EXITED_HOLDING,
     RULE_RELEASED_BY_STRANGER, RULE_RELOCK, RULE_LOCK_ORDER, RULE_DEADLOCK, RULES
@@ -214,7 +223,8 @@ enum use { USE_NONE, USE_DROP /* enum wire_family, reallocs too */, USE_COPY, US
 enum { DOUBT_LOST = 1 /* events of this process were lost before */, DOUBT_BY_CLASS = 2,
              DOUBT_UNSEEN = 4 /* it rests on there being no other order than the one that is seen */,
              DOUBT_STACKS = 8 /* what only some threads' stacks and registers hold counts as lost: they could not be read */,
-             DOUBT_DROPS = 16 /* blocks are released where nobody sees it */ };
+             DOUBT_DROPS = 16 /* blocks are released where nobody sees it */,
+             DOUBT_PARTIAL = 32 /* not all was recorded */ };
 
 enum { FINDING_EVIDENCE_MAX = 64 };    /* rows of evidence that a finding has at most */
 
@@ -238,7 +248,34 @@ struct view_finding {
     struct { uint8_t class /* enum leak_class */; uint64_t bytes, indirect_blocks, indirect_bytes; } leak;
 };
 
+/* ---- what was recorded, and who said so: see graph/graph_cover.h ---- */
+struct view_cover_span { uint64_t ns; uint8_t bits; };      /* from ns on: enum event_cover */
+struct view_control { uint64_t ns, event; uint8_t kind /* enum event_control */, state, was /* enum event_recording */; char *text; };
+struct view_cover {
+    bool told;                  /* false: all was recorded all the time, and nobody gave an order */
+    uint8_t bits;               /* now */
+    uint64_t memory_ns, drops_ns, orders_ns; /* whole since then; 0: all the time; UINT64_MAX: it is not */
+    uint64_t without_ns[5];     /* for so long each bit was not set */
+    struct view_cover_span *spans; size_t n_spans; uint64_t changes;        /* the newest of them */
+    uint64_t withheld;          /* findings that might have been told had all been recorded */
+    uint64_t unknown_drops;     /* drops of blocks that were not recorded */
+    uint8_t state;
+    uint64_t ns_by_state[5];
+    struct view_control *controls; size_t n_controls; uint64_t orders;      /* the newest of them */
+};
+
+/* A thread that runs, as its ring tells (session/session.h); only in views of a live session that were asked for it. */
+struct view_state {
+    uint32_t thread, process, pid, tid;
+    uint64_t start_time;        /* of the process; 0: not known */
+    bool foreign;               /* pid and tid mean nothing here */
+    uint32_t stack;             /* of its last event; 0: not known */
+    uint64_t last_ns, events;
+    uint64_t ring_bytes, ring_fill;
+};
+
 struct view {
+    unsigned flags;                   /* what it was made with, for who shares it */
     uint64_t at_ns, events;
     bool is_since;                    /* it tells what happened after since_event, at since_ns: graph/view_since.h */
     uint64_t since_ns, since_event;
@@ -249,6 +286,12 @@ struct view {
     bool verified;                    /* --verify-unwind was used */
     struct view_totals totals;
     struct view_site *sites; size_t n_sites;
+    bool sampled;                     /* sums of blocks are estimates, and these say of the totals and of sites how good ones */
+    struct view_estimate estimate, *estimates; size_t n_estimates;
+    struct view_cover cover;
+    uint64_t *rates; size_t n_rates;  /* of memory, that there were: bytes from one sample to the next */
+    uint64_t copy_largest;            /* bytes of the largest copy that was a sample */
+    uint64_t locks_every, copies_every; /* the coarsest; sums of them are estimates. 0, 1: they are not */
     struct view_thread *threads; size_t n_threads;
     struct view_handoff *handoffs; size_t n_handoffs;
     struct view_move *moves; size_t n_moves;
@@ -284,6 +327,7 @@ struct view {
     /* snapshots of heaps, the newest of each process that the moment has: owned by the view, with the view's ids */
     struct snapshot **snapshots; size_t n_snapshots;
     uint32_t snapshots_of;      /* only this process's were asked for (serial); 0: all */
+    struct view_state *states; size_t n_states;     /* owned by the view */
     /* code used by the above */
     struct code_module *modules; size_t n_modules;
     struct code_frame *frames; size_t n_frames;      /* .module: view's module ids */
@@ -297,6 +341,9 @@ struct view *graph_view_make(struct graph *g, const struct code *code, unsigned 
 /* The same with snapshots, which the view takes over: their ids of `code` become the view's own. */
 struct view *graph_view_make_with(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n);
+/* The same, and with threads' states: taken over, their stacks are of `code`. */
+struct view *graph_view_make_live(struct graph *g, const struct code *code, unsigned flags,
+                                  struct snapshot **snapshots, size_t n, struct view_state *states, size_t n_states);
 void view_free(struct view *v);
 /* The block of that id, if it is alive, as a view has it, but its stack is of the code. Looks at all. */
 bool graph_block(struct graph *g, uint64_t id, struct view_block *found);

@@ -127,6 +127,8 @@ static void view_uses(struct renumber *r, struct view *v, const struct uses *use
     }
     for (size_t i = 0; i < v->n_blocks; i++)
         stack(r, &v->blocks[i].stack);
+    for (size_t i = 0; i < v->n_states; i++)
+        stack(r, &v->states[i].stack);
     locks_use(r, v, stack, use->module);
     copies_use(r, v, stack);
     for (size_t i = 0; i < v->n_snapshots; i++)

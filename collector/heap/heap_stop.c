@@ -32,6 +32,9 @@ struct heap_tracer {
     int outcome;
     struct heap_stop stop;
     struct heap_tracing tracing;
+    void (*look)(void *context, const struct heap_stop *s); /* then they go on at once; NULL: when they are let go */
+    void *context;
+    uint64_t stood_ns;
 };
 
 enum { REAP_NS = 50000000, ABANDON_ROUNDS = 80 };
@@ -51,6 +54,22 @@ static void tracer_free(struct heap_tracer *t)
     free(t);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Under the mutex: who asked is there as long as that, or has left us behind. */
+static void look_at(struct heap_tracer *t)
+{
+    if (!t->abandoned)
+        t->look(t->context, &t->stop);
+    heap_tracing_let_go(&t->tracing);
+    t->stood_ns = now_ns() - t->stop.began_ns;
+}
+
 static void *trace(void *context)
 {
     struct heap_tracer *t = context;
@@ -59,14 +78,16 @@ static void *trace(void *context)
     if (outcome)
         heap_tracing_let_go(&t->tracing);
     pthread_mutex_lock(&t->mutex);
+    if (!outcome && t->look)
+        look_at(t);
     t->outcome = outcome;
     t->stopped = true;
     pthread_cond_broadcast(&t->changed);
-    while (!outcome && !t->let_go && !t->abandoned)
+    while (!outcome && !t->look && !t->let_go && !t->abandoned)
         pthread_cond_wait(&t->changed, &t->mutex);
     abandoned = t->abandoned;
     pthread_mutex_unlock(&t->mutex);
-    if (!outcome)
+    if (!outcome && !t->look)
         heap_tracing_let_go(&t->tracing);
     if (abandoned) {
         tracer_free(t);
@@ -138,21 +159,26 @@ static bool outcome_wait(struct heap_tracer *t)
     return false;
 }
 
-int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
+static struct heap_tracer *tracer_new(pid_t pid)
 {
-    struct heap_tracer *t;
-    int e;
-    *s = (struct heap_stop){.pid = pid};
-    if (doctor_looking_kills()) {
-        snprintf(last_text, sizeof last_text, "a seccomp filter would end ownscope if it looked into process %d", (int)pid);
-        return -EPERM;
-    }
-    t = xcalloc(1, sizeof *t);
+    struct heap_tracer *t = xcalloc(1, sizeof *t);
     t->stop.pid = pid;
     t->tracing.stop = &t->stop;
-    t->tracing.held = held;
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->changed, NULL);
+    return t;
+}
+
+/* Begins, and waits for the outcome. 0, or -errno: `t` is gone. */
+static int tracer_run(struct heap_tracer *t)
+{
+    pid_t pid = t->stop.pid;
+    int e;
+    if (doctor_looking_kills()) {
+        snprintf(last_text, sizeof last_text, "a seccomp filter would end ownscope if it looked into process %d", (int)pid);
+        tracer_free(t);
+        return -EPERM;
+    }
     e = start(t);
     if (e) {
         snprintf(last_text, sizeof last_text, "no thread can be started to stop process %d: %s", (int)pid, strerror(-e));
@@ -168,17 +194,44 @@ int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
         snprintf(last_text, sizeof last_text, "%s", t->tracing.text);
         end_wait(t);
         tracer_free(t);
-        return e;
     }
+    return e;
+}
+
+int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
+{
+    struct heap_tracer *t = tracer_new(pid);
+    int e;
+    *s = (struct heap_stop){.pid = pid};
+    t->tracing.held = held;
+    e = tracer_run(t);
+    if (e)
+        return e;
     *s = t->stop;
     s->tracer = t;
+    return 0;
+}
+
+int heap_stop_look(pid_t pid, pid_t tid, void (*look)(void *context, const struct heap_stop *s), void *context, uint64_t *stood_ns)
+{
+    struct heap_tracer *t = tracer_new(pid);
+    int e;
+    *stood_ns = 0;
+    t->tracing.only = tid;
+    t->look = look;
+    t->context = context;
+    e = tracer_run(t);
+    if (e)
+        return e;
+    end_wait(t);
+    *stood_ns = t->stood_ns;
+    tracer_free(t);
     return 0;
 }
 
 uint64_t heap_stop_end(struct heap_stop *s)
 {
     struct heap_tracer *t = s->tracer;
-    struct timespec now;
     if (!t)
         return 0;
     pthread_mutex_lock(&t->mutex);
@@ -189,8 +242,7 @@ uint64_t heap_stop_end(struct heap_stop *s)
     *s = t->stop; /* the tracer knows more of late wakers now */
     t->stop.threads = NULL;
     tracer_free(t);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - s->began_ns;
+    return now_ns() - s->began_ns;
 }
 
 void heap_stop_free(struct heap_stop *s)

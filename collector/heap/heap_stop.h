@@ -54,6 +54,9 @@ int heap_stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held);
 /* True: its only thread is the held one, and all that is to be known of it is known (what it
  * kept in registers the shim put on its stack): *s is as after heap_stop_begin, without any tracing. */
 bool heap_stop_alone(struct heap_stop *s, pid_t pid, struct heap_held held, uint64_t thread_pointer);
+/* Stops all threads, or (tid not 0) that one alone, calls `look` on the thread that traces as they stand, and lets them go on at
+ * once: nobody is woken in between. *stood_ns: how long, at most. As heap_stop_begin. */
+int heap_stop_look(pid_t pid, pid_t tid, void (*look)(void *context, const struct heap_stop *s), void *context, uint64_t *stood_ns);
 /* Lets them go on; how long they stood, in ns. Frees nothing: the registers are still wanted. */
 uint64_t heap_stop_end(struct heap_stop *s);
 void heap_stop_free(struct heap_stop *s);

@@ -45,6 +45,8 @@ static int fail(struct heap_tracing *t, int error)
     pid_t pid = t->stop->pid;
     if (error == -ESRCH && t->became_another)
         snprintf(t->text, sizeof t->text, "process %d became another program (exec) before it was looked at", (int)pid);
+    else if (error == -ESRCH && t->only)
+        snprintf(t->text, sizeof t->text, "thread %d of process %d has ended", (int)t->only, (int)pid);
     else if (error == -ESRCH)
         snprintf(t->text, sizeof t->text, "process %d has ended", (int)pid);
     else if (error == -ETIMEDOUT)
@@ -92,41 +94,59 @@ static int take_in_hand(const struct heap_tracing *t, pid_t tid)
     return (int)ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACEEXEC);
 }
 
-/* Seizes who is not known yet; how many that were, -EAGAIN: some will be free soon, or -errno. */
-static int seize_new(struct heap_tracing *t)
+/* Seizes one that is not known yet. 0, or -errno; *again: it will be free soon. */
+static int seize_one(struct heap_tracing *t, pid_t tid, bool *again)
 {
-    pid_t pid = t->stop->pid, tid;
-    size_t before = t->n, added;
+    pid_t pid = t->stop->pid;
+    bool gone;
+    if (!take_in_hand(t, tid)) {
+        t->list = xgrow(t->list, &t->capacity, t->n + 1, sizeof *t->list);
+        t->list[t->n++] = (struct heap_traced){.tid = tid};
+    } else if (errno == EPERM) {
+        if (!refused_for_now(pid, tid, &gone)) {
+            heap_refusal_text(pid, tid, t->text, sizeof t->text);
+            return -EPERM;
+        }
+        *again |= !gone;
+    } else if (errno != ESRCH) {
+        int error = errno;
+        snprintf(t->text, sizeof t->text, "process %d cannot be traced: %s", (int)pid, strerror(error));
+        return -error;
+    }
+    return 0;
+}
+
+/* All threads that there are, but those that are not to be stopped. */
+static int seize_listed(struct heap_tracing *t, bool *again)
+{
+    size_t before = t->n;
     struct dirent *e;
-    bool again = false, gone;
     int error = 0;
     char name[64];
     DIR *d;
-    snprintf(name, sizeof name, "/proc/%d/task", (int)pid);
+    snprintf(name, sizeof name, "/proc/%d/task", (int)t->stop->pid);
     d = opendir(name);
     if (!d)
         return errno == ENOENT ? -ESRCH : -errno;
     while (!error && (e = readdir(d))) {
-        tid = (pid_t)atoi(e->d_name);
-        if (tid <= 0 || tid == t->held.tid)
-            continue;
-        if (is_known(t, before, tid))
-            continue;
-        if (!take_in_hand(t, tid)) {
-            t->list = xgrow(t->list, &t->capacity, t->n + 1, sizeof *t->list);
-            t->list[t->n++] = (struct heap_traced){.tid = tid};
-        } else if (errno == EPERM) {
-            if (!refused_for_now(pid, tid, &gone)) {
-                heap_refusal_text(pid, tid, t->text, sizeof t->text);
-                error = -EPERM;
-            }
-            again |= !gone;
-        } else if (errno != ESRCH) {
-            error = -errno;
-            snprintf(t->text, sizeof t->text, "process %d cannot be traced: %s", (int)pid, strerror(-error));
-        }
+        pid_t tid = (pid_t)atoi(e->d_name);
+        if (tid > 0 && tid != t->held.tid && !is_known(t, before, tid))
+            error = seize_one(t, tid, again);
     }
     closedir(d);
+    return error;
+}
+
+/* Seizes who is not known yet; how many that were, -EAGAIN: some will be free soon, or -errno. */
+static int seize_new(struct heap_tracing *t)
+{
+    size_t before = t->n, added;
+    bool again = false;
+    int error = 0;
+    if (!t->only)
+        error = seize_listed(t, &again);
+    else if (!is_known(t, before, t->only))
+        error = heap_refusal_state(t->stop->pid, t->only) ? seize_one(t, t->only, &again) : -ESRCH;
     for (added = before; !t->watched && !error && added < t->n; added++)
         ptrace(PTRACE_INTERRUPT, t->list[added].tid, NULL, NULL);
     added = t->n - before;

@@ -20,6 +20,7 @@ struct heap_traced { pid_t tid; int signal; /* that it was about to get */ enum 
 struct heap_tracing {
     struct heap_stop *stop;
     struct heap_held held;
+    pid_t only;                 /* this thread alone; 0: all */
     struct heap_traced *list; size_t n, capacity; /* by rising tid */
     size_t threads_capacity;
     size_t settled;             /* of the list, that stopped or are gone */

@@ -27,6 +27,7 @@
 #include "serve/address.h"
 #include "serve/api_answer.h"
 #include "serve/api_stream.h"
+#include "serve/measure.h"
 
 enum { API_CONNECTIONS = 32, API_HEAVY = 4, API_TIMEOUT_S = 60, API_LAST_S = 1, API_HEAD_BYTES = 32 * 1024,
        API_STACK_BYTES = 8 * 1024 * 1024, API_TOP_MAX = 1000000, API_FRAMES_MAX = 64 };
@@ -76,13 +77,14 @@ static enum MHD_Result answer_error(struct MHD_Connection *c, unsigned status, c
     return answer_refusal(c, status, text, NULL);
 }
 
-static int peer_is_allowed(struct MHD_Connection *c)
+static bool peer_is_allowed(struct MHD_Connection *c, struct control_asker *who)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct ucred peer;
     socklen_t bytes = sizeof peer;
     if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
-        return 0;
+        return false;
+    *who = (struct control_asker){ .uid = peer.uid, .pid = peer.pid };
     return peer.uid == 0 || peer.uid == geteuid();
 }
 
@@ -119,6 +121,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_THREAD: q->thread = value; return 0;
     case API_PROCESS: q->process = value; return 0;
     case API_NAME: q->name = value; return 0;
+    case API_WORDS: q->words = value; return 0;
     case API_TOP: q->top_given = true; return number_read(value, API_TOP_MAX, &q->top);
     case API_FRAMES: return number_read(value, API_FRAMES_MAX, &q->frames);
     case API_SUPPRESSIONS: return *value == '/' ? query_add_suppressions(q, value) : -EINVAL;
@@ -132,6 +135,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
         return q->no_default_suppressions || !strcmp(value, "yes") ? 0 : -EINVAL;
     case API_BLOCKS: return flag_read(value, &q->blocks);
     case API_EVENTS: return flag_read(value, &q->events);
+    case API_STACKS: return flag_read(value, &q->stacks);
     default: return flag_read(value, &q->all);
     }
 }
@@ -140,7 +144,7 @@ static enum MHD_Result parameter_take(void *context, enum MHD_ValueKind kind, co
 {
     static const char *const names[] = { "id", "at", "since", "format", "type", "thread", "process", "top", "events", "all",
                                          "frames", "suppressions", "blocks", "class", "pid", "name", "of", "by", "depth", "default-suppressions",
-                                         "site", "size", "address" };
+                                         "site", "size", "address", "stacks", "words" };
     struct ask *a = context;
     unsigned bit = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -206,8 +210,11 @@ static enum MHD_Result request_answer(void *server, struct MHD_Connection *c, co
     struct api *api = server;
     struct api_answer answer = { 0 };
     enum MHD_Result result = MHD_NO;
-    if (!peer_is_allowed(c))
+    if (!peer_is_allowed(c, &answer.who)) {
+        if (!strncmp(path, "/v1/", 4) && !strcmp(method, MHD_HTTP_METHOD_POST))
+            control_note(collector_control(api->collector), &answer.who, path + 4, "", -EACCES, "only the session's owner and root may");
         return answer_error(c, MHD_HTTP_FORBIDDEN, "only the session's owner and root may ask");
+    }
     const struct api_route *route = route_choose(c, path, method, &result);
     if (!route)
         return result;
@@ -218,12 +225,14 @@ static enum MHD_Result request_answer(void *server, struct MHD_Connection *c, co
         free(ask.error);
         return refused;
     }
-    if (!*context) {
+    if (!*context && !(route->parameters & API_LIGHT)) {
         if (sem_trywait(&api->heavy))
             return answer_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "busy with other questions; ask again later");
         *context = api;
     }
+    measure_question_begin();
     route->answer(api->collector, &ask.q, &answer);
+    measure_question_end();
     return answer_send(c, &answer);
 }
 

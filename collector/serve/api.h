@@ -2,9 +2,13 @@
  * collector/serve/api.h - the collector's HTTP API on a Unix socket: the same
  * documents that reading commands make of a trace file, of the live session.
  *
- *   GET /v1/status                        session, pid, trace, events so far
+ *   GET /v1/status                        session, pid, trace, events so far; state, rules, limits
+ *   GET /v1/list                          what is ordered: state, rules, limits, the log
  *   GET /v1/report?top=N                  as ownscope report --json
  *   GET /v1/threads?top=N                 as ownscope threads --json
+ *   GET /v1/states                        what each running thread does now: as ownscope states --json
+ *       …&thread=ID&process=ID&pid=PID    only that one's
+ *       …&stacks=1                        with native stacks: each is stopped for some microseconds
  *   GET /v1/locks?top=N                   as ownscope locks --json
  *   GET /v1/copies?top=N                  as ownscope copies --json
  *   GET /v1/findings?top=N                as ownscope findings --json
@@ -20,6 +24,8 @@
  *                                         one that runs): what ownscope ctl snapshot --json prints
  *   POST /v1/dump                         writes what --ring-only has in memory to a file
  *   POST /v1/mark?name=NAME               sets a mark
+ *   POST /v1/start  /v1/stop  /v1/reset  /v1/emergency-stop      orders: serve/control.h
+ *   POST /v1/trace?words=RULE  /v1/untrace?words=N|all  /v1/limits?words=K=V…
  *   POST /v1/flush                        writes out the trace, and says where it is
  *
  * Errors are {"error":"…"} with a fitting status. Only root and the socket's

@@ -67,8 +67,10 @@ static int dump(struct collector *c, const char *why, struct api_answer *a, char
 
 static void answer_snapshot(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    struct control_asker who = a->who;
     const struct snapshot *s = snapshot_take(c, q, a);
     char *path;
+    control_note(collector_control(c), &who, "snapshot", "", s ? 0 : -ESRCH, a->error);
     if (!s)
         return;
     int error = dump(c, "a snapshot was asked for", a, &path);
@@ -84,8 +86,10 @@ static void answer_snapshot(struct collector *c, const struct query *q, struct a
 
 static void answer_dump(struct collector *c, const struct query *q, struct api_answer *a)
 {
+    struct control_asker who = a->who;
     char *path;
     int error = dump(c, "it was asked for", a, &path);
+    control_note(collector_control(c), &who, "dump", "", error, error == -ENOTSUP ? "the trace is a file anyway" : a->error);
     if (error == -ENOTSUP)
         api_refuse(a, 400, "the trace is a file anyway: %s; dump is for run --ring-only", collector_trace_path(c));
     else if (!error)
@@ -116,6 +120,7 @@ static bool name_is_plain(const char *name)
 static void answer_mark(struct collector *c, const struct query *q, struct api_answer *a)
 {
     int error = !q->name || !name_is_plain(q->name) ? -EINVAL : collector_mark(c, q->name);
+    control_note(collector_control(c), &a->who, "mark", q->name ? q->name : "", error, error ? strerror(-error) : NULL);
     if (error == -EINVAL)
         api_refuse(a, 400, "a mark needs a name of 1 to 255 bytes of plain text");
     else if (error)
@@ -143,7 +148,7 @@ static void answer_flush(struct collector *c, const struct query *q, struct api_
 
 static void answer_yield(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    char *to = xasprintf("process %llu", (unsigned long long)q->pid);
+    char *to = xasprintf("process %d (uid %u)", (int)a->who.pid, (unsigned)a->who.uid);
     int error = collector_yield(c, to);
     free(to);
     if (error == -ENOTSUP)
@@ -156,8 +161,40 @@ static void answer_yield(struct collector *c, const struct query *q, struct api_
         api_answer_tree(a, json_pack("{s:i, s:b, s:i}", "ownscope", 1, "yielded", 1, "collector", (int)getpid()));
 }
 
+/* ---- orders ---- */
+
+static void order(struct collector *c, const char *verb, const struct query *q, struct api_answer *a)
+{
+    struct control_asker who = a->who;
+    json_t *doc;
+    char *error;
+    switch (control_do(collector_control(c), &who, verb, q->words ? q->words : "", &doc, &error)) {
+    case 0: api_answer_tree(a, doc); break;
+    case -EINVAL: api_refuse(a, 400, "%s", error); break;
+    case -ENOENT: api_refuse(a, 404, "%s", error); break;
+    case -EPERM: case -E2BIG: api_refuse(a, 409, "%s", error); break;
+    default: api_refuse(a, 503, "%s", error);
+    }
+    free(error);
+}
+
+static void answer_start(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "start", q, a); }
+static void answer_stop(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "stop", q, a); }
+static void answer_trace(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "trace", q, a); }
+static void answer_untrace(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "untrace", q, a); }
+static void answer_limits(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "limits", q, a); }
+static void answer_reset(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "reset", q, a); }
+static void answer_emergency(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "emergency-stop", q, a); }
+
 const struct api_route api_actions[] = {
-    { "/v1/yield", API_PID, answer_yield },
+    { "/v1/yield", 0, answer_yield },
+    { "/v1/start", API_LIGHT, answer_start },
+    { "/v1/stop", API_LIGHT, answer_stop },
+    { "/v1/trace", API_WORDS | API_LIGHT, answer_trace },
+    { "/v1/untrace", API_WORDS | API_LIGHT, answer_untrace },
+    { "/v1/limits", API_WORDS | API_LIGHT, answer_limits },
+    { "/v1/reset", API_LIGHT, answer_reset },
+    { "/v1/emergency-stop", API_LIGHT, answer_emergency },
     { "/v1/snapshot", API_PROCESS | API_PID, answer_snapshot },
     { "/v1/dump", API_PID, answer_dump },
     { "/v1/mark", API_NAME, answer_mark },

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "serve/states.h"
 
 static pthread_mutex_t symbols_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct symbols *live_symbols;
@@ -278,12 +279,23 @@ static void answer_diff(struct collector *c, const struct query *q, struct api_a
     source_close(&before);
 }
 
+static void answer_list(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    json_t *doc = control_list(collector_control(c));
+    if (doc)
+        api_answer_tree(a, doc);
+    else
+        api_refuse(a, 503, "the session is ending; read its trace file");
+}
+
 static void answer_status(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    struct view *v = collector_view_get(c, 0);
+    json_t *orders = control_list(collector_control(c));
+    struct view *v = orders ? collector_view_get(c, 0) : NULL;
     const struct trace_meta *m = collector_meta(c);
     size_t alive = 0;
     if (!v) {
+        json_decref(orders);
         api_refuse(a, 503, "the session is ending; read its trace file");
         return;
     }
@@ -295,8 +307,34 @@ static void answer_status(struct collector *c, const struct query *q, struct api
         "processes_alive", (json_int_t)alive, "live_blocks", (json_int_t)v->totals.live_blocks,
         "live_bytes", (json_int_t)v->totals.live_bytes));
     collector_view_put(c, v);
+    json_object_del(orders, "ownscope");
+    json_object_del(orders, "log");
+    if (a->state)
+        json_object_update(a->state, orders);
+    json_decref(orders);
     if (!a->state)
         api_refuse(a, 500, "the session's name or command is no UTF-8");
+}
+
+/* "t3" or "3"; query_check has looked at it. */
+static uint32_t serial_of(const char *id, char kind)
+{
+    return id ? (uint32_t)strtoul(id + (*id == kind), NULL, 10) : 0;
+}
+
+static void answer_states(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct states_query asked = { .thread = serial_of(q->thread, 't'), .process = serial_of(q->process, 'p'), .pid = (pid_t)q->pid, .stacks = q->stacks };
+    json_t *doc = NULL;
+    int error = states_document(c, &asked, &live_symbols, &symbols_lock, &doc);
+    if (error == -ENOENT)
+        api_refuse(a, 404, "no such thread runs in this session");
+    else if (error == -EBUSY)
+        api_refuse(a, 400, "more than %d threads: say of which one the stack is wanted, with thread=", STATES_STACKS_MAX);
+    else if (error)
+        api_refuse(a, 503, "the session is ending; read its trace file");
+    else
+        api_answer_tree(a, doc);
 }
 
 /* ---- documents of the trace ----------------------------------------------- */
@@ -364,6 +402,8 @@ static void answer_export(struct collector *c, const struct query *q, struct api
 
 const struct api_route api_routes[] = {
     { "/v1/status", 0, answer_status },
+    { "/v1/list", API_LIGHT, answer_list },
+    { "/v1/states", API_THREAD | API_PROCESS | API_PID | API_STACKS, answer_states },
     { "/v1/report", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS, answer_report },
     { "/v1/threads", API_TOP | API_AT | API_SINCE, answer_threads },
     { "/v1/locks", API_TOP | API_AT | API_SINCE, answer_locks },

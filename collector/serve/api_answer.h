@@ -18,6 +18,7 @@
 #include "serve/query.h"
 
 struct api_answer {
+    struct control_asker who;               /* asks: set before */
     unsigned status;                        /* HTTP; 0 means 200 */
     char *error;                            /* malloc'ed text, unless 200 */
     int (*write)(void *state, FILE *out);   /* 0 or -errno: the connection is cut */
@@ -32,7 +33,9 @@ enum api_parameter {
     API_THREAD = 1 << 5, API_PROCESS = 1 << 6, API_TOP = 1 << 7, API_EVENTS = 1 << 8, API_ALL = 1 << 9,
     API_FRAMES = 1 << 10, API_SUPPRESSIONS = 1 << 11, API_BLOCKS = 1 << 12, API_CLASS = 1 << 13, API_PID = 1 << 14,
     API_NAME = 1 << 15, API_OF = 1 << 16, API_BY = 1 << 17, API_DEPTH = 1 << 18,
-    API_DEFAULT_SUPPRESSIONS = 1 << 19, API_SITE = 1 << 20, API_SIZE = 1 << 21, API_ADDRESS = 1 << 22
+    API_DEFAULT_SUPPRESSIONS = 1 << 19, API_SITE = 1 << 20, API_SIZE = 1 << 21, API_ADDRESS = 1 << 22, API_STACKS = 1 << 23,
+    API_WORDS = 1 << 24,
+    API_LIGHT = 1 << 30     /* none: it makes no document of the graph, and never waits for those that do */
 };
 
 struct api_route {

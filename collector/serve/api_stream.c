@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "serve/measure.h"
 #include "wire/atomic.h"
 
 struct stream {
@@ -35,7 +36,9 @@ static void stream_free(struct stream *s)
 static void *stream_write(void *context)
 {
     struct stream *s = context;
+    measure_question_begin();
     int error = s->answer.write(s->answer.state, s->out);
+    measure_question_end();
     if (fflush(s->out))
         error = -EPIPE;
     store_release(&s->failed, error != 0);

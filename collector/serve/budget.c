@@ -111,7 +111,8 @@ void budget_reset(struct budget *b, const struct limits_input *in)
 
 /* What a window says. */
 struct judged {
-    double load;            /* of what is allowed, the more pressing one; 0: not known */
+    bool known;             /* all of it is: the window is long enough */
+    double load;            /* of what is allowed, the more pressing one */
     double share;           /* to multiply what is recorded by, to come to what is allowed */
     double saveable;        /* of what is allowed: what coarser rates can save */
     enum budget_why why;
@@ -123,6 +124,7 @@ static struct judged judge(struct budget *b, const struct limits_input *in)
 {
     struct judged j = {.lasted_ns = in->now_ns - b->from.now_ns, .program_ns = in->program_cpu_ns - b->from.program_cpu_ns,
                        .why = BUDGET_CPU, .share = 1};
+    j.known = j.lasted_ns >= 100 * MS && (b->cpu_most <= 0 || j.program_ns >= PROGRAM_LEAST_NS);
     if (b->events_most > 0 && j.lasted_ns >= 100 * MS) {
         b->events_now = (double)(in->events - b->from.events) / ((double)j.lasted_ns / 1e9);
         j.load = j.saveable = b->events_now / b->events_most;
@@ -231,11 +233,11 @@ enum budget_why budget_tick(struct budget *b, const struct limits_input *in)
         return BUDGET_STAYS;
     }
     j = judge(b, in);
-    if (b->stuck && j.load < ABOVE) /* what stood in the way has gone */
+    if (b->stuck && j.known && j.load < ABOVE) /* what stood in the way has gone */
         b->stuck = false, b->deaf = 0, b->before = 0;
     if ((j.load > FAR_ABOVE && j.lasted_ns >= 250 * MS) || (j.load > ABOVE && j.lasted_ns >= 500 * MS))
         why = coarser(b, &j, in);
-    else if (j.load < BELOW && j.lasted_ns >= (j.load < FAR_BELOW ? 500 * MS : 1 * S) && (b->events_most > 0 || j.program_ns >= PROGRAM_LEAST_NS))
+    else if (j.load < BELOW && j.lasted_ns >= (j.load < FAR_BELOW ? 500 * MS : 1 * S) && j.known)
         why = finer(b, &j, in);
     if (why == BUDGET_STAYS)
         window_slide(b, in, &j);

@@ -43,6 +43,16 @@ static bool graph_current(void *context, bool wait)
     return !c->lent && backlog_empty(&c->backlog);
 }
 
+/* What a policy is told of the blocks that live: struct policy_host. */
+bool collector_live(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count)
+{
+    struct collector *c = context;
+    if (!graph_current(c, false))
+        return false;
+    *count = graph_live_addresses(c->graph, fn, to);
+    return true;
+}
+
 /* The session's sink. */
 void collector_ingest(void *context, const struct event *events, size_t count)
 {
@@ -132,6 +142,12 @@ int collector_open(struct collector **out, const struct collector_options *o, en
         return r;
     }
     asides_begin(c, o);
+    *step = COLLECTOR_CONTROL;
+    r = collector_control_begin(c, &o->control);
+    if (r) {
+        collector_close(c, !o->attach);
+        return r;
+    }
     *out = c;
     return 0;
 }
@@ -168,20 +184,41 @@ static void share_put(void *context, const struct snapshot *s)
     collector_snapshot_put(context, s);
 }
 
+/* Every thread that runs, as its ring tells; malloc'ed. */
+static struct view_state *states_make(struct collector *c, size_t *n)
+{
+    size_t most = session_threads(c->session, NULL, 0);
+    struct session_thread *list = xcalloc(most + 1, sizeof *list);
+    struct view_state *states = xcalloc(most + 1, sizeof *states);
+    *n = session_threads(c->session, list, most);
+    for (size_t i = 0; i < *n; i++) {
+        const struct session_thread *t = &list[i];
+        states[i] = (struct view_state){ .thread = t->thread, .process = t->process, .pid = t->pid, .tid = t->tid,
+                                         .start_time = t->start_time, .foreign = t->foreign, .stack = t->stack, .last_ns = t->last_ns,
+                                         .events = t->events, .ring_bytes = t->ring_bytes, .ring_fill = t->ring_fill };
+    }
+    free(list);
+    return states;
+}
+
 /* With COLLECTOR_SNAPSHOTS: the newest snapshot of each process, shared with all views that have it. */
 static struct view *view_make(struct collector *c, struct graph *g, unsigned flags)
 {
-    const struct snapshot **list;
-    struct snapshot **shares;
-    size_t n;
-    if (!(flags & COLLECTOR_SNAPSHOTS))
-        return graph_view_make(g, c->code, flags);
-    list = xcalloc(SNAPSHOTS_MOST, sizeof *list);
-    shares = xcalloc(SNAPSHOTS_MOST, sizeof *shares);
-    n = snapshots_newest(c->snapshots, list, SNAPSHOTS_MOST);
+    const struct snapshot **list = NULL;
+    struct snapshot **shares = NULL;
+    struct view_state *states = NULL;
+    size_t n = 0, n_states = 0;
+    if (flags & COLLECTOR_STATES)
+        states = states_make(c, &n_states);
+    if (flags & COLLECTOR_SNAPSHOTS) {
+        list = xcalloc(SNAPSHOTS_MOST, sizeof *list);
+        shares = xcalloc(SNAPSHOTS_MOST, sizeof *shares);
+        n = snapshots_newest(c->snapshots, list, SNAPSHOTS_MOST);
+    }
     for (size_t i = 0; i < n; i++)
         shares[i] = snapshot_share(list[i], share_put, c);
-    struct view *v = graph_view_make_with(g, c->code, flags & ~(unsigned)COLLECTOR_SNAPSHOTS, shares, n);
+    struct view *v = graph_view_make_live(g, c->code, flags & ~(unsigned)(COLLECTOR_SNAPSHOTS | COLLECTOR_STATES), shares, n, states, n_states);
+    v->flags = flags;
     free(list);
     free(shares);
     return v;
@@ -215,22 +252,33 @@ static void view_publish(struct collector *c, unsigned flags)
     graph_free(settled);
 }
 
-struct view *collector_view_get(struct collector *c, unsigned flags)
+void collector_view_put(struct collector *c, struct view *v)
 {
-    uint64_t ticket;
-    pthread_mutex_lock(&c->lock);
-    ticket = ++c->view_asked;
-    c->view_flags |= flags;
-    pthread_mutex_unlock(&c->lock);
-    session_wake(c->session);
-    pthread_mutex_lock(&c->lock);
-    while (c->view_answered < ticket && !c->ending)
-        pthread_cond_wait(&c->answer, &c->lock);
-    pthread_mutex_unlock(&c->lock);
-    return published_get(&c->published);
+    if (v)
+        published_put(&c->published, v);
 }
 
-void collector_view_put(struct collector *c, struct view *v) { published_put(&c->published, v); }
+struct view *collector_view_get(struct collector *c, unsigned flags)
+{
+    struct view *v = NULL;
+    bool ending = false;
+    do {
+        collector_view_put(c, v);   /* somebody's who asked for less came between */
+        pthread_mutex_lock(&c->lock);
+        uint64_t ticket = ++c->view_asked;
+        c->view_flags |= flags;
+        pthread_mutex_unlock(&c->lock);
+        session_wake(c->session);
+        pthread_mutex_lock(&c->lock);
+        while (c->view_answered < ticket && !c->ending)
+            pthread_cond_wait(&c->answer, &c->lock);
+        ending = c->ending;
+        pthread_mutex_unlock(&c->lock);
+        v = published_get(&c->published);
+    } while (v && (v->flags & flags) != flags && !ending);
+    return v;
+}
+
 
 /* ---- snapshots ---- */
 
@@ -387,6 +435,7 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
             return -ESTALE;
         now_ns = session_now_ns(c->session);
         collector_keep_round(c, now_ns);
+        control_round(c->control, now_ns);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
             c->flushed_ns = now_ns;
             if (c->folded != c->flushed_events)
@@ -394,7 +443,9 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         }
         if (done(context))
             return 0;
-        if (c->lent || backlog_empty(&c->backlog))
+        if (control_hurries(c->control))
+            session_wait_little(c->session);
+        else if (c->lent || backlog_empty(&c->backlog))
             session_wait(c->session);
     }
 }
@@ -404,6 +455,7 @@ void collector_finish(struct collector *c)
     uint64_t end_ns;
     bool wanted;
     int r;
+    control_end(c->control);
     session_finish(c->session, c->code, collector_ingest, c);
     snapshots_finish(c->snapshots);
     graph_current(c, true);
@@ -438,6 +490,7 @@ void collector_close(struct collector *c, bool over)
     if (c->writer)
         trace_write_close(c->writer, c->code, 0);
     published_end(&c->published);
+    collector_control_end(c);
     snapshots_free(c->snapshots); /* its threads use the session */
     heartbeat_free(c->heart);
     if (c->session)

@@ -18,6 +18,7 @@
 
 #include "graph/view.h"
 #include "serve/checkpoints.h"
+#include "serve/control.h"
 #include "serve/recorder.h"
 #include "serve/rotation.h"
 #include "session/directory.h"
@@ -35,10 +36,11 @@ struct collector_options {
     struct checkpoints_options checkpoints;
     struct rotation_options rotation;       /* bytes and ns 0: one file */
     struct recorder_options recorder;       /* bytes 0: the trace is a file from the start */
+    struct control_options control;
 };
 
 /* What failed in collector_open. */
-enum collector_step { COLLECTOR_SESSION, COLLECTOR_TRACE };
+enum collector_step { COLLECTOR_SESSION, COLLECTOR_TRACE, COLLECTOR_CONTROL };
 
 /* Makes (or takes over) the session and its trace file. 0, or -errno with
  * *step set; session_error_text() or trace_error_text(NULL) say more. */
@@ -79,8 +81,9 @@ bool collector_records(const struct collector *c);
 bool collector_recorded(const struct collector *c);
 
 /* ---- any other thread ---- */
+struct control *collector_control(struct collector *c);
 /* With the newest snapshot of each process: v->snapshots. Beside enum view's flags. */
-enum { COLLECTOR_SNAPSHOTS = 1 << 8 };
+enum { COLLECTOR_SNAPSHOTS = 1 << 8, COLLECTOR_STATES = 1 << 9 /* with v->states */ };
 /* A view of now, at least with what `flags` ask for; blocks until the ingest
  * thread has published it. NULL: the collector is ending. */
 struct view *collector_view_get(struct collector *c, unsigned flags);

@@ -13,7 +13,9 @@
 #include "serve/backlog.h"
 #include "serve/checkpoints.h"
 #include "serve/collector.h"
+#include "serve/control.h"
 #include "serve/heartbeat.h"
+#include "serve/measure.h"
 #include "serve/published.h"
 #include "serve/recorder.h"
 #include "serve/rotation.h"
@@ -51,6 +53,8 @@ struct collector {
     int next_error;             /* of the last try to begin a next file */
     atomic_u64 reading;         /* copies of the recorder's made so far */
     struct published published;
+    struct control *control;
+    struct measure *measure;
 
     pthread_mutex_t lock;
     pthread_cond_t answer;
@@ -77,6 +81,9 @@ bool collector_yield_round(struct collector *c);
 /* The session's sink: folds, and appends to the trace. */
 void collector_ingest(void *collector, const struct event *events, size_t count);
 
+/* policy_host.live, of a collector. */
+bool collector_live(void *collector, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
+
 /* ---- collector_files.c ---- */
 /* Where nothing is gone on with: c->writer. 0 or -errno. */
 int collector_file_new(struct collector *c, const struct collector_options *o);
@@ -92,6 +99,14 @@ void collector_files_round(struct collector *c);
 /* The last look, before the trace is closed: true: it is to be written then, by _finish. */
 bool collector_files_last(struct collector *c);
 void collector_files_finish(struct collector *c);
+
+/* policy_host.live, of a collector. */
+bool collector_live(void *collector, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
+
+/* ---- collector_control.c ---- */
+/* There are a session and a trace. 0, or -errno. */
+int collector_control_begin(struct collector *c, const struct control_options *o);
+void collector_control_end(struct collector *c);
 
 /* ---- collector_open.c ---- */
 /* The session's trace file: a new one, or the predecessor's. 0 or -errno. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "event/xalloc.h"
 
@@ -59,6 +60,16 @@ int collector_yield(struct collector *c, const char *to)
 
 const char *collector_yielded(const struct collector *c) { return c->yielded ? c->yield_to : NULL; }
 
+/* In the trace, as every order. */
+static void tell(struct collector *c)
+{
+    char *text = xasprintf("hand over to %s", c->yield_to);
+    struct event e = {.type = EVENT_CONTROL, .family = EVENT_CONTROL_VERB, .address = control_state(c->control),
+                      .size = control_state(c->control), .text = text, .text_bytes = (uint16_t)strlen(text)};
+    session_tell(c->session, c->code, collector_ingest, c, &e);
+    free(text);
+}
+
 bool collector_yield_round(struct collector *c)
 {
     bool asked;
@@ -68,6 +79,7 @@ bool collector_yield_round(struct collector *c)
     pthread_mutex_unlock(&c->lock);
     if (!asked)
         return false;
+    tell(c);
     heartbeat_begin(c->heart); /* the disk may take its time */
     r = c->trace_error ? c->trace_error : trace_write_drain(c->writer, c->code);
     heartbeat_end(c->heart);

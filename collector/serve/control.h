@@ -39,10 +39,21 @@ struct control_host {
     void *context;
 };
 
+/* Before there is anything: 0, or -EINVAL and *error, one malloc'ed line. */
+int control_check(const struct control_options *o, char **error);
 /* 0, or -EINVAL and *error (a malloc'ed line): the options are wrong. */
 int control_new(struct control **out, const struct control_host *host, const struct control_options *o, char **error);
 void control_free(struct control *c);
 void control_round(struct control *c, uint64_t now_ns);
+/* Somebody waits for all hooks to act on an order: the next round is not to be long in coming. */
+bool control_hurries(const struct control *c);
+/* For the last words to people. */
+struct control_summary {
+    enum event_recording state;
+    uint64_t recorded_ns, changes_by_limits, changes_of_rates;
+    uint64_t sample_bytes;       /* the limits' floor now */
+};
+void control_summary(const struct control *c, struct control_summary *s);
 /* Orders that nobody will carry out any more are answered so. */
 void control_end(struct control *c);
 
@@ -50,11 +61,16 @@ void control_end(struct control *c);
 struct control_asker { uid_t uid; pid_t pid; };
 /* verb: start stop trace untrace limits reset emergency-stop; `words`: the rest, may be "". Waits until it is done, and for a
  * narrowing or a stop until all hooks act on it (at most 1 s: then "settled" is false). The answer is a document: {"ownscope":1,
- * "verb","state","was",…,"took_ns"}. 0; -EINVAL (words), -ENOENT (untrace of what is not there), -EPERM (emergency stop), -E2BIG, -ENOSPC,
+ * "verb","state","was","took_ns"}, with "at_ns", "settled", "quiet_ns" (how long it took), "number", "rule", "rules", "limits" where they say something. 0; -EINVAL (words), -ENOENT (untrace of what is not there), -EPERM (emergency stop), -E2BIG, -ENOSPC,
  * -ECANCELED: and *error, one malloc'ed line. Any thread. */
 int control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **answer, char **error);
-/* {"ownscope":1,"state","since_ns","rules":[{"number","rule","hits","spent","unmet"}…],"limits":{…},"log":[{"ns","kind","text"}…]}. Any thread. */
+/* What was done (error 0) or refused elsewhere is in the trace like an order: verb "snapshot", "dump", "mark", or one of
+ * the above. At once; any thread. */
+void control_note(struct control *c, const struct control_asker *who, const char *verb, const char *words, int error, const char *why);
+/* {"ownscope":1,"state","since_ns","rules":[{"number","rule","hits","spent","unmet"}…],"limits":{…},"log":[{"ns","kind","text"}…]}. Any thread. NULL: the session is ending. */
 json_t *control_list(struct control *c);
 enum event_recording control_state(const struct control *c);
+/* "recording", "paused", "tripped", "half-open", "emergency". */
+const char *control_state_name(enum event_recording state);
 
 #endif

@@ -33,6 +33,8 @@ static struct wire_rule rule_of(const struct rule *r)
                           .size_max = r->size_max};
     if (r->functions.n || r->modules.n)
         w.flags |= WIRE_RULE_SITE;
+    if (r->stacks.n)
+        w.flags |= WIRE_RULE_STACK;
     if (r->threads.n || r->processes.n)
         w.flags |= WIRE_RULE_MASKED;
     if (r->exclude) {
@@ -54,7 +56,7 @@ static struct wire_rule rule_of_all(void)
 /* Each event of these kinds, but for its rate. */
 static bool is_of_all(const struct wire_rule *w, uint32_t events)
 {
-    return (w->events & events) == events && !(w->flags & (WIRE_RULE_SITE | WIRE_RULE_MASKED | WIRE_RULE_TOKENS)) && !w->size_min &&
+    return (w->events & events) == events && !(w->flags & (WIRE_RULE_SITE | WIRE_RULE_STACK | WIRE_RULE_MASKED | WIRE_RULE_TOKENS)) && !w->size_min &&
            w->size_max == UINT64_MAX && (!(events & MEMORY) || w->families == UINT32_MAX);
 }
 
@@ -77,6 +79,20 @@ static bool covers(const struct wire_policy *w, uint32_t events)
     return all;
 }
 
+/* Bits of the gate that this session has no use for. */
+static uint32_t never_recorded(const struct policy *p)
+{
+    const struct wire_plan *plan = session_plan(p->host.session);
+    return (plan->locks ? 0u : WIRE_GATE_LOCKS) | (plan->copies_min_bytes != UINT64_MAX ? 0u : WIRE_GATE_COPIES);
+}
+
+/* What the session leaves out from its start on is no gap. */
+static uint32_t cover_beside(const struct policy *p)
+{
+    uint32_t never = never_recorded(p);
+    return (never & WIRE_GATE_LOCKS ? EVENT_COVER_LOCKS : 0u) | (never & WIRE_GATE_COPIES ? EVENT_COVER_COPIES : 0u);
+}
+
 static uint32_t cover_of(const struct wire_policy *w, uint32_t bits)
 {
     uint32_t cover = bits & WIRE_GATE_LIFE ? EVENT_COVER_LIFE : 0;
@@ -87,6 +103,12 @@ static uint32_t cover_of(const struct wire_policy *w, uint32_t bits)
     if (bits & WIRE_GATE_COPIES && (!w || covers(w, WIRE_RULE_COPY)))
         cover |= EVENT_COVER_COPIES;
     return cover;
+}
+
+uint32_t policy_cover_of_gate(const struct policy *p, uint32_t gate)
+{
+    static const struct wire_policy nothing;
+    return cover_of(gate & WIRE_GATE_FILTERED ? &nothing : NULL, gate) | cover_beside(p);
 }
 
 /* The only rule that has to do with memory, and it is of all memory. */
@@ -133,6 +155,7 @@ static void lists_put(struct wire_policy *w, const struct policy *p, bool by_sit
     w->ranges_count = by_site ? (uint32_t)p->ranges.n : 0;
     w->born_offset = sizeof *w + w->ranges_count * sizeof(struct wire_range);
     w->born_words = drops_all ? 0 : p->born.n;
+    w->born_serial = p->born.serial;
     if (w->ranges_count)
         memcpy(base + w->ranges_offset, p->ranges.at, w->ranges_count * sizeof(struct wire_range));
     if (w->born_words)
@@ -143,11 +166,12 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
                                       bool drops_all)
 {
     static const uint32_t all = WIRE_GATE_MEMORY | WIRE_GATE_LOCKS | WIRE_GATE_COPIES;
-    struct policy_compiled c = {.bits = spec->gate & WIRE_GATE_ALL};
+    uint32_t never = never_recorded(p), beside = cover_beside(p);
+    struct policy_compiled c = {.bits = spec->gate & WIRE_GATE_ALL & ~never};
     struct wire_policy head = {0};
     uint32_t flags = 0;
     if (!(c.bits & all) || (!spec->n_rules && implied_slot == WIRE_RULES_MAX)) {
-        c.cover = cover_of(NULL, c.bits);
+        c.cover = cover_of(NULL, c.bits) | beside;
         return c;
     }
     for (size_t i = 0; i < spec->n_rules; i++) {
@@ -162,10 +186,10 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
         floors_set(&r, spec);
         rule_put(&head, implied_slot, &r);
     }
-    c.by_site = flags & WIRE_RULE_SITE;
+    c.by_site = flags & (WIRE_RULE_SITE | WIRE_RULE_STACK);
     c.by_thread = flags & WIRE_RULE_MASKED;
     c.bits = bits_of(&head, c.bits);
-    c.cover = cover_of(&head, c.bits);
+    c.cover = cover_of(&head, c.bits) | beside;
     if (!(c.bits & all))
         return c;
     simple_find(&head);

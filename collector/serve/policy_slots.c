@@ -33,6 +33,7 @@ static void slot_take(struct policy *p, int i, const struct rule *r)
     struct policy_slot *s = &p->slots[i];
     *s = (struct policy_slot){.used = true, .number = r ? r->number : 0, .turn = ++p->turns,
                               .hits_before = session_hits(p->host.session, (unsigned)i)};
+    p->met &= ~(1u << i);
     if (!r || r->exclude || (!r->limit && r->per_second <= 0))
         return;
     s->limited = r->limit > 0;
@@ -112,4 +113,13 @@ uint64_t policy_hits(const struct policy *p, uint32_t number, bool *spent)
     if (spent)
         *spent = s->limited && !s->ungiven && session_tokens(p->host.session, (unsigned)i) < 1;
     return hits > s->hits_before ? hits - s->hits_before : 0;
+}
+
+bool policy_unmet(const struct policy *p, uint32_t number)
+{
+    int i = number ? slot_with(p, number) : -1;
+    for (size_t k = 0; i >= 0 && k < p->spec.n_rules; k++)
+        if (p->spec.rules[k].number == number)
+            return (p->spec.rules[k].functions.n || p->spec.rules[k].stacks.n || p->spec.rules[k].modules.n) && !(p->met & 1u << i);
+    return false;
 }

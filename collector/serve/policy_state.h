@@ -15,6 +15,7 @@
 #define OWNSCOPE_POLICY_STATE_H
 
 #include "serve/policy.h"
+#include "serve/policy_names.h"
 #include "session/policy.h"
 
 /* One of the WIRE_RULES_MAX numbers that hooks know rules by: a rule's as long as it lasts. */
@@ -34,9 +35,8 @@ struct policy_slot {
 struct policy_ranges { struct wire_range *at; size_t n, capacity; };
 
 /* The blocks that lived before: words NULL with n 0: none did. */
-struct policy_born { uint64_t *words; uint64_t n; };
+struct policy_born { uint64_t *words; uint64_t n; uint32_t serial; /* of the gate that it was made under: no other's */ };
 
-struct policy_names;
 struct policy_threads;
 
 struct policy {
@@ -61,7 +61,9 @@ struct policy {
 
     bool dirty;                     /* what was published is not all that is known by now */
     uint64_t modules_version;       /* that the ranges are of */
+    bool by_site;                   /* there are rules of modules or functions */
     struct policy_ranges ranges;
+    uint32_t met;                   /* slots whose modules and functions were found somewhere */
     struct policy_names *names;
     struct policy_threads *threads;
 };
@@ -77,17 +79,14 @@ void ranges_make(struct policy *p, const struct policy_spec *spec, const uint8_t
 /* They would be others now. Cheap. */
 bool ranges_stale(struct policy *p);
 
-/* ---- policy_names.c ---- */
-struct policy_names *names_find_new(struct session *s);
-void names_find_free(struct policy_names *n);
-/* Something that was asked for is not known yet. */
-bool names_pending(const struct policy_names *n);
-
 /* ---- policy_threads.c ---- */
 struct policy_threads *threads_names_new(void);
 void threads_names_free(struct policy_threads *t);
 /* Tells each thread's slot its rules: of new ones and renamed ones, or (`all`: after a publish) of every one. */
 void threads_round(struct policy *p, bool all);
+
+/* Names are read again: they may be old, where no rule asked for them. */
+void threads_forget(struct policy_threads *t);
 
 /* ---- policy_born.c ---- */
 /* Of the blocks that live now. False: not now. */
@@ -99,6 +98,8 @@ struct policy_compiled { struct wire_policy *policy; /* malloc'ed; NULL: the bit
 /* `implied_slot`: the rule for everything else, or WIRE_RULES_MAX. `drops_all`: without `born`. */
 struct policy_compiled policy_compile(const struct policy *p, const struct policy_spec *spec, const uint8_t *slot_of, unsigned implied_slot,
                                       bool drops_all);
+/* What is recorded for certain behind a gate, whatever its policy says. */
+uint32_t policy_cover_of_gate(const struct policy *p, uint32_t gate);
 /* With no include of its own, what is not excluded is meant. */
 bool policy_implies(const struct policy_spec *spec);
 

@@ -27,9 +27,11 @@ struct query {
     uint64_t frames;        /* of an event's stack, those that tell most; 0: all */
     bool top_given;
     bool events, all;       /* of an export */
+    bool stacks;            /* of states: native ones too */
     const char *of, *by;    /* of a graph: b12, r3, 0x7f…; type, site, … */
     uint64_t depth;         /* levels of its tree; 0: as many as it has by itself */
     const char *name;       /* of a mark */
+    const char *words;      /* of an order */
     const char *suppressions[QUERY_SUPPRESSIONS_MAX];   /* files */
     size_t n_suppressions;
     bool no_default_suppressions;

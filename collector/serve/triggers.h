@@ -19,7 +19,7 @@
 
 struct trigger_options {
     bool signal;
-    uint32_t rules;         /* 1 << enum rule */
+    uint32_t rules;         /* 1 << enum finding_rule */
     uint64_t rss_bytes;     /* 0: none */
 };
 

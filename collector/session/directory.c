@@ -17,7 +17,7 @@
 #include "event/xalloc.h"
 
 enum { INFO_MAX_BYTES = 64 * 1024 };
-static const char *const FILES[] = {"socket", "segment", "info", "info.new", "images", "written.0", "written.1", "written.new", "control", "control.new"};
+static const char *const FILES[] = {"control", "control.new", "emergency", "emergency.new", "socket", "segment", "info", "info.new", "images", "written.0", "written.1", "written.new"};
 
 static __thread char flaw[160];
 
@@ -176,10 +176,10 @@ void session_current_remove(const char *segment_path)
         unlink(path);
 }
 
-/* ---- info ---- */
+/* ---- small files, replaced whole ---- */
 
 /* The file's text, zero-terminated, to be freed. NULL with errno. */
-static char *info_read(const char *path)
+static char *text_read(const char *path, size_t max_bytes)
 {
     char *text;
     ssize_t n;
@@ -187,13 +187,15 @@ static char *info_read(const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return NULL;
-    text = xmalloc(INFO_MAX_BYTES + 1);
-    while (have < INFO_MAX_BYTES && (n = read(fd, text + have, INFO_MAX_BYTES - have)) > 0)
+    text = xmalloc(max_bytes + 1);
+    while (have < max_bytes && (n = read(fd, text + have, max_bytes - have)) > 0)
         have += (size_t)n;
     close(fd);
     text[have] = 0;
     return text;
 }
+
+static char *info_read(const char *path) { return text_read(path, INFO_MAX_BYTES); }
 
 static int write_all(int fd, const char *p, size_t n)
 {
@@ -206,6 +208,43 @@ static int write_all(int fd, const char *p, size_t n)
     }
     return 0;
 }
+
+int session_file_put(const char *name, const char *file, const char *text)
+{
+    char path[SESSION_PATH_MAX], fresh[SESSION_PATH_MAX + 16];
+    int e = session_path(path, sizeof path, name, file), fd;
+    if (e)
+        return e;
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    e = write_all(fd, text, strlen(text));
+    if (close(fd) && !e)
+        e = -errno;
+    if (!e && rename(fresh, path))
+        e = -errno;
+    if (e)
+        unlink(fresh);
+    return e;
+}
+
+char *session_file_get(const char *name, const char *file)
+{
+    char path[SESSION_PATH_MAX];
+    return session_path(path, sizeof path, name, file) ? NULL : text_read(path, SESSION_FILE_MAX);
+}
+
+char *session_file_take(const char *name, const char *file)
+{
+    char path[SESSION_PATH_MAX];
+    char *text = session_file_get(name, file);
+    if (text && !session_path(path, sizeof path, name, file))
+        unlink(path);
+    return text;
+}
+
+/* ---- info ---- */
 
 /* Old lines without those of `key`, then the new line. */
 static int info_write(int fd, const char *old, const char *key, const char *value)

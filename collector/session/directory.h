@@ -5,7 +5,8 @@
  *   segment  symbolic link to the shared-memory file
  *   socket   the collector's Unix socket (made by collector/serve)
  *   info     lines `key=value`: command, trace, collector, started
- *   control  what holds for the next collector (serve/control.h)
+ *   control  rules, limits and state, for the next collector (serve/control_file.c)
+ *   emergency  who stopped it past its collector: "NS WHO" (cli/cmd_ctl.c)
  *   images   lines "serial process": images that go on as a process of before
  * and DIR/current, a symbolic link to the segment that programs join which
  * have the shim but no session. DIR is OWNSCOPE_DIR, else the first of
@@ -47,6 +48,13 @@ void session_current_remove(const char *segment_path);
 int session_info_set(const char *name, const char *key, const char *value);
 /* Reads one key. 0, -ENOENT when there is no such key, -errno. */
 int session_info_get(const char *name, const char *key, char *out, size_t size);
+
+/* A small text file of DIR/NAME, mode 0600, replaced whole. 0 or -errno. */
+enum { SESSION_FILE_MAX = 1 << 20 };
+int session_file_put(const char *name, const char *file, const char *text);
+/* Its text, at most SESSION_FILE_MAX bytes, malloc'ed; NULL: there is none. _take removes it. */
+char *session_file_get(const char *name, const char *file);
+char *session_file_take(const char *name, const char *file);
 
 /* Names of all sessions here, in order. Stops when `fn` returns non-zero and
  * returns that; 0 at the end; -errno. */

@@ -8,11 +8,11 @@
 
 #include "event/xalloc.h"
 
-static uint64_t space_next(void)
-{
-    static uint64_t spaces;
-    return ++spaces;
-}
+static uint64_t spaces;
+
+static uint64_t space_next(void) { return ++spaces; }
+
+uint64_t image_changes(void) { return spaces; }
 
 void image_begin(struct image *m, uint32_t serial, uint32_t process)
 {

@@ -38,6 +38,8 @@ void image_end(struct image *m);
 void image_inherit(struct image *m, const struct image *parent);
 /* A module was found there: what overlaps it is gone. */
 void image_add(struct image *m, uint64_t start, uint64_t end, uint64_t bias, uint32_t module);
+/* Rises whenever an image comes or its table changes. */
+uint64_t image_changes(void);
 /* The range that holds an address, NULL: none. */
 const struct image_range *image_find(const struct image *m, uint64_t address);
 

@@ -305,6 +305,8 @@ static void reset_slot(struct session *s, struct lane *l)
     store_relaxed(&slot->next_ring, 0);
     store_relaxed(&slot->waiting, 0);
     store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
+    store_relaxed(&slot->acting, WIRE_ACTING_NOT);
+    store_relaxed(&slot->rules, 0);
     store_relaxed(&slot->resync, 0);
     slot->scratch = l->scratch;
     for (i = 0; i < WIRE_LOST_REASONS; i++)

@@ -4,6 +4,7 @@
  *
  *   RULE   = [include|exclude] KEY=VALUE ...        (all of a rule's keys must match; include is meant without a word)
  *     function=PATTERN[,...]   the calling function (shell pattern, demangled name without or with its arguments)
+ *     stack=PATTERN[,...]      a function anywhere on the stack: costs a walk of the stack for each event that the rest matches
  *     module=PATTERN[,...]     the calling module: its path, or its last part
  *     thread=PATTERN[,...]     a thread's name, or t3, or its tid
  *     process=PATTERN[,...]    a program's name, or p1, or its pid
@@ -32,7 +33,7 @@ struct rule_words { char **list; size_t n; };
 struct rule {
     uint32_t number;        /* 1 and more, given when it is added, never reused; 0: none yet */
     bool exclude;
-    struct rule_words functions, modules, threads, processes;   /* n 0: any */
+    struct rule_words functions, stacks, modules, threads, processes;   /* n 0: any */
     uint32_t events;        /* enum wire_rule_event */
     uint32_t families;      /* UINT32_MAX: any */
     uint64_t size_min, size_max;

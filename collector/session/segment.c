@@ -336,6 +336,7 @@ int segment_home(struct segment *s, uint32_t slot, uint64_t *scratch, uint64_t *
         return -ENOSPC;
     *scratch = at;
     *ring = segment_home_ring(at);
+    memset(s->wire.base + at + WIRE_SCRATCH_UNWIND_BYTES, 0, WIRE_PAGE); /* counts of the slot's threads begin */
     segment_ring_format(s, *ring, WIRE_RING_FIRST_BYTES, 0);
     return 0;
 }
@@ -360,6 +361,16 @@ void segment_ring_give(struct segment *s, uint64_t offset, uint64_t size_bytes)
 {
     s->grown_bytes -= ring_bytes(size_bytes);
     extent_give(s, offset, ring_bytes(size_bytes));
+}
+
+uint64_t segment_take(struct segment *s, uint64_t bytes)
+{
+    return bytes && bytes <= s->wire.bytes ? pool_take(s, page_up(bytes)) : 0;
+}
+
+void segment_give(struct segment *s, uint64_t offset, uint64_t bytes)
+{
+    extent_give(s, offset, page_up(bytes));
 }
 
 /* ---- taking over ---- */

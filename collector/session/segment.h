@@ -80,6 +80,11 @@ void segment_ring_give(struct segment *s, uint64_t offset, uint64_t size_bytes);
 /* (Re)formats the head of a ring that nobody uses. */
 void segment_ring_format(struct segment *s, uint64_t offset, uint64_t size_bytes, uint64_t start);
 
+/* Reserved memory of whole pages for `bytes` of the collector's own, for hooks to read: its offset, 0: no
+ * space, or the segment is another's. */
+uint64_t segment_take(struct segment *s, uint64_t bytes);
+void segment_give(struct segment *s, uint64_t offset, uint64_t bytes);
+
 /* Rebuilding after segment_attach: names what is in use; then _done makes the
  * rest of the pool free (and gives its memory back). -EBADMSG: overlaps. */
 int segment_adopt(struct segment *s, uint64_t offset, uint64_t bytes);

@@ -201,6 +201,7 @@ static void release(struct session *s)
     order_free(&s->order);
     decode_end(&s->decode);
     own_locks_end(&s->own_locks);
+    gate_free(s);
     registry_end(&s->registry);
     segment_detach(&s->segment);
     free(s);
@@ -272,6 +273,7 @@ int session_create(struct session **out, const struct session_options *o)
         e = fill_plan(s, o, &start, clock);
         if (!e) {
             begin(s);
+            gate_begin(s, o->paused);
             e = write_folder(s, o);
         }
         if (!e && (e = supply_add(s, SESSION_SLOTS_AHEAD)) == -ENOSPC)
@@ -339,6 +341,8 @@ static void restore_lanes(struct session *s)
         else if (state == WIRE_SLOT_READY && !l->home)
             store_release(&l->slot->state, WIRE_SLOT_EMPTY);
     }
+    gate_settle(s);
+    policy_adopt_last(s);
     segment_adopt_done(&s->segment, n);
     hold_end_all(s); /* whoever they waited for is gone */
     free(images);
@@ -500,6 +504,7 @@ void session_close(struct session *s, bool unlink_files)
         store_relaxed(&pulse->sleeping, 0);
         hold_end_all(s);
         if (unlink_files) {
+            gate_shut(s);
             store_release(&pulse->closed, 1);
             session_current_remove(s->segment.path);
             segment_unlink(&s->segment);

@@ -37,6 +37,7 @@ struct session_options {
     uint32_t verify_unwind;
     uint64_t copies_min_bytes; /* UINT64_MAX: no copy is recorded */
     bool locks;
+    bool paused;               /* nothing but processes and threads is recorded until somebody opens the gate (session/policy.h) */
     uint32_t snapshots;        /* enum wire_snapshots */
     bool joinable;             /* programs with the shim and no session join this one: DIR/current */
 };
@@ -90,6 +91,8 @@ int64_t session_drain(struct session *s, struct code *code, session_sink sink, v
 /* Sleeps as long as the rings allow: not at all when busy, 50 ms when idle.
  * Ends early for a full ring or session_wake. Keeps the heartbeat. */
 void session_wait(struct session *s);
+/* The same while somebody waits for an answer: a tenth of a millisecond at most. */
+void session_wait_little(struct session *s);
 /* Ends or forestalls a session_wait. Any thread, async-signal-safe. */
 void session_wake(struct session *s);
 /* Everything that is in the rings now, threads and processes that are gone
@@ -121,6 +124,17 @@ pid_t session_pid_of(const struct session *s, uint32_t process);
 uint32_t session_process_of(const struct session *s, pid_t pid);
 /* Those that run, at most `max`, the oldest first; returns how many there are. */
 size_t session_running(const struct session *s, uint32_t *processes, size_t max);
+/* Threads that have a slot and run, as their rings tell: where they were at their last event. At most `max`; returns how
+ * many there are. */
+struct session_thread {
+    uint32_t thread, process, pid, tid; /* serials; numbers of the kernel's, as they know themselves */
+    uint64_t start_time;                /* of the process, as proc_start_time; 0: not known */
+    bool foreign;                       /* pid and tid are of another namespace and mean nothing here */
+    uint32_t stack;                     /* of the code; 0: not known */
+    uint64_t last_ns, events;           /* handed over */
+    uint64_t ring_bytes, ring_fill;     /* at the last look */
+};
+size_t session_threads(const struct session *s, struct session_thread *list, size_t max);
 /* Hands over an event of the collector's own, as of now. */
 void session_tell(struct session *s, struct code *code, session_sink sink, void *context, const struct event *e);
 /* A heartbeat while the ingest thread is busy with one process. Any thread. */

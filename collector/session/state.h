@@ -8,6 +8,8 @@
 #ifndef OWNSCOPE_SESSION_STATE_H
 #define OWNSCOPE_SESSION_STATE_H
 
+#include <pthread.h>
+
 #include "session/clock.h"
 #include "session/decode.h"
 #include "session/directory.h"
@@ -75,6 +77,21 @@ struct lane {
     bool waited;                        /* its writer slept since the last round */
 };
 
+/* What was replaced, and is hooks' until no one acts on an older gate than the one that replaced it. */
+struct gate_retired { uint64_t offset, bytes; uint32_t gate; };
+
+/* The collector's side of the gate (gate.c) and of what is behind it (policy.c). */
+struct gate_side {
+    uint64_t offset, bytes;             /* of the policy in force; 0: none */
+    uint32_t begun, passed, quiet;      /* the newest gate that a barrier was begun, was passed behind; that is quiet */
+    bool running;                       /* a barrier is under way, in a thread of its own: */
+    pthread_t thread;
+    atomic_u32 done;
+    struct gate_retired *retired;
+    size_t retired_count, retired_capacity;
+    uint64_t retired_bytes;
+};
+
 struct session {
     char name[SESSION_NAME_MAX + 1];
     char socket_path[SESSION_PATH_MAX];
@@ -111,6 +128,8 @@ struct session {
     bool stale;                         /* another collector has it */
     bool taken_over;                    /* and modules have to be learnt again */
 
+    struct gate_side gate;
+    unsigned fullest;                   /* ring since somebody asked, in 16ths */
     uint64_t watch_ns, quick_ns, busy_ns, pause_ns;
     atomic_u32 awake;                   /* session_wake was called */
     struct session_counts counts;
@@ -134,6 +153,18 @@ uint64_t session_stamp(const struct session *s);
 void session_beat(struct session *s);
 bool session_still_ours(struct session *s);
 void session_relearn_modules(struct session *s);
+
+/* gate.c */
+void gate_begin(struct session *s, bool paused);
+/* A gate that is not older than any other; opens the gate with it. `policy`: its offset, 0: none. 0 or -EPERM. */
+int gate_swing(struct session *s, uint32_t bits, uint64_t policy, uint32_t *gate);
+/* After a takeover: nobody acts on an older gate, or it was waited for long enough. */
+void gate_settle(struct session *s);
+void gate_shut(struct session *s);
+void gate_free(struct session *s);
+/* policy.c */
+void policy_adopt_last(struct session *s);
+void policy_release_retired(struct session *s, uint32_t quiet);
 
 /* lane.c */
 struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch);

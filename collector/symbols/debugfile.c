@@ -107,6 +107,12 @@ static struct symfile *by_link(const struct symfile *f, const char *path, const 
     return debug;
 }
 
+const char *symfile_debug_dir(void)
+{
+    const char *dir = getenv("OWNSCOPE_DEBUG_DIR");
+    return dir && *dir ? dir : "/usr/lib/debug";
+}
+
 struct symfile *symfile_debug(const struct symfile *f, const char *path, const char *debug_dir)
 {
     struct symfile *debug = by_build_id(f, debug_dir);

@@ -46,8 +46,7 @@ struct symbols *symbols_new(void)
 {
     struct symbols *s = xcalloc(1, sizeof *s);
     elf_version(EV_CURRENT);
-    const char *dir = getenv("OWNSCOPE_DEBUG_DIR");
-    s->debug_dir = xstrdup(dir && *dir ? dir : "/usr/lib/debug");
+    s->debug_dir = xstrdup(symfile_debug_dir());
     s->names = names_new();
     s->by_path_slots = 64;
     s->by_path = xcalloc(s->by_path_slots, sizeof *s->by_path);

@@ -43,6 +43,8 @@ void symfile_close(struct symfile *f);
 /* All that is wanted has been read: gives the file descriptor back. */
 void symfile_done(struct symfile *f);
 
+/* Where separate debug files lie: OWNSCOPE_DEBUG_DIR, or /usr/lib/debug. */
+const char *symfile_debug_dir(void);
 /* The debug file of `f` (opened from `path`) below `debug_dir` or beside it,
  * by build-id, then by .gnu_debuglink. NULL: none that fits. */
 struct symfile *symfile_debug(const struct symfile *f, const char *path, const char *debug_dir);

@@ -205,14 +205,26 @@ static void finish(struct symtab *t)
     make_spans(t);
 }
 
-void symtab_build(struct symtab *t, const struct symfile *f, const struct symfile *debug,
-                  const struct symfile *mini)
+static void add_functions(struct symtab *t, const struct symfile *f, const struct symfile *debug, const struct symfile *mini)
 {
     *t = (struct symtab){ 0 };
     if (!add_tables(t, f, f, SHT_SYMTAB, false) && !add_tables(t, f, debug, SHT_SYMTAB, false)) {
         add_tables(t, f, mini, SHT_SYMTAB, false);
         add_tables(t, f, f, SHT_DYNSYM, false);
     }
+}
+
+void symtab_build_names(struct symtab *t, const struct symfile *f, const struct symfile *debug, const struct symfile *mini)
+{
+    add_functions(t, f, debug, mini);
+    if (t->n)
+        qsort(t->at, t->n, sizeof *t->at, by_address);
+}
+
+void symtab_build(struct symtab *t, const struct symfile *f, const struct symfile *debug,
+                  const struct symfile *mini)
+{
+    add_functions(t, f, debug, mini);
     t->has_functions = t->n > 0;
     symtab_add_plt(t, f);
     finish(t);

@@ -38,6 +38,8 @@ void symtab_build(struct symtab *t, const struct symfile *f, const struct symfil
 /* The variables: those with a size. Lazily: reads what symtab_build has read. Of
  * several names of one place the shortest that others can link to is kept. */
 void symtab_build_data(struct symtab *t, const struct symfile *f, const struct symfile *debug);
+/* All names of functions, by address: nothing to be asked by address. Reads what symtab_build has read. */
+void symtab_build_names(struct symtab *t, const struct symfile *f, const struct symfile *debug, const struct symfile *mini);
 /* NULL: not in a known function (variable). */
 const struct symtab_entry *symtab_find(const struct symtab *t, uint64_t address);
 void symtab_free(struct symtab *t);

@@ -26,7 +26,7 @@
 #include "event/event.h"
 #include "event/snapshot.h"
 
-enum { TRACE_VERSION = 5 };
+enum { TRACE_VERSION = 6 };
 
 /* Facts of the whole session. Strings are owned by whoever fills them in; a
  * writer takes NULL for none, a reader gives "" (never NULL). */

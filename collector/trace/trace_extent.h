@@ -54,6 +54,7 @@ static inline void trace_extents(const struct event *e, struct trace_extent of[2
     case EVENT_THREAD_GONE:
     case EVENT_PROCESS_START ... EVENT_VERIFY:
     case EVENT_SNAPSHOT:
+    case EVENT_RATE ... EVENT_CONTROL:
         of[0] = of[1] = TRACE_EXTENT_NONE;
         return;
     default:

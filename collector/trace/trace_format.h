@@ -31,7 +31,8 @@
  *
  * Version history: 1, the first; 2, other models of time and addresses;
  * 3, types 23 to 36 and their models; 4, type 37, SNAPSHOT and PART; 5, CHECKPOINT
- * and STATE, SUMMARY, files that go on for another. A reader reads 2 to 5, a writer writes 5.
+ * and STATE, SUMMARY, files that go on for another; 6, types 38 to 40: rates, cover, orders. A reader reads
+ * 2 to 6, a writer writes 6.
  */
 #ifndef OWNSCOPE_TRACE_FORMAT_H
 #define OWNSCOPE_TRACE_FORMAT_H
@@ -39,7 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22, TRACE_VERSION_3_TYPES = 36,
+enum { TRACE_VERSION_OLDEST = 2, TRACE_VERSION_2_TYPES = 22, TRACE_VERSION_3_TYPES = 36, TRACE_VERSION_5_TYPES = 37,
        TRACE_VERSION_BEFORE = 5 };  /* the first with checkpoints, and with files that go on for another */
 
 #define TRACE_FILE_MAGIC "OWNTRACE"

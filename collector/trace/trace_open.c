@@ -40,6 +40,14 @@ int trace_fail(struct trace *t, int error, uint64_t offset, const char *flaw)
     return error;
 }
 
+/* The newest type of event that a writer of that version knew. */
+static unsigned types_of(uint32_t version)
+{
+    static const unsigned types[TRACE_VERSION + 1] = { [2] = TRACE_VERSION_2_TYPES, [3] = TRACE_VERSION_3_TYPES, [4] = TRACE_VERSION_5_TYPES,
+                                                       [5] = TRACE_VERSION_5_TYPES, [6] = EVENT_TYPES - 1 };
+    return types[version];
+}
+
 static int check_head(struct trace *t, uint64_t file_bytes)
 {
     struct trace_file_head head;
@@ -62,7 +70,7 @@ static int check_head(struct trace *t, uint64_t file_bytes)
         return -EBADMSG;
     }
     t->version = head.version;
-    t->decoder.types = head.version == 2 ? TRACE_VERSION_2_TYPES : head.version == 3 ? TRACE_VERSION_3_TYPES : EVENT_TYPES - 1;
+    t->decoder.types = types_of(head.version);
     return 0;
 }
 

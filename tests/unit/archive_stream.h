@@ -17,7 +17,7 @@
 
 /* How often of the sum each kind happens. */
 struct mix {
-    unsigned heap, drops /* of anything */, maps, threads, processes, locks, conds, copies, modules, marks, losses, futexes, usables, snapshots, wild;
+    unsigned heap, drops /* of anything */, maps, threads, processes, locks, conds, copies, modules, marks, losses, futexes, usables, snapshots, rates, covers, orders, wild;
     unsigned late;              /* of 100 events */
     uint32_t n_processes, n_threads /* of one */, n_slots /* blocks of one */, n_locks;
 };
@@ -361,6 +361,26 @@ static inline void stream_other(struct stream *s, enum event_type type)
     }
     if (type == EVENT_SNAPSHOT)
         e->family = (uint8_t)(1 + stream_rnd(s, 4));
+    if (type == EVENT_RATE) {
+        static const uint64_t rates[] = { 0, 1, 24, 512, 4096 };
+        e->family = (uint8_t)stream_rnd(s, WIRE_RATES);
+        e->address = rates[stream_rnd(s, 5)];
+        e->size = 0;
+    }
+    if (type == EVENT_COVER) {
+        e->family = (uint8_t)(stream_rnd(s, 2) ? EVENT_COVER_ALL : stream_rnd(s, 32));
+        e->thread = 0;
+        e->process = 0;
+        e->address = 0;
+        e->size = 0;
+    }
+    if (type == EVENT_CONTROL) {
+        e->family = (uint8_t)(1 + stream_rnd(s, 4));
+        e->thread = 0;
+        e->process = 0;
+        e->text = "stop (uid 1000, pid 4711 bash)";
+        e->text_bytes = (uint16_t)stream_rnd(s, 31);
+    }
     if (type == EVENT_LOST)
         e->extra[1] = stream_rnd(s, 2) ? s->ns + 5000 : 0;
 }
@@ -388,7 +408,7 @@ static inline void stream_happen(struct stream *s, struct stream_process *p, str
 {
     const struct mix *m = &s->mix;
     const unsigned weights[] = { m->heap, m->drops, m->maps, m->threads, m->processes, m->locks, m->conds, m->copies, m->modules, m->marks,
-                                 m->losses, m->futexes, m->usables, m->snapshots, m->wild };
+                                 m->losses, m->futexes, m->usables, m->snapshots, m->rates, m->covers, m->orders, m->wild };
     unsigned sum = 0, kind = 0;
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         sum += weights[i];
@@ -409,6 +429,9 @@ static inline void stream_happen(struct stream *s, struct stream_process *p, str
     case 11: stream_other(s, EVENT_FUTEX); break;
     case 12: stream_other(s, EVENT_USABLE); break;
     case 13: stream_other(s, EVENT_SNAPSHOT); break;
+    case 14: stream_other(s, EVENT_RATE); break;
+    case 15: stream_other(s, EVENT_COVER); break;
+    case 16: stream_other(s, EVENT_CONTROL); break;
     default: stream_wild(s);
     }
 }

@@ -3,7 +3,7 @@
  * (its calls are wrapped at link time): documents, refusals, other users,
  * hostile requests, clients that stall or leave. The trace it reads is real.
  */
-/* LINK: -Wl,--wrap=collector_view_get -Wl,--wrap=collector_view_put -Wl,--wrap=collector_trace_flush -Wl,--wrap=collector_trace_path -Wl,--wrap=collector_trace_get -Wl,--wrap=collector_trace_put -Wl,--wrap=collector_meta -Wl,--wrap=collector_trace_dropped -Wl,--wrap=collector_mark -Wl,--wrap=collector_snapshot -Wl,--wrap=collector_snapshot_of -Wl,--wrap=collector_snapshot_put */
+/* LINK: -Wl,--wrap=collector_view_get -Wl,--wrap=collector_view_put -Wl,--wrap=collector_trace_flush -Wl,--wrap=collector_trace_path -Wl,--wrap=collector_trace_get -Wl,--wrap=collector_trace_put -Wl,--wrap=collector_meta -Wl,--wrap=collector_trace_dropped -Wl,--wrap=collector_mark -Wl,--wrap=collector_snapshot -Wl,--wrap=collector_snapshot_of -Wl,--wrap=collector_snapshot_put -Wl,--wrap=collector_control -Wl,--wrap=collector_now_ns -Wl,--wrap=session_is_ours -Wl,--wrap=control_do -Wl,--wrap=control_list -Wl,--wrap=control_note */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +26,8 @@ static char dir[64], path[128], trace_path[128];
 static struct api *api;
 static struct trace_meta meta = { .command = "a 'b c'", .host = "here", .session = "test-1", .clock_hz = 1000000000, .options = "" };
 static struct code *code;
-static struct collector *const nobody = (struct collector *)&meta;
+static _Alignas(64) char zeros[1 << 16];  /* nothing of it is ever looked at but that there is no recorder */
+static struct collector *const nobody = (struct collector *)zeros;
 
 /* ---- the collector -------------------------------------------------------- */
 
@@ -63,6 +64,40 @@ int __wrap_collector_trace_get(struct collector *c, char **name)
 void __wrap_collector_trace_put(struct collector *c, char *name) { free(name); }
 const struct trace_meta *__wrap_collector_meta(const struct collector *c) { return &meta; }
 uint64_t __wrap_collector_trace_dropped(const struct collector *c) { return 0; }
+
+uint64_t __wrap_collector_now_ns(const struct collector *c);
+bool __wrap_session_is_ours(const struct session *s);
+uint64_t __wrap_collector_now_ns(const struct collector *c) { return 77; }
+bool __wrap_session_is_ours(const struct session *s) { return false; }
+
+/* Orders are noted. */
+static char ordered[200], noted[200];
+
+struct control *__wrap_collector_control(struct collector *c);
+int __wrap_control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **answer, char **error);
+json_t *__wrap_control_list(struct control *c);
+void __wrap_control_note(struct control *c, const struct control_asker *who, const char *verb, const char *words, int error, const char *why);
+
+struct control *__wrap_collector_control(struct collector *c) { return NULL; }
+json_t *__wrap_control_list(struct control *c) { return fake_ending ? NULL : json_pack("{s:i, s:s, s:[], s:[]}", "ownscope", 1, "state", "paused", "rules", "log"); }
+void __wrap_control_note(struct control *c, const struct control_asker *who, const char *verb, const char *words, int error, const char *why)
+{
+    snprintf(noted, sizeof noted, "%s %s %d %u", verb, words, error, (unsigned)who->uid);
+}
+int __wrap_control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **answer, char **error)
+{
+    static const struct { const char *words; int error; } errors[] = {
+        { "einval", -EINVAL }, { "enoent", -ENOENT }, { "eperm", -EPERM }, { "e2big", -E2BIG }, { "enospc", -ENOSPC }, { "ecanceled", -ECANCELED } };
+    snprintf(ordered, sizeof ordered, "%s '%s' %u %d", verb, words, (unsigned)who->uid, (int)who->pid);
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (!strcmp(words, errors[i].words)) {
+            *error = strdup(words);
+            return errors[i].error;
+        }
+    *answer = json_pack("{s:s}", "verb", verb);
+    *error = NULL;
+    return 0;
+}
 
 /* Marks are counted; of process 1, pid 42, there is a snapshot to be had. */
 static unsigned fake_marks;
@@ -368,6 +403,38 @@ START_TEST(other_methods_and_bodies)
 }
 END_TEST
 
+START_TEST(orders)
+{
+    static const struct { const char *target; int status; const char *ordered; } t[] = {
+        { "/v1/start", 200, "start ''" }, { "/v1/stop", 200, "stop ''" }, { "/v1/reset", 200, "reset ''" },
+        { "/v1/emergency-stop", 200, "emergency-stop ''" },
+        { "/v1/trace?words=function%3Doperator%20new%20size%3D4K..", 200, "trace 'function=operator new size=4K..'" },
+        { "/v1/untrace?words=all", 200, "untrace 'all'" }, { "/v1/limits", 200, "limits ''" }, { "/v1/limits?words=cpu%3D3%25", 200, "limits 'cpu=3%'" },
+        { "/v1/trace?words=einval", 400, "trace 'einval'" }, { "/v1/untrace?words=enoent", 404, "untrace 'enoent'" },
+        { "/v1/limits?words=eperm", 409, "limits 'eperm'" }, { "/v1/trace?words=e2big", 409, "trace 'e2big'" },
+        { "/v1/trace?words=enospc", 503, "trace 'enospc'" }, { "/v1/trace?words=ecanceled", 503, "trace 'ecanceled'" },
+        { "/v1/start?words=now", 400, "" }, { "/v1/trace?name=x", 400, "" }, { "/v1/list", 405, "" },
+    };
+    char who[64];
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        char *body;
+        size_t bytes;
+        int status;
+        *ordered = 0;
+        ck_assert_int_eq(client_post_text(path, t[i].target, 1 << 20, &body, &bytes, &status), 0);
+        ck_assert_msg(status == t[i].status, "%d: %s", status, t[i].target);
+        snprintf(who, sizeof who, " %u %d", (unsigned)getuid(), (int)getpid());
+        if (*t[i].ordered) {
+            ck_assert_int_eq(strncmp(ordered, t[i].ordered, strlen(t[i].ordered)), 0);
+            ck_assert_str_eq(ordered + strlen(t[i].ordered), who);
+        } else {
+            ck_assert_str_eq(ordered, "");
+        }
+        free(body);
+    }
+}
+END_TEST
+
 START_TEST(hostile_bytes)
 {
     unsigned seed = 4711;
@@ -473,6 +540,7 @@ int main(void)
     tcase_add_test(c, other_users_are_refused);
     tcase_add_test(c, sockets_are_private);
     tcase_add_test(c, other_methods_and_bodies);
+    tcase_add_test(c, orders);
     tcase_add_test(c, hostile_bytes);
     tcase_add_test(c, clients_that_leave_or_stall);
     tcase_add_test(c, many_idle_connections);

@@ -22,6 +22,10 @@ static const struct kind { const char *name; struct mix mix; } kinds[] = {
     { "clocks", { .heap = 60, .locks = 60, .conds = 30, .copies = 40, .threads = 4, .futexes = 1, .n_processes = 1, .n_threads = 6, .n_slots = 24, .n_locks = 8 } },
     { "all", { .heap = 100, .drops = 3, .maps = 10, .threads = 10, .processes = 2, .locks = 40, .conds = 10, .copies = 20, .modules = 2, .marks = 2,
                .losses = 1, .futexes = 1, .usables = 1, .snapshots = 1, .late = 10, .n_processes = 4, .n_threads = 4, .n_slots = 64, .n_locks = 24 } },
+    { "samples", { .heap = 120, .maps = 3, .threads = 3, .processes = 1, .locks = 20, .conds = 4, .copies = 10, .rates = 6, .late = 5, .n_processes = 2,
+                   .n_threads = 4, .n_slots = 96, .n_locks = 12 } },
+    { "cover", { .heap = 100, .drops = 6, .maps = 3, .threads = 3, .locks = 30, .copies = 20, .rates = 2, .covers = 4, .orders = 3, .losses = 1,
+                 .n_processes = 2, .n_threads = 4, .n_slots = 64, .n_locks = 12 } },
     { "wild", { .heap = 50, .locks = 20, .copies = 10, .threads = 5, .processes = 1, .wild = 60, .late = 20, .n_processes = 3, .n_threads = 3,
                 .n_slots = 48, .n_locks = 24 } },
 };

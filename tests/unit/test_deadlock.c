@@ -115,7 +115,7 @@ START_TEST(deadlock_that_a_signal_ends)
 }
 END_TEST
 
-static uint64_t told(enum rule rule)
+static uint64_t told(enum finding_rule rule)
 {
     struct view *v = view_now();
     uint64_t n = v->findings_by_rule[rule];

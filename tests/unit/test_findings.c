@@ -12,7 +12,7 @@
 static struct event e;
 
 /* A finding with stacks used and made. */
-static uint32_t note(enum rule rule, uint32_t used, uint32_t made, uint8_t doubt)
+static uint32_t note(enum finding_rule rule, uint32_t used, uint32_t made, uint8_t doubt)
 {
     struct view_finding f = { .rule = (uint8_t)rule, .doubt = doubt, .block = 100 + used };
     struct view_evidence evidence[2] = { { .role = EVIDENCE_USED, .stack = used, .thread = 1, .ns = e.ns },

@@ -1,0 +1,41 @@
+/*
+ * collector/serve/collector_control.c - what a collector does for its control (control.h): what it is told goes into the
+ * stream, and it is asked what tracing costs. Ingest thread.
+ */
+#include "serve/collector_state.h"
+
+#include <stdlib.h>
+
+static void measure(void *context, struct limits_input *in)
+{
+    struct collector *c = context;
+    measure_read(c->measure, in);
+    in->trace_bytes = c->writer ? trace_write_size(c->writer) : c->trace_bytes;
+}
+
+static void tell(void *context, const struct event *e)
+{
+    struct collector *c = context;
+    session_tell(c->session, c->code, collector_ingest, c, e);
+}
+
+int collector_control_begin(struct collector *c, const struct control_options *o)
+{
+    struct control_host host = { .session = c->session, .tell = tell, .measure = measure, .context = c,
+                                 .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .context = c,
+                                             .cover = graph_cover_bits(c->graph) } };
+    char *error;
+    c->measure = measure_new(c->session);
+    int e = control_new(&c->control, &host, o, &error);
+    free(error);    /* control_check says it before there is a session */
+    return e;
+}
+
+void collector_control_end(struct collector *c)
+{
+    control_free(c->control);
+    if (c->measure)
+        measure_free(c->measure);
+}
+
+struct control *collector_control(struct collector *c) { return c->control; }

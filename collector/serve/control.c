@@ -1,0 +1,538 @@
+/*
+ * collector/serve/control.c - see control.h: what holds, and what orders and limits make of it. Ingest thread.
+ *
+ *   recording --stop, a limit that pauses--> paused --start--> recording
+ *   recording --a limit that trips--> tripped --cooled down--> half-open --held--> recording (or tripped again)
+ *   any --emergency-stop--> emergency --reset--> what was before; --start--> recording
+ *
+ * An order that cannot be carried out changes nothing, and is in the trace all the same. An emergency stop has
+ * happened when it is heard of here: an order that was given before it does not lift it.
+ */
+#include "serve/control_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/units.h"
+#include "event/xalloc.h"
+
+const char *const control_verbs[CONTROL_NAMES] = {
+    [CONTROL_START] = "start", [CONTROL_STOP] = "stop", [CONTROL_TRACE] = "trace", [CONTROL_UNTRACE] = "untrace",
+    [CONTROL_LIMITS] = "limits", [CONTROL_RESET] = "reset", [CONTROL_EMERGENCY] = "emergency-stop",
+    [CONTROL_SNAPSHOT] = "snapshot", [CONTROL_DUMP] = "dump", [CONTROL_MARK] = "mark" };
+static const char *const states[] = {
+    [EVENT_RECORDING] = "recording", [EVENT_PAUSED] = "paused", [EVENT_TRIPPED] = "tripped", [EVENT_HALF_OPEN] = "half-open",
+    [EVENT_EMERGENCY] = "emergency" };
+
+uint64_t control_clock_ns(void) { return wire_clock_monotonic_ns(); }
+
+const char *control_state_name(enum event_recording state) { return states[state]; }
+
+static bool records(enum event_recording state) { return state == EVENT_RECORDING || state == EVENT_HALF_OPEN; }
+
+/* ---- what holds ---- */
+
+static uint32_t gate_of(const struct control *c)
+{
+    const struct wire_plan *plan = session_plan(c->host.session);
+    uint32_t gate = WIRE_GATE_LIFE;
+    if (!records(c->state))
+        return gate;
+    return gate | WIRE_GATE_MEMORY | (plan->locks ? WIRE_GATE_LOCKS : 0) | (plan->copies_min_bytes != UINT64_MAX ? WIRE_GATE_COPIES : 0);
+}
+
+int control_publish(struct control *c)
+{
+    struct policy_spec spec = { .gate = gate_of(c), .rules = c->rules, .n_rules = c->n_rules, .sample_bytes = c->sample_bytes,
+                                .locks_every = c->locks_every, .copies_every = c->copies_every };
+    return c->state == EVENT_EMERGENCY ? 0 : policy_set(c->policy, &spec);
+}
+
+static void time_count(struct control *c, uint64_t now_ns)
+{
+    if (records(c->state) && now_ns > c->looked_ns)
+        c->recorded_ns += now_ns - c->looked_ns;
+    c->looked_ns = now_ns;
+}
+
+void control_become(struct control *c, enum event_recording state)
+{
+    uint64_t now_ns = session_now_ns(c->host.session);
+    if (state == c->state)
+        return;
+    time_count(c, now_ns);
+    c->state = state;
+    c->since_ns = now_ns;
+    store_relaxed(&c->shown, state);
+}
+
+/* Another state, published. What was before stays when that fails. */
+static int change_state(struct control *c, enum event_recording state)
+{
+    enum event_recording was = c->state;
+    int e = 0;
+    if (state == was)
+        return 0;
+    control_become(c, state);
+    e = control_publish(c);
+    if (e)
+        control_become(c, was);
+    return e;
+}
+
+static void log_add(struct control *c, enum event_control kind, const char *text)
+{
+    if (c->n_log == CONTROL_LOG_MAX) {
+        free(c->log[0].text);
+        memmove(c->log, c->log + 1, --c->n_log * sizeof *c->log);
+    }
+    c->log[c->n_log++] = (struct control_log){ session_now_ns(c->host.session), kind, xstrdup(text) };
+}
+
+/* No character is cut in two. */
+static size_t text_bytes(const char *text)
+{
+    size_t n = strnlen(text, CONTROL_TEXT_MAX + 1);
+    if (n <= CONTROL_TEXT_MAX)
+        return n;
+    for (n = CONTROL_TEXT_MAX; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
+        n--;
+    return n;
+}
+
+void control_tell(struct control *c, enum event_control kind, enum event_recording was, const char *text)
+{
+    struct event e = { .type = EVENT_CONTROL, .family = (uint8_t)kind, .address = c->state, .size = was, .text = text,
+                       .text_bytes = (uint16_t)text_bytes(text) };
+    c->host.tell(c->host.context, &e);
+    log_add(c, kind, text);
+}
+
+uint32_t control_rule_add(struct control *c, struct rule *r, uint32_t number)
+{
+    if (c->n_rules == WIRE_RULES_MAX)
+        return 0;
+    c->rules = xrealloc(c->rules, (c->n_rules + 1) * sizeof *c->rules);
+    r->number = number ? number : c->next_number;
+    if (r->number >= c->next_number)
+        c->next_number = r->number + 1;
+    c->rules[c->n_rules++] = *r;
+    return r->number;
+}
+
+void control_rule_remove(struct control *c, size_t i)
+{
+    rule_clear(&c->rules[i]);
+    memmove(c->rules + i, c->rules + i + 1, (--c->n_rules - i) * sizeof *c->rules);
+}
+
+static struct limits_input measure(struct control *c, uint64_t now_ns)
+{
+    struct limits_input in = {0};
+    time_count(c, now_ns);
+    c->host.measure(c->host.context, &in);
+    in.now_ns = now_ns;
+    in.recorded_ns = c->recorded_ns;
+    return in;
+}
+
+static void limits_begin_again(struct control *c)
+{
+    struct limits_input in = measure(c, session_now_ns(c->host.session));
+    limits_reset(c->limits, &in);
+    c->sample_bytes = 0;
+    c->locks_every = c->copies_every = 0;
+    c->by_limit = false;
+}
+
+/* ---- orders ---- */
+
+static int refuse(struct order *o, int error, char *text)
+{
+    o->error = text;
+    return error;
+}
+
+static int refuse_policy(struct control *c, struct order *o, int error)
+{
+    switch (error) {
+    case -EPERM: return refuse(o, error, xstrdup("an emergency stop came meanwhile; start or reset lifts it"));
+    case -E2BIG: return refuse(o, error, xasprintf("there are %d rules, and no more at a time; untrace takes one away", WIRE_RULES_MAX));
+    case -ENOSPC: return refuse(o, error, xstrdup("shared memory has no room for it; what was before goes on"));
+    case -ESTALE: return refuse(o, -ECANCELED, xstrdup("another collector has this session now; ask again"));
+    default: return refuse(o, error, xasprintf("it cannot be published: %s", strerror(-error)));
+    }
+}
+
+/* Lets go of an emergency stop that came before this order. */
+static int emergency_lift(struct control *c, struct order *o)
+{
+    if (o->began_ns < c->emergency_ns)
+        return refuse(o, -EPERM, xstrdup("an emergency stop came after it; give the order again to lift that"));
+    session_emergency_end(c->host.session);
+    return 0;
+}
+
+static int order_start(struct control *c, struct order *o)
+{
+    enum event_recording was = c->state;
+    int e;
+    if (was == EVENT_EMERGENCY && (e = emergency_lift(c, o)))
+        return e;
+    struct limits_input in = measure(c, session_now_ns(c->host.session));
+    limits_started(c->limits, &in);
+    c->by_limit = false;
+    e = change_state(c, EVENT_RECORDING);
+    if (e && was == EVENT_EMERGENCY)
+        session_emergency(c->host.session);
+    return e ? refuse_policy(c, o, e) : 0;
+}
+
+static int order_stop(struct control *c, struct order *o)
+{
+    if (c->state == EVENT_EMERGENCY)
+        return refuse(o, -EPERM, xstrdup("an emergency stop holds, which is more; start or reset lifts it"));
+    int e = change_state(c, EVENT_PAUSED);
+    if (e)
+        return refuse_policy(c, o, e);
+    c->by_limit = false;
+    o->waits = true;
+    return 0;
+}
+
+static int order_reset(struct control *c, struct order *o)
+{
+    enum event_recording was = c->state, next = was;
+    int e;
+    if (was == EVENT_EMERGENCY && (e = emergency_lift(c, o)))
+        return e;
+    if (was == EVENT_EMERGENCY)
+        next = c->before;
+    if (next == EVENT_TRIPPED || next == EVENT_HALF_OPEN)
+        next = EVENT_RECORDING;
+    bool by_limit = c->by_limit;
+    limits_begin_again(c);
+    c->by_limit = by_limit && next == EVENT_PAUSED;
+    e = next == was ? control_publish(c) : change_state(c, next);
+    if (e && was == EVENT_EMERGENCY)
+        session_emergency(c->host.session);
+    return e ? refuse_policy(c, o, e) : 0;
+}
+
+static int order_trace(struct control *c, struct order *o)
+{
+    struct rule r;
+    int e = rule_parse(&r, o->words, &o->error);
+    if (!e && !control_rule_add(c, &r, 0))
+        e = refuse_policy(c, o, -E2BIG);
+    if (e) {
+        rule_clear(&r);
+        return e;
+    }
+    e = control_publish(c);
+    if (e) {
+        control_rule_remove(c, c->n_rules - 1);
+        c->next_number--;
+        return refuse_policy(c, o, e);
+    }
+    o->number = c->rules[c->n_rules - 1].number;
+    o->rule = rule_text(&c->rules[c->n_rules - 1]);
+    o->waits = c->state != EVENT_EMERGENCY;
+    return 0;
+}
+
+/* Takes rule i away, or all of them (n_rules). */
+static int untrace(struct control *c, struct order *o, size_t i)
+{
+    struct rule *rules = c->rules, one = {0};
+    size_t n = c->n_rules;
+    int e;
+    if (i == n) {
+        c->rules = NULL;
+        c->n_rules = 0;
+    } else {
+        one = rules[i];
+        memmove(rules + i, rules + i + 1, (--c->n_rules - i) * sizeof *rules);
+    }
+    e = control_publish(c);
+    if (e && i < n) {
+        memmove(rules + i + 1, rules + i, (c->n_rules++ - i) * sizeof *rules);
+        rules[i] = one;
+    } else if (i < n) {
+        rule_clear(&one);
+    } else if (e) {
+        c->rules = rules;
+        c->n_rules = n;
+    } else {
+        for (size_t k = 0; k < n; k++)
+            rule_clear(&rules[k]);
+        free(rules);
+    }
+    return e ? refuse_policy(c, o, e) : 0;
+}
+
+static int order_untrace(struct control *c, struct order *o)
+{
+    uint64_t number = 0;
+    size_t i = c->n_rules;
+    bool all = !strcmp(o->words, "all");
+    if (!all && parse_count(o->words, &number))
+        return refuse(o, -EINVAL, xasprintf("untrace takes the number of a rule, or all, not '%.60s'", o->words));
+    if (all && !c->n_rules)
+        return refuse(o, -ENOENT, xstrdup("there are no rules: everything is traced"));
+    for (i = 0; !all && i < c->n_rules && c->rules[i].number != number;)
+        i++;
+    if (!all && i == c->n_rules)
+        return refuse(o, -ENOENT, xasprintf("there is no rule %" PRIu64, number));
+    int e = untrace(c, o, all ? c->n_rules : i);
+    o->waits = !e && c->state != EVENT_EMERGENCY;
+    return e;
+}
+
+static int order_limits(struct control *c, struct order *o)
+{
+    struct limits_spec spec = *limits_spec_of(c->limits);
+    if (!*o->words)
+        return 0;
+    int e = limits_parse(&spec, o->words, &o->error);
+    if (e)
+        return e;
+    struct limits_input in = measure(c, session_now_ns(c->host.session));
+    limits_set(c->limits, &spec, &in);
+    return 0;
+}
+
+void control_emergency(struct control *c, uint64_t at_ns)
+{
+    struct event cover = { .type = EVENT_COVER };
+    c->emergency_ns = at_ns;
+    if (c->state == EVENT_EMERGENCY)
+        return;
+    c->before = c->state;
+    control_become(c, EVENT_EMERGENCY);
+    c->host.tell(c->host.context, &cover);
+    control_save(c);
+}
+
+/* It was carried out by the thread that brought it. */
+static int order_emergency(struct control *c, struct order *o)
+{
+    if (session_is_emergency(c->host.session))  /* else an order lifted it that was given later */
+        control_emergency(c, o->began_ns);
+    return 0;
+}
+
+static int order_do(struct control *c, struct order *o)
+{
+    switch (o->verb) {
+    case CONTROL_START: return order_start(c, o);
+    case CONTROL_STOP: return order_stop(c, o);
+    case CONTROL_TRACE: return order_trace(c, o);
+    case CONTROL_UNTRACE: return order_untrace(c, o);
+    case CONTROL_LIMITS: return order_limits(c, o);
+    case CONTROL_RESET: return order_reset(c, o);
+    case CONTROL_EMERGENCY: return order_emergency(c, o);
+    default: return 0;
+    }
+}
+
+/* "stop (uid 1000, pid 4711 bash)". */
+static void audit(struct control *c, const struct order *o)
+{
+    char took[UNITS_TEXT], *how = NULL;
+    if (o->note && o->verb == CONTROL_EMERGENCY && !o->result)
+        how = o->quiet_ns == UINT64_MAX ? xstrdup(": some hook is still at its last record")
+                                        : xasprintf(": all hooks quiet after %s", print_time_ns(took, o->quiet_ns / 1000 * 1000));
+    char *text = xasprintf("%s%s%s (uid %u, pid %d%s%s)%s%s%s", control_verbs[o->verb], *o->words ? " " : "", o->words,
+                           (unsigned)o->who.uid, (int)o->who.pid, *o->comm ? " " : "", o->comm, o->result ? ": refused: " : "",
+                           o->result && o->error ? o->error : "", how ? how : "");
+    control_tell(c, EVENT_CONTROL_VERB, o->was, text);
+    free(text);
+    free(how);
+}
+
+void control_carry_out(struct control *c, struct order *o)
+{
+    o->was = c->state;
+    o->published_ns = control_clock_ns();
+    if (!o->result)
+        o->result = order_do(c, o);
+    if (o->verb == CONTROL_LIMITS && !*o->words)
+        return; /* a question */
+    if (!o->result && o->verb < CONTROL_VERBS)
+        control_save(c);
+    audit(c, o);
+}
+
+/* ---- limits ---- */
+
+static void verdict_state(struct control *c, enum event_recording state, const char *why)
+{
+    enum event_recording was = c->state;
+    int e = change_state(c, state);
+    char *text = e ? xasprintf("%s, and that failed: %s", why, strerror(-e)) : NULL;
+    c->changes_by_limits += !e;
+    control_save(c);
+    control_tell(c, EVENT_CONTROL_LIMIT, was, e ? text : why);
+    free(text);
+}
+
+static void verdict_stop(struct control *c, const char *why)
+{
+    enum event_recording was = c->state;
+    session_emergency(c->host.session);
+    c->changes_by_limits++;
+    control_emergency(c, control_clock_ns());
+    control_tell(c, EVENT_CONTROL_LIMIT, was, why);
+}
+
+static void verdict_rates(struct control *c, const struct limits_verdict *v)
+{
+    c->sample_bytes = v->sample_bytes;
+    c->locks_every = v->locks_every;
+    c->copies_every = v->copies_every;
+    c->changes_of_rates++;
+    control_publish(c); /* if there is no room, the next change has more luck */
+    control_tell(c, EVENT_CONTROL_BUDGET, c->state, v->why);
+}
+
+static void limits_look(struct control *c, uint64_t now_ns)
+{
+    struct limits_verdict v = {0};
+    if ((c->tick_ns && now_ns - c->tick_ns < CONTROL_TICK_NS) || c->state == EVENT_PAUSED || c->state == EVENT_EMERGENCY)
+        return;
+    c->tick_ns = now_ns;
+    struct limits_input in = measure(c, now_ns);
+    limits_tick(c->limits, &in, &v);
+    switch (v.what) {
+    case LIMITS_NOTHING: break;
+    case LIMITS_RATES: verdict_rates(c, &v); break;
+    case LIMITS_SAY: control_tell(c, EVENT_CONTROL_BUDGET, c->state, v.why); break;
+    case LIMITS_DO_PAUSE:
+        verdict_state(c, EVENT_PAUSED, v.why);
+        c->by_limit = c->state == EVENT_PAUSED;
+        break;
+    case LIMITS_DO_TRIP: verdict_state(c, EVENT_TRIPPED, v.why); break;
+    case LIMITS_DO_TRY: verdict_state(c, EVENT_HALF_OPEN, v.why); break;
+    case LIMITS_DO_CLOSE: verdict_state(c, EVENT_RECORDING, v.why); break;
+    case LIMITS_DO_STOP: verdict_stop(c, v.why); break;
+    }
+}
+
+/* ---- rounds ---- */
+
+void control_round(struct control *c, uint64_t now_ns)
+{
+    control_orders_round(c);
+    policy_round(c->policy, now_ns);
+    limits_look(c, now_ns);
+}
+
+void control_summary(const struct control *c, struct control_summary *s)
+{
+    *s = (struct control_summary){ .state = c->state, .recorded_ns = c->recorded_ns, .changes_by_limits = c->changes_by_limits,
+                                   .changes_of_rates = c->changes_of_rates, .sample_bytes = c->sample_bytes };
+}
+
+/* ---- beginning and end ---- */
+
+/* The options' words, as if they had been ordered. */
+static int options_take(struct control *c, const struct control_options *o, char **error)
+{
+    char size[UNITS_TEXT], *line;
+    int e = o->rules ? control_read(c, o->rules, error) : 0;
+    if (!e && o->sample_bytes) {
+        line = xasprintf("trace sample=%s", print_bytes(size, o->sample_bytes));
+        e = control_read(c, line, error);
+        free(line);
+    }
+    if (!e && o->limits) {
+        line = xasprintf("limits %s", o->limits);
+        e = control_read(c, line, error);
+        free(line);
+    }
+    if (o->paused)
+        control_become(c, EVENT_PAUSED);
+    return e;
+}
+
+/* What differs from a recording of everything is in the trace from the start. */
+static void beginning_tell(struct control *c, bool restored)
+{
+    if (c->state != EVENT_RECORDING) {
+        char *text = xasprintf("%s %s", control_state_name(c->state), restored ? "as the collector before left it" : "from the start");
+        control_tell(c, EVENT_CONTROL_VERB, EVENT_RECORDING, text);
+        free(text);
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        char *rule = rule_text(&c->rules[i]), *text = xasprintf("trace %s (rule %u)", rule, c->rules[i].number);
+        control_tell(c, EVENT_CONTROL_VERB, c->state, text);
+        free(rule);
+        free(text);
+    }
+    char *limits = limits_text(limits_spec_of(c->limits));
+    if (*limits) {
+        char *text = xasprintf("limits %s", limits);
+        control_tell(c, EVENT_CONTROL_VERB, c->state, text);
+        free(text);
+    }
+    free(limits);
+    if (c->promise)
+        control_tell(c, EVENT_CONTROL_PROMISE, c->state, c->promise);
+}
+
+int control_new(struct control **out, const struct control_host *host, const struct control_options *o, char **error)
+{
+    struct control *c = xcalloc(1, sizeof *c);
+    *error = NULL;
+    c->host = *host;
+    c->next_number = 1;
+    c->last = &c->first;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->answered, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    c->policy = policy_new(&host->policy);
+    c->limits = limits_new();
+    c->looked_ns = c->since_ns = session_now_ns(host->session);
+    bool restored = control_restore(c);
+    int e = options_take(c, o, error);
+    if (!e && (restored || o->paused || c->n_rules || session_is_emergency(host->session))) {
+        e = control_publish(c);
+        if (e == -EPERM)    /* while no collector was there */
+            e = 0;
+        if (e)
+            *error = xasprintf("the rules cannot be published: %s", e == -E2BIG ? "there are too many" : strerror(-e));
+    }
+    if (e) {
+        control_free(c);
+        return e;
+    }
+    beginning_tell(c, restored);
+    limits_look(c, session_now_ns(host->session));  /* a budget begins coarse, before the program does */
+    control_save(c);
+    *out = c;
+    return 0;
+}
+
+void control_free(struct control *c)
+{
+    if (!c)
+        return;
+    while (c->n_rules)
+        control_rule_remove(c, c->n_rules - 1);
+    while (c->n_log)
+        free(c->log[--c->n_log].text);
+    free(c->rules);
+    free(c->promise);
+    policy_free(c->policy);
+    limits_free(c->limits);
+    pthread_cond_destroy(&c->answered);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}

@@ -1,0 +1,188 @@
+/*
+ * collector/serve/control_file.c - what is ordered, as text: rules files, and the session's own file `control`, by
+ * which the next collector goes on as this one was told. Ingest thread.
+ *
+ * That file has the lines of a rules file, each rule's number in a line before it, and
+ *
+ *   state paused       (of an emergency stop: the state before it; that it holds stands in the segment)
+ *   rule 3             the number of the rule in the next line
+ *   next 5             the number of the rule to come
+ */
+#include "serve/control_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/units.h"
+#include "event/xalloc.h"
+#include "session/directory.h"
+
+static const char FILE_NAME[] = "control";
+
+/* ---- reading ---- */
+
+static int trace_read(struct control *c, const char *words, uint32_t number, char **error)
+{
+    struct rule r;
+    int e = rule_parse(&r, words, error);
+    if (!e && !control_rule_add(c, &r, number)) {
+        *error = xasprintf("there are %d rules, and no more at a time", WIRE_RULES_MAX);
+        e = -EINVAL;
+    }
+    if (e)
+        rule_clear(&r);
+    return e;
+}
+
+static int limits_read(struct control *c, const char *words, char **error)
+{
+    struct limits_spec spec = *limits_spec_of(c->limits);
+    struct limits_input now = { .now_ns = session_now_ns(c->host.session) };
+    int e = limits_parse(&spec, words, error);
+    if (!e) {
+        c->host.measure(c->host.context, &now);
+        limits_set(c->limits, &spec, &now);
+    }
+    return e;
+}
+
+static int line_read(struct control *c, const char *line, uint32_t number, char **error)
+{
+    char *verb, *words;
+    int e = rules_line(line, &verb, &words, error);
+    if (!e && verb && !strcmp(verb, "trace")) {
+        e = trace_read(c, words, number, error);
+    } else if (!e && verb && !strcmp(verb, "limits")) {
+        e = limits_read(c, words, error);
+    } else if (!e && verb) {
+        free(c->promise);
+        c->promise = xstrdup(words);
+    }
+    free(verb);
+    free(words);
+    return e;
+}
+
+int control_read(struct control *c, const char *text, char **error)
+{
+    char *copy = xstrdup(text), *rest = copy, *line, *why = NULL;
+    unsigned n = 0;
+    int e = 0;
+    bool one = !strchr(text, '\n');
+    while (!e && (line = strsep(&rest, "\n"))) {
+        n++;
+        e = line_read(c, line, 0, &why);
+    }
+    *error = e && !one ? xasprintf("line %u: %s", n, why) : why ? xstrdup(why) : NULL;
+    free(why);
+    free(copy);
+    return e;
+}
+
+int control_check(const struct control_options *o, char **error)
+{
+    char *copy = xstrdup(o->rules ? o->rules : ""), *rest = copy, *line, *verb, *words, *why = NULL;
+    struct limits_spec limits;
+    struct rule r;
+    unsigned n = 0, rules = o->sample_bytes != 0;
+    int e = 0;
+    limits_default(&limits);
+    *error = NULL;
+    while (!e && (line = strsep(&rest, "\n"))) {
+        n++;
+        e = rules_line(line, &verb, &words, &why);
+        if (!e && verb && !strcmp(verb, "trace")) {
+            e = rule_parse(&r, words, &why);
+            rule_clear(&r);
+            if (!e && ++rules > WIRE_RULES_MAX) {
+                e = -EINVAL;
+                why = xasprintf("there are more than %d rules", WIRE_RULES_MAX);
+            }
+        } else if (!e && verb && !strcmp(verb, "limits")) {
+            e = limits_parse(&limits, words, &why);
+        }
+        free(verb);
+        free(words);
+    }
+    if (e)
+        *error = xasprintf("line %u: %s", n, why);
+    free(why);
+    free(copy);
+    return e ? e : o->limits ? limits_parse(&limits, o->limits, error) : 0;
+}
+
+/* ---- the next collector ---- */
+
+void control_save(const struct control *c)
+{
+    char *text, *words;
+    size_t bytes;
+    enum event_recording state = c->state == EVENT_EMERGENCY ? c->before : c->state;
+    if (!session_is_ours(c->host.session))
+        return;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        abort();
+    fprintf(out, "# what this session was told, for its next collector\nstate %s\nnext %" PRIu32 "\n", control_state_name(state), c->next_number);
+    for (size_t i = 0; i < c->n_rules; i++) {
+        words = rule_text(&c->rules[i]);
+        fprintf(out, "rule %" PRIu32 "\ntrace %s\n", c->rules[i].number, words);
+        free(words);
+    }
+    words = limits_text(limits_spec_of(c->limits));
+    if (*words)
+        fprintf(out, "limits %s\n", words);
+    free(words);
+    if (c->promise)
+        fprintf(out, "promise %s\n", c->promise);
+    if (fclose(out))
+        abort();
+    session_file_put(session_name(c->host.session), FILE_NAME, text); /* a full disk: the next one records everything */
+    free(text);
+}
+
+/* A breaker that was open is closed by the next collector's limits, if it must be. */
+static enum event_recording state_read(const char *name)
+{
+    return !strcmp(name, control_state_name(EVENT_PAUSED)) ? EVENT_PAUSED : EVENT_RECORDING;
+}
+
+/* The word behind `key` and a blank; NULL: it is another line. */
+static const char *value_of(const char *line, const char *key)
+{
+    size_t n = strlen(key);
+    return !strncmp(line, key, n) && line[n] == ' ' ? line + n + 1 : NULL;
+}
+
+bool control_restore(struct control *c)
+{
+    char *text = session_file_get(session_name(c->host.session), FILE_NAME), *rest = text, *line, *why;
+    uint32_t number = 0;
+    uint64_t n;
+    if (!text)
+        return false;
+    while ((line = strsep(&rest, "\n"))) {
+        const char *value;
+        if ((value = value_of(line, "state"))) {
+            control_become(c, state_read(value));
+        } else if ((value = value_of(line, "rule"))) {
+            number = !parse_count(value, &n) && n < UINT32_MAX ? (uint32_t)n : 0;
+        } else if ((value = value_of(line, "next"))) {
+            if (!parse_count(value, &n) && n < UINT32_MAX && n > c->next_number)
+                c->next_number = (uint32_t)n;
+        } else {
+            line_read(c, line, number, &why);   /* what cannot be read was not written by us: left out */
+            free(why);
+            number = 0;
+        }
+    }
+    free(text);
+    if (session_is_emergency(c->host.session)) {
+        c->before = c->state;
+        control_become(c, EVENT_EMERGENCY);
+    }
+    return true;
+}

@@ -1,0 +1,377 @@
+/*
+ * collector/serve/control_orders.c - orders on their way: from the threads that bring them (API) to the ingest
+ * thread, which carries them out in their order, and back with an answer.
+ *
+ * An order lies on the stack of its thread, which leaves when it is `done`. An emergency stop is carried out by the
+ * thread that brings it; what the ingest thread gets is a note, which is its own, and which comes before all
+ * orders that wait.
+ */
+#include "serve/control_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event/xalloc.h"
+#include "session/directory.h"
+
+/* ---- who asks ---- */
+
+/* The name of a process, for people: plain ASCII. */
+static void comm_read(pid_t pid, char comm[CONTROL_COMM + 1])
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, comm, CONTROL_COMM);
+    if (fd >= 0)
+        close(fd);
+    if (n > 0 && comm[n - 1] == '\n')
+        n--;
+    comm[n > 0 ? n : 0] = 0;
+    for (char *p = comm; *p; p++)
+        if (*p < ' ' || *p > '~')
+            *p = '?';
+}
+
+/* One line of plain text, as it will be printed. */
+static bool words_plain(const char *words)
+{
+    json_t *text = json_string(words);  /* NULL: no UTF-8 */
+    bool plain = text && strlen(words) <= CONTROL_WORDS_MAX;
+    for (; plain && *words; words++)
+        plain = (unsigned char)*words >= ' ' && *words != 0x7f;
+    json_decref(text);
+    return plain;
+}
+
+/* ---- answers ---- */
+
+static json_t *text_take(char *text)
+{
+    json_t *t = json_string(text);
+    free(text);
+    return t ? t : json_string("?");
+}
+
+static json_t *limits_answer(const struct control *c)
+{
+    json_t *limits = limits_json(c->limits);
+    json_object_set_new(limits, "text", text_take(limits_text(limits_spec_of(c->limits))));
+    return limits;
+}
+
+static json_t *rules_list(const struct control *c)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const struct rule *r = &c->rules[i];
+        bool spent = false;
+        uint64_t hits = policy_hits(c->policy, r->number, &spent);
+        json_array_append_new(list, json_pack("{s:I, s:o, s:I, s:b, s:b}", "number", (json_int_t)r->number, "rule", text_take(rule_text(r)),
+                                              "hits", (json_int_t)hits, "spent", spent, "unmet", policy_unmet(c->policy, r->number)));
+    }
+    return list;
+}
+
+static json_t *log_list(const struct control *c)
+{
+    static const char *const kinds[] = { "?", "verb", "limit", "budget", "promise" };
+    json_t *list = json_array();
+    for (size_t i = 0; i < c->n_log; i++)
+        json_array_append_new(list, json_pack("{s:I, s:s, s:o}", "ns", (json_int_t)c->log[i].ns, "kind", kinds[c->log[i].kind],
+                                              "text", text_take(xstrdup(c->log[i].text))));
+    return list;
+}
+
+static json_t *list_answer(const struct control *c)
+{
+    json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:o, s:o, s:o}", "ownscope", 1, "state", control_state_name(c->state),
+                          "since_ns", (json_int_t)c->since_ns, "recorded_ns", (json_int_t)c->recorded_ns, "rules", rules_list(c),
+                          "limits", limits_answer(c), "log", log_list(c));
+    if (c->promise)
+        json_object_set_new(o, "promise", text_take(xstrdup(c->promise)));
+    return o;
+}
+
+static json_t *order_answer(const struct control *c, const struct order *o, enum event_recording state)
+{
+    uint64_t now_ns = control_clock_ns();
+    json_t *a = json_pack("{s:i, s:s, s:s, s:s, s:I}", "ownscope", 1, "verb", control_verbs[o->verb], "state", control_state_name(state),
+                          "was", control_state_name(o->was), "took_ns", (json_int_t)(now_ns - o->began_ns));
+    if (o->waits || o->verb == CONTROL_EMERGENCY) {
+        json_object_set_new(a, "settled", json_boolean(o->settled));
+        json_object_set_new(a, "quiet_ns", o->settled ? json_integer((json_int_t)o->quiet_ns) : json_null());
+    }
+    return a;
+}
+
+static json_t *answer_make(const struct control *c, const struct order *o)
+{
+    if (o->verb == CONTROL_LIST)
+        return list_answer(c);
+    json_t *a = order_answer(c, o, c->state);
+    json_object_set_new(a, "at_ns", json_integer((json_int_t)session_now_ns(c->host.session)));
+    if (o->verb == CONTROL_TRACE && o->number) {
+        json_object_set_new(a, "number", json_integer(o->number));
+        json_object_set_new(a, "rule", text_take(xstrdup(o->rule)));
+    }
+    if (o->verb == CONTROL_LIMITS)
+        json_object_set_new(a, "limits", limits_answer(c));
+    if (o->verb == CONTROL_TRACE || o->verb == CONTROL_UNTRACE)
+        json_object_set_new(a, "rules", json_integer((json_int_t)c->n_rules));
+    return a;
+}
+
+/* The ingest thread; the order is no longer its own. */
+static void answer(struct control *c, struct order *o)
+{
+    if (!o->result)
+        o->answer = answer_make(c, o);
+    free(o->rule);
+    pthread_mutex_lock(&c->lock);
+    o->done = true;
+    pthread_cond_broadcast(&c->answered);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- the ingest thread ---- */
+
+static struct order *order_next(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    struct order *o = c->first;
+    if (o && !(c->first = o->next))
+        c->last = &c->first;
+    c->notes -= o && o->note;
+    pthread_mutex_unlock(&c->lock);
+    return o;
+}
+
+static void note_free(struct order *o)
+{
+    free((char *)o->words);
+    free(o->error);
+    free(o);
+}
+
+/* What is settled is what was ordered last, and so is all before it. */
+static void settling_look(struct control *c)
+{
+    struct order *o;
+    if (!c->settling)
+        return;
+    bool settled = policy_settled(c->policy);
+    uint64_t now_ns = control_clock_ns();
+    struct order **at = &c->settling;
+    while ((o = *at)) {
+        if (!settled && now_ns < o->until_ns) {
+            at = &o->next;
+            continue;
+        }
+        *at = o->next;
+        o->settled = settled;
+        o->quiet_ns = now_ns - o->published_ns;
+        answer(c, o);
+    }
+}
+
+static void order_settles(struct control *c, struct order *o)
+{
+    struct order **at = &c->settling;
+    while (*at)
+        at = &(*at)->next;
+    o->next = NULL;
+    o->until_ns = o->published_ns + CONTROL_SETTLE_NS;
+    *at = o;
+}
+
+/* Who stopped it past its collector has left a line, "NS WHO": when, by CLOCK_MONOTONIC; 0: nobody knows. */
+static uint64_t stopped_by(const struct control *c, char **who)
+{
+    char *text = session_file_take(session_name(c->host.session), "emergency"), *end;
+    uint64_t ns = text ? strtoull(text, &end, 10) : 0;
+    if (text && *end == ' ')
+        end++;
+    if (text)
+        end[strcspn(end, "\n")] = 0;
+    *who = text && words_plain(end) ? xstrndup(end, 200) : xstrdup("nobody knows who");
+    free(text);
+    return ns < control_clock_ns() ? ns : 0;
+}
+
+static void emergency_see(struct control *c)
+{
+    char *who;
+    enum event_recording was = c->state;
+    if (was == EVENT_EMERGENCY || !session_is_emergency(c->host.session))
+        return;
+    pthread_mutex_lock(&c->lock);
+    bool noted = c->first && c->first->verb == CONTROL_EMERGENCY;
+    pthread_mutex_unlock(&c->lock);
+    if (noted)
+        return;
+    uint64_t at_ns = stopped_by(c, &who);
+    control_emergency(c, at_ns ? at_ns : control_clock_ns());
+    char *text = xasprintf("emergency-stop (%s): by the segment, past the collector", who);
+    control_tell(c, EVENT_CONTROL_VERB, was, text);
+    free(text);
+    free(who);
+}
+
+void control_orders_round(struct control *c)
+{
+    struct order *o;
+    emergency_see(c);
+    while ((o = order_next(c))) {
+        if (o->verb == CONTROL_LIST) {
+            answer(c, o);
+            continue;
+        }
+        control_carry_out(c, o);
+        if (o->note)
+            note_free(o);
+        else if (o->waits && !o->result)
+            order_settles(c, o);
+        else
+            answer(c, o);
+    }
+    settling_look(c);
+}
+
+bool control_hurries(const struct control *c) { return c->settling; }
+
+void control_end(struct control *c)
+{
+    struct order *o, *next;
+    control_orders_round(c);
+    pthread_mutex_lock(&c->lock);
+    c->ended = true;
+    pthread_mutex_unlock(&c->lock);
+    control_orders_round(c);    /* what came meanwhile; nothing comes any more */
+    for (o = c->settling; o; o = next) {
+        next = o->next;
+        answer(c, o);
+    }
+    c->settling = NULL;
+}
+
+/* ---- threads that bring orders ---- */
+
+/* False: nobody carries it out any more. */
+static bool order_send(struct control *c, struct order *o)
+{
+    pthread_mutex_lock(&c->lock);
+    bool ended = c->ended || (o->note && o->verb != CONTROL_EMERGENCY && c->notes >= CONTROL_NOTES_MAX);
+    c->notes += !ended && o->note;
+    if (!ended && o->verb == CONTROL_EMERGENCY) {
+        o->next = c->first;
+        c->first = o;
+        if (!o->next)
+            c->last = &o->next;
+    } else if (!ended) {
+        o->next = NULL;
+        *c->last = o;
+        c->last = &o->next;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (!ended)
+        session_wake(c->host.session);
+    return !ended;
+}
+
+static int order_ask(struct control *c, struct order *o)
+{
+    if (!order_send(c, o)) {
+        o->error = xstrdup("the session is ending");
+        return -ECANCELED;
+    }
+    pthread_mutex_lock(&c->lock);
+    while (!o->done)
+        pthread_cond_wait(&c->answered, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    return o->result;
+}
+
+/* At once; the stream is told of it afterwards. */
+static void emergency_do(struct control *c, struct order *o)
+{
+    struct order *note = xcalloc(1, sizeof *note);
+    o->was = control_state(c);
+    session_emergency(c->host.session);
+    o->quiet_ns = session_wait_quiet(c->host.session, CONTROL_QUIET_NS);
+    o->settled = o->quiet_ns != UINT64_MAX;
+    *note = *o;
+    note->words = xstrdup("");
+    note->note = true;
+    if (!order_send(c, note))
+        note_free(note);
+    o->answer = order_answer(c, o, EVENT_EMERGENCY);
+}
+
+static int verb_find(const char *verb)
+{
+    for (int i = 0; i < CONTROL_NAMES; i++)
+        if (!strcmp(verb, control_verbs[i]))
+            return i;
+    return -1;
+}
+
+void control_note(struct control *c, const struct control_asker *who, const char *verb, const char *words, int error, const char *why)
+{
+    int v = verb_find(verb);
+    struct order *o;
+    if (v < 0 || !words_plain(words))
+        return;
+    o = xcalloc(1, sizeof *o);
+    *o = (struct order){ .verb = (enum control_verb)v, .words = xstrdup(words), .who = *who, .note = true, .began_ns = control_clock_ns(),
+                         .result = error, .error = why ? xstrdup(why) : NULL };
+    comm_read(who->pid, o->comm);
+    if (!order_send(c, o))
+        note_free(o);
+}
+
+static bool takes_words(int verb) { return verb == CONTROL_TRACE || verb == CONTROL_UNTRACE || verb == CONTROL_LIMITS; }
+
+int control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **out, char **error)
+{
+    int v = verb_find(verb), e;
+    struct order o = { .words = words, .who = *who, .began_ns = control_clock_ns() };
+    *out = NULL;
+    *error = NULL;
+    if (v >= CONTROL_VERBS)
+        v = -1;
+    if (v < 0 || !words_plain(words) || (*words && !takes_words(v))) {
+        *error = v < 0 ? xasprintf("there is no verb '%.60s'", verb)
+                       : xasprintf(takes_words(v) ? "what %s takes is one line of plain text, of at most %d bytes" : "%s takes no words", verb,
+                                   CONTROL_WORDS_MAX);
+        return -EINVAL;
+    }
+    o.verb = (enum control_verb)v;
+    comm_read(who->pid, o.comm);
+    if (o.verb == CONTROL_EMERGENCY) {
+        emergency_do(c, &o);
+        e = 0;
+    } else {
+        e = order_ask(c, &o);
+    }
+    *out = o.answer;
+    *error = o.error;
+    return e;
+}
+
+json_t *control_list(struct control *c)
+{
+    struct order o = { .verb = CONTROL_LIST, .words = "" };
+    if (order_ask(c, &o))
+        free(o.error);
+    return o.answer;
+}
+
+enum event_recording control_state(const struct control *c)
+{
+    return session_is_emergency(c->host.session) ? EVENT_EMERGENCY : (enum event_recording)load_relaxed(&c->shown);
+}

@@ -1,0 +1,27 @@
+/*
+ * collector/serve/measure.h - what tracing costs and what the program uses, read as
+ * limits ask for it: about ten times a second, a few microseconds each time.
+ *
+ * Read from clocks: the CPU of each traced process (of one that ended, what it was at the last look: up to a tick is missed, and
+ * who lived shorter than that altogether), the collector's own without what it used to answer questions
+ * (measure_question_begin). Estimated: what hooks used in the program. One record in 16 is timed by the thread that makes it while
+ * events are filtered (preload/record.c); what lies before the record and what the caches lose is not in it. Everything else is
+ * what bench/limits.py found: MEASURE_RECORD_NS for a record while all are made, MEASURE_PASSED_NS for a call that is passed over.
+ */
+#ifndef OWNSCOPE_MEASURE_H
+#define OWNSCOPE_MEASURE_H
+
+#include "serve/limits.h"
+#include "session/session.h"
+
+struct measure;
+struct measure *measure_new(struct session *s);
+void measure_free(struct measure *m);
+/* All of *in but now_ns, recorded_ns and trace_bytes. Ingest thread. */
+void measure_read(struct measure *m, struct limits_input *in);
+
+/* Around what a thread of the collector does because a user asked. They do not nest. Any thread. */
+void measure_question_begin(void);
+void measure_question_end(void);
+
+#endif

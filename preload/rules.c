@@ -1,0 +1,409 @@
+/*
+ * preload/rules.c - see rules.h.
+ *
+ * Runs in the traced thread, within a record: its guard says RECORD. What the collector
+ * wrote is input: a policy is looked at once, when it is adopted, and what bounds a
+ * search (counts, offsets) is used as it was then.
+ *
+ * Where several includes match, the finest of them decides, alone (of the equally fine the
+ * first): so what an event's chance was is known from one number, which is told.
+ */
+#include "preload/rules.h"
+
+#include <string.h>
+
+#include "preload/module.h"
+#include "preload/record.h"
+
+void rules_begin(struct context *c)
+{
+    memset(rules_home(c)->own, 0, sizeof rules_home(c)->own);
+}
+
+/* Before a record's stack is walked: one that was walked for the rules' sake alone was never told. */
+static bool wanted(struct context *c)
+{
+    struct rules_own *own = rules_own(c);
+    if (own->walked)
+        unwind_forget(c->stack);
+    own->walked = false;
+    return true;
+}
+
+/* ---- adoption ---- */
+
+static void locks_forget(struct rules_own *own)
+{
+    own->followed_count = own->ignored_count = own->pending_count = 0;
+}
+
+/* [offset, offset + n * each) lies in the policy's bytes, and 8-aligned. */
+static bool inside(uint64_t bytes, uint64_t offset, uint64_t n, uint64_t each)
+{
+    return offset % 8 == 0 && offset <= bytes && n <= (bytes - offset) / each;
+}
+
+/* What the thread needs of it. False: it makes no sense. */
+static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t bytes)
+{
+    uint64_t words = p->born_words;
+    own->ranges_count = p->ranges_count;
+    if (!inside(bytes, p->ranges_offset, own->ranges_count, sizeof(struct wire_range)) ||
+        !inside(bytes, p->born_offset, words, 8) || (words & (words - 1)))
+        return false;
+    own->policy = p;
+    own->ranges = (const struct wire_range *)((const uint8_t *)p + p->ranges_offset);
+    own->born = words ? (const uint64_t *)((const uint8_t *)p + p->born_offset) : NULL;
+    own->born_words = words;
+    own->born_tag = (uint16_t)(p->born_serial ? p->born_serial : own->gate / WIRE_GATE_SERIAL);
+    own->drops_all = p->flags & WIRE_POLICY_DROPS_ALL;
+    own->rules = p->includes | p->excludes;
+    own->excludes = p->excludes;
+    for (unsigned i = 0; i < WIRE_RULES_MAX; i++) {
+        const struct wire_rule *r = &p->rules[i];
+        uint32_t flags = r->flags, events = r->events;
+        if (!(own->rules >> i & 1))
+            continue;
+        own->sited |= flags & WIRE_RULE_SITE ? 1u << i : 0;
+        own->stacked |= flags & WIRE_RULE_STACK ? 1u << i : 0;
+        own->masked |= flags & WIRE_RULE_MASKED ? 1u << i : 0;
+        for (unsigned bit = 0; bit < 4; bit++)
+            own->of[bit] |= events >> bit & 1 ? 1u << i : 0;
+    }
+    if (p->flags & WIRE_POLICY_SIMPLE && p->simple < WIRE_RULES_MAX) {
+        own->simple = p->simple;
+        own->simple_gate = own->gate;
+    }
+    return true;
+}
+
+/* The policy of that gate; NULL: it is the session's no longer, or does not lie where we can look. */
+static const struct wire_policy *policy_of(uint32_t gate, uint64_t *bytes)
+{
+    const struct wire_segment *s = &process.segment;
+    uint64_t offset = load_relaxed(wire_policy_word(s, gate)); /* the gate was looked at before: Q */
+    const struct wire_policy *p = wire_at(s, offset, sizeof *p);
+    if (!offset || !p)
+        return NULL;
+    *bytes = p->bytes;
+    return *bytes >= sizeof *p && wire_at(s, offset, *bytes) && p->gate == gate ? p : NULL;
+}
+
+static bool tell(struct context *c, unsigned which, uint64_t rate)
+{
+    struct rules_own *own = rules_own(c);
+    if (likely(own->told[which] == rate))
+        return true;
+    if (!record_rate(c, which, rate))
+        return false;
+    own->told[which] = rate;
+    return true;
+}
+
+bool rules_adopt(struct context *c, uint32_t gate)
+{
+    struct rules_own *own = rules_own(c);
+    const struct wire_policy *p;
+    uint64_t bytes = 0;
+    uint32_t before = own->gate;
+
+    if (before == gate)
+        return true;
+    own->quick_gate = own->simple_gate = 0;
+    if (!(gate & WIRE_GATE_FILTERED)) {
+        own->gate = gate;
+        wanted(c);
+        for (unsigned i = 0; i < WIRE_RATES; i++)
+            tell(c, i, 0);
+        return true;
+    }
+    if (!own->random)
+        own->random = wire_clock_stamp(process.clock) ^ (uint64_t)c->writer.slot->tid << 40 ^ (uintptr_t)c->stack;
+    p = policy_of(gate, &bytes);
+    if (!p && load_acquire(&wire_pulse_of(&process.segment)->gate) != gate)
+        return false;
+    own->gate = gate;
+    own->rules = own->excludes = own->sited = own->stacked = own->masked = 0;
+    memset(own->of, 0, sizeof own->of);
+    memset(own->left, 0, sizeof own->left);
+    if (!(before & WIRE_GATE_FILTERED) || !(before & WIRE_GATE_LOCKS)) {
+        locks_forget(own);
+        own->owes = before != 0;
+    }
+    if (!p || !take(own, p, bytes)) { /* of what can be recorded nothing is asked for; nothing is to look leaked */
+        own->rules = own->excludes = 0;
+        memset(own->of, 0, sizeof own->of);
+        own->simple_gate = 0;
+        own->born = NULL;
+        own->drops_all = true;
+    }
+    if (own->born)
+        follow_gone_expect(own->born_words * 4);
+    if (!own->drops_all && !follow_is_full())
+        own->quick_gate = gate;
+    return true;
+}
+
+void rules_untold(struct context *c)
+{
+    struct rules_own *own = rules_own(c);
+    for (unsigned i = 0; i < WIRE_RATES; i++)
+        if (own->told[i]) {
+            own->told[i] = RULES_UNTOLD;
+            own->gate = 0; /* adopted again */
+        }
+}
+
+/* ---- which rules match ---- */
+
+/* Of a return address; NULL: it is in no range; *unknown: it is of a module that the collector has not heard of before. */
+static const struct wire_range *site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
+{
+    uint64_t at = pc - 1; /* in the call */
+    uint32_t low = 0, high = own->ranges_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct wire_range *r = &own->ranges[middle];
+        if (r->process < process.serial || (r->process == process.serial && r->end <= at))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < own->ranges_count && own->ranges[low].process == process.serial && own->ranges[low].begin <= at)
+        return &own->ranges[low];
+    module_announce(c, pc);
+    *unknown = module_announced(pc); /* not so of code that lies in no file */
+    return NULL;
+}
+
+/* Until the collector has learnt of a new module, an exclude that may speak of it holds. */
+static const struct rules_site *site_rules(struct context *c, struct rules_own *own, uint64_t pc)
+{
+    struct rules_site *s = &own->sites[(pc ^ pc >> 6) % RULES_SITES];
+    bool unknown = false;
+    if (unlikely(s->pc != pc || s->gate != own->gate)) {
+        const struct wire_range *r = site_search(c, own, pc, &unknown);
+        uint32_t all = unknown ? own->excludes : 0;
+        *s = (struct rules_site){pc, own->gate, r ? r->rules : all, r ? r->stacks : all, 0};
+    }
+    return s;
+}
+
+/* The rules that some frame of the stack is named by. */
+static uint32_t stack_rules(struct context *c, struct rules_own *own, const struct hook_frame *frame)
+{
+    uint64_t pushed[UNWIND_QUICK_PUSH_MAX], pc;
+    const struct unwind_site site = hook_site(frame);
+    struct unwind_change change;
+    uint32_t rules = 0, at = 0;
+    unwind_take(c->stack, &site, false, pushed, &change);
+    own->walked = true;
+    while (unwind_frame(c->stack, &at, &pc))
+        rules |= site_rules(c, own, pc & ~WIRE_FRAME_EXACT)->stacks;
+    return rules;
+}
+
+static bool in_size(const struct wire_rule *r, unsigned event, uint64_t size)
+{
+    return event == WIRE_RULE_LOCK || (size >= r->size_min && size <= r->size_max);
+}
+
+/* The includes that match; 0 where an exclude does. */
+static uint32_t matching(struct context *c, struct rules_own *own, const struct hook_frame *site, unsigned event, unsigned family,
+                         uint64_t size)
+{
+    bool memory = event == WIRE_RULE_HEAP || event == WIRE_RULE_MAP;
+    uint32_t rules = own->of[__builtin_ctz(event)], left;
+    if (rules & own->masked) {
+        uint64_t mine = load_relaxed(&c->writer.slot->rules);
+        rules &= ~own->masked | (mine >> 32 == own->gate ? (uint32_t)mine : 0);
+    }
+    for (left = rules; left; left &= left - 1) {
+        const struct wire_rule *r = &own->policy->rules[__builtin_ctz(left)];
+        if (!in_size(r, event, size) || (memory && r->families != UINT32_MAX && !(r->families >> family & 1)))
+            rules &= ~(left & -left);
+    }
+    if (rules & own->sited)
+        rules &= ~own->sited | site_rules(c, own, site->pc)->rules;
+    if (rules & own->stacked && site)
+        rules &= ~own->stacked | stack_rules(c, own, site);
+    return rules & own->excludes ? 0 : rules;
+}
+
+static uint64_t rate_of(const struct wire_rule *r, unsigned which)
+{
+    uint64_t rate = which == WIRE_RATE_MEMORY ? r->sample_bytes : which == WIRE_RATE_LOCKS ? r->locks_every : r->copies_every;
+    return which != WIRE_RATE_MEMORY && rate <= 1 ? 0 : rate;
+}
+
+static atomic_u64 *tokens_of(unsigned rule) { return &wire_tokens_of(&process.segment)->rule[rule].left; }
+
+static bool token_take(const struct wire_rule *r, unsigned rule)
+{
+    return !(r->flags & WIRE_RULE_TOKENS) || (int64_t)add_relaxed(tokens_of(rule), (uint64_t)-1) >= 1;
+}
+
+/* The finest of them that may still record; -1: none. */
+static int finest(const struct rules_own *own, uint32_t rules, unsigned which)
+{
+    int best = -1;
+    uint64_t best_rate = 0;
+    for (; rules; rules &= rules - 1) {
+        unsigned i = (unsigned)__builtin_ctz(rules);
+        const struct wire_rule *r = &own->policy->rules[i];
+        uint64_t rate = rate_of(r, which);
+        if (best >= 0 && rate >= best_rate)
+            continue;
+        if (r->flags & WIRE_RULE_TOKENS && (int64_t)load_relaxed(tokens_of(i)) < 1)
+            continue;
+        best = (int)i;
+        best_rate = rate;
+    }
+    return best;
+}
+
+bool rules_draws(struct context *c, const struct hook_frame *site, unsigned event, unsigned family, uint64_t size, uint64_t bytes)
+{
+    struct rules_own *own = rules_own(c);
+    unsigned which = event == WIRE_RULE_LOCK ? WIRE_RATE_LOCKS : event == WIRE_RULE_COPY ? WIRE_RATE_COPIES : WIRE_RATE_MEMORY;
+    uint32_t rules = matching(c, own, site, event, family, size);
+    int best;
+    while ((best = finest(own, rules, which)) >= 0) {
+        const struct wire_rule *r = &own->policy->rules[best];
+        uint64_t rate = rate_of(r, which);
+        if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, &own->left[best], rate, bytes)
+                                      : !sample_one_in(&own->random, (uint32_t)rate))
+            return false;
+        if (token_take(r, (unsigned)best)) {
+            if (!tell(c, which, rate))
+                return false;
+            count_up(&rules_home(c)->hits[best], 1);
+            return true;
+        }
+        rules &= ~(1u << best);
+    }
+    return false;
+}
+
+/* ---- memory ---- */
+
+static bool is_mapping(unsigned family) { return family >= WIRE_MMAP_ANON && family <= WIRE_MREMAP; }
+static unsigned event_of(unsigned family) { return is_mapping(family) ? WIRE_RULE_MAP : WIRE_RULE_HEAP; }
+
+static bool born_has(const struct rules_own *own, uint64_t address)
+{
+    uint64_t hash = wire_born_hash(address), bits = wire_born_bits(hash);
+    return own->born && (own->born[wire_born_word(hash, own->born_words)] & bits) == bits && !follow_gone(address, own->born_tag);
+}
+
+bool rules_born_passes(struct context *c, uint32_t gate, const void *p)
+{
+    struct wire_slot *slot = c->writer.slot;
+    uint32_t acting = load_relaxed(&slot->acting);
+    bool passes = false;
+    store_relaxed(&slot->acting, gate);
+    fence_signal();
+    if (load_relaxed(&wire_pulse_of(&process.segment)->gate) == gate)
+        passes = !born_has(rules_own(c), (uintptr_t)p);
+    store_release(&slot->acting, acting);
+    return passes;
+}
+
+static void follow(struct rules_own *own, unsigned family, uint64_t address, uint64_t size)
+{
+    if (unlikely(!(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address))))
+        own->quick_gate = 0;
+}
+
+static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, uint64_t length)
+{
+    bool maps = family == WIRE_MUNMAP || is_mapping(family), followed, born;
+    if (maps) { /* of a mapping that was there before any piece may go */
+        followed = follow_take_map(address, address + length);
+        return followed || own->born || own->drops_all || follow_is_full();
+    }
+    followed = follow_take(address);
+    born = born_has(own, address);
+    if (born)
+        follow_gone_add(address, own->born_tag);
+    return followed || born || own->drops_all || follow_is_full();
+}
+
+static bool wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+{
+    struct rules_own *own = rules_own(c);
+    unsigned type = kind & 255, family = kind >> 8;
+    switch (type) {
+    case WIRE_NEW:
+        count_up(&rules_home(c)->calls, 1);
+        if (!rules_draws(c, site, event_of(family), family, size, size))
+            return false;
+        follow(own, family, address, size);
+        return true;
+    case WIRE_DROP:
+        count_up(&rules_home(c)->calls, 1);
+        return unfollow(own, family, address, *word);
+    case WIRE_COPY:
+        return rules_draws(c, site, WIRE_RULE_COPY, 0, size, 0);
+    case WIRE_USABLE:
+        return !address || follow_has(address) || born_has(own, address);
+    case WIRE_WAIT: case WIRE_ACQUIRE: case WIRE_RELEASE: case WIRE_WAIT_END: case WIRE_COND_WAIT: case WIRE_COND_WOKEN:
+    case WIRE_SIGNAL: case WIRE_LOCK_INIT: case WIRE_LOCK_DESTROY: case WIRE_LOCK_CONSISTENT:
+        return rules_wants_lock(c, site, type, family & ~(unsigned)WIRE_LOCK_FLAG, address, size, word);
+    default:
+        return true;
+    }
+}
+
+bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
+{
+    return wants(c, site, kind, address, size, word) && wanted(c);
+}
+
+/* ---- realloc: what is followed moves, what is not may be drawn for what it grows by ---- */
+
+bool rules_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had)
+{
+    /* What was asked for is not known: of the bytes that may be used, about so many were not. */
+    enum { UNASKED = 8 };
+    struct rules_own *own = rules_own(c);
+    own->realloc = RULES_REALLOC_MOVES;
+    own->had_bytes = had;
+    if (!filtered)
+        return wanted(c);
+    count_up(&rules_home(c)->calls, 1);
+    if (unfollow(own, family, p, had))
+        return wanted(c);
+    own->realloc = RULES_REALLOC_GROWS;
+    if (!is_mapping(family)) {
+        had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
+        had -= size > had && had >= UNASKED ? UNASKED : 0;
+    }
+    own->grows_bytes = size > had ? size - had : 0;
+    return false;
+}
+
+enum rules_realloc rules_realloc_end(struct context *c, const struct hook_frame *site, bool filtered, unsigned family,
+                                       uint64_t p, uint64_t size, uint64_t old)
+{
+    struct rules_own *own = rules_own(c);
+    enum rules_realloc what = own->realloc;
+    own->realloc = RULES_REALLOC_NOT;
+    if (what == RULES_REALLOC_MOVES) {
+        if (filtered)
+            follow(own, family, p ? p : old, p ? size : own->had_bytes);
+        wanted(c);
+        return what;
+    }
+    if (!p)
+        return RULES_REALLOC_NOT;
+    if (!filtered) { /* nothing was told before it, all is now */
+        wanted(c);
+        return RULES_REALLOC_GROWS;
+    }
+    if (what != RULES_REALLOC_GROWS || !own->grows_bytes || !rules_draws(c, site, event_of(family), family, size, own->grows_bytes))
+        return RULES_REALLOC_NOT;
+    follow(own, family, p, size);
+    wanted(c);
+    return RULES_REALLOC_GROWS;
+}

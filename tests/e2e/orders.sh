@@ -1,0 +1,68 @@
+#!/bin/bash
+# Orders at random to the collector of a busy threaded program: none is lost,
+# none hangs, the program computes what it computes alone; the same when the
+# collector is killed and replaced in the midst of them.
+# ORDERS=N of each: 60 unless told, 1000 with TORTURE.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+ORDERS=${ORDERS:-${TORTURE:+1000}}
+ORDERS=${ORDERS:-60}
+SEED=${SEED:-$$}
+
+# What the trace says was asked, in order: its verbs, as orders.py logs them.
+audited() {
+    "$OWNSCOPE" events --type control --json "$@" |
+        jq -r 'select(.kind == "verb") | (if .refused then "refused " else "done " end) + .verb + (if .words != "" then " " + .words else "" end)'
+}
+
+busy_start() {
+    : >file
+    "$OWNSCOPE" run -q --wait-ms 20000 "$@" -- "$VICTIMS/busy" file >busy.out 2>busy.err </dev/null &
+    runner=$!
+    for _ in $(seq 300); do
+        pid=$(cat file 2>/dev/null)
+        [ -n "$pid" ] && "$OWNSCOPE" ctl -p "$pid" status >/dev/null 2>&1 && return
+        sleep 0.01
+    done
+}
+
+# End of the program; 0 when it did what it does alone.
+busy_end() {
+    rm -f file
+    for _ in $(seq 1000); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.01
+    done
+    ! kill -0 "$pid" 2>/dev/null && cmp -s busy.out bare.out && [ ! -s busy.err ]
+}
+
+"$VICTIMS/busy" >bare.out
+sed -i 's/none$/some/' bare.out
+
+orders() {
+    local why
+    rm -f t*.own
+    busy_start -o t.own
+    echo $runner >log.collector
+    why=$("$PYTHON" "$HERE/orders.py" "$OWNSCOPE" "$pid" "$ORDERS" "$SEED" log "$@" 2>took)
+    verdict "$ORDERS orders${1:+, and collectors killed}" $? "seed $SEED: $(echo "$why" | head -n 3 | tr '\n' ';')"
+    busy_end
+    verdict "the program noticed nothing${1:+ of that}" $? "$(head -n 2 busy.out busy.err | tr '\n' ' ')"
+    wait $runner 2>/dev/null
+    # a next collector's end is not ours to wait for
+    for _ in $(seq 500); do
+        kill -0 "$(cat log.collector)" 2>/dev/null || break
+        sleep 0.01
+    done
+    audited t.own >asked 2>why
+    diff <(grep -v '^lost' log) asked >differ
+    verdict "each stands in the trace${1:+, of all collectors}" $? "$(head -n 3 differ | tr '\n' ';') $(first_line why)"
+    why=$("$OWNSCOPE" findings --json t.own 2>/dev/null | jq -c '[.findings[] | select(.rule != "leak") | .message]')
+    case $why in '[]' | '') ;; *) false ;; esac
+    verdict "nothing is found that is not there${1:+, by none of them}" $? "$why"
+}
+
+orders
+orders kill
