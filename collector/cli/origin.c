@@ -40,7 +40,7 @@ char *origin_newest(const char *folder)
     return found;
 }
 
-struct search { unsigned pid; char *name, *trace; int alive, found; };
+struct search { unsigned pid; struct origin_session *session; };
 
 static int listing_match(void *context, const struct session_listing *l)
 {
@@ -50,10 +50,8 @@ static int listing_match(void *context, const struct session_listing *l)
         match |= l->processes[i].pid == s->pid;
     if (!match)
         return 0;
-    s->found = 1;
-    s->alive = l->collector_alive;
-    s->name = xstrdup(l->name);
-    s->trace = xstrdup(l->trace_path);
+    *s->session = (struct origin_session){ .name = xstrdup(l->name), .trace = xstrdup(l->trace_path), .segment = xstrdup(l->segment_path),
+                                           .alive = l->collector_alive, .collector = l->collector_pid };
     return 1;
 }
 
@@ -74,17 +72,18 @@ static char *environment_of(unsigned pid, const char *name)
 }
 
 /* Root asks for another user's process: the places where that one's sessions can be. */
-static void search_theirs(struct search *s)
+static bool search_theirs(struct search *s)
 {
+    bool found = false;
     char *proc = xasprintf("/proc/%u", s->pid), *named = environment_of(s->pid, "OWNSCOPE_DIR"), *home = environment_of(s->pid, "HOME");
     struct stat owner, st;
     if (!geteuid() && !stat(proc, &owner) && owner.st_uid) {
         char *const places[] = { named, xasprintf("/run/user/%u/ownscope", owner.st_uid), xasprintf("/tmp/ownscope-%u", owner.st_uid),
                                  home ? xasprintf("%s/.ownscope", home) : NULL, xasprintf("/dev/shm/ownscope-%u", owner.st_uid) };
         for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-            if (places[i] && !s->found && !lstat(places[i], &st) && S_ISDIR(st.st_mode) && st.st_uid == owner.st_uid &&
+            if (places[i] && !found && !lstat(places[i], &st) && S_ISDIR(st.st_mode) && st.st_uid == owner.st_uid &&
                 !setenv("OWNSCOPE_DIR", places[i], 1))
-                session_list(listing_match, s);
+                found = session_list(listing_match, s) == 1;
             free(places[i]);
         }
     } else {
@@ -92,21 +91,28 @@ static void search_theirs(struct search *s)
     }
     free(home);
     free(proc);
+    return found;
+}
+
+bool origin_session(unsigned pid, struct origin_session *s)
+{
+    struct search search = { .pid = pid, .session = s };
+    char path[SESSION_PATH_MAX];
+    int error = session_list(listing_match, &search);
+    if (error == -EPERM && session_directory(path, sizeof path) == -EPERM)
+        message_fail(EXIT_SOURCE, "the session directory %s is not safe to use: %s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
+                     path, session_directory_flaw());
+    if (error < 0)
+        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
+    return error == 1 || search_theirs(&search);
 }
 
 static void origin_of_process(struct origin *o, unsigned pid)
 {
-    struct search s = { .pid = pid };
+    struct origin_session s;
     char path[SESSION_PATH_MAX];
-    int error = session_list(listing_match, &s);
-    if (error == -EPERM && session_directory(path, sizeof path) == -EPERM)
-        message_fail(EXIT_SOURCE, "the session directory %s is not safe to use: %s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
-                     path, session_directory_flaw());
-    if (error >= 0 && !s.found)
-        search_theirs(&s);
-    if (error < 0)
-        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
-    if (!s.found)
+    int error;
+    if (!origin_session(pid, &s))
         message_fail(EXIT_SOURCE, "process %u is not traced by a session of this user; ownscope ps lists those that are", pid);
     if (!s.alive)
         message_fail(EXIT_SOURCE, "the collector of process %u is gone; take its session over with ownscope serve --attach %s, or read %s",
@@ -118,6 +124,7 @@ static void origin_of_process(struct origin *o, unsigned pid)
     o->socket_path = xstrdup(path);
     free(s.name);
     free(s.trace);
+    free(s.segment);
 }
 
 void origin_find(struct origin *o, unsigned pid, const char *word)
