@@ -160,6 +160,8 @@ void graph_watch(const struct graph *g, uint64_t block, uint32_t process, uint32
 bool graph_waiting(const struct graph *g);
 /* The newest block alive that an address lies in, in any process; 0: none. Looks at all. */
 uint64_t graph_block_at(const struct graph *g, uint64_t address);
+/* What is recorded, as far as the stream has said: enum event_cover. */
+uint32_t graph_cover_bits(const struct graph *g);
 /* How many blocks live in processes that run, about; with `fn` the address of each, in no order, rather one too often. Some 20 ns each. */
 uint64_t graph_live_addresses(const struct graph *g, void (*fn)(void *to, uint64_t address), void *to);
 /* Of an archive that graph_load would read: the id that the next block gets. What else it holds is not looked at. */

@@ -219,3 +219,5 @@ void cover_archive(struct archive *a, struct graph *g)
     spans_archive(a, g->cover);
     controls_archive(a, g->cover);
 }
+
+uint32_t graph_cover_bits(const struct graph *g) { return g->cover ? g->cover->bits : EVENT_COVER_ALL; }

@@ -22,7 +22,8 @@ static void tell(void *context, const struct event *e)
 int collector_control_begin(struct collector *c, const struct control_options *o)
 {
     struct control_host host = { .session = c->session, .tell = tell, .measure = measure, .context = c,
-                                 .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .context = c } };
+                                 .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .context = c,
+                                             .cover = graph_cover_bits(c->graph) } };
     char *error;
     c->measure = measure_new(c->session);
     int e = control_new(&c->control, &host, o, &error);

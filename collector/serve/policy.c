@@ -23,8 +23,9 @@ struct policy *policy_new(const struct policy_host *host)
 {
     struct policy *p = xcalloc(1, sizeof *p);
     p->host = *host;
-    p->cover = p->cover_told = EVENT_COVER_ALL;
     p->gate = session_gate(host->session);
+    p->cover_told = host->cover;
+    p->cover = policy_cover_of_gate(p, p->gate);
     p->spec.gate = WIRE_GATE_ALL;
     p->quiet = true;
     p->implied_slot = WIRE_RULES_MAX;
@@ -110,7 +111,7 @@ static int publish(struct policy *p, const struct policy_spec *spec, const uint8
     bool drops_all = !p->born_known;
     struct policy_compiled c = policy_compile(p, spec, slot_of, implied_slot, drops_all);
     int r;
-    cover_tell(p, p->cover_told & c.cover);
+    cover_tell(p, p->cover_told & p->cover & c.cover);
     r = session_policy_publish(p->host.session, c.policy, c.bits, &gate);
     if (r == -ENOSPC && c.policy && c.policy->born_words) {
         free(c.policy);

@@ -27,6 +27,7 @@ struct policy_host {
     /* An event of the collector's own (EVENT_COVER), into the stream. */
     void (*tell)(void *context, const struct event *e);
     void *context;
+    uint32_t cover;     /* enum event_cover: what the stream said last, of a collector before this one too */
 };
 
 /* What is wanted. Rules that only exclude: all else is included. */

@@ -66,7 +66,7 @@ static bool is_each(const struct wire_rule *w, uint32_t events)
            (!(events & WIRE_RULE_COPY) || w->copies_every <= 1);
 }
 
-/* All events of these kinds are recorded. What the session leaves out from its start on is no gap: `beside`. */
+/* All events of these kinds are recorded. */
 static bool covers(const struct wire_policy *w, uint32_t events)
 {
     bool all = false;
@@ -79,6 +79,20 @@ static bool covers(const struct wire_policy *w, uint32_t events)
     return all;
 }
 
+/* Bits of the gate that this session has no use for. */
+static uint32_t never_recorded(const struct policy *p)
+{
+    const struct wire_plan *plan = session_plan(p->host.session);
+    return (plan->locks ? 0u : WIRE_GATE_LOCKS) | (plan->copies_min_bytes != UINT64_MAX ? 0u : WIRE_GATE_COPIES);
+}
+
+/* What the session leaves out from its start on is no gap. */
+static uint32_t cover_beside(const struct policy *p)
+{
+    uint32_t never = never_recorded(p);
+    return (never & WIRE_GATE_LOCKS ? EVENT_COVER_LOCKS : 0u) | (never & WIRE_GATE_COPIES ? EVENT_COVER_COPIES : 0u);
+}
+
 static uint32_t cover_of(const struct wire_policy *w, uint32_t bits)
 {
     uint32_t cover = bits & WIRE_GATE_LIFE ? EVENT_COVER_LIFE : 0;
@@ -89,6 +103,12 @@ static uint32_t cover_of(const struct wire_policy *w, uint32_t bits)
     if (bits & WIRE_GATE_COPIES && (!w || covers(w, WIRE_RULE_COPY)))
         cover |= EVENT_COVER_COPIES;
     return cover;
+}
+
+uint32_t policy_cover_of_gate(const struct policy *p, uint32_t gate)
+{
+    static const struct wire_policy nothing;
+    return cover_of(gate & WIRE_GATE_FILTERED ? &nothing : NULL, gate) | cover_beside(p);
 }
 
 /* The only rule that has to do with memory, and it is of all memory. */
@@ -146,9 +166,7 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
                                       bool drops_all)
 {
     static const uint32_t all = WIRE_GATE_MEMORY | WIRE_GATE_LOCKS | WIRE_GATE_COPIES;
-    const struct wire_plan *plan = session_plan(p->host.session);
-    uint32_t never = (plan->locks ? 0u : WIRE_GATE_LOCKS) | (plan->copies_min_bytes != UINT64_MAX ? 0u : WIRE_GATE_COPIES);
-    uint32_t beside = (never & WIRE_GATE_LOCKS ? EVENT_COVER_LOCKS : 0u) | (never & WIRE_GATE_COPIES ? EVENT_COVER_COPIES : 0u);
+    uint32_t never = never_recorded(p), beside = cover_beside(p);
     struct policy_compiled c = {.bits = spec->gate & WIRE_GATE_ALL & ~never};
     struct wire_policy head = {0};
     uint32_t flags = 0;

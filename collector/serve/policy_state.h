@@ -98,6 +98,8 @@ struct policy_compiled { struct wire_policy *policy; /* malloc'ed; NULL: the bit
 /* `implied_slot`: the rule for everything else, or WIRE_RULES_MAX. `drops_all`: without `born`. */
 struct policy_compiled policy_compile(const struct policy *p, const struct policy_spec *spec, const uint8_t *slot_of, unsigned implied_slot,
                                       bool drops_all);
+/* What is recorded for certain behind a gate, whatever its policy says. */
+uint32_t policy_cover_of_gate(const struct policy *p, uint32_t gate);
 /* With no include of its own, what is not excluded is meant. */
 bool policy_implies(const struct policy_spec *spec);
 

@@ -164,9 +164,10 @@ static void barrier(void)
 
 static void *barrier_run(void *given)
 {
-    struct gate_side *g = given;
+    struct session *s = given;
     barrier();
-    store_release(&g->done, 1);
+    store_release(&s->gate.done, 1);
+    session_wake(s);
     return NULL;
 }
 
@@ -176,7 +177,7 @@ static void barrier_begin(struct session *s)
     struct gate_side *g = &s->gate;
     g->begun = load_relaxed(&pulse_of(s)->gate_serial);
     store_relaxed(&g->done, 0);
-    g->running = !pthread_create(&g->thread, NULL, barrier_run, g);
+    g->running = !pthread_create(&g->thread, NULL, barrier_run, s);
     if (!g->running) {
         barrier();
         g->passed = g->begun;

@@ -93,7 +93,7 @@ static void drain_while(const uint64_t *counter, uint64_t want, unsigned ms)
     }
 }
 
-static void drain_until(const uint64_t *counter, uint64_t want, unsigned ms)
+static inline void drain_until(const uint64_t *counter, uint64_t want, unsigned ms)
 {
     drain_while(counter, want, ms);
     ck_assert_uint_ge(*counter, want);
