@@ -1,97 +1,209 @@
 /*
- * collector/cli/cmd_ctl.c - `ownscope ctl`: tells the collector of a live
- * process to do something, and prints what came of it.
+ * collector/cli/cmd_ctl.c - `ownscope ctl`: gives an order to the collector of a
+ * live process, and prints what came of it. An emergency stop that the collector
+ * does not take at once is carried out past it, by the segment.
  */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/ctl_print.h"
 #include "cli/message.h"
 #include "cli/reading.h"
+#include "cli/table_line.h"
+#include "event/xalloc.h"
+#include "serve/client.h"
+#include "session/directory.h"
+#include "session/policy.h"
 
-/* ---- what is printed ---- */
+enum { EMERGENCY_MS = 100 };    /* so long the collector has to answer an emergency stop */
 
-static json_int_t number(const json_t *doc, const char *key) { return json_integer_value(json_object_get(doc, key)); }
-
-static const char *text(const json_t *doc, const char *key)
-{
-    const char *t = json_string_value(json_object_get(doc, key));
-    return t ? t : "?";
-}
+/* ---- snapshot, dump, mark ---- */
 
 static void print_dump(FILE *out, const json_t *doc, const struct table_style *s)
 {
-    fprintf(out, "trace written to %s\n", text(doc, "dump"));
+    fprintf(out, "trace written to %s\n", get_text(doc, "dump"));
 }
 
 static void print_snapshot(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *refused = json_object_get(doc, "refused");
-    fprintf(out, "snapshot %lld of %s (process %lld): %lld blocks, %lld bytes", (long long)number(doc, "snapshot"),
-            text(doc, "process"), (long long)number(doc, "pid"), (long long)number(doc, "blocks"), (long long)number(doc, "bytes"));
+    fprintf(out, "snapshot %s of %s (process %s): %s blocks, %s bytes", number_plain(get_number(doc, "snapshot")).text,
+            get_text(doc, "process"), number_plain(get_number(doc, "pid")).text, number_plain(get_number(doc, "blocks")).text,
+            number_plain(get_number(doc, "bytes")).text);
     if (json_is_string(refused))
         fprintf(out, "\nclasses unknown: %s\n", json_string_value(refused));
     else
-        fprintf(out, ", %lld pointers\n%s; it stood still for %.3f ms, and reading it took %.3f ms\n", (long long)number(doc, "edges"),
-            text(doc, "how"), (double)number(doc, "pause_ns") / 1e6, (double)number(doc, "scan_ns") / 1e6);
+        fprintf(out, ", %s pointers\n%s; it stood still for %.3f ms, and reading it took %.3f ms\n", number_plain(get_number(doc, "edges")).text,
+                get_text(doc, "how"), (double)get_number(doc, "pause_ns") / 1e6, (double)get_number(doc, "scan_ns") / 1e6);
     if (json_object_get(doc, "dump"))
         print_dump(out, doc, s);
 }
 
 static void print_mark(FILE *out, const json_t *doc, const struct table_style *s)
 {
-    fprintf(out, "marked %s\n", text(doc, "mark"));
+    fprintf(out, "marked %s\n", get_text(doc, "mark"));
 }
 
-static void print_status(FILE *out, const json_t *doc, const struct table_style *s)
+/* ---- an emergency stop ---- */
+
+/* What the next collector tells of who did it. */
+static void leave_note(const char *session)
 {
-    static const char *const keys[] = { "session", "collector", "trace", "command", "at_ns", "events", "processes_alive",
-                                        "live_blocks", "live_bytes" };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *v = json_object_get(doc, keys[i]);
-        if (json_is_string(v))
-            fprintf(out, "%-16s %s\n", keys[i], json_string_value(v));
-        else if (v)
-            fprintf(out, "%-16s %lld\n", keys[i], (long long)json_integer_value(v));
+    char comm[32] = "", *text;
+    FILE *in = fopen("/proc/self/comm", "re");
+    if (in && fgets(comm, sizeof comm, in))
+        comm[strcspn(comm, "\n")] = 0;
+    if (in)
+        fclose(in);
+    text = xasprintf("%llu uid %u, pid %d %s\n", (unsigned long long)wire_clock_monotonic_ns(), (unsigned)geteuid(), (int)getpid(), comm);
+    session_file_put(session, "emergency", text);
+    free(text);
+}
+
+static json_t *stop_by_segment(const struct origin_session *session, uint64_t began_ns, const char *why)
+{
+    leave_note(session->name);
+    int e = segment_emergency(session->segment);
+    if (e) {
+        free(session_file_take(session->name, "emergency"));
+        message_fail(EXIT_SOURCE, "no emergency stop of session %s: %s: %s", session->name, session->segment, strerror(-e));
     }
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I}", "ownscope", 1, "verb", "emergency-stop", "state", "emergency", "was", "?",
+                     "by", "segment", "why", why, "took_ns", (json_int_t)(wire_clock_monotonic_ns() - began_ns));
+}
+
+/* NULL and *why: it did not take it. */
+static json_t *stop_by_collector(const struct reading *r, const struct origin_session *session, const char **why)
+{
+    char path[SESSION_PATH_MAX], *body = NULL;
+    size_t bytes;
+    int status, e = session_path(path, sizeof path, session->name, "socket");
+    *why = "the session has no collector";
+    if (!session->alive)
+        return NULL;
+    *why = "the collector does not answer";
+    if (e || client_post_within(path, "/v1/emergency-stop", EMERGENCY_MS, 1 << 20, &body, &bytes, &status))
+        return NULL;
+    json_t *doc = json_loadb(body, bytes, 0, NULL);
+    free(body);
+    if (status == 200 && json_is_object(doc))
+        return doc;
+    *why = "the collector refuses";
+    json_decref(doc);
+    return NULL;
+}
+
+static json_t *emergency_stop(const struct reading *r)
+{
+    struct origin_session session;
+    const char *why;
+    uint64_t began_ns = wire_clock_monotonic_ns();
+    if (!origin_session(r->pid, &session))
+        message_fail(EXIT_SOURCE, "process %u is not traced by a session of this user; ownscope ps lists those that are", r->pid);
+    json_t *doc = stop_by_collector(r, &session, &why);
+    return doc ? doc : stop_by_segment(&session, began_ns, why);
+}
+
+/* ---- words ---- */
+
+/* Several KEY=VALUE that somebody gave as one word. */
+static bool is_several(const char *word)
+{
+    while (*word) {
+        size_t n = strcspn(word, " ");
+        if (n && !memchr(word, '=', n) && strncmp(word, "include", n) && strncmp(word, "exclude", n))
+            return false;
+        word += n;
+        word += strspn(word, " ");
+    }
+    return true;
+}
+
+/* One word of an order's: the shell took its quotes away, and a value with blanks needs some. */
+static char *word_quoted(const char *word)
+{
+    const char *value = strchr(word, '=');
+    if (!strpbrk(word, " \t") || strpbrk(word, "'\"") || is_several(word) || !value)
+        return xstrdup(word);
+    return xasprintf("%.*s='%s'", (int)(value - word), word, value + 1);
+}
+
+static char *words_join(char **words, int n)
+{
+    char *text = xstrdup("");
+    for (int i = 0; i < n; i++) {
+        char *word = word_quoted(words[i]), *longer = xasprintf("%s%s%s", text, *text ? " " : "", word);
+        free(word);
+        free(text);
+        text = longer;
+    }
+    return text;
 }
 
 /* ---- verbs ---- */
 
+enum verb_way { ASKS, TELLS, TELLS_PID, STOPS };
+
 static const struct verb {
-    const char *name;
-    int words;              /* it takes */
-    bool asks;              /* changes nothing */
+    const char *name, *needs;   /* what its words are; NULL: it takes none */
+    int least, most;            /* of them */
+    enum verb_way way;
     reading_table print;
 } verbs[] = {
-    { "snapshot", 0, false, print_snapshot }, { "dump", 0, false, print_dump }, { "mark", 1, false, print_mark }, { "status", 0, true, print_status }, { 0 }
+    { "start", NULL, 0, 0, TELLS, ctl_print_order },
+    { "stop", NULL, 0, 0, TELLS, ctl_print_order },
+    { "status", NULL, 0, 0, ASKS, ctl_print_status },
+    { "list", NULL, 0, 0, ASKS, ctl_print_list },
+    { "trace", "a rule: ownscope-rules(5)", 1, 1000, TELLS, ctl_print_trace },
+    { "untrace", "the number of a rule, or all", 1, 1, TELLS, ctl_print_untrace },
+    { "limits", "limits, K=V", 0, 1000, TELLS, ctl_print_limits },
+    { "reset", NULL, 0, 0, TELLS, ctl_print_order },
+    { "emergency-stop", NULL, 0, 0, STOPS, ctl_print_order },
+    { "snapshot", NULL, 0, 0, TELLS_PID, print_snapshot },
+    { "dump", NULL, 0, 0, TELLS_PID, print_dump },
+    { "mark", "a name", 1, 1, TELLS, print_mark },
+    { 0 }
 };
 
 static const struct verb *verb_find(const struct options *o, char **words, int n)
 {
+    static const char known[] = "start, stop, status, list, trace, untrace, limits, reset, emergency-stop, snapshot, dump, mark";
     const struct verb *v = verbs;
     if (!n)
-        options_fail(o, "ctl needs a word: snapshot, dump, mark NAME or status");
+        options_fail(o, "ctl needs a verb: %s", known);
     while (v->name && strcmp(v->name, words[0]) != 0)
         v++;
     if (!v->name)
-        options_fail(o, "ctl knows no '%s' in this version: snapshot, dump, mark NAME and status are all there is", words[0]);
-    if (n - 1 < v->words)
-        options_fail(o, "ctl %s needs a name", v->name);
-    if (n - 1 > v->words)
-        options_fail(o, "ctl %s takes no '%s'", v->name, words[1 + v->words]);
+        options_fail(o, "ctl knows no '%s'; there are %s", words[0], known);
+    if (n - 1 < v->least)
+        options_fail(o, "ctl %s needs %s", v->name, v->needs);
+    if (n - 1 > v->most)
+        options_fail(o, "ctl %s takes no '%s'", v->name, words[1 + v->most]);
     return v;
 }
 
 int cmd_ctl(int argc, char **argv)
 {
     struct reading r;
+    json_t *doc;
     reading_start(&r, &usage_ctl, argc, argv);
     const struct verb *v = verb_find(&r.options, r.words, r.word_count);
     if (!r.pid)
         options_fail(&r.options, "ctl needs -p PID: the collector of which process; ownscope ps lists them");
+    if (v->way == STOPS)
+        return reading_show(&r, emergency_stop(&r), v->print);
     reading_source(&r, NULL);
-    if (v->words)
+    char *words = words_join(r.words + 1, r.word_count - 1);
+    if (!strcmp(v->name, "mark"))
         r.query.name = r.words[1];
-    else if (!v->asks)
+    else if (v->way == TELLS_PID)
         r.query.pid = r.pid;
-    return reading_show(&r, v->asks ? reading_ask(&r, v->name) : reading_tell(&r, v->name), v->print);
+    else if (*words)
+        r.query.words = words;
+    doc = v->way == ASKS ? reading_ask(&r, v->name) : reading_tell(&r, v->name);
+    free(words);
+    return reading_show(&r, doc, v->print);
 }

@@ -38,7 +38,7 @@ char *origin_newest(const char *folder)
     return found;
 }
 
-struct search { unsigned pid; char *name, *trace; int alive, found; };
+struct search { unsigned pid; struct origin_session *session; };
 
 static int listing_match(void *context, const struct session_listing *l)
 {
@@ -48,21 +48,26 @@ static int listing_match(void *context, const struct session_listing *l)
         match |= l->processes[i].pid == s->pid;
     if (!match)
         return 0;
-    s->found = 1;
-    s->alive = l->collector_alive;
-    s->name = xstrdup(l->name);
-    s->trace = xstrdup(l->trace_path);
+    *s->session = (struct origin_session){ .name = xstrdup(l->name), .trace = xstrdup(l->trace_path), .segment = xstrdup(l->segment_path),
+                                           .alive = l->collector_alive, .collector = l->collector_pid };
     return 1;
+}
+
+bool origin_session(unsigned pid, struct origin_session *s)
+{
+    struct search search = { .pid = pid, .session = s };
+    int error = session_list(listing_match, &search);
+    if (error < 0)
+        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
+    return error == 1;
 }
 
 static void origin_of_process(struct origin *o, unsigned pid)
 {
-    struct search s = { .pid = pid };
+    struct origin_session s;
     char path[SESSION_PATH_MAX];
-    int error = session_list(listing_match, &s);
-    if (error < 0)
-        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
-    if (!s.found)
+    int error;
+    if (!origin_session(pid, &s))
         message_fail(EXIT_SOURCE, "process %u is not traced by a session of this user; ownscope ps lists those that are", pid);
     if (!s.alive)
         message_fail(EXIT_SOURCE, "the collector of process %u is gone; take its session over with ownscope serve --attach %s, or read %s",
@@ -74,6 +79,7 @@ static void origin_of_process(struct origin *o, unsigned pid)
     o->socket_path = xstrdup(path);
     free(s.name);
     free(s.trace);
+    free(s.segment);
 }
 
 void origin_find(struct origin *o, unsigned pid, const char *word)

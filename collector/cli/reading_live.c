@@ -45,6 +45,7 @@ static char *target_make(const struct query *q, const char *name)
     snprintf(pid, sizeof pid, "%llu", (unsigned long long)q->pid);
     target = target_add(target, "pid", q->pid ? pid : NULL);
     target = target_add(target, "name", q->name);
+    target = target_add(target, "words", q->words);
     target = target_add(target, "class", q->leak_class);
     target = target_add(target, "of", q->of);
     target = target_add(target, "by", q->by);

@@ -11,7 +11,7 @@
 
 static const char *const whys[SNAPSHOT_WHYS] = {"asked", "exit", "abort", "mark", "signal"};
 static const char *const hows[] = {"unread", "copied", "forked"};
-static const char *const kinds[ROOT_KINDS] = {"?", "data", "stack", "registers", "tls", "mapping", "loose"};
+static const char *const kinds[ROOT_KINDS] = {"?", "data", "stack", "registers", "tls", "mapping", "unrecorded", "loose"};
 
 const char *snapshot_why_name(unsigned why) { return why < SNAPSHOT_WHYS ? whys[why] : "?"; }
 const char *snapshot_how_name(unsigned how) { return how < 3 ? hows[how] : "?"; }

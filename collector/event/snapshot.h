@@ -33,6 +33,8 @@ enum root_kind {
     ROOT_REGISTERS,     /* of a thread; address 0, the word's place is the register's number */
     ROOT_TLS,           /* of a thread: static TLS and its descriptor */
     ROOT_MAPPING,       /* anonymous memory that was mapped past our hooks and holds no heap blocks */
+    ROOT_UNRECORDED,    /* where an allocator gives out blocks, what lies between those that were recorded, in a process of which
+                         * not all were: it may be one of the others, or free. What it points to is held, perhaps */
     ROOT_LOOSE,         /* a mapping made through our hooks that nothing points to: a block is its node too, and this
                          * root has one edge, to it. Known only after the walk: made by heap_reach, never stored */
     ROOT_KINDS
@@ -72,6 +74,7 @@ struct snapshot {
     uint8_t why;            /* enum snapshot_why */
     uint8_t how;            /* enum snapshot_how */
     bool stacks_unknown;    /* some threads could not be stopped or asked: what only they hold counts as lost. Never certain */
+    bool partial;           /* not all of its blocks were recorded: others may hold these. Known while it is taken, then by its roots */
     bool doubtful;          /* events of the process were lost before: some blocks may be missing or gone */
     char *refused;          /* why memory could not be read: one line, malloc'ed; NULL: it was */
     char *mark;             /* its name (SNAPSHOT_MARK); NULL */
@@ -103,7 +106,7 @@ static inline size_t snapshot_nodes(const struct snapshot *s) { return s->n_bloc
 /* "asked", "exit", …; "copied", "forked", "unread". "?" unknown. */
 const char *snapshot_why_name(unsigned why);
 const char *snapshot_how_name(unsigned how);
-const char *root_kind_name(unsigned kind);  /* "data", "stack", "registers", "tls", "mapping", "loose" */
+const char *root_kind_name(unsigned kind);  /* "data", "stack", "registers", "tls", "mapping", "unrecorded", "loose" */
 
 struct snapshot *snapshot_new(void);        /* all zero */
 void snapshot_free(struct snapshot *s);     /* NULL: nothing */

@@ -92,6 +92,19 @@ static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t b
     ids_add(g, s->id[block]);
 }
 
+/* Between its birth and the snapshot no releases were told for some time: it may have been gone. */
+static bool gone_unseen(const struct view_cover *c, uint64_t born_ns, uint64_t at_ns)
+{
+    if (c->changes > c->n_spans && c->without_ns[1] && born_ns < c->spans[0].ns)
+        return true;
+    for (size_t i = 0; i < c->n_spans; i++) {
+        uint64_t end = i + 1 < c->n_spans ? c->spans[i + 1].ns : UINT64_MAX;
+        if (!(c->spans[i].bits & EVENT_COVER_DROPS) && c->spans[i].ns < at_ns && end > born_ns)
+            return true;
+    }
+    return false;
+}
+
 struct maker { struct leaks *l; size_t capacity; uint64_t since_ns; };
 
 static void snapshot_group(struct maker *m, uint32_t number)
@@ -106,6 +119,8 @@ static void snapshot_group(struct maker *m, uint32_t number)
         if (family_is_map(s->family[i]) || s->born_ns[i] < m->since_ns)
             continue;
         uint8_t class = r ? r->class[i] : LEAK_UNKNOWN;
+        if (class != LEAK_REACHABLE && gone_unseen(&l->view->cover, s->born_ns[i], s->ns))
+            class = LEAK_UNKNOWN;
         if (t.used * 2 >= t.size)
             table_grow(&t, l->groups, first);
         size_t slot = slot_of(&t, l->groups, first, class, s->stack[i]);

@@ -15,6 +15,7 @@
 
 #include "event/snapshot.h"
 #include "event/xalloc.h"
+#include "graph/graph_cover.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_modules.h"
@@ -232,6 +233,7 @@ int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapsh
     s->event = p->snapshot.event;
     s->why = p->snapshot.why;
     s->doubtful = lost_ns(g, p) != 0;
+    s->partial = cover_memory_partial(g);
     return 0;
 }
 

@@ -92,7 +92,8 @@ static void find_reachable(struct walk *w)
 {
     const struct snapshot *s = w->s;
     for (size_t root = s->n_blocks; root < snapshot_nodes(s); root++)
-        push_targets(w, root, STRONG, UNSEEN, LEAK_REACHABLE);
+        if (s->roots[root - s->n_blocks].kind != ROOT_UNRECORDED)
+            push_targets(w, root, STRONG, UNSEEN, LEAK_REACHABLE);
     follow(w, STRONG, UNSEEN, LEAK_REACHABLE);
 }
 
@@ -111,7 +112,7 @@ static void find_loose(struct walk *w)
     free(w->starts);
 }
 
-/* What only a walk with interior pointers comes to. */
+/* What only a walk with interior pointers comes to, or from what may be a block that nobody recorded. */
 static void find_possible(struct walk *w)
 {
     const struct snapshot *s = w->s;

@@ -321,6 +321,34 @@ static void cuts_merge(struct roots *r)
     r->n_cuts = n;
 }
 
+/* What lies between recorded blocks, where others may lie. */
+static void unrecorded_add(struct roots *r, uint64_t start, uint64_t end)
+{
+    enum { LEAST_BYTES = 32 };  /* a block that was not recorded, with its head */
+    const struct snapshot *s = r->s;
+    size_t i = block_from(s, start);
+    if (i && s->address[i - 1] + s->size[i - 1] > start)
+        start = s->address[i - 1] + s->size[i - 1];
+    for (; start < end; i++) {
+        bool more = i < s->n_blocks && s->address[i] < end;
+        uint64_t to = more ? s->address[i] : end;
+        if (to > start && to - start >= LEAST_BYTES)
+            add(r, ROOT_UNRECORDED, start, to);
+        if (!more)
+            return;
+        to = s->address[i] + s->size[i];
+        start = to > start ? to : start;
+    }
+}
+
+static void range_add(struct roots *r, bool mine, uint64_t start, uint64_t end)
+{
+    if (mine)
+        add(r, ROOT_MAPPING, start, end);
+    else
+        unrecorded_add(r, start, end);
+}
+
 static void rest_add(struct roots *r)
 {
     size_t n = r->maps->n, c = 0;
@@ -333,13 +361,14 @@ static void rest_add(struct roots *r)
     for (size_t i = 0; i < n; i++) {
         const struct heap_map *m = &r->maps->maps[i];
         uint64_t from = m->start;
+        bool wanted = mine[i] || (r->s->partial && holdable(m));
         while (c < r->n_cuts && r->cuts[c].end <= from)
             c++;
-        for (size_t at = c; mine[i] && from < m->end; at++) {
+        for (size_t at = c; wanted && from < m->end; at++) {
             bool more = at < r->n_cuts && r->cuts[at].start < m->end;
             uint64_t end = more ? r->cuts[at].start : m->end;
             if (end > from)
-                add(r, ROOT_MAPPING, from, end);
+                range_add(r, mine[i], from, end);
             from = more ? r->cuts[at].end : m->end;
         }
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* Fills the address. 0 or -errno; *dir is a descriptor to close afterwards, or -1. */
@@ -35,13 +36,17 @@ static int address_fill(struct sockaddr_un *a, const char *path, int *dir)
     return 0;
 }
 
-static int address_use(const char *path, int (*call)(int, const struct sockaddr *, socklen_t))
+/* most_ms: of the call, 0: any. */
+static int address_use(const char *path, int (*call)(int, const struct sockaddr *, socklen_t), unsigned most_ms)
 {
     struct sockaddr_un a;
     int dir, error = address_fill(&a, path, &dir);
     if (error)
         return error;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval limit = { .tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000 };
+    if (fd >= 0 && most_ms)
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (fd < 0 || call(fd, (const struct sockaddr *)&a, sizeof a) < 0) {
         error = -errno;
         if (fd >= 0)
@@ -52,7 +57,13 @@ static int address_use(const char *path, int (*call)(int, const struct sockaddr 
     return error ? error : fd;
 }
 
-int address_connect(const char *path) { return address_use(path, connect); }
+int address_connect(const char *path) { return address_use(path, connect, 0); }
+
+int address_connect_within(const char *path, unsigned most_ms)
+{
+    int fd = address_use(path, connect, most_ms);
+    return fd == -EAGAIN ? -ETIMEDOUT : fd; /* its queue is full */
+}
 
 /* fchmod before bind decides the mode of the socket's file: no umask to change
  * under other threads. */
@@ -63,7 +74,7 @@ static int bind_private(int fd, const struct sockaddr *a, socklen_t bytes)
 
 int address_listen(const char *path, int backlog)
 {
-    int fd = address_use(path, bind_private);
+    int fd = address_use(path, bind_private, 0);
     if (fd == -EADDRINUSE) {
         int peer = address_connect(path);
         if (peer >= 0) {
@@ -73,7 +84,7 @@ int address_listen(const char *path, int backlog)
         struct stat st;
         if (peer != -ECONNREFUSED || lstat(path, &st) || !S_ISSOCK(st.st_mode) || unlink(path))
             return -EADDRINUSE;
-        fd = address_use(path, bind_private);
+        fd = address_use(path, bind_private, 0);
     }
     if (fd >= 0 && listen(fd, backlog)) {
         int error = -errno;

@@ -9,6 +9,8 @@
 
 /* A stream socket, connected. The descriptor (close-on-exec) or -errno. */
 int address_connect(const char *path);
+/* The same; -ETIMEDOUT when nobody takes it for so long. */
+int address_connect_within(const char *path, unsigned most_ms);
 /* A listening stream socket at `path`, mode 0600; a socket left there by a
  * process that is gone is replaced, a live one gives -EADDRINUSE. */
 int address_listen(const char *path, int backlog);

@@ -19,6 +19,7 @@
 #include "serve/address.h"
 
 struct client {
+    unsigned most_ms;              /* without a byte */
     const char *method;
     int fd;
     FILE *out;
@@ -187,7 +188,7 @@ static int client_ask(struct client *c, const char *target, int *status)
 {
     uint64_t bytes;
     bool chunked;
-    struct timeval limit = { .tv_sec = CLIENT_TIMEOUT_S };
+    struct timeval limit = { .tv_sec = c->most_ms / 1000, .tv_usec = c->most_ms % 1000 * 1000 };
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     char *request = xasprintf("%s %s HTTP/1.1\r\nHost: ownscope\r\nAccept: application/json\r\n%sConnection: close\r\n\r\n",
@@ -203,13 +204,14 @@ static int client_ask(struct client *c, const char *target, int *status)
     return error;
 }
 
-static int client_run(const char *socket_path, const char *method, const char *target, FILE *out, size_t max_bytes, int *status)
+static int client_run(const char *socket_path, const char *method, const char *target, unsigned most_ms, FILE *out, size_t max_bytes, int *status)
 {
-    int fd = address_connect(socket_path);
+    int fd = address_connect_within(socket_path, most_ms);
     if (fd < 0)
         return fd;
     struct client *c = xcalloc(1, sizeof *c);
     c->method = method;
+    c->most_ms = most_ms;
     c->fd = fd;
     c->out = out;
     c->max_bytes = max_bytes;
@@ -221,10 +223,10 @@ static int client_run(const char *socket_path, const char *method, const char *t
 
 int client_get(const char *socket_path, const char *target, FILE *out, int *status)
 {
-    return client_run(socket_path, "GET", target, out, 0, status);
+    return client_run(socket_path, "GET", target, CLIENT_TIMEOUT_S * 1000, out, 0, status);
 }
 
-static int client_text(const char *socket_path, const char *method, const char *target, size_t max_bytes,
+static int client_text(const char *socket_path, const char *method, const char *target, unsigned most_ms, size_t max_bytes,
                        char **body, size_t *bytes, int *status)
 {
     *body = NULL;
@@ -232,7 +234,7 @@ static int client_text(const char *socket_path, const char *method, const char *
     FILE *out = open_memstream(body, bytes);
     if (!out)
         return -errno;
-    int error = client_run(socket_path, method, target, out, max_bytes, status);
+    int error = client_run(socket_path, method, target, most_ms, out, max_bytes, status);
     if (fclose(out) && !error)
         error = -errno;
     if (error) {
@@ -246,13 +248,19 @@ static int client_text(const char *socket_path, const char *method, const char *
 int client_get_text(const char *socket_path, const char *target, size_t max_bytes,
                     char **body, size_t *bytes, int *status)
 {
-    return client_text(socket_path, "GET", target, max_bytes, body, bytes, status);
+    return client_text(socket_path, "GET", target, CLIENT_TIMEOUT_S * 1000, max_bytes, body, bytes, status);
 }
 
 int client_post_text(const char *socket_path, const char *target, size_t max_bytes,
                      char **body, size_t *bytes, int *status)
 {
-    return client_text(socket_path, "POST", target, max_bytes, body, bytes, status);
+    return client_text(socket_path, "POST", target, CLIENT_TIMEOUT_S * 1000, max_bytes, body, bytes, status);
+}
+
+int client_post_within(const char *socket_path, const char *target, unsigned most_ms, size_t max_bytes,
+                       char **body, size_t *bytes, int *status)
+{
+    return client_text(socket_path, "POST", target, most_ms, max_bytes, body, bytes, status);
 }
 
 char *client_escape(const char *text)

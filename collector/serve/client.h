@@ -26,6 +26,10 @@ int client_get_text(const char *socket_path, const char *target, size_t max_byte
 int client_post_text(const char *socket_path, const char *target, size_t max_bytes,
                      char **body, size_t *bytes, int *status);
 
+/* The same, but no longer than so many milliseconds without a word from there. */
+int client_post_within(const char *socket_path, const char *target, unsigned most_ms, size_t max_bytes,
+                       char **body, size_t *bytes, int *status);
+
 /* `text` escaped for a query's value; malloc'ed. */
 char *client_escape(const char *text);
 

@@ -402,7 +402,7 @@ static void verdict_rates(struct control *c, const struct limits_verdict *v)
 static void limits_look(struct control *c, uint64_t now_ns)
 {
     struct limits_verdict v = {0};
-    if ((c->tick_ns && now_ns - c->tick_ns < CONTROL_TICK_NS) || c->state == EVENT_PAUSED || c->state == EVENT_EMERGENCY)
+    if ((c->tick_ns && now_ns - c->tick_ns < CONTROL_TICK_NS) || c->state == EVENT_PAUSED || session_is_emergency(c->host.session))
         return;
     c->tick_ns = now_ns;
     struct limits_input in = measure(c, now_ns);
@@ -502,7 +502,8 @@ int control_new(struct control **out, const struct control_host *host, const str
     c->looked_ns = c->since_ns = session_now_ns(host->session);
     bool restored = control_restore(c);
     int e = options_take(c, o, error);
-    if (!e && (restored || o->paused || c->n_rules || session_is_emergency(host->session))) {
+    uint32_t gate = session_gate(host->session) & (WIRE_GATE_SERIAL - 1);
+    if (!e && (c->n_rules || gate != gate_of(c))) {
         e = control_publish(c);
         if (e == -EPERM)    /* while no collector was there */
             e = 0;

@@ -189,6 +189,9 @@ static void order_settles(struct control *c, struct order *o)
     *at = o;
 }
 
+/* The note of an emergency stop; not that one was refused. */
+static bool is_stop(const struct order *o) { return o->note && o->verb == CONTROL_EMERGENCY && !o->result; }
+
 /* Who stopped it past its collector has left a line, "NS WHO": when, by CLOCK_MONOTONIC; 0: nobody knows. */
 static uint64_t stopped_by(const struct control *c, char **who)
 {
@@ -210,7 +213,7 @@ static void emergency_see(struct control *c)
     if (was == EVENT_EMERGENCY || !session_is_emergency(c->host.session))
         return;
     pthread_mutex_lock(&c->lock);
-    bool noted = c->first && c->first->verb == CONTROL_EMERGENCY;
+    bool noted = c->stopping || (c->first && is_stop(c->first));
     pthread_mutex_unlock(&c->lock);
     if (noted)
         return;
@@ -265,9 +268,11 @@ void control_end(struct control *c)
 static bool order_send(struct control *c, struct order *o)
 {
     pthread_mutex_lock(&c->lock);
-    bool ended = c->ended || (o->note && o->verb != CONTROL_EMERGENCY && c->notes >= CONTROL_NOTES_MAX);
+    bool ended = c->ended || (o->note && !is_stop(o) && c->notes >= CONTROL_NOTES_MAX);
     c->notes += !ended && o->note;
-    if (!ended && o->verb == CONTROL_EMERGENCY) {
+    if (is_stop(o))
+        c->stopping--;
+    if (!ended && is_stop(o)) {
         o->next = c->first;
         c->first = o;
         if (!o->next)
@@ -300,6 +305,9 @@ static int order_ask(struct control *c, struct order *o)
 static void emergency_do(struct control *c, struct order *o)
 {
     struct order *note = xcalloc(1, sizeof *note);
+    pthread_mutex_lock(&c->lock);
+    c->stopping++;
+    pthread_mutex_unlock(&c->lock);
     o->was = control_state(c);
     session_emergency(c->host.session);
     o->quiet_ns = session_wait_quiet(c->host.session, CONTROL_QUIET_NS);

@@ -66,6 +66,7 @@ struct control {
     pthread_cond_t answered;
     struct order *first, **last;
     unsigned notes;             /* in the queue */
+    unsigned stopping;          /* threads that carry out an emergency stop, whose note is to come */
     bool ended;
 };
 

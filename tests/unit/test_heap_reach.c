@@ -53,6 +53,26 @@ START_TEST(chains)
 }
 END_TEST
 
+START_TEST(what_may_be_an_unrecorded_block_holds_perhaps)
+{
+    struct play p = play_new(5, 2);     /* 0 -> 1; 3 -> 4, lost */
+    p.s->roots[1].kind = ROOT_UNRECORDED;
+    play_edge_at(&p, 5, 2, 0);          /* data */
+    play_edge_at(&p, 6, 0, 0);          /* unrecorded */
+    play_edge_at(&p, 0, 1, 0);
+    play_edge_at(&p, 3, 4, 0);
+    struct snapshot *s = play_done(&p);
+    struct heap_reach *r = heap_reach_new(s);
+    ck_assert_uint_eq(r->class[0], LEAK_POSSIBLE);
+    ck_assert_uint_eq(r->class[1], LEAK_POSSIBLE);
+    ck_assert_uint_eq(r->class[2], LEAK_REACHABLE);
+    ck_assert_uint_eq(r->class[3], LEAK_DEFINITE);
+    ck_assert_uint_eq(r->class[4], LEAK_INDIRECT);
+    heap_reach_free(r);
+    snapshot_free(s);
+}
+END_TEST
+
 START_TEST(a_start_pointer_found_late_makes_reachable)
 {
     struct play p = play_new(3, 2);
@@ -236,6 +256,7 @@ int main(void)
     tcase_add_test(t, nothing_at_all);
     tcase_add_test(t, unread_memory_has_no_classes);
     tcase_add_test(t, chains);
+    tcase_add_test(t, what_may_be_an_unrecorded_block_holds_perhaps);
     tcase_add_test(t, a_start_pointer_found_late_makes_reachable);
     tcase_add_test(t, of_a_cycle_the_first_born);
     tcase_add_test(t, a_cycle_below_a_lost_block_is_indirect);
