@@ -60,6 +60,7 @@ PRELOAD_hooks_copy := -O2 -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_
 PRELOAD_hooks_heap := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_cxx := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_futex := -O2 -foptimize-sibling-calls
+PRELOAD_heap_sampled := -O2 -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libownscope.so -Wl,--version-script=$(B)/exports.map \

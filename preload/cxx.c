@@ -8,7 +8,7 @@
  * of a library it opened locally) is called.
  *
  * operator new may throw. That happens after an allocation inside it failed:
- * the inner hook then takes the guard away (inner() in heap.c), so that
+ * the inner hook then takes the guard away (heap_inner), so that
  * no guard outlives the frame that set it, and a new-handler is traced like
  * any code. If the handler found memory, the inner allocation has been
  * recorded as malloc's; it is recorded over as the operator's.

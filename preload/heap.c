@@ -15,7 +15,7 @@
 
 /* An allocation inside operator new that fails may be followed by an
  * exception: the operator's guard must not stay (see hooks_cxx.c). */
-static void *inner(void *p)
+void *heap_inner(void *p)
 {
     if (unlikely(!p) && (context.guard & CONTEXT_STATES) == CONTEXT_CXX)
         context.guard = 0;
@@ -27,7 +27,7 @@ void *heap_malloc(size_t size)
     struct context *c = HOOK_ENTER(CONTEXT_REAL, false);
     void *p;
     if (unlikely(!c))
-        return real.malloc ? inner(real.malloc(size)) : arena_alloc(size, 16);
+        return real.malloc ? heap_inner(real.malloc(size)) : arena_alloc(size, 16);
     p = real.malloc(size);
     if (likely(p != NULL))
         record_new(c, HOOK_SITE, WIRE_MALLOC, p, size, 0);
@@ -59,7 +59,7 @@ void *heap_calloc(size_t n, size_t size)
     if (unlikely(!c)) {
         size_t bytes;
         if (real.calloc)
-            return inner(real.calloc(n, size));
+            return heap_inner(real.calloc(n, size));
         return __builtin_mul_overflow(n, size, &bytes) ? NULL : arena_alloc(bytes, 16);
     }
     p = real.calloc(n, size);
@@ -93,10 +93,9 @@ static void *realloc_record(struct context *c, const struct hook_frame *site, un
         if (q)
             record_new(c, site, family, q, 0, 0);
     } else {
-        bool told = record_realloc_begin(c, site, family, p, size);
+        record_realloc_begin(c, site, family, p, size, 0);
         q = call(p, n, each);
-        if (likely(told))
-            record_realloc_end(c, site, family, q, size, p, 0);
+        record_realloc_end(c, site, family, q, size, p, 0);
     }
     return q;
 }
@@ -112,7 +111,7 @@ void *heap_realloc(void *p, size_t size)
         return realloc_from_arena(p, size);
     c = HOOK_ENTER(CONTEXT_REAL, false);
     if (unlikely(!c))
-        return real.realloc ? inner(real.realloc(p, size)) : arena_alloc(size, 16);
+        return real.realloc ? heap_inner(real.realloc(p, size)) : arena_alloc(size, 16);
     q = realloc_record(c, HOOK_SITE, WIRE_REALLOC, p, size, call_realloc, size, 1);
     hook_leave(c);
     return q;
@@ -131,7 +130,7 @@ void *heap_reallocarray(void *p, size_t n, size_t each)
         return realloc_from_arena(p, size);
     c = HOOK_ENTER(CONTEXT_REAL, false);
     if (unlikely(!c))
-        return real.reallocarray ? inner(real.reallocarray(p, n, each)) : arena_alloc(size, 16);
+        return real.reallocarray ? heap_inner(real.reallocarray(p, n, each)) : arena_alloc(size, 16);
     q = realloc_record(c, HOOK_SITE, WIRE_REALLOCARRAY, p, size, call_reallocarray, n, each);
     hook_leave(c);
     return q;
@@ -147,7 +146,7 @@ int heap_posix_memalign(void **to, size_t alignment, size_t size)
             return *to ? 0 : ENOMEM;
         }
         r = real.posix_memalign(to, alignment, size);
-        inner(r ? NULL : *to);
+        heap_inner(r ? NULL : *to);
         return r;
     }
     r = real.posix_memalign(to, alignment, size);
@@ -163,7 +162,7 @@ int heap_posix_memalign(void **to, size_t alignment, size_t size)
         struct context *c = HOOK_ENTER(CONTEXT_REAL, false);         \
         void *p;                                                     \
         if (unlikely(!c))                                            \
-            return real.name ? inner(real.name names) : arena_alloc(size_, alignment_); \
+            return real.name ? heap_inner(real.name names) : arena_alloc(size_, alignment_); \
         p = real.name names;                                         \
         if (p)                                                       \
             record_new(c, HOOK_SITE, family, p, size_, alignment_); \

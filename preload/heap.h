@@ -25,6 +25,13 @@ HIDDEN void *heap_pvalloc(size_t size);
 HIDDEN size_t heap_malloc_usable_size(void *p);
 HIDDEN void heap_free_sized(void *p, size_t size);
 HIDDEN void heap_free_aligned_sized(void *p, size_t alignment, size_t size);
+/* Inside operator new, what an allocation returned. */
+HIDDEN void *heap_inner(void *p);
+
+/* Under a filtered gate (heap_sampled.c). */
+HIDDEN void *sampled_malloc(size_t size);
+HIDDEN void *sampled_calloc(size_t n, size_t size);
+HIDDEN void sampled_free(void *p);
 
 /* C++: NEW(name, arguments, names, family, size, alignment), DELETE(name, arguments, names, family, length). */
 #define CXX_OPERATORS(NEW, DELETE)                                                                                          \
@@ -49,8 +56,8 @@ HIDDEN void heap_free_aligned_sized(void *p, size_t alignment, size_t size);
     DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, const void *t), (p, a, t), WIRE_DELETE_ALIGNED, 0)      \
     DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, const void *t), (p, a, t), WIRE_DELETE_ARRAY_ALIGNED, 0)
 
-#define CXX_NEW_DECLARED(name, arguments, names, family, size, alignment) HIDDEN void *cxx_##name arguments;
-#define CXX_DELETE_DECLARED(name, arguments, names, family, length) HIDDEN void cxx_##name arguments;
+#define CXX_NEW_DECLARED(name, arguments, names, family, size, alignment) HIDDEN void *cxx_##name arguments, *sampled_##name arguments;
+#define CXX_DELETE_DECLARED(name, arguments, names, family, length) HIDDEN void cxx_##name arguments, sampled_##name arguments;
 CXX_OPERATORS(CXX_NEW_DECLARED, CXX_DELETE_DECLARED)
 
 #endif

@@ -8,19 +8,25 @@
  */
 #include "preload/heap.h"
 
+enum { FULL = WIRE_GATE_MEMORY, FILTERED = WIRE_GATE_MEMORY | WIRE_GATE_FILTERED };
+
 #define NEW(name, arguments, names, family, size, alignment)                                   \
     EXPORT void *name arguments                                                                \
     {                                                                                          \
-        if (likely(gate_open(WIRE_GATE_MEMORY)) || unlikely(!real.name))                       \
+        uint32_t gate = gate_now() & FILTERED;                                                 \
+        if (likely(gate == FULL) || unlikely(!real.name))                                      \
             return cxx_##name names;                                                           \
-        return real.name names;                                                                \
+        return gate == FILTERED ? sampled_##name names : real.name names;                      \
     }
 
 #define DELETE(name, arguments, names, family, length)                                         \
     EXPORT void name arguments                                                                 \
     {                                                                                          \
-        if (likely(gate_open(WIRE_GATE_MEMORY)) || unlikely(!real.name))                       \
+        uint32_t gate = gate_now() & FILTERED;                                                 \
+        if (likely(gate == FULL) || unlikely(!real.name))                                      \
             cxx_##name names;                                                                  \
+        else if (gate == FILTERED)                                                             \
+            sampled_##name names;                                                              \
         else                                                                                   \
             real.name names;                                                                   \
     }

@@ -10,6 +10,20 @@
 #include "preload/arena.h"
 #include "preload/heap.h"
 
+enum { FULL = WIRE_GATE_MEMORY, FILTERED = WIRE_GATE_MEMORY | WIRE_GATE_FILTERED };
+
+/* Those that programs call most have a way of their own under a filtered gate. */
+#define DOOR_OF_TWO(name, type, arguments, names, known)               \
+    EXPORT type name arguments                                         \
+    {                                                                  \
+        uint32_t gate = gate_now() & FILTERED;                         \
+        if (likely(gate == FULL))                                      \
+            return heap_##name names;                                  \
+        if (gate == FILTERED)                                          \
+            return sampled_##name names;                               \
+        return (known) ? real.name names : heap_##name names;          \
+    }
+
 #define DOOR(name, type, arguments, names)                             \
     EXPORT type name arguments                                         \
     {                                                                  \
@@ -27,14 +41,14 @@
         return real.name names;                                        \
     }
 
-DOOR(malloc, void *, (size_t size), (size))
-DOOR(calloc, void *, (size_t n, size_t size), (n, size))
+DOOR_OF_TWO(malloc, void *, (size_t size), (size), true)
+DOOR_OF_TWO(calloc, void *, (size_t n, size_t size), (n, size), true)
 DOOR(posix_memalign, int, (void **to, size_t alignment, size_t size), (to, alignment, size))
 DOOR(aligned_alloc, void *, (size_t alignment, size_t size), (alignment, size))
 DOOR(memalign, void *, (size_t alignment, size_t size), (alignment, size))
 DOOR(valloc, void *, (size_t size), (size))
 DOOR(pvalloc, void *, (size_t size), (size))
-DOOR_OF_BLOCK(free, void, (void *p), (p), true)
+DOOR_OF_TWO(free, void, (void *p), (p), likely(!arena_has(p)))
 DOOR_OF_BLOCK(realloc, void *, (void *p, size_t size), (p, size), true)
 DOOR_OF_BLOCK(reallocarray, void *, (void *p, size_t n, size_t each), (p, n, each), true)
 DOOR_OF_BLOCK(malloc_usable_size, size_t, (void *p), (p), true)

@@ -72,7 +72,7 @@ EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
 {
     struct context *c;
     void *at, *q;
-    bool moves, told;
+    bool moves;
     va_list more;
     va_start(more, flags); /* which flags have it is for the real function to say */
     at = va_arg(more, void *);
@@ -82,11 +82,12 @@ EXPORT void *mremap(void *p, size_t old_length, size_t length, int flags, ...)
         return real.mremap ? real.mremap(p, old_length, length, flags, at)
                            : (void *)as_libc(system_call(SYS_mremap, (long)p, (long)old_length, (long)length, flags, (long)at, 0));
     moves = old_length && !(flags & MREMAP_DONTUNMAP); /* else the old mapping stays */
-    told = moves && record_realloc_begin(c, HOOK_SITE, WIRE_MREMAP, p, length);
+    if (moves)
+        record_realloc_begin(c, HOOK_SITE, WIRE_MREMAP, p, length, old_length);
     q = real.mremap(p, old_length, length, flags, at);
-    if (told)
+    if (moves)
         record_realloc_end(c, HOOK_SITE, WIRE_MREMAP, q == MAP_FAILED ? NULL : q, length, p, old_length);
-    else if (!moves && q != MAP_FAILED)
+    else if (q != MAP_FAILED)
         record_new(c, HOOK_SITE, WIRE_MREMAP, q, length, 0);
     hook_leave(c);
     return q;

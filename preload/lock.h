@@ -29,8 +29,9 @@
  * names are being looked up, by the only thread there is. */
 #define LOCK_OFF(name, names, early)                    \
     if (unlikely(!gate_open_early(WIRE_GATE_LOCKS))) {  \
-        if (unlikely(!real.name))                       \
-            process_begin();                            \
+        if (likely(real.name != NULL))                  \
+            return real.name names;                     \
+        process_begin();                                \
         if (!gate_open_early(WIRE_GATE_LOCKS))          \
             return real.name ? real.name names : early; \
     }

@@ -3,24 +3,31 @@
  *
  * A gate is adopted (kept in the context, so that the next record only compares) by an
  * event that it lets in, and by no other: amid an operation of two records (a realloc)
- * none is let in whose first was not. One that is FILTERED is never kept.
+ * none is let in whose first was not. One that is FILTERED is never kept: rules.h is asked
+ * about every event.
  */
 #include "preload/policy.h"
 
-bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size)
+#include "preload/rules.h"
+
+bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     struct wire_slot *slot = c->writer.slot;
     uint32_t bit = policy_gate_bit(kind & 255), gate, now = gate_now();
     do { /* acting is told before the gate is looked at, each time */
         gate = now;
-        if (!(gate & bit)) {
-            store_release(&slot->acting, WIRE_ACTING_NOT);
-            return false;
-        }
+        if (!(gate & bit))
+            goto refused;
         store_relaxed(&slot->acting, gate);
         fence_signal();
         now = load_acquire(__atomic_load_n(&process.gate, __ATOMIC_ACQUIRE)); /* Q: pairs with P */
     } while (now != gate);
+    if (!rules_adopt(c, gate))
+        goto refused;
     c->gate = gate & WIRE_GATE_FILTERED ? GATE_NONE : gate;
-    return true;
+    if (!(gate & WIRE_GATE_FILTERED) || rules_wants(c, site, kind, address, size, word))
+        return true;
+refused:
+    store_release(&slot->acting, WIRE_ACTING_NOT);
+    return false;
 }

@@ -27,7 +27,8 @@ static inline uint32_t policy_gate_bit(unsigned type)
 _Static_assert(WIRE_TYPES <= 64, "policy_gate_bit");
 
 /* True: the record may be made, and slot->acting is set to the gate that says so. False: it may not, and
- * slot->acting is taken back. `site`: NULL where the event has no stack; `kind`, `address`, `size`: as record_put's. */
-bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size);
+ * slot->acting is taken back. `site`: NULL where the event has no stack; `kind`, `address`, `size`: as record_put's; *word:
+ * its first extra word, or 0. A condition's mutex is changed where it is not to be named. */
+bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word);
 
 #endif

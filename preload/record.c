@@ -12,6 +12,7 @@
 
 #include "preload/module.h"
 #include "preload/policy.h"
+#include "preload/rules.h"
 #include "preload/system.h"
 #include "preload/verify.h"
 #include "preload/wait.h"
@@ -31,11 +32,18 @@ static inline bool no_room_at_all(struct context *c, bool drop, unsigned type)
 /* A record is begun, and the gate is looked at after that is seen: no fence, for the collector has all processors
  * pass a barrier between shutting the gate and looking here. False: it is not to be made. */
 static inline __attribute__((always_inline)) bool acting_begin(struct context *c, const struct hook_frame *site,
-                                                               unsigned kind, uint64_t address, uint64_t size)
+                                                               unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
+    uint64_t asked; /* a variable of this path alone, so that the other keeps the word in a register */
+    bool wanted;
     store_relaxed(&c->writer.slot->acting, c->gate);
     fence_signal();
-    return likely(gate_now() == c->gate) || policy_adopt(c, site, kind, address, size);
+    if (likely(gate_now() == c->gate))
+        return true;
+    asked = *word;
+    wanted = policy_adopt(c, site, kind, address, size, &asked);
+    *word = asked;
+    return wanted;
 }
 
 static inline __attribute__((always_inline)) void acting_end(struct context *c)
@@ -94,11 +102,12 @@ static bool put(struct context *c, const struct hook_frame *frame, unsigned type
     struct unwind_change change = {0, 0, NULL};
     uint64_t pushed[UNWIND_QUICK_PUSH_MAX];
     uintptr_t guard = c->guard;
+    uint64_t word = extras ? extra[0] : 0;
     bool done = false, amid;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
     amid = is_acting(c);
-    if (!amid && !acting_begin(c, frame, type | family << 8, address, size))
+    if (!amid && !acting_begin(c, frame, type | family << 8, address, size, &word))
         goto out;
     if (!no_room_at_all(c, drop, type)) {
         if (frame && process.stacks != WIRE_STACKS_NONE) {
@@ -178,7 +187,7 @@ static inline __attribute__((always_inline)) void put_quick(struct context *c, c
     uint64_t *word;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    if (unlikely(!acting_begin(c, site, kind, address, size)))
+    if (unlikely(!acting_begin(c, site, kind, address, size, &extra)))
         goto refused;
     word = ring_writer_reserve(&c->writer, RECORD_QUICK_BYTES + 8 * extras); /* after the guard: from here on the ring is nobody else's */
     if (unlikely(!word || process.slow || size >= WIRE_SIZE_IN_EXTRA)) {
@@ -227,9 +236,9 @@ void record_put_word(struct context *c, const struct hook_frame *site, unsigned 
 void record_put_bare(struct context *c, unsigned kind, uint64_t address, uint64_t size)
 {
     const uintptr_t guard = c->guard;
-    uint64_t *word;
+    uint64_t *word, none = 0;
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
-    if (unlikely(!acting_begin(c, NULL, kind, address, size)))
+    if (unlikely(!acting_begin(c, NULL, kind, address, size, &none)))
         goto refused;
     word = ring_writer_reserve(&c->writer, sizeof(struct wire_record));
     if (unlikely(!word || size >= WIRE_SIZE_IN_EXTRA)) {
@@ -246,16 +255,29 @@ refused:
     c->guard = guard;
 }
 
-bool record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
-                          const void *p, size_t size)
+void record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
+                          const void *p, size_t size, size_t old_length)
 {
-    return put(c, site, WIRE_REALLOC_BEGIN, family, (uintptr_t)p, size, NULL, 0, true);
+    struct rules_own *own = rules_own(c);
+    own->realloc = RULES_REALLOC_NOT;
+    own->had_bytes = old_length;
+    if ((put(c, site, WIRE_REALLOC_BEGIN, family, (uintptr_t)p, size, NULL, 0, true) || c->starved) &&
+        own->realloc == RULES_REALLOC_NOT)
+        own->realloc = RULES_REALLOC_MOVES; /* told, or lost: its end tells all */
 }
 
 void record_realloc_end(struct context *c, const struct hook_frame *site, unsigned family,
                         const void *p, size_t size, const void *old, size_t old_length)
 {
     uint64_t extra[2] = {(uintptr_t)old, old_length};
+    struct rules_own *own = rules_own(c);
+    if (unlikely(own->realloc != RULES_REALLOC_MOVES)) {
+        if (own->realloc == RULES_REALLOC_GROWS && p)
+            put(c, site, WIRE_NEW, family, (uintptr_t)p, size, NULL, 0, false);
+        own->realloc = RULES_REALLOC_NOT;
+        return;
+    }
+    own->realloc = RULES_REALLOC_NOT;
     put(c, site, WIRE_REALLOC_END, family, (uintptr_t)p, size, extra, old_length ? 2 : 1, true);
 }
 
@@ -284,13 +306,13 @@ bool record_text(struct context *c, unsigned type, uint64_t address, const uint6
     size_t cut = text_bytes < WIRE_TEXT_MAX ? text_bytes : WIRE_TEXT_MAX;
     uint64_t bytes = sizeof(struct wire_record) + 8u * extras + ((cut + 7) & ~(size_t)7);
     struct wire_record *r = NULL;
-    uint64_t *word;
+    uint64_t *word, none = 0;
     unsigned i;
     bool amid;
 
     hook_guard(c, guard & ~(uintptr_t)CONTEXT_STATES, CONTEXT_RECORD);
     amid = is_acting(c);
-    if (!amid && !acting_begin(c, NULL, type, address, cut))
+    if (!amid && !acting_begin(c, NULL, type, address, cut, &none))
         goto out;
     r = room_for(c, bytes, true, type);
     if (r) {

@@ -50,9 +50,9 @@ record_drop(struct context *c, const struct hook_frame *site, unsigned family, c
         record_slow(c, site, WIRE_DROP | family << 8, (uintptr_t)p, 0, length);
 }
 
-/* False: it is not recorded, and its end is not to be. */
-bool record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
-                          const void *p, size_t size);
+/* `old_length`: mremap's, else 0. What becomes of the end is known from the beginning. */
+void record_realloc_begin(struct context *c, const struct hook_frame *site, unsigned family,
+                          const void *p, size_t size, size_t old_length);
 /* p == NULL: it failed, the old block stays. */
 void record_realloc_end(struct context *c, const struct hook_frame *site, unsigned family,
                         const void *p, size_t size, const void *old, size_t old_length);

@@ -15,11 +15,6 @@
 #include "preload/module.h"
 #include "preload/record.h"
 
-void rules_begin(struct context *c)
-{
-    memset(rules_home(c)->own, 0, sizeof rules_home(c)->own);
-}
-
 /* Before a record's stack is walked: one that was walked for the rules' sake alone was never told. */
 static bool wanted(struct context *c)
 {
@@ -100,6 +95,15 @@ static bool tell(struct context *c, unsigned which, uint64_t rate)
     return true;
 }
 
+/* That each event is recorded. */
+static bool tell_all(struct context *c)
+{
+    for (unsigned i = 0; i < WIRE_RATES; i++)
+        if (!tell(c, i, 0))
+            return false;
+    return true;
+}
+
 bool rules_adopt(struct context *c, uint32_t gate)
 {
     struct rules_own *own = rules_own(c);
@@ -108,14 +112,12 @@ bool rules_adopt(struct context *c, uint32_t gate)
     uint32_t before = own->gate;
 
     if (before == gate)
-        return true;
+        return gate & WIRE_GATE_FILTERED ? true : tell_all(c);
     own->quick_gate = own->simple_gate = 0;
     if (!(gate & WIRE_GATE_FILTERED)) {
         own->gate = gate;
         wanted(c);
-        for (unsigned i = 0; i < WIRE_RATES; i++)
-            tell(c, i, 0);
-        return true;
+        return tell_all(c);
     }
     if (!own->random)
         own->random = wire_clock_stamp(process.clock) ^ (uint64_t)c->writer.slot->tid << 40 ^ (uintptr_t)c->stack;
@@ -150,7 +152,7 @@ void rules_untold(struct context *c)
     for (unsigned i = 0; i < WIRE_RATES; i++)
         if (own->told[i]) {
             own->told[i] = RULES_UNTOLD;
-            own->gate = 0; /* adopted again */
+            c->gate = GATE_NONE; /* asked again */
         }
 }
 
@@ -179,7 +181,8 @@ static const struct wire_range *site_search(struct context *c, const struct rule
 /* Until the collector has learnt of a new module, an exclude that may speak of it holds. */
 static const struct rules_site *site_rules(struct context *c, struct rules_own *own, uint64_t pc)
 {
-    struct rules_site *s = &own->sites[(pc ^ pc >> 6) % RULES_SITES];
+    struct rules_site *s = &own->sites[pc * 0x9e3779b97f4a7c15ull >> 58];
+    _Static_assert(RULES_SITES == 1 << (64 - 58), "by the hash's top bits");
     bool unknown = false;
     if (unlikely(s->pc != pc || s->gate != own->gate)) {
         const struct wire_range *r = site_search(c, own, pc, &unknown);
@@ -299,13 +302,16 @@ static bool born_has(const struct rules_own *own, uint64_t address)
 bool rules_born_passes(struct context *c, uint32_t gate, const void *p)
 {
     struct wire_slot *slot = c->writer.slot;
-    uint32_t acting = load_relaxed(&slot->acting);
-    bool passes = false;
+    bool passes;
+    if (c->guard)
+        return false;
+    c->guard_pc = (uintptr_t)__builtin_return_address(0);
+    hook_guard(c, HOOK_FRAME, CONTEXT_RECORD); /* as within a record */
     store_relaxed(&slot->acting, gate);
     fence_signal();
-    if (load_relaxed(&wire_pulse_of(&process.segment)->gate) == gate)
-        passes = !born_has(rules_own(c), (uintptr_t)p);
-    store_release(&slot->acting, acting);
+    passes = load_relaxed(&wire_pulse_of(&process.segment)->gate) == gate && !born_has(rules_own(c), (uintptr_t)p);
+    store_release(&slot->acting, WIRE_ACTING_NOT);
+    hook_leave(c);
     return passes;
 }
 
@@ -329,6 +335,37 @@ static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, u
     return followed || born || own->drops_all || follow_is_full();
 }
 
+/* Before the real call: another thread may have the block's address right after it. */
+static bool realloc_begins(struct rules_own *own, unsigned family, uint64_t p, uint64_t size)
+{
+    /* What was asked for is not known: of the bytes that may be used, about so many were not. */
+    enum { UNASKED = 8 };
+    uint64_t had = own->had_bytes;
+    if (unfollow(own, family, p, had))
+        return true;
+    if (!is_mapping(family)) {
+        had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
+        had -= size > had && had >= UNASKED ? UNASKED : 0;
+    }
+    own->grows_bytes = size > had ? size - had : 0;
+    own->realloc = RULES_REALLOC_GROWS;
+    return false;
+}
+
+static bool made(struct context *c, struct rules_own *own, const struct hook_frame *site, unsigned family, uint64_t address, uint64_t size)
+{
+    uint64_t bytes = size;
+    if (own->realloc == RULES_REALLOC_GROWS) {
+        if (!own->grows_bytes)
+            return false;
+        bytes = own->grows_bytes;
+    }
+    if (!rules_draws(c, site, event_of(family), family, size, bytes))
+        return false;
+    follow(own, family, address, size);
+    return true;
+}
+
 static bool wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     struct rules_own *own = rules_own(c);
@@ -336,9 +373,12 @@ static bool wants(struct context *c, const struct hook_frame *site, unsigned kin
     switch (type) {
     case WIRE_NEW:
         count_up(&rules_home(c)->calls, 1);
-        if (!rules_draws(c, site, event_of(family), family, size, size))
-            return false;
-        follow(own, family, address, size);
+        return made(c, own, site, family, address, size);
+    case WIRE_REALLOC_BEGIN:
+        count_up(&rules_home(c)->calls, 1);
+        return realloc_begins(own, family, address, size);
+    case WIRE_REALLOC_END: /* failed: the block is where it was, *word */
+        follow(own, family, address ? address : *word, address ? size : own->had_bytes);
         return true;
     case WIRE_DROP:
         count_up(&rules_home(c)->calls, 1);
@@ -358,52 +398,4 @@ static bool wants(struct context *c, const struct hook_frame *site, unsigned kin
 bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     return wants(c, site, kind, address, size, word) && wanted(c);
-}
-
-/* ---- realloc: what is followed moves, what is not may be drawn for what it grows by ---- */
-
-bool rules_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had)
-{
-    /* What was asked for is not known: of the bytes that may be used, about so many were not. */
-    enum { UNASKED = 8 };
-    struct rules_own *own = rules_own(c);
-    own->realloc = RULES_REALLOC_MOVES;
-    own->had_bytes = had;
-    if (!filtered)
-        return wanted(c);
-    count_up(&rules_home(c)->calls, 1);
-    if (unfollow(own, family, p, had))
-        return wanted(c);
-    own->realloc = RULES_REALLOC_GROWS;
-    if (!is_mapping(family)) {
-        had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
-        had -= size > had && had >= UNASKED ? UNASKED : 0;
-    }
-    own->grows_bytes = size > had ? size - had : 0;
-    return false;
-}
-
-enum rules_realloc rules_realloc_end(struct context *c, const struct hook_frame *site, bool filtered, unsigned family,
-                                       uint64_t p, uint64_t size, uint64_t old)
-{
-    struct rules_own *own = rules_own(c);
-    enum rules_realloc what = own->realloc;
-    own->realloc = RULES_REALLOC_NOT;
-    if (what == RULES_REALLOC_MOVES) {
-        if (filtered)
-            follow(own, family, p ? p : old, p ? size : own->had_bytes);
-        wanted(c);
-        return what;
-    }
-    if (!p)
-        return RULES_REALLOC_NOT;
-    if (!filtered) { /* nothing was told before it, all is now */
-        wanted(c);
-        return RULES_REALLOC_GROWS;
-    }
-    if (what != RULES_REALLOC_GROWS || !own->grows_bytes || !rules_draws(c, site, event_of(family), family, size, own->grows_bytes))
-        return RULES_REALLOC_NOT;
-    follow(own, family, p, size);
-    wanted(c);
-    return RULES_REALLOC_GROWS;
 }

@@ -20,7 +20,8 @@
 
 enum { RULES_SITES = 64, RULES_LOCKS = 64, RULES_PENDING = 8 };
 
-/* Before and after a realloc's real call. */
+/* What a realloc or mremap under way is: recorded as one; one of a block that is not followed, which may be drawn for what
+ * it grows by, and is a New then; or nothing. */
 enum rules_realloc { RULES_REALLOC_NOT = 0, RULES_REALLOC_MOVES, RULES_REALLOC_GROWS };
 
 /* A wait under way: is it recorded? `mutex`: of a condition's, if it is followed. */
@@ -49,7 +50,7 @@ struct rules_own {
     bool owes;                        /* the thread may hold locks whose acquisition was recorded before */
     uint8_t realloc;                  /* enum rules_realloc of the one under way */
     uint64_t grows_bytes;             /* GROWS: by how many */
-    uint64_t had_bytes;               /* MOVES: mremap's old length */
+    uint64_t had_bytes;               /* mremap's old length */
     uint64_t told[WIRE_RATES];        /* WIRE_RATE as told last; RULES_UNTOLD: not known to the collector */
     uint32_t followed_count, ignored_count, pending_count;
     uint64_t followed[RULES_LOCKS];  /* locks that the thread holds and whose acquisition was recorded, once each time */
@@ -66,8 +67,6 @@ static inline struct wire_home *rules_home(const struct context *c)
 }
 static inline struct rules_own *rules_own(const struct context *c) { return (struct rules_own *)rules_home(c)->own; }
 
-/* A thread has claimed a slot: c->stack is its scratch. */
-void rules_begin(struct context *c);
 /* The thread's records are under this gate from now on; slot->acting says so. False: the policy is not to be had
  * (a next one is being published): nothing is recorded. May record WIRE_RATE. */
 bool rules_adopt(struct context *c, uint32_t gate);
@@ -82,13 +81,6 @@ bool rules_wants_lock(struct context *c, const struct hook_frame *site, unsigned
                        uint64_t size, uint64_t *word);
 /* Is it drawn by a rule: of enum wire_rule_event; a lock's size is 0. The rate is told, the hit counted. */
 bool rules_draws(struct context *c, const struct hook_frame *site, unsigned event, unsigned family, uint64_t size, uint64_t bytes);
-
-/* A realloc's or mremap's, before the real call (`had`: mremap's old length). True: REALLOC_BEGIN is to be recorded. Called
- * under any gate: filtered, or not. */
-bool rules_realloc_begin(struct context *c, bool filtered, unsigned family, uint64_t p, uint64_t size, uint64_t had);
-/* After it. `p`: the new place, 0: it failed. What is to be recorded: REALLOC_END (MOVES), a New (GROWS), or nothing. */
-enum rules_realloc rules_realloc_end(struct context *c, const struct hook_frame *site, bool filtered, unsigned family,
-                                       uint64_t p, uint64_t size, uint64_t old);
 
 /* May this block be in the `born` of the thread's policy? It stands still: the gate is looked at again. */
 bool rules_born_passes(struct context *c, uint32_t gate, const void *p);

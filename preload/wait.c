@@ -5,6 +5,7 @@
 #include "preload/wait.h"
 
 #include "preload/image.h"
+#include "preload/rules.h"
 #include "preload/system.h"
 
 bool wait_collector_alive(void)
@@ -39,11 +40,13 @@ static void lost_count(struct context *c, bool drop)
         count_up(&slot->lost_drops, 1);
 }
 
-/* A collector that has lost the thread's stack asks for a whole one. */
+/* A collector that has lost the thread's stack asks for a whole one, and knows no rates. */
 static void resync(struct context *c)
 {
-    if (unlikely(load_relaxed(&c->writer.slot->resync)) && exchange_acq_rel(&c->writer.slot->resync, 0))
+    if (unlikely(load_relaxed(&c->writer.slot->resync)) && exchange_acq_rel(&c->writer.slot->resync, 0)) {
         unwind_forget(c->stack);
+        rules_untold(c);
+    }
 }
 
 /* `reserve`: the part of the ring that is kept for releases, too. */

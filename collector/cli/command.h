@@ -43,7 +43,7 @@ enum {
 
 extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_leaks, usage_graph, usage_diff, usage_events, usage_history,
                           usage_export, usage_sql, usage_bisect, usage_ps, usage_serve, usage_ctl, usage_doctor,
-                          usage_states;
+                          usage_states, usage_top;
 
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
@@ -63,6 +63,7 @@ int cmd_ps(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);
 int cmd_states(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 struct command {

@@ -208,6 +208,19 @@ const struct usage usage_bisect = {
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, END } };
 
+const struct usage usage_top = {
+    .command = "top", .synopsis = "",
+    .summary = "the live screen: threads, sites, locks, processes, findings",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_SCREEN, "screen", "NAME", "threads, sites, locks, processes, findings" },
+        { OPTION_DELAY, "delay", "TIME", "between two looks (1s)" },
+        { OPTION_ONCE, "once", NULL, "print one picture as text" },
+        { OPTION_BATCH, "batch", "N", "print so many" },
+        { 'n', "top", "N", "at most N rows in one that is printed (40; 0: all)" },
+        OPTIONS_COLOUR, END } };
+
 const struct usage usage_states = {
     .command = "states", .synopsis = "",
     .summary = "what each thread of a live process does now, and where it stands",
@@ -261,7 +274,7 @@ const struct usage usage_doctor = {
 
 const struct usage *const usages[] = {
     &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
-    &usage_export, &usage_sql, &usage_bisect, &usage_states, &usage_ps, &usage_serve, &usage_ctl, &usage_doctor, NULL
+    &usage_export, &usage_sql, &usage_bisect, &usage_top, &usage_states, &usage_ps, &usage_serve, &usage_ctl, &usage_doctor, NULL
 };
 
 const struct usage *usage_find(const char *command)

@@ -62,6 +62,8 @@ struct doc_options {
     const char *of;       /* graph: one node: b12, r3, l1, 0x7f… */
 };
 json_t *doc_report(const struct view *v, const struct doc_context *c, const struct doc_options *o);
+/* The sites of a report alone: for who asks every second. */
+json_t *doc_sites(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_threads(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_locks(const struct view *v, const struct doc_context *c, const struct doc_options *o);
 json_t *doc_copies(const struct view *v, const struct doc_context *c, const struct doc_options *o);

@@ -235,3 +235,12 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     frames_free(f);
     return j;
 }
+
+json_t *doc_sites(const struct view *v, const struct doc_context *c, const struct doc_options *o)
+{
+    struct frames *f = frames_new(c->symbols, v, NULL);
+    json_t *j = json_pack("{s:i,s:o,s:o,s:o}", "ownscope", 1, "at_ns", doc_number(c->duration_ns ? c->duration_ns : v->at_ns),
+                          "sites", sites_json(v, f, o && o->sites ? o->sites : SITES_DEFAULT), "sites_total", doc_number(v->n_sites));
+    frames_free(f);
+    return j;
+}

@@ -5,6 +5,7 @@
  *   GET /v1/status                        session, pid, trace, events so far; state, rules, limits
  *   GET /v1/list                          what is ordered: state, rules, limits, the log
  *   GET /v1/report?top=N                  as ownscope report --json
+ *   GET /v1/sites?top=N                   the sites of a report alone
  *   GET /v1/threads?top=N                 as ownscope threads --json
  *   GET /v1/states                        what each running thread does now: as ownscope states --json
  *       …&thread=ID&process=ID&pid=PID    only that one's

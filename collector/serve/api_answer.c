@@ -187,6 +187,12 @@ static void answer_report(struct collector *c, const struct query *q, struct api
     answer_changes(c, q, a, QUERY_HEAP, doc_report);
 }
 
+static void answer_sites(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    struct doc_options o = query_doc_options(q);
+    answer_made(c, q, a, QUERY_VIEW, doc_sites, &o);
+}
+
 static void answer_threads(struct collector *c, const struct query *q, struct api_answer *a)
 {
     answer_changes(c, q, a, QUERY_VIEW, doc_threads);
@@ -405,6 +411,7 @@ const struct api_route api_routes[] = {
     { "/v1/list", API_LIGHT, answer_list },
     { "/v1/states", API_THREAD | API_PROCESS | API_PID | API_STACKS, answer_states },
     { "/v1/report", API_TOP | API_AT | API_SINCE | API_SUPPRESSIONS | API_DEFAULT_SUPPRESSIONS, answer_report },
+    { "/v1/sites", API_TOP | API_AT, answer_sites },
     { "/v1/threads", API_TOP | API_AT | API_SINCE, answer_threads },
     { "/v1/locks", API_TOP | API_AT | API_SINCE, answer_locks },
     { "/v1/copies", API_TOP | API_AT | API_SINCE, answer_copies },

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "event/xalloc.h"
+#include "heap/heap_maps.h"
 #include "heap/heap_stacks.h"
 #include "session/proc.h"
 
@@ -172,6 +173,32 @@ static int look_first(struct collector *c)
     return 0;
 }
 
+/* What no event tells of the processes that run. */
+static void processes_complete(const struct view *v, const struct doc_state *states, json_t *processes)
+{
+    json_t *p;
+    size_t i;
+    json_array_foreach(processes, i, p) {
+        const char *id = json_string_value(json_object_get(p, "id"));
+        uint32_t serial = id ? (uint32_t)strtoul(id + 1, NULL, 10) : 0, pid = 0;
+        size_t threads = 0;
+        double cpu = 0, allocations = 0;
+        bool rated = false;
+        for (size_t k = 0; k < v->n_states; k++)
+            if (v->states[k].process == serial) {
+                threads++;
+                pid = states[k].seen ? v->states[k].pid : pid;
+                rated |= states[k].rated;
+                cpu += states[k].cpu;
+                allocations += states[k].allocations;
+            }
+        json_object_set_new(p, "threads", json_integer((json_int_t)threads));
+        json_object_set_new(p, "resident_bytes", pid ? json_integer((json_int_t)heap_resident_bytes((pid_t)pid)) : json_null());
+        json_object_set_new(p, "cpu_share", rated ? json_real(cpu) : json_null());
+        json_object_set_new(p, "allocations_per_s", rated ? json_real(allocations) : json_null());
+    }
+}
+
 static json_t *session_json(struct collector *c, double cpu, bool rated)
 {
     const struct trace_meta *m = collector_meta(c);
@@ -212,6 +239,7 @@ int states_document(struct collector *c, const struct states_query *q, struct sy
             *symbols = symbols_new();
         *doc = doc_states(v, &(struct doc_context){ .symbols = *symbols, .live = true, .duration_ns = collector_now_ns(c) }, &in);
         pthread_mutex_unlock(lock);
+        processes_complete(v, states, json_object_get(*doc, "processes"));
         json_object_set_new(*doc, "session", session_json(c, cpu, in.over_ns));
     }
     heap_stacks_free(stacks, v->n_states);
