@@ -29,7 +29,7 @@ bool record_rate(struct context *of, unsigned which, uint64_t rate)
 {
     if (scratch_no_room)
         return false;
-    scratch_told[scratch_tells].which = which;
+    scratch_told[scratch_tells % 64].which = which;
     scratch_told[scratch_tells++ % 64].rate = rate;
     return true;
 }
