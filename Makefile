@@ -116,6 +116,7 @@ $(B)/tests/archive/%: tests/archive/%.c $(TESTED_A)
 
 # Runs victims under the shim.
 $(B)/tests/unit/test_holds: | $(B)/libownscope.so $(addprefix $(B)/tests/victims/,exit_ways image_unseen marks)
+$(B)/tests/unit/test_gate_flips: | $(B)/libownscope.so $(B)/tests/victims/gate_hammer
 
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE

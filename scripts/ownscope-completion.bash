@@ -64,7 +64,7 @@ _ownscope() {
     --fail-on) COMPREPLY=($(compgen -W 'any leak leak=definite leak=all double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;
     --suppressions) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
-    --type) COMPREPLY=($(compgen -W 'new drop move borrow borrow-end acquire release wait wait-end lock thread process mark lost snapshot' -- "$cur")); return ;;
+    --type) COMPREPLY=($(compgen -W 'new drop move borrow borrow-end acquire release wait wait-end lock thread process mark lost snapshot rate cover control' -- "$cur")); return ;;
     --at | --since) COMPREPLY=($(compgen -W 'peak end event: mark:' -- "$cur")); return ;;
     --by) COMPREPLY=($(compgen -W 'type site module thread root' -- "$cur")); return ;;
     -f | --format)

@@ -34,7 +34,8 @@
  *
  * A rule matches when all hold: `events` has the event's kind; `families` its family (memory alone); its size
  * (memory: asked for; copies: bytes; locks have none: any) lies in [size_min, size_max]; WIRE_RULE_SITE: the calling
- * pc, less 1, lies in a range that names the rule; WIRE_RULE_STACK: that of some frame lies in one that has it in `stacks`; WIRE_RULE_MASKED: slot->rules has the rule (0 as long as it is of another gate).
+ * pc, less 1, lies in a range that names the rule; WIRE_RULE_STACK: that of some frame lies in one that has it in `stacks`;
+ * WIRE_RULE_MASKED: slot->rules has the rule (0 as long as it is of another gate).
  */
 #ifndef WIRE_POLICY_H
 #define WIRE_POLICY_H
@@ -58,8 +59,7 @@ struct wire_rule {
     uint64_t sample_bytes;    /* memory: the mean of bytes from one sample to the next (Poisson); 0: each block */
 };
 
-/* Return addresses of one process (its serial in the segment: an image's). A range has those of the calls in it: it begins and
- * ends one behind the code that it is of. Sorted by process, then begin; disjoint. All modules that the collector
+/* Code of one process (its serial in the segment: an image's). Sorted by process, then begin; disjoint. All modules that the collector
  * knows are covered, by ranges without rules too: an address in none is of a module it has not heard of, which
  * the hook announces. */
 struct wire_range { uint64_t begin, end; uint32_t process, rules, stacks, pad; };

@@ -133,8 +133,7 @@ int cmd_ps(int argc, char **argv)
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'", words[0]);
-    if (clear)
-        session_sweep(0);
+    session_sweep(clear ? 0 : SESSION_KEPT_NS);
     int error = session_list(session_take, sessions);
     if (error)
         message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-error));

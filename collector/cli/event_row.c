@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/table_line.h"
+#include "export/doc_control.h"
 
 /* ---- from a document ---- */
 
@@ -96,6 +97,12 @@ void event_row_of_fact(struct event_row *r, const struct fact *f)
     case FACT_SNAPSHOT:
         r->number = f->address;
         r->blocks = f->size;
+        break;
+    case FACT_RATE:
+        r->number = f->address;
+        break;
+    case FACT_CONTROL:
+        r->reason = doc_recording_name(f->address < UINT8_MAX ? (unsigned)f->address : UINT8_MAX);
         break;
     default:
         break;
@@ -256,8 +263,15 @@ static void other_text(struct put *p, const struct event_row *r)
         put_text(p, ", of ");
         put_text(p, number_count(r->blocks).text);
         put_text(p, " blocks");
+    } else if (!strcmp(r->type, "rate")) {
+        bool memory = !strcmp(r->by, "memory");
+        put_more(p, " of ", r->by);
+        put_more(p, ": ", !r->number ? "all" : memory ? "one in " : "1 in ");
+        if (r->number)
+            put_text(p, memory ? number_bytes(r->number).text : number_count(r->number).text);
     } else {
         put_more(p, " ", r->by);
+        put_more(p, ": ", r->reason);
         put_text(p, r->text_bytes ? " " : "");
         put_bytes(p, r->text, r->text_bytes);
     }

@@ -250,6 +250,7 @@ const struct usage usage_serve = {
         { 'o', "output", "FILE", "the trace file (ownscope.serve.PID.own)" },
         { 'q', "quiet", NULL, "no summary at the end" },
         { OPTION_ATTACH, "attach", "NAME|PID", "take over a session whose collector died" },
+        { OPTION_TAKEOVER, "takeover", NULL, "ask a living collector to hand over its own" },
         OPTIONS_RECORD,
         END } };
 

@@ -8,6 +8,7 @@
  * `node` is what the event happened to: a block or lock, else a thread or process.
  * It is null for a release of memory in which nothing known lived.
  */
+#include "export/doc_control.h"
 #include "export/event_json.h"
 
 #include <string.h>
@@ -189,6 +190,16 @@ void event_json_members(struct json_writer *w, const struct fact *f)
         jw_u64(w, f->address);
         JW_KEY(w, "blocks");
         jw_u64(w, f->size);
+        break;
+    case FACT_RATE:
+        JW_KEY(w, "rate");
+        jw_u64(w, f->address);
+        break;
+    case FACT_CONTROL:
+        JW_KEY(w, "state");
+        jw_string(w, doc_recording_name(f->address < UINT8_MAX ? (unsigned)f->address : UINT8_MAX));
+        JW_KEY(w, "was");
+        jw_string(w, doc_recording_name(f->size < UINT8_MAX ? (unsigned)f->size : UINT8_MAX));
         break;
     default:
         break;

@@ -26,6 +26,9 @@ static uint64_t events_of(uint32_t types)
         case FACT_MARK: events |= TYPE(EVENT_MARK); break;
         case FACT_LOST: events |= TYPE(EVENT_LOST); break;
         case FACT_SNAPSHOT: events |= TYPE(EVENT_SNAPSHOT); break;
+        case FACT_RATE: events |= TYPE(EVENT_RATE); break;
+        case FACT_COVER: events |= TYPE(EVENT_COVER); break;
+        case FACT_CONTROL: events |= TYPE(EVENT_CONTROL); break;
         case FACT_PROCESS: events |= process_events; break;
         case FACT_THREAD: events |= thread_events | process_events; break;
         default: return 0;

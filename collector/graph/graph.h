@@ -45,6 +45,9 @@ enum fact_type {
     FACT_WAIT_END,    /* it stopped waiting without it; size = errno */
     FACT_LOCK,        /* by = first (seen for the first time) init destroy consistent gone (with its block, module or process) */
     FACT_SNAPSHOT,    /* by = asked exit abort mark signal; size = blocks */
+    FACT_RATE,        /* by = memory locks copies; address = the rate, 0: each one is told from here on */
+    FACT_COVER,       /* text = what is recorded whole from here on: "drops,locks,copies,life" */
+    FACT_CONTROL,     /* by = verb limit budget promise; address = enum event_recording, size = the one before; text = who and why */
     FACT_TYPES
 };
 

@@ -27,7 +27,7 @@ static void scalars_archive(struct archive *a, struct graph *g)
     archive_u64(a, &g->running_bytes);
     archive_u64(a, &g->mapped_running);
     archive_bool(a, &g->without_locks);
-    words_archive(a, g->by_fact, sizeof g->by_fact / sizeof *g->by_fact);
+    words_archive(a, g->by_fact, a->version >= 2 ? FACT_TYPES : FACT_RATE);
     words_archive(a, g->moves_by, sizeof g->moves_by / sizeof *g->moves_by);
     words_archive(a, g->lost, sizeof g->lost / sizeof *g->lost);
     archive_u64(a, &g->lost_ns);

@@ -3,12 +3,14 @@
  */
 #include "graph/graph_cover.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
 #include "graph/graph_archive.h"
 #include "graph/graph_clocks.h"
+#include "graph/graph_facts.h"
 
 static struct cover *cover_of(struct graph *g)
 {
@@ -62,11 +64,25 @@ static void span_add(struct cover *c, struct view_cover_span span)
     c->first_span = (c->first_span + 1) % COVER_SPANS_MAX;
 }
 
+static void cover_told(struct graph *g, const struct event *e)
+{
+    static const char *const names[COVER_PARTS] = { "memory", "drops", "locks", "copies", "life" };
+    char text[64] = "";
+    struct event told = *e;
+    for (unsigned part = 0; part < COVER_PARTS; part++)
+        if (e->family >> part & 1)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? "," : "", names[part]);
+    told.text = text;
+    told.text_bytes = (uint16_t)strlen(text);
+    fact_life(g, FACT_COVER, &told, NULL, 0);
+}
+
 void cover_changed(struct graph *g, const struct event *e)
 {
     struct cover *c = cover_of(g);
     const uint8_t orders = EVENT_COVER_LOCKS | EVENT_COVER_LIFE;
     uint8_t was = c->bits, is = e->family & EVENT_COVER_ALL;
+    cover_told(g, e);
     times_count(c, e->ns);
     c->bits = is;
     span_add(c, (struct view_cover_span){ .ns = e->ns, .bits = is });
@@ -81,6 +97,9 @@ void cover_changed(struct graph *g, const struct event *e)
 
 void cover_ordered(struct graph *g, const struct event *e)
 {
+    static const char *const names[] = { "?", [EVENT_CONTROL_VERB] = "verb", [EVENT_CONTROL_LIMIT] = "limit", [EVENT_CONTROL_BUDGET] = "budget",
+                                         [EVENT_CONTROL_PROMISE] = "promise" };
+    fact_life(g, FACT_CONTROL, e, names[e->family < sizeof names / sizeof *names ? e->family : 0], 0);
     struct cover *c = cover_of(g);
     uint8_t state = e->address < RECORDING_STATES ? (uint8_t)e->address : c->state;
     uint16_t bytes = e->text_bytes < TEXT_KEPT_MAX ? e->text_bytes : TEXT_KEPT_MAX;

@@ -18,6 +18,7 @@ static const char *const fact_names[FACT_TYPES] = {
     [FACT_ACQUIRE] = "acquire", [FACT_RELEASE] = "release",
     [FACT_WAIT] = "wait",     [FACT_WAIT_END] = "wait-end",
     [FACT_LOCK] = "lock",     [FACT_SNAPSHOT] = "snapshot",
+    [FACT_RATE] = "rate",     [FACT_COVER] = "cover",       [FACT_CONTROL] = "control",
 };
 
 const char *fact_type_name(unsigned type)

@@ -9,6 +9,7 @@
 
 #include "event/xalloc.h"
 #include "graph/graph_archive.h"
+#include "graph/graph_facts.h"
 
 /* ---- rates ---------------------------------------------------------------------- */
 
@@ -36,7 +37,11 @@ void sampling_rate(struct graph *g, struct thread *t, const struct event *e)
     const uint64_t most = (uint64_t)1 << 40;
     uint64_t rate = e->address < most ? e->address : most;
     uint32_t every = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
-    if (!t->place || e->family >= WIRE_RATES)
+    static const char *const names[WIRE_RATES] = { "memory", "locks", "copies" };
+    if (e->family >= WIRE_RATES)
+        return;
+    fact_life(g, FACT_RATE, e, names[e->family], 0);
+    if (!t->place)
         return;
     if (!g->sampling && !rate)
         return;

@@ -114,19 +114,18 @@ static struct layer *layer_of(struct making *m, uint32_t module)
 
 /* ---- all of them, in all processes ---- */
 
-/* A call returns behind itself: hooks see addresses one further on than the code that they come of begins and ends. */
 static void range_add(struct policy_ranges *to, uint32_t process, uint64_t begin, uint64_t end, uint64_t rules)
 {
     struct wire_range *last = to->n ? &to->at[to->n - 1] : NULL;
-    if (begin >= end || end == UINT64_MAX)
+    if (begin >= end)
         return;
     if (last && last->process == process && last->rules == (uint32_t)rules && last->stacks == (uint32_t)(rules >> STACKS) &&
-        last->end == begin + 1) {
-        last->end = end + 1;
+        last->end == begin) {
+        last->end = end;
         return;
     }
     to->at = xgrow(to->at, &to->capacity, to->n + 1, sizeof *to->at);
-    to->at[to->n++] = (struct wire_range){begin + 1, end + 1, process, (uint32_t)rules, (uint32_t)(rules >> STACKS), 0};
+    to->at[to->n++] = (struct wire_range){begin, end, process, (uint32_t)rules, (uint32_t)(rules >> STACKS), 0};
 }
 
 static uint64_t within(uint64_t at, const struct known *k) { return at < k->begin ? k->begin : at > k->end ? k->end : at; }

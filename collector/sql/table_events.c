@@ -186,7 +186,7 @@ static void put_life(sqlite3_context *to, const struct fact *f, int column)
     case ERRNO: if (process && !strcmp(by, "exec-failed")) put_u64(to, f->address); break;
     case REASON: if (lost) put_static(to, lost_name((unsigned)(f->address < WIRE_LOST_REASONS ? f->address : WIRE_LOST_REASONS))); break;
     case COUNT: if (lost) put_u64(to, f->size); break;
-    case NUMBER: if (snapshot) put_u64(to, f->address); break;
+    case NUMBER: if (snapshot || f->type == FACT_RATE) put_u64(to, f->address); break;
     case BLOCKS: if (snapshot) put_u64(to, f->size); break;
     case TEXT: if (f->text && f->text_bytes) put_text(to, f->text, strnlen(f->text, f->text_bytes)); break;
     }

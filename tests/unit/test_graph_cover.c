@@ -166,7 +166,7 @@ START_TEST(orders_are_kept_with_who_and_why)
     ck_assert_uint_eq(v->cover.n_spans, 2);
     ck_assert_uint_eq(v->cover.spans[0].bits, PAUSED);
     view_free(v);
-    for (int i = 0; i < 3000; i++)
+    for (int i = 0; i < 3000; i++, hush())
         order(EVENT_CONTROL_BUDGET, EVENT_RECORDING, i % 2 ? "cpu=3%: 64k -> 128k" : "");
     v = graph_view_make(play, NULL, 0);
     ck_assert_uint_eq(v->cover.orders, 3002);
