@@ -14,7 +14,6 @@
 #include "wire/atomic.h"
 #include "wire/policy.h"
 
-enum { MEASURE_RECORD_NS = 60, MEASURE_PASSED_NS = 3 };
 
 struct measured_process { uint32_t process; clockid_t clock; uint64_t first_ns, cpu_ns; bool seen; };
 
