@@ -59,6 +59,7 @@ PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-fr
 PRELOAD_hooks_copy := -O2 -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
 PRELOAD_hooks_heap := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_cxx := -O2 -foptimize-sibling-calls -fomit-frame-pointer
+PRELOAD_doors_lock := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_futex := -O2 -foptimize-sibling-calls
 PRELOAD_heap_sampled := -O2 -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map

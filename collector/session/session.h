@@ -173,6 +173,7 @@ struct session_listing {
     bool collector_alive;
     uint32_t collector_pid;   /* 0: none */
     uint64_t idle_ns;         /* since its last heartbeat; UINT64_MAX unknown */
+    const char *recording;    /* "recording", "paused", "tripped", "half-open", "emergency", "?" */
     const struct session_process *processes; /* that have slots and still run */
     size_t process_count;
     const char *command, *trace_path; /* "" when unknown */

@@ -29,7 +29,7 @@ bool record_rate(struct context *of, unsigned which, uint64_t rate)
 {
     if (scratch_no_room)
         return false;
-    scratch_told[scratch_tells].which = which;
+    scratch_told[scratch_tells % 64].which = which;
     scratch_told[scratch_tells++ % 64].rate = rate;
     return true;
 }
@@ -84,7 +84,7 @@ static void policy_range(uint64_t begin, uint64_t end, uint32_t of, uint32_t rul
 }
 
 /* After the ranges: a filter of these. */
-static void policy_born(uint64_t words, uint32_t serial, const uint64_t *addresses, size_t n)
+static inline void policy_born(uint64_t words, uint32_t serial, const uint64_t *addresses, size_t n)
 {
     uint64_t *filter = (uint64_t *)((uint8_t *)policy + policy->born_offset);
     memset(filter, 0, words * 8);
@@ -117,7 +117,7 @@ static bool wants_at(uint64_t pc, unsigned kind, uint64_t address, uint64_t size
     return rules_wants(c, &site, kind, address, size, &word);
 }
 
-static bool wants(unsigned type, unsigned family, uint64_t address, uint64_t size) { return wants_at(0x5000, type | family << 8, address, size); }
+static inline bool wants(unsigned type, unsigned family, uint64_t address, uint64_t size) { return wants_at(0x5000, type | family << 8, address, size); }
 static uint64_t hits(unsigned i) { return load_relaxed(&rules_home(c)->hits[i]); }
 
 #endif
