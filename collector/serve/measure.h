@@ -16,7 +16,7 @@
 
 /* What an event that is recorded costs the program, what a call that is passed over does, and what the collector spends on an event
  * (bench/RESULTS.md; the last with full stacks). `plan` reckons with them, limits where nothing was measured. */
-enum { MEASURE_RECORD_NS = 60, MEASURE_PASSED_NS = 3, MEASURE_COLLECTOR_NS = 90 };
+static const double MEASURE_RECORD_NS = 60, MEASURE_PASSED_NS = 1.5, MEASURE_COLLECTOR_NS = 90;
 
 struct measure;
 struct measure *measure_new(struct session *s);
