@@ -46,10 +46,9 @@ static inline struct view_count block_counted(const struct graph *g, uint32_t pl
     return sampling_weight(g, place, b);
 }
 
-/* A sample was made, is about to end, is about to be dropped as a temporary one. */
+/* A sample was made, is about to end. */
 void sampling_made(struct graph *g, struct process *p, uint32_t place);
 void sampling_ended(struct graph *g, struct process *p, uint32_t place);
-void sampling_temporary(struct graph *g, uint32_t place);
 /* A sample is about to have `bytes`. Returns what its sums of bytes ever asked for grow by. */
 uint64_t sampling_resize(struct graph *g, uint32_t place, uint64_t bytes);
 
