@@ -59,6 +59,7 @@ PRELOAD_FLAGS := -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-omit-fr
 PRELOAD_hooks_copy := -O2 -foptimize-sibling-calls -fomit-frame-pointer -DPLAIN_SPARED
 PRELOAD_hooks_heap := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_cxx := -O2 -foptimize-sibling-calls -fomit-frame-pointer
+PRELOAD_doors_lock := -O2 -foptimize-sibling-calls -fomit-frame-pointer
 PRELOAD_hooks_futex := -O2 -foptimize-sibling-calls
 PRELOAD_heap_sampled := -O2 -foptimize-sibling-calls
 $(B)/libownscope.so: $(PRELOAD_O) $(B)/exports.map
@@ -116,6 +117,7 @@ $(B)/tests/archive/%: tests/archive/%.c $(TESTED_A)
 
 # Runs victims under the shim.
 $(B)/tests/unit/test_holds: | $(B)/libownscope.so $(addprefix $(B)/tests/victims/,exit_ways image_unseen marks)
+$(B)/tests/unit/test_gate_flips: | $(B)/libownscope.so $(B)/tests/victims/gate_hammer
 
 # What is traced knows nothing of the tool and is built plainly.
 VICTIM_FLAGS := -O1 -g -fno-builtin -Wall -D_GNU_SOURCE

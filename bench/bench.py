@@ -6,13 +6,14 @@ the machine's speed meets all alike; the medians of the rounds are compared.
 Results go to standard output as they come and, at the end, to bench/RESULTS.md."""
 import argparse, os, shutil, sys, tempfile
 
-import extras, heaps, measure, orders, report, results, travel, variants, workloads
+import extras, heaps, limits, measure, orders, report, results, travel, variants, workloads
 
 
 def options():
     p = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__.split("\n\n")[0])
     p.add_argument("--rounds", type=int, default=5, metavar="N")
-    p.add_argument("--only", default="", metavar="NAME,…", help="workloads whose name has one of these (startup, report, rcu, snapshot, travel and orders are some as well; the last three alone change their own parts of the results)")
+    p.add_argument("--only", default="", metavar="NAME,…", help="workloads whose name has one of these (startup, report, rcu, snapshot, travel, orders and limits are some as well; the last four alone change their own parts of the results)")
+    p.add_argument("--seconds", type=float, default=60, metavar="S", help="CPU time that programs under limits run for")
     p.add_argument("--skip", default="", metavar="VARIANT,…", help="variants to leave out")
     p.add_argument("--peers", choices=("some", "all", "none"), default="some", help="all: memcheck too, one round, slow")
     p.add_argument("--no-write", action="store_true", help="leave bench/RESULTS.md as it is")
@@ -79,17 +80,19 @@ def main():
         snapshots = heaps.measure_all(tmp, lambda name: wanted(name, a.only), a.rounds, workloads.reals, notes)
         travelled = travel.measure_all(tmp, lambda name: wanted(name, a.only), a.rounds, notes)
         ordered = orders.measure_all(tmp, lambda name: wanted(name, a.only), a.rounds, notes)
+        limited = limits.measure_all(tmp, lambda name: wanted(name, a.only), a.seconds, notes)
         figures = results.Figures(rows, startup, reports, rates, rcu)
         for text in (report.startup(startup) if startup else "", report.reports(reports, rates) if reports else "",
                      report.rcu(rcu) if rcu else "", heaps.section(snapshots) if snapshots else "", travel.section(travelled) if travelled else "",
-                     orders.section(ordered) if ordered else "", report.targets(figures) if rows else ""):
+                     orders.section(ordered) if ordered else "", limits.section(limited) if limited else "", report.targets(figures) if rows else ""):
             print("\n" + text if text else "", end="", flush=True)
         for note in notes:
             print("not measured: " + note)
         path = os.path.join(measure.HERE, "bench", "RESULTS.md")
         parts = [(head, text) for head, text in ((report.SNAPSHOTS, heaps.section(snapshots) if snapshots else ""),
                                                  (report.TRAVEL, travel.section(travelled) if travelled else ""),
-                                                 (report.ORDERS, orders.section(ordered) if ordered else "")) if text]
+                                                 (report.ORDERS, orders.section(ordered) if ordered else ""),
+                                                 (report.LIMITS, limits.section(limited) if limited else "")) if text]
         if not a.no_write and parts and not (rows or startup or reports or rcu):
             report.write_parts(path, " ".join(sys.argv[1:]), parts, notes)
         elif not a.no_write:

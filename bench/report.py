@@ -97,6 +97,7 @@ def machine():
 SNAPSHOTS = "\n## Snapshots\n\n"
 TRAVEL = "\n## Time travel\n\n"
 ORDERS = "\n## Orders\n\n"
+LIMITS = "\n## Limits\n\n"
 
 
 def made_by(options):

@@ -51,11 +51,11 @@ static inline __attribute__((always_inline)) int mutex_try(pthread_mutex_t *m)
     return real.pthread_mutex_trylock(m);
 }
 
-#define MUTEX_LOCK(name, arguments, names, valid, flag)                        \
-    EXPORT int name arguments                                                  \
+#define MUTEX_LOCK(hook, off, name, arguments, names, valid, flag)             \
+    hook                                                                       \
     {                                                                          \
         int r;                                                                 \
-        LOCK_OFF(name, names, 0)                                               \
+        off                                                                    \
         if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
             return real.name names;                                            \
         r = mutex_try(m);                                                      \
@@ -67,22 +67,25 @@ static inline __attribute__((always_inline)) int mutex_try(pthread_mutex_t *m)
         return mutex_took(HOOK_SITE, 0, m, r);                                 \
     }
 
-MUTEX_LOCK(pthread_mutex_lock, (pthread_mutex_t *m), (m), true, 0)
-MUTEX_LOCK(pthread_mutex_timedlock, (pthread_mutex_t *m, const struct timespec *until), (m, until), true, LOCK_FLAG)
-MUTEX_LOCK(pthread_mutex_clocklock, (pthread_mutex_t *m, clockid_t clock, const struct timespec *until), (m, clock, until),
-           lock_clock_valid(clock), LOCK_FLAG)
+MUTEX_LOCK(LOCK_HOT(pthread_mutex_lock, (pthread_mutex_t *m)), LOCK_EARLY(pthread_mutex_lock, 0), pthread_mutex_lock,
+           (pthread_mutex_t *m), (m), true, 0)
+MUTEX_LOCK(EXPORT int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until), LOCK_OFF(pthread_mutex_timedlock, (m, until), 0),
+           pthread_mutex_timedlock, (pthread_mutex_t *m, const struct timespec *until), (m, until), true, LOCK_FLAG)
+MUTEX_LOCK(EXPORT int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *until),
+           LOCK_OFF(pthread_mutex_clocklock, (m, clock, until), 0), pthread_mutex_clocklock,
+           (pthread_mutex_t *m, clockid_t clock, const struct timespec *until), (m, clock, until), lock_clock_valid(clock), LOCK_FLAG)
 
-EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
+LOCK_HOT(pthread_mutex_trylock, (pthread_mutex_t *m))
 {
-    LOCK_OFF(pthread_mutex_trylock, (m), 0)
+    LOCK_EARLY(pthread_mutex_trylock, 0)
     if (unlikely(!lock_room(HOOK_SITE)))
         return real.pthread_mutex_trylock(m);
     return mutex_took(HOOK_SITE, LOCK_FLAG, m, real.pthread_mutex_trylock(m));
 }
 
-EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
+LOCK_HOT(pthread_mutex_unlock, (pthread_mutex_t *m))
 {
-    LOCK_OFF(pthread_mutex_unlock, (m), 0)
+    LOCK_EARLY(pthread_mutex_unlock, 0)
     lock_note(HOOK_SITE, LOCK_KIND(RELEASE, MUTEX), m, 0);
     return real.pthread_mutex_unlock(m);
 }
@@ -121,9 +124,6 @@ EXPORT int pthread_mutex_consistent(pthread_mutex_t *m)
 #define ALSO(name) HOOK_ALIAS(__##name, name)
 ALSO(pthread_mutex_init)
 ALSO(pthread_mutex_destroy)
-ALSO(pthread_mutex_lock)
-ALSO(pthread_mutex_trylock)
-ALSO(pthread_mutex_unlock)
 
 /* ---- read-write locks ---- */
 
@@ -136,11 +136,11 @@ static inline __attribute__((always_inline)) int rwlock_took(const struct hook_f
     return r;
 }
 
-#define RWLOCK(name, try_name, arguments, names, family, valid, flag)          \
-    EXPORT int name arguments                                                  \
+#define RWLOCK(hook, off, name, try_name, arguments, names, family, valid, flag) \
+    hook                                                                       \
     {                                                                          \
         int r;                                                                 \
-        LOCK_OFF(name, names, 0)                                               \
+        off                                                                    \
         if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
             return real.name names;                                            \
         r = real.try_name(l);                                                  \
@@ -151,16 +151,19 @@ static inline __attribute__((always_inline)) int rwlock_took(const struct hook_f
         }                                                                      \
         return rwlock_took(HOOK_SITE, family, l, r);                           \
     }
+#define RWLOCK_TIMED(name, try_name, arguments, names, family, valid) \
+    RWLOCK(EXPORT int name arguments, LOCK_OFF(name, names, 0), name, try_name, arguments, names, family, valid, LOCK_FLAG)
 #define RWLOCKS(kind, family)                                                                                                  \
-    RWLOCK(pthread_rwlock_##kind, pthread_rwlock_try##kind, (pthread_rwlock_t *l), (l), family, true, 0)                       \
-    RWLOCK(pthread_rwlock_timed##kind, pthread_rwlock_try##kind, (pthread_rwlock_t *l, const struct timespec *until),          \
-           (l, until), family, lock_time_valid(until), LOCK_FLAG)                                                              \
-    RWLOCK(pthread_rwlock_clock##kind, pthread_rwlock_try##kind,                                                               \
-           (pthread_rwlock_t *l, clockid_t clock, const struct timespec *until), (l, clock, until), family,                    \
-           lock_clock_valid(clock) && lock_time_valid(until), LOCK_FLAG)                                                       \
-    EXPORT int pthread_rwlock_try##kind(pthread_rwlock_t *l)                                                                   \
+    RWLOCK(LOCK_HOT(pthread_rwlock_##kind, (pthread_rwlock_t *l)), LOCK_EARLY(pthread_rwlock_##kind, 0), pthread_rwlock_##kind, \
+           pthread_rwlock_try##kind, (pthread_rwlock_t *l), (l), family, true, 0)                                              \
+    RWLOCK_TIMED(pthread_rwlock_timed##kind, pthread_rwlock_try##kind, (pthread_rwlock_t *l, const struct timespec *until),    \
+                 (l, until), family, lock_time_valid(until))                                                                   \
+    RWLOCK_TIMED(pthread_rwlock_clock##kind, pthread_rwlock_try##kind,                                                         \
+                 (pthread_rwlock_t *l, clockid_t clock, const struct timespec *until), (l, clock, until), family,              \
+                 lock_clock_valid(clock) && lock_time_valid(until))                                                            \
+    LOCK_HOT(pthread_rwlock_try##kind, (pthread_rwlock_t *l))                                                                  \
     {                                                                                                                          \
-        LOCK_OFF(pthread_rwlock_try##kind, (l), 0)                                                                             \
+        LOCK_EARLY(pthread_rwlock_try##kind, 0)                                                                                \
         if (unlikely(!lock_room(HOOK_SITE)))                                                                                   \
             return real.pthread_rwlock_try##kind(l);                                                                           \
         return rwlock_took(HOOK_SITE, (family) | WIRE_LOCK_FLAG, l, real.pthread_rwlock_try##kind(l));                         \
@@ -169,9 +172,9 @@ static inline __attribute__((always_inline)) int rwlock_took(const struct hook_f
 RWLOCKS(rdlock, WIRE_LOCK_RWLOCK_SHARED)
 RWLOCKS(wrlock, WIRE_LOCK_RWLOCK)
 
-EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
+LOCK_HOT(pthread_rwlock_unlock, (pthread_rwlock_t *l))
 {
-    LOCK_OFF(pthread_rwlock_unlock, (l), 0)
+    LOCK_EARLY(pthread_rwlock_unlock, 0)
     lock_note(HOOK_SITE, l->__data.__cur_writer ? LOCK_KIND(RELEASE, RWLOCK) : LOCK_KIND(RELEASE, RWLOCK_SHARED), l, 0);
     return real.pthread_rwlock_unlock(l);
 }
@@ -195,18 +198,13 @@ EXPORT int pthread_rwlock_destroy(pthread_rwlock_t *l)
 
 ALSO(pthread_rwlock_init)
 ALSO(pthread_rwlock_destroy)
-ALSO(pthread_rwlock_rdlock)
-ALSO(pthread_rwlock_tryrdlock)
-ALSO(pthread_rwlock_wrlock)
-ALSO(pthread_rwlock_trywrlock)
-ALSO(pthread_rwlock_unlock)
 
 /* ---- spin locks ---- */
 
-EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
+LOCK_HOT(pthread_spin_lock, (pthread_spinlock_t *l))
 {
     int r;
-    LOCK_OFF(pthread_spin_lock, (l), 0)
+    LOCK_EARLY(pthread_spin_lock, 0)
     if (unlikely(!lock_room(HOOK_SITE)))
         return real.pthread_spin_lock(l);
     r = real.pthread_spin_trylock(l);
@@ -218,10 +216,10 @@ EXPORT int pthread_spin_lock(pthread_spinlock_t *l)
     return r;
 }
 
-EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
+LOCK_HOT(pthread_spin_trylock, (pthread_spinlock_t *l))
 {
     int r;
-    LOCK_OFF(pthread_spin_trylock, (l), 0)
+    LOCK_EARLY(pthread_spin_trylock, 0)
     if (unlikely(!lock_room(HOOK_SITE)))
         return real.pthread_spin_trylock(l);
     r = real.pthread_spin_trylock(l);
@@ -232,9 +230,9 @@ EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
     return r;
 }
 
-EXPORT int pthread_spin_unlock(pthread_spinlock_t *l)
+LOCK_HOT(pthread_spin_unlock, (pthread_spinlock_t *l))
 {
-    LOCK_OFF(pthread_spin_unlock, (l), 0)
+    LOCK_EARLY(pthread_spin_unlock, 0)
     lock_note(HOOK_SITE, LOCK_KIND(RELEASE, SPIN), l, 0);
     return real.pthread_spin_unlock(l);
 }

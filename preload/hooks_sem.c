@@ -35,13 +35,13 @@ static bool sem_is_free(sem_t *s, bool cancels, int *r)
 }
 
 /* `cancels`: also where it need not wait. */
-#define SEM_WAIT(name, arguments, names, valid, flag, cancels)                 \
+#define SEM_WAIT(hook, off, name, arguments, names, valid, flag, cancels)      \
     LOCK_BLOCKS(name, int, arguments, names)                                   \
-    EXPORT int name arguments                                                  \
+    hook                                                                       \
     {                                                                          \
         struct lock_within w;                                                  \
         int r;                                                                 \
-        LOCK_OFF(name, names, 0)                                               \
+        off                                                                    \
         if (unlikely(!(valid) || !lock_room(HOOK_SITE)))                       \
             return real.name names;                                            \
         if (unlikely(!sem_is_free(s, cancels, &r))) {                          \
@@ -55,22 +55,25 @@ static bool sem_is_free(sem_t *s, bool cancels, int *r)
         return sem_took(HOOK_SITE, 0, s, r);                                   \
     }
 
-SEM_WAIT(sem_wait, (sem_t *s), (s), true, 0, true)
-SEM_WAIT(sem_timedwait, (sem_t *s, const struct timespec *until), (s, until), lock_time_valid(until), LOCK_FLAG, true)
-SEM_WAIT(sem_clockwait, (sem_t *s, clockid_t clock, const struct timespec *until), (s, clock, until),
-         lock_clock_valid(clock) && lock_time_valid(until), LOCK_FLAG, false)
+#define SEM_TIMED(name, arguments, names, valid, cancels) \
+    SEM_WAIT(EXPORT int name arguments, LOCK_OFF(name, names, 0), name, arguments, names, valid, LOCK_FLAG, cancels)
 
-EXPORT int sem_trywait(sem_t *s)
+SEM_WAIT(LOCK_HOT(sem_wait, (sem_t *s)), LOCK_EARLY(sem_wait, 0), sem_wait, (sem_t *s), (s), true, 0, true)
+SEM_TIMED(sem_timedwait, (sem_t *s, const struct timespec *until), (s, until), lock_time_valid(until), true)
+SEM_TIMED(sem_clockwait, (sem_t *s, clockid_t clock, const struct timespec *until), (s, clock, until),
+          lock_clock_valid(clock) && lock_time_valid(until), false)
+
+LOCK_HOT(sem_trywait, (sem_t *s))
 {
-    LOCK_OFF(sem_trywait, (s), 0)
+    LOCK_EARLY(sem_trywait, 0)
     if (unlikely(!lock_room(HOOK_SITE)))
         return real.sem_trywait(s);
     return sem_took(HOOK_SITE, LOCK_FLAG, s, real.sem_trywait(s));
 }
 
-EXPORT int sem_post(sem_t *s)
+LOCK_HOT(sem_post, (sem_t *s))
 {
-    LOCK_OFF(sem_post, (s), 0)
+    LOCK_EARLY(sem_post, 0)
     lock_post(HOOK_SITE, LOCK_KIND(RELEASE, SEM), s);
     return real.sem_post(s);
 }

@@ -1,7 +1,7 @@
 /*
  * preload/lock.h - what the hooks of locks share.
  *
- *   LOCK_OFF(name, …)                     --locks off, or too early: only forward
+ *   LOCK_OFF(name, …)                     not recorded now, or too early: only forward
  *   if (!lock_room(HOOK_SITE)) forward    inside another hook, or not traced
  *   r = real.name_trylock(l);             free: one record tells all
  *   if (busy) {
@@ -34,6 +34,18 @@
         process_begin();                                \
         if (!gate_open_early(WIRE_GATE_LOCKS))          \
             return real.name ? real.name names : early; \
+    }
+
+/* The hooks that programs call most have a door before them (doors_lock.c), which looks at the gate without a frame and
+ * jumps here where locks are recorded, or the real names are not known yet. */
+#define LOCK_HOT(name, arguments)                                      \
+    __attribute__((visibility("hidden"))) int lock_##name arguments;   \
+    int lock_##name arguments
+#define LOCK_EARLY(name, early)         \
+    if (unlikely(!real.name)) {         \
+        process_begin();                \
+        if (unlikely(!real.name))       \
+            return early;               \
     }
 
 /* An event of a lock. `kind`: enum wire_type | enum wire_lock << 8, perhaps with

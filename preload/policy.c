@@ -9,11 +9,14 @@
 #include "preload/policy.h"
 
 #include "preload/rules.h"
+#include "preload/timing.h"
 
 bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     struct wire_slot *slot = c->writer.slot;
     uint32_t bit = policy_gate_bit(kind & 255), gate, now = gate_now();
+    uint64_t from;
+    bool wanted;
     do { /* acting is told before the gate is looked at, each time */
         gate = now;
         if (!(gate & bit))
@@ -25,7 +28,12 @@ bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kin
     if (!rules_adopt(c, gate))
         goto refused;
     c->gate = gate & WIRE_GATE_FILTERED ? GATE_NONE : gate;
-    if (!(gate & WIRE_GATE_FILTERED) || rules_wants(c, site, kind, address, size, word))
+    if (!(gate & WIRE_GATE_FILTERED))
+        return true;
+    from = timing_begin(c);
+    wanted = rules_wants(c, site, kind, address, size, word);
+    timing_end(c, from, wanted);
+    if (wanted)
         return true;
 refused:
     store_release(&slot->acting, WIRE_ACTING_NOT);

@@ -14,6 +14,7 @@
 
 #include "preload/module.h"
 #include "preload/record.h"
+#include "preload/wait.h"
 
 /* Before a record's stack is walked: one that was walked for the rules' sake alone was never told. */
 static bool wanted(struct context *c)
@@ -173,7 +174,11 @@ static const struct wire_range *site_search(struct context *c, const struct rule
     }
     if (low < own->ranges_count && own->ranges[low].process == process.serial && own->ranges[low].begin <= at)
         return &own->ranges[low];
-    module_announce(c, pc);
+    if (!module_announced(pc)) { /* until it is known, rules do not see it: the collector is not to sleep on that */
+        module_announce_slow(c, pc);
+        fence_full(); /* orders the record before sleeping: a collector that is not woken here looks again */
+        wait_wake_collector();
+    }
     *unknown = module_announced(pc); /* not so of code that lies in no file */
     return NULL;
 }

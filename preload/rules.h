@@ -56,6 +56,8 @@ struct rules_own {
     uint64_t followed[RULES_LOCKS];  /* locks that the thread holds and whose acquisition was recorded, once each time */
     uint64_t ignored[RULES_LOCKS];   /* while it owes: those whose acquisition was not */
     struct rules_pending pending[RULES_PENDING];
+    uint64_t timed_from;              /* preload/timing.h: when the record began that stands at timed_at, if that was timed; */
+    const uint8_t *timed_at;          /* else NULL */
     struct rules_site sites[RULES_SITES];
 };
 _Static_assert(sizeof(struct rules_own) <= sizeof ((struct wire_home *)0)->own, "it lies in the home page");

@@ -21,7 +21,7 @@ _ownscope_program() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot | --checkpoint-every | --rotate | --trigger | --keep) ((i++)) ;;
+        -o | --output | --json | --stacks | --locks | --copies | --suppressions | --default-suppressions | --gen-suppressions | --fail-on | --error-exitcode | --on-full | --wait-ms | --follow | --verify-unwind | --snapshot | --checkpoint-every | --rotate | --trigger | --keep | --rules | --limits | --sample) ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -62,6 +62,9 @@ _ownscope() {
     --gen-suppressions) COMPREPLY=($(compgen -W 'no yes all' -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -W 'definite possible indirect reachable all' -- "$cur")); return ;;
     --fail-on) COMPREPLY=($(compgen -W 'any leak leak=definite leak=all double-drop invalid-drop mismatched-drop use-after-drop out-of-bounds overlap unordered-borrow dropped-while-locked destroyed-while-held exited-holding released-by-stranger relock lock-order deadlock' -- "$cur")); return ;;
+    --sample) COMPREPLY=($(compgen -W '64K 512K 4M' -- "$cur")); return ;;
+    --limits) COMPREPLY=($(compgen -W 'cpu= events= events/s= bytes= rss= time=' -- "$cur")); return ;;
+    --rules) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --suppressions) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --follow) COMPREPLY=($(compgen -W 'tree none' -- "$cur")); return ;;
     --type) COMPREPLY=($(compgen -W 'new drop move borrow borrow-end acquire release wait wait-end lock thread process mark lost snapshot rate cover control' -- "$cur")); return ;;
@@ -85,7 +88,20 @@ _ownscope() {
     fi
     case $command in
     help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl doctor' -- "$cur")) ;;
-    ctl) COMPREPLY=($(compgen -W 'snapshot dump mark status' -- "$cur")) ;;
+    ctl)
+        case $prev in
+        untrace) COMPREPLY=($(compgen -W 'all' -- "$cur")) ;;
+        *) if [[ " ${COMP_WORDS[*]} " == *" trace "* ]]; then
+            compopt -o nospace 2>/dev/null
+            COMPREPLY=($(compgen -W 'include exclude function= stack= module= thread= process= size= events= family= sample= rate= limit=' -- "$cur"))
+        elif [[ " ${COMP_WORDS[*]} " == *" limits "* ]]; then
+            compopt -o nospace 2>/dev/null
+            COMPREPLY=($(compgen -W 'cpu= events= events/s= bytes= rss= time= cooldown=' -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W 'start stop status list trace untrace limits reset emergency-stop snapshot dump mark' -- "$cur"))
+        fi ;;
+        esac
+        ;;
     run | doctor) COMPREPLY=($(compgen -c -- "$cur")) ;;
     report | threads | locks | copies | findings | leaks | graph | diff | events | history | export | sql | bisect) _ownscope_files ;;
     esac

@@ -92,7 +92,8 @@ static inline uint64_t wire_born_bits(uint64_t hash)
 }
 static inline uint64_t wire_born_word(uint64_t hash, uint64_t words) { return (hash >> 32) & (words - 1); }
 
-enum { WIRE_TIMED_EACH = 16, WIRE_TIMED_MOST_NS = 20000 };
+/* In stamps: 20 us of a fast counter, and no more than 60 of the slow clock. */
+enum { WIRE_TIMED_EACH = 16, WIRE_TIMED_MOST_STAMPS = 60000 };
 /* The rest of a slot's scratch: written by the thread, read by the collector. Zeros at a claim but for hits and
  * calls, which go on over the slot's lives. */
 struct wire_home {

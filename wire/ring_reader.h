@@ -200,17 +200,18 @@ static inline void ring_reader_next(struct ring_reader *r, const struct ring_ite
     r->tail += item->bytes;
 }
 
-/* Gives the space up to the tail back to the writer. Returns 1 when the writer
+/* Gives the space up to `to` (read, and where a record ends) back to the writer. Returns 1 when the writer
  * sleeps and must be woken on drain_seq. */
-static inline int ring_reader_release(struct ring_reader *r)
+static inline int ring_reader_release_to(struct ring_reader *r, uint64_t to)
 {
-    store_release(&r->slot->tail, r->tail); /* F: pairs with L */
+    store_release(&r->slot->tail, to); /* F: pairs with L */
     fence_full();                           /* orders tail before waiting: pairs with the writer's fence in preload/wait.c */
     if (likely(!load_relaxed(&r->slot->waiting)))
         return 0;
     add_relaxed(&r->slot->drain_seq, 1);
     return 1;
 }
+static inline int ring_reader_release(struct ring_reader *r) { return ring_reader_release_to(r, r->tail); }
 
 /* After -EBADMSG: skips to the head. Returns the bytes given up. */
 static inline uint64_t ring_reader_skip(struct ring_reader *r)

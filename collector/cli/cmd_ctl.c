@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/ctl_print.h"
+#include "cli/emergency.h"
 #include "cli/message.h"
 #include "cli/reading.h"
 #include "cli/table_line.h"
@@ -17,8 +18,6 @@
 #include "serve/client.h"
 #include "session/directory.h"
 #include "session/policy.h"
-
-enum { EMERGENCY_MS = 100 };    /* so long the collector has to answer an emergency stop */
 
 /* ---- snapshot, dump, mark ---- */
 
@@ -49,62 +48,16 @@ static void print_mark(FILE *out, const json_t *doc, const struct table_style *s
 
 /* ---- an emergency stop ---- */
 
-/* What the next collector tells of who did it. */
-static void leave_note(const char *session)
-{
-    char comm[32] = "", *text;
-    FILE *in = fopen("/proc/self/comm", "re");
-    if (in && fgets(comm, sizeof comm, in))
-        comm[strcspn(comm, "\n")] = 0;
-    if (in)
-        fclose(in);
-    text = xasprintf("%llu uid %u, pid %d %s\n", (unsigned long long)wire_clock_monotonic_ns(), (unsigned)geteuid(), (int)getpid(), comm);
-    session_file_put(session, "emergency", text);
-    free(text);
-}
-
-static json_t *stop_by_segment(const struct origin_session *session, uint64_t began_ns, const char *why)
-{
-    leave_note(session->name);
-    int e = segment_emergency(session->segment);
-    if (e) {
-        free(session_file_take(session->name, "emergency"));
-        message_fail(EXIT_SOURCE, "no emergency stop of session %s: %s: %s", session->name, session->segment, strerror(-e));
-    }
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I}", "ownscope", 1, "verb", "emergency-stop", "state", "emergency", "was", "?",
-                     "by", "segment", "why", why, "took_ns", (json_int_t)(wire_clock_monotonic_ns() - began_ns));
-}
-
-/* NULL and *why: it did not take it. */
-static json_t *stop_by_collector(const struct reading *r, const struct origin_session *session, const char **why)
-{
-    char path[SESSION_PATH_MAX], *body = NULL;
-    size_t bytes;
-    int status, e = session_path(path, sizeof path, session->name, "socket");
-    *why = "the session has no collector";
-    if (!session->alive)
-        return NULL;
-    *why = "the collector does not answer";
-    if (e || client_post_within(path, "/v1/emergency-stop", EMERGENCY_MS, 1 << 20, &body, &bytes, &status))
-        return NULL;
-    json_t *doc = json_loadb(body, bytes, 0, NULL);
-    free(body);
-    if (status == 200 && json_is_object(doc))
-        return doc;
-    *why = "the collector refuses";
-    json_decref(doc);
-    return NULL;
-}
-
-static json_t *emergency_stop(const struct reading *r)
+static json_t *stop_at_once(const struct reading *r)
 {
     struct origin_session session;
-    const char *why;
-    uint64_t began_ns = wire_clock_monotonic_ns();
+    char *error;
     if (!origin_session(r->pid, &session))
         message_fail(EXIT_SOURCE, "process %u is not traced by a session of this user; ownscope ps lists those that are", r->pid);
-    json_t *doc = stop_by_collector(r, &session, &why);
-    return doc ? doc : stop_by_segment(&session, began_ns, why);
+    json_t *doc = emergency_stop(session.name, session.segment, session.alive, &error);
+    if (!doc)
+        message_fail(EXIT_SOURCE, "%s", error);
+    return doc;
 }
 
 /* ---- words ---- */
@@ -194,7 +147,7 @@ int cmd_ctl(int argc, char **argv)
     if (!r.pid)
         options_fail(&r.options, "ctl needs -p PID: the collector of which process; ownscope ps lists them");
     if (v->way == STOPS)
-        return reading_show(&r, emergency_stop(&r), v->print);
+        return reading_show(&r, stop_at_once(&r), v->print);
     reading_source(&r, NULL);
     char *words = words_join(r.words + 1, r.word_count - 1);
     if (!strcmp(v->name, "mark"))

@@ -57,6 +57,7 @@ static int session_take(void *context, const struct session_listing *l)
     json_t *s = json_object(), *processes = json_array();
     json_object_set_new(s, "session", text_json(l->name));
     json_object_set_new(s, "state", json_string(session_state(l)));
+    json_object_set_new(s, "recording", l->segment_gone ? json_null() : json_string(l->recording));
     json_object_set_new(s, "collector", l->collector_alive && l->collector_pid ? json_integer(l->collector_pid) : json_null());
     json_object_set_new(s, "idle_ns", l->idle_ns > INT64_MAX ? json_null() : json_integer((json_int_t)l->idle_ns));
     json_object_set_new(s, "command", text_json(l->command));
@@ -96,7 +97,7 @@ static void row_print(const json_t *s, const json_t *p)
                (long long)json_integer_value(json_object_get(p, "threads")));
     else
         printf("%8s %7s  ", "-", "-");
-    text_print(s, "state", 9);
+    text_print(s, strcmp(json_string_value(json_object_get(s, "state")), "collected") ? "state" : "recording", 9);
     if (json_is_integer(collector))
         printf(" %9lld  ", (long long)json_integer_value(collector));
     else
@@ -133,8 +134,7 @@ int cmd_ps(int argc, char **argv)
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'", words[0]);
-    if (clear)
-        session_sweep(0);
+    session_sweep(clear ? 0 : SESSION_KEPT_NS);
     int error = session_list(session_take, sessions);
     if (error)
         message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-error));

@@ -266,7 +266,7 @@ int cmd_run(int argc, char **argv)
     deadlock_watch_stop(watch);
     api_stop(api);
     if (e == -ESTALE)
-        message("another collector has taken this session over; the report is its own");
+        record_say_yielded(run.collector);
     else
         said = record_summary(run.collector, &r);
     collector_close(run.collector, e != -ESTALE);

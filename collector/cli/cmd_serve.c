@@ -5,6 +5,7 @@
  * session whose collector died, and goes on in its trace.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "cli/record.h"
 #include "event/xalloc.h"
 #include "serve/api.h"
+#include "serve/client.h"
+#include "session/directory.h"
 
 static struct session *wake_session;
 static volatile sig_atomic_t stopped;
@@ -42,7 +45,8 @@ static char *current_path(void)
     char dir[SESSION_PATH_MAX];
     int error = session_directory(dir, sizeof dir);
     if (error)
-        message_fail(EXIT_SOURCE, "no folder for sessions: %s; set OWNSCOPE_DIR to a directory of yours with mode 0700", strerror(-error));
+        message_fail(EXIT_SOURCE, "no folder for sessions: %s%s%s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
+                     error == -EPERM ? dir : "", error == -EPERM ? " is not safe to use: " : "", error == -EPERM ? session_directory_flaw() : strerror(-error));
     return xasprintf("%s/current", dir);
 }
 
@@ -54,16 +58,32 @@ static bool current_read(const char *link, char *segment, size_t size)
     return n > 0;
 }
 
+struct served { const char *segment; unsigned pid; char name[SESSION_NAME_MAX + 1]; };
+
 static int is_served(void *context, const struct session_listing *l)
 {
-    return l->collector_alive && strcmp(l->segment_path, context) == 0 ? 1 : 0;
+    struct served *s = context;
+    if (!l->collector_alive || strcmp(l->segment_path, s->segment) != 0)
+        return 0;
+    s->pid = l->collector_pid;
+    snprintf(s->name, sizeof s->name, "%s", l->name);
+    return 1;
+}
+
+/* The session that a living collector serves; false: there is none. */
+static bool current_served(const char *link, struct served *s)
+{
+    static char segment[SESSION_PATH_MAX];
+    s->segment = segment;
+    return current_read(link, segment, sizeof segment) && session_list(is_served, s) == 1;
 }
 
 static void current_check(const char *link)
 {
-    char segment[SESSION_PATH_MAX];
-    if (current_read(link, segment, sizeof segment) && session_list(is_served, segment) == 1)
-        message_fail(EXIT_SOURCE, "a collector serves this user already (ownscope ps shows it); stop it first, or set another OWNSCOPE_DIR");
+    struct served s;
+    if (current_served(link, &s))
+        message_fail(EXIT_SOURCE, "collector %u serves this user already (session %s); stop it first, take it over with --takeover, or set another OWNSCOPE_DIR",
+                     s.pid, s.name);
 }
 
 /* Replaced whole: a program that starts meanwhile joins one or the other. */
@@ -114,6 +134,45 @@ static char *attach_name(const char *text)
     return xstrdup(w.name);
 }
 
+/* ---- --takeover ----------------------------------------------------------- */
+
+/* No answer will come of one that does not beat: it is taken for dead as it is. */
+#define SILENT_NS (2 * 1000000000ull)
+
+struct holder { const char *name; unsigned pid; uint64_t idle_ns; };
+
+static int is_held(void *context, const struct session_listing *l)
+{
+    struct holder *h = context;
+    if (strcmp(l->name, h->name) != 0)
+        return 0;
+    h->pid = l->collector_alive ? l->collector_pid : 0;
+    h->idle_ns = l->idle_ns;
+    return 1;
+}
+
+/* A collector that has the session writes out what it has, and lets go. */
+static void take_over(const char *name)
+{
+    struct holder h = { .name = name };
+    char path[SESSION_PATH_MAX], *body = NULL;
+    size_t bytes;
+    int status = 0, error;
+    if (session_list(is_held, &h) != 1 || !h.pid || h.idle_ns > SILENT_NS)
+        return;
+    error = session_path(path, sizeof path, name, "socket");
+    if (!error)
+        error = client_post_text(path, "/v1/yield", 1 << 16, &body, &bytes, &status);
+    if (error)
+        message_fail(EXIT_SOURCE, "collector %u has session %s and does not answer: %s; end it first", h.pid, name, strerror(-error));
+    if (status != 200) {
+        json_t *doc = json_loadb(body, bytes, 0, NULL);
+        const char *why = json_string_value(json_object_get(doc, "error"));
+        message_fail(EXIT_SOURCE, "collector %u does not hand session %s over: %s", h.pid, name, why ? why : "no reason given");
+    }
+    free(body);
+}
+
 /* ---- serving -------------------------------------------------------------- */
 
 struct serve { struct collector *collector; bool until_gone, quiet; };
@@ -154,7 +213,7 @@ static int serve(struct serve *s, const struct record_options *r)
     api_stop(api);
     wake_session = NULL;
     if (error == -ESTALE)
-        message("another collector has taken this session over; the report is its own");
+        record_say_yielded(s->collector);
     else
         record_summary(s->collector, r);
     return error;
@@ -167,21 +226,29 @@ int cmd_serve(int argc, char **argv)
     struct collector_options open = { .command = "ownscope serve" };
     struct serve s = { 0 };
     char **words, *made = NULL, *attach = NULL, segment[SESSION_PATH_MAX];
+    bool takeover = false;
     int n;
     signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes ends the trace, not us */
     record_options_init(&r);
     options_start(&o, &usage_serve, argc, argv);
     for (int key; (key = options_next(&o)) >= 0;)
-        if (!record_option(&r, &o, key) && key == OPTION_ATTACH)
+        if (key == OPTION_TAKEOVER)
+            takeover = true;
+        else if (!record_option(&r, &o, key) && key == OPTION_ATTACH)
             attach = attach_name(o.argument);
     options_words(&o, &words, &n);
     if (n)
         options_fail(&o, "takes no '%s'; programs are started apart, with ownscope-preload", words[0]);
     record_ready(&r, &o);
     s.quiet = r.quiet;
-    if (attach && r.bounds.recorder.bytes)
-        options_fail(&o, "--ring-only keeps no file, so it cannot go on with another collector's (--attach)");
+    if ((attach || takeover) && r.bounds.recorder.bytes)
+        options_fail(&o, "--ring-only keeps no file, so it cannot go on with another collector's (%s)", attach ? "--attach" : "--takeover");
     char *link = current_path();
+    struct served served;
+    if (takeover && !attach && current_served(link, &served))
+        attach = xstrdup(served.name);
+    if (takeover && attach)
+        take_over(attach);
     open.snapshot_fork = r.snapshot_fork;
     open.checkpoints = r.checkpoints;
     open.rotation = r.bounds.rotation;
@@ -209,9 +276,10 @@ int cmd_serve(int argc, char **argv)
     int error = serve(&s, &r);
     if (error != -ESTALE)
         current_clear(link, path);
+    bool yielded = collector_yielded(s.collector);
     collector_close(s.collector, error != -ESTALE);
     free(link);
     free(made);
     free(attach);
-    return error == -ESTALE ? EXIT_SOURCE : EXIT_FOUND;
+    return error == -ESTALE && !yielded ? EXIT_SOURCE : EXIT_FOUND;
 }

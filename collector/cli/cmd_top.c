@@ -154,7 +154,7 @@ static void screen_run(struct top *t)
 }
 
 /* The chosen one's socket, malloc'ed; NULL: none was chosen. */
-static char *session_choose(const struct ask *a)
+static char *session_choose(const struct ask *a, struct top *t)
 {
     struct top_sessions s;
     size_t at = 0, with = 0;
@@ -172,8 +172,21 @@ static char *session_choose(const struct ask *a)
         terminal_end();
     }
     char *path = at < s.n ? xstrdup(s.list[at].socket_path) : NULL;
+    t->session = at < s.n ? xstrdup(s.list[at].name) : NULL;
+    t->segment_path = at < s.n ? xstrdup(s.list[at].segment_path) : NULL;
     top_sessions_end(&s);
     return path;
+}
+
+static void session_of(unsigned pid, struct origin *origin, struct top *t)
+{
+    struct origin_session s;
+    origin_find(origin, pid, NULL);
+    if (!origin_session(pid, &s))
+        return;
+    t->session = s.name;
+    t->segment_path = s.segment;
+    free(s.trace);
 }
 
 int cmd_top(int argc, char **argv)
@@ -183,15 +196,14 @@ int cmd_top(int argc, char **argv)
     struct origin origin = { 0 };
     ask_read(&a, argc, argv);
     setlocale(LC_CTYPE, "");
-    if (a.pid)
-        origin_find(&origin, a.pid, NULL);
-    else
-        origin.socket_path = session_choose(&a);
-    if (!origin.socket_path)
-        return EXIT_FOUND;
     top_begin(&t, a.screen);
     t.utf8 = terminal_utf8();
-    t.pid = a.pid;
+    if (a.pid)
+        session_of(a.pid, &origin, &t);
+    else
+        origin.socket_path = session_choose(&a, &t);
+    if (!origin.socket_path)
+        return EXIT_FOUND;
     if (a.pictures) {
         int status = batch(&t, &a, origin.socket_path);
         top_end(&t);

@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/message.h"
 #include "event/xalloc.h"
@@ -53,13 +55,56 @@ static int listing_match(void *context, const struct session_listing *l)
     return 1;
 }
 
+/* The value of a variable in the environment of a process; malloc'ed, NULL: none. */
+static char *environment_of(unsigned pid, const char *name)
+{
+    char path[64], *line = NULL, *value = NULL;
+    size_t room = 0, n = strlen(name);
+    snprintf(path, sizeof path, "/proc/%u/environ", pid);
+    FILE *f = fopen(path, "re");
+    while (f && !value && getdelim(&line, &room, 0, f) > 0)
+        if (!strncmp(line, name, n) && line[n] == '=')
+            value = xstrdup(line + n + 1);
+    free(line);
+    if (f)
+        fclose(f);
+    return value;
+}
+
+/* Root asks for another user's process: the places where that one's sessions can be. */
+static bool search_theirs(struct search *s)
+{
+    bool found = false;
+    char *proc = xasprintf("/proc/%u", s->pid), *named = environment_of(s->pid, "OWNSCOPE_DIR"), *home = environment_of(s->pid, "HOME");
+    struct stat owner, st;
+    if (!geteuid() && !stat(proc, &owner) && owner.st_uid) {
+        char *const places[] = { named, xasprintf("/run/user/%u/ownscope", owner.st_uid), xasprintf("/tmp/ownscope-%u", owner.st_uid),
+                                 home ? xasprintf("%s/.ownscope", home) : NULL, xasprintf("/dev/shm/ownscope-%u", owner.st_uid) };
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+            if (places[i] && !found && !lstat(places[i], &st) && S_ISDIR(st.st_mode) && st.st_uid == owner.st_uid &&
+                !setenv("OWNSCOPE_DIR", places[i], 1))
+                found = session_list(listing_match, s) == 1;
+            free(places[i]);
+        }
+    } else {
+        free(named);
+    }
+    free(home);
+    free(proc);
+    return found;
+}
+
 bool origin_session(unsigned pid, struct origin_session *s)
 {
     struct search search = { .pid = pid, .session = s };
+    char path[SESSION_PATH_MAX];
     int error = session_list(listing_match, &search);
+    if (error == -EPERM && session_directory(path, sizeof path) == -EPERM)
+        message_fail(EXIT_SOURCE, "the session directory %s is not safe to use: %s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
+                     path, session_directory_flaw());
     if (error < 0)
         message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
-    return error == 1;
+    return error == 1 || search_theirs(&search);
 }
 
 static void origin_of_process(struct origin *o, unsigned pid)

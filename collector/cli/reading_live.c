@@ -9,6 +9,7 @@
 #include "cli/message.h"
 #include "cli/reading.h"
 #include "event/xalloc.h"
+#include "serve/address.h"
 #include "serve/client.h"
 
 /* The largest document that is taken into memory from a collector. */
@@ -76,6 +77,9 @@ static void refused(const struct reading *r, int status, const char *body, size_
 
 static void ask_failed(const struct reading *r, int error)
 {
+    char *why;
+    if (address_check(r->origin.socket_path, &why) == -EKEYREJECTED)
+        message_fail(EXIT_SOURCE, "the collector of process %u is not asked: %s", r->pid, why);
     switch (-error) {
     case EACCES: case EPERM:
         message_fail(EXIT_SOURCE, "may not ask the collector of process %u; only its owner and root may", r->pid);

@@ -152,7 +152,7 @@ static void refuse_session(int error)
         message_fail(EXIT_SOURCE, "the session directory is not safe to use%s%s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
                      *more ? ": " : "", more);
     if (error == -EBUSY)
-        message_fail(EXIT_SOURCE, "another collector serves this session%s%s", *more ? ": " : "", more);
+        message_fail(EXIT_SOURCE, "another collector serves this session%s%s; ownscope serve --takeover asks it to hand the session over", *more ? ": " : "", more);
     message_fail(EXIT_SOURCE, "no session can be made: %s%s%s; OWNSCOPE_DIR and OWNSCOPE_SHM choose other places",
                  strerror(-error), *more ? ": " : "", more);
 }
@@ -170,16 +170,22 @@ static void place_say(const struct session *s)
         message("/dev/shm cannot be used, %s: the session's memory is the file %s", why, path);
 }
 
-/* Sessions whose collector and processes are dead are kept for their owner to
- * look at (ownscope ps) for as long. */
-#define SWEEP_AFTER_NS (60 * 1000000000ull)
+void record_say_yielded(struct collector *c)
+{
+    const char *to = collector_yielded(c);
+    if (to)
+        message("%s has taken session %s over; all so far is in %s, and the report is its own", to,
+                session_name(collector_session(c)), collector_trace_path(c));
+    else
+        message("another collector has taken this session over; the report is its own");
+}
 
 struct collector *record_open(const struct collector_options *o)
 {
     struct collector *c;
     enum collector_step step;
     int r;
-    session_sweep(SWEEP_AFTER_NS);
+    session_sweep(SESSION_KEPT_NS);
     r = collector_open(&c, o, &step);
     if (!r && !o->attach)
         place_say(collector_session(c));

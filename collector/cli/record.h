@@ -40,6 +40,9 @@ void record_find_shim(struct record_options *r);
 /* collector_open, and a message and the end of the program when it fails. */
 struct collector *record_open(const struct collector_options *o);
 
+/* Another collector has the session now. */
+void record_say_yielded(struct collector *c);
+
 /* What --fail-on has to say, in words, malloc'ed; NULL: nothing. */
 struct record_verdict {
     char *broken;               /* what it forbids and was found */

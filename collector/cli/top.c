@@ -28,6 +28,8 @@ void top_end(struct top *t)
     json_decref(t->detail_row);
     json_decref(t->native);
     free(t->detail_key);
+    free(t->session);
+    free(t->segment_path);
     free(t->selected);
     *t = (struct top){ 0 };
 }

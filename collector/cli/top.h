@@ -49,7 +49,7 @@ struct top {
     char typed[TOP_TEXT_MAX];
     char status[TOP_TEXT_MAX * 2];  /* the last answer */
     enum top_look status_look;
-    unsigned pid;                   /* that was asked for, 0: none */
+    char *session, *segment_path;   /* for an emergency stop, past the collector if need be */
     bool utf8, quit;
     struct top_feed *feed;          /* NULL: one picture alone */
 };
@@ -91,6 +91,8 @@ void top_answered(struct top *t, const char *target, const json_t *doc, int stat
 /* ---- top_orders.c ---- */
 /* What a verb key asks for; it is sent, or something is asked first. */
 void top_order(struct top *t, const char *verb, const char *words);
+/* At once, without the feed. */
+void top_emergency(struct top *t);
 /* "recording", "paused" …; "" not known. */
 const char *top_recording(const struct top *t);
 /* The rule that `t` proposes for what is selected; malloc'ed. */

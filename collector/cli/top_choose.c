@@ -28,7 +28,7 @@ static int session_take(void *context, const struct session_listing *l)
         return 0;
     s->list = xgrow(s->list, &g->capacity, s->n + 1, sizeof *s->list);
     s->list[s->n++] = (struct top_session){
-        .name = xstrdup(l->name), .socket_path = xstrdup(path), .command = xstrdup(l->command), .processes = l->process_count,
+        .name = xstrdup(l->name), .socket_path = xstrdup(path), .segment_path = xstrdup(l->segment_path), .command = xstrdup(l->command), .processes = l->process_count,
         .pid = l->process_count ? l->processes[0].pid : l->collector_pid,
         .made_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec };
     return 0;
@@ -58,6 +58,7 @@ void top_sessions_end(struct top_sessions *s)
     for (size_t i = 0; i < s->n; i++) {
         free(s->list[i].name);
         free(s->list[i].socket_path);
+        free(s->list[i].segment_path);
         free(s->list[i].command);
     }
     free(s->list);

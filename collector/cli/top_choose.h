@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct top_session { char *name, *socket_path, *command; unsigned pid; size_t processes; uint64_t made_ns; };
+struct top_session { char *name, *socket_path, *segment_path, *command; unsigned pid; size_t processes; uint64_t made_ns; };
 struct top_sessions { struct top_session *list; size_t n; };
 /* 0 or -errno. */
 int top_sessions_find(struct top_sessions *s);

@@ -97,12 +97,12 @@ static void thread_add(struct top *t, const json_t *r)
                   top_bytes((double)get_number(get(r, "made"), "bytes")).text);
     if (json_is_object(get(r, "waits")))
         lock_add(t, "waits for", get(r, "waits"), now_ns);
+    native_add(t, get_text(r, "id"));
     for (size_t i = 0; i < json_array_size(holds); i++)
         lock_add(t, "holds", json_array_get(holds, i), now_ns);
     top_lines_add(l, TOP_PLAIN, "%s", "");
     top_lines_add(l, TOP_DIM, "last event, %s ago, at", ago(get(last, "ns"), now_ns, &since));
     stack_add(l, get(last, "stack"), 2);
-    native_add(t, get_text(r, "id"));
 }
 
 static void site_add(struct top *t, const json_t *r)

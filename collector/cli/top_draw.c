@@ -9,7 +9,7 @@
 #include "cli/top.h"
 #include "event/xalloc.h"
 
-enum { FLEXIBLE_LEAST = 14, FLEXIBLE_WIDE = 24, WIDE = 70, TALL = 20, MIDDLE = 14 };
+enum { FLEXIBLE_LEAST = 14, FLEXIBLE_WIDE = 24, WIDE = 70, WIDE_KEYS = 110, TALL = 20, MIDDLE = 14 };
 
 /* ---- columns ------------------------------------------------------------------------ */
 
@@ -137,9 +137,9 @@ static void keys_draw(const struct top *t, struct canvas *c, unsigned y)
         const char *word = keys[i][1];
         if (!strcmp(word, "Stop") && (!strcmp(top_recording(t), "paused") || !strcmp(top_recording(t), "emergency")))
             word = "Start";
-        if (x + strlen(keys[i][0]) + strlen(word) + 1 > c->width)
+        if (x + strlen(keys[i][0]) + strlen(word) + 2 > c->width)
             return;
-        x += canvas_text(c, x, y, c->width, TOP_KEY, keys[i][0]);
+        x += canvas_text(c, x, y, c->width, TOP_KEY, keys[i][0]) + (c->width >= WIDE_KEYS);
         x += canvas_text(c, x, y, c->width, TOP_PLAIN, word) + 1;
     }
 }

@@ -119,7 +119,9 @@ static void line_live(const struct top *t, struct canvas *c, unsigned y)
     double over_s = (double)get_number(t->docs.states, "at_ns") / 1e9 - t->first_s;
     struct pen p = { c, 0, y };
     char text[96];
-    pen_pair(&p, "live", TOP_NUMBER, top_bytes(live).text);
+    uint64_t error = get_number(get(totals, "error"), "live_bytes");
+    snprintf(text, sizeof text, "%.30s%s%.30s", top_bytes(live).text, !error ? "" : c->utf8 ? " ±" : " +-", error ? top_bytes((double)error).text : "");
+    pen_pair(&p, "live", TOP_NUMBER, text);
     pen_pair(&p, "in", TOP_PLAIN, top_count((double)get_number(totals, "live_blocks")).text);
     snprintf(text, sizeof text, "%.30s in %.0f s", top_growth_text(live - t->live_first).text, over_s > 0 ? over_s : 0);
     if (t->live.n > 1)
@@ -172,7 +174,10 @@ static void line_control(const struct top *t, struct canvas *c, unsigned y)
         snprintf(text, sizeof text, "%.150s", get_text(json_array_get(rules, 0), "rule"));
     else
         snprintf(text, sizeof text, n ? "%zu rules" : "everything", n);
-    pen_pair(&p, "records", n ? TOP_WARN : TOP_PLAIN, text);
+    if (!strcmp(top_recording(t), "paused") || !strcmp(top_recording(t), "tripped") || !strcmp(top_recording(t), "emergency"))
+        pen_pair(&p, "records", TOP_WARN, "nothing");
+    else
+        pen_pair(&p, "records", n ? TOP_WARN : TOP_PLAIN, text);
     pen_pair(&p, "sample", TOP_PLAIN, sample ? top_bytes((double)sample).text : "each");
     limits_pairs(&p, limits);
 }

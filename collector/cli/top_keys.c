@@ -37,7 +37,7 @@ static void prompt_done(struct top *t)
     case TOP_ASK_LIMITS: if (*t->typed) top_order(t, "limits", t->typed); break;
     case TOP_ASK_EMERGENCY:
         if (!strcmp(t->typed, "yes"))
-            top_order(t, "emergency-stop", "");
+            top_emergency(t);
         else
             top_say(t, TOP_DIM, "nothing was stopped");
         break;

@@ -49,7 +49,8 @@ struct top_rows { struct top_row *rows; size_t n; };
 /* ---- numbers over time ---- */
 struct top_history { double values[TOP_HISTORY]; size_t n; };
 void top_history_add(struct top_history *h, double value);
-/* The newest `columns` of them, as a line of blocks (or ASCII); from the least to the most of them. malloc'ed. */
+/* The newest `columns` of them, as a line of blocks (or ASCII); from the least to the most of them, or
+ * 5% of that where they hardly change. malloc'ed. */
 char *top_sparkline(const struct top_history *h, unsigned columns, bool utf8);
 
 /* Of one site: when it was first seen, and at the last two looks. */

@@ -11,6 +11,8 @@
 #include "event/xalloc.h"
 #include "export/text.h"
 
+#define SPAN_LEAST 0.05     /* of the most: a smaller change is drawn as small as it is */
+
 void top_history_add(struct top_history *h, double value)
 {
     if (h->n == TOP_HISTORY)
@@ -31,7 +33,8 @@ char *top_sparkline(const struct top_history *h, unsigned columns, bool utf8)
         most = h->values[i] > most ? h->values[i] : most;
     }
     for (size_t i = from; i < h->n; i++) {
-        double part = most > least ? (h->values[i] - least) / (most - least) : 0;
+        double span = most - least > most * SPAN_LEAST ? most - least : most * SPAN_LEAST;
+        double part = span > 0 ? (h->values[i] - least) / span : 0;
         int level = (int)(part * (LEVELS - 1) + 0.5);
         strcat(text, utf8 ? blocks[level] : marks[level]);
     }

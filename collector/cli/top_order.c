@@ -132,7 +132,7 @@ char *top_where(const json_t *stack, unsigned columns)
     char *text = shown.count ? place_text(json_array_get(stack, shown.index[0]), columns) : xstrdup("");
     for (size_t i = 1; i < shown.count && strlen(text) < columns; i++) {
         const char *name = get_text(json_array_get(stack, shown.index[i]), "function");
-        char *longer = xasprintf("%s < %.*s", text, (int)strcspn(name, "("), *name ? name : "?");
+        char *longer = *name ? xasprintf("%s < %.*s", text, (int)strcspn(name, "("), name) : xasprintf("%s < ?", text);
         free(text);
         text = longer;
     }

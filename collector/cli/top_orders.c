@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/emergency.h"
 #include "cli/table_line.h"
 #include "cli/top.h"
 #include "event/xalloc.h"
@@ -99,10 +100,12 @@ static void say_done(struct top *t, const char *verb, const json_t *doc)
     } else if (!strcmp(verb, "mark")) {
         top_say(t, TOP_GOOD, "marked %.100s at %s", get_text(doc, "mark"), number_time(get_number(doc, "at_ns")).text);
     } else {
-        const char *rule = get_text(doc, "rule");
-        top_say(t, TOP_GOOD, "%.40s%s%.120s%s%.40s%s%.40s%s%s", verb, *rule ? ": " : "", rule, *was && strcmp(was, state) ? ": " : *state ? ": " : "",
+        const char *rule = *get_text(doc, "rule") ? get_text(doc, "rule") : get_text(get(doc, "limits"), "text");
+        bool waits = get(doc, "settled") && !json_is_true(get(doc, "settled"));
+        top_say(t, waits ? TOP_WARN : TOP_GOOD, "%.40s%s%.120s%s%.40s%s%.40s%s%s%s", verb, *rule ? ": " : "", rule, *was && strcmp(was, state) ? ": " : *state ? ": " : "",
                 *was && strcmp(was, state) ? was : state, *was && strcmp(was, state) ? " -> " : "", *was && strcmp(was, state) ? state : "",
-                took ? ", in " : "", took ? number_time(took).text : "");
+                took ? ", in " : "", took ? number_time(took).text : "",
+                waits ? "; not all hooks follow yet" : "");
     }
 }
 
@@ -123,4 +126,18 @@ void top_answered(struct top *t, const char *target, const json_t *doc, int stat
         top_say(t, TOP_BAD, "%s: %.250s", verb, *error ? error : status < 0 ? strerror(-status) : "refused");
     }
     free(verb);
+}
+
+void top_emergency(struct top *t)
+{
+    char *error = NULL;
+    json_t *doc = t->session ? emergency_stop(t->session, t->segment_path, t->docs.link != TOP_LINK_GONE, &error) : NULL;
+    if (doc)
+        say_done(t, "emergency-stop", doc);
+    else
+        top_say(t, TOP_BAD, "%s", error ? error : "no session to stop");
+    json_decref(doc);
+    free(error);
+    if (t->feed)
+        top_feed_hurry(t->feed);
 }

@@ -47,6 +47,14 @@ static void cell_bytes(struct maker *m, const json_t *of)
     cell(m, json_is_number(of) ? n : -1, n > 0 ? TOP_NUMBER : TOP_DIM, json_is_number(of) ? top_bytes(n).text : "-");
 }
 
+/* The same of what may be an estimate: it says so by a ~. */
+static void cell_bytes_of(struct maker *m, const json_t *o, const char *key, bool estimated)
+{
+    char text[48];
+    snprintf(text, sizeof text, "%s%s", estimated ? "~" : "", top_bytes(json_number_value(get(o, key))).text);
+    cell(m, json_number_value(get(o, key)), json_number_value(get(o, key)) > 0 ? TOP_NUMBER : TOP_DIM, text);
+}
+
 static void cell_time(struct maker *m, const json_t *of)
 {
     uint64_t ns = json_is_integer(of) && json_integer_value(of) > 0 ? (uint64_t)json_integer_value(of) : 0;
@@ -117,7 +125,7 @@ static void thread_make(struct maker *m, const json_t *t, uint64_t now_ns)
     cell_short(m, get(rates, "events_per_s"));
     cell_short(m, get(rates, "allocations_per_s"));
     cell_bytes(m, get(rates, "bytes_per_s"));
-    cell_bytes(m, get(get(t, "owns"), "bytes"));
+    cell_bytes_of(m, get(t, "owns"), "bytes", get_number(get(t, "owns"), "error_bytes") > 0);
     cell(m, 0, look, text);
     free(text);
 }
@@ -135,7 +143,7 @@ static void site_make(struct maker *m, const json_t *s, const struct top_growth 
     double seconds = g && g->look > 1 ? g->now_s - g->last_s : 0;
     m->row->key = xasprintf("s%td", grown ? grown - g->list : -1);
     m->row->live = real(s, "live_bytes");
-    cell_bytes(m, get(s, "live_bytes"));
+    cell_bytes_of(m, s, "live_bytes", get_number(get(s, "error"), "live_bytes") > 0);
     cell_growth(m, grown, grown ? grown->now_live - grown->first_live : 0);
     cell_growth(m, grown, grown ? grown->now_live - grown->last_live : 0);
     double more = grown && seconds > 0 ? (grown->now_allocations - grown->last_allocations) / seconds : 0;
@@ -175,7 +183,7 @@ static void process_make(struct maker *m, const json_t *p)
     cell_count(m, get(p, "threads"));
     cell_share(m, get(p, "cpu_share"));
     cell_bytes(m, get(p, "resident_bytes"));
-    cell_bytes(m, get(p, "live_bytes"));
+    cell_bytes_of(m, p, "live_bytes", get_number(get(p, "error"), "live_bytes") > 0);
     cell_count(m, get(p, "live_blocks"));
     cell_short(m, get(p, "allocations_per_s"));
     cell_text(m, *get_text(p, "command") ? get_text(p, "command") : get_text(p, "exe"));

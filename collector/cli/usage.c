@@ -218,7 +218,7 @@ const struct usage usage_top = {
         { OPTION_DELAY, "delay", "TIME", "between two looks (1s)" },
         { OPTION_ONCE, "once", NULL, "print one picture as text" },
         { OPTION_BATCH, "batch", "N", "print so many" },
-        { 'n', "top", "N", "at most N rows in one that is printed (40; 0: all)" },
+        { 'n', "top", "N", "rows in a printed picture (40; 0: all)" },
         OPTIONS_COLOUR, END } };
 
 const struct usage usage_states = {
@@ -250,6 +250,7 @@ const struct usage usage_serve = {
         { 'o', "output", "FILE", "the trace file (ownscope.serve.PID.own)" },
         { 'q', "quiet", NULL, "no summary at the end" },
         { OPTION_ATTACH, "attach", "NAME|PID", "take over a session whose collector died" },
+        { OPTION_TAKEOVER, "takeover", NULL, "ask a living collector to hand over its own" },
         OPTIONS_RECORD,
         END } };
 

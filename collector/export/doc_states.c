@@ -10,6 +10,7 @@
 #include "event/event.h"
 #include "event/xalloc.h"
 #include "export/doc_parts.h"
+#include "export/interval.h"
 #include "export/lock_names.h"
 #include "export/text.h"
 
@@ -135,8 +136,11 @@ static json_t *state_json(struct maker *m, const struct view_state *t, const str
     kernel_set(j, s);
     json_object_set_new(j, "waits", waits_json(m, t->thread));
     json_object_set_new(j, "holds", holds_json(m, t->thread));
-    json_object_set_new(j, "owns", doc_count(row ? &row->owns : &none));
-    json_object_set_new(j, "made", doc_count(row ? &row->made : &none));
+    json_t *owns = doc_count(row ? &row->owns : &none), *made = doc_count(row ? &row->made : &none);
+    interval_count(owns, m->v);
+    interval_count(made, m->v);
+    json_object_set_new(j, "owns", owns);
+    json_object_set_new(j, "made", made);
     json_object_set_new(j, "events", doc_number(t->events));
     json_object_set_new(j, "last", json_pack("{s:o,s:o}", "ns", doc_number(t->last_ns), "stack", frames_json(m->frames, frames_view_stack(m->frames, t->stack))));
     json_object_set_new(j, "rates", rates_json(m, s->rated, s->events, s->allocations, s->bytes));
@@ -156,9 +160,11 @@ static json_t *totals_json(const struct maker *m)
     for (size_t i = 0; i < v->n_states; i++)
         if (v->states[i].ring_bytes && (double)v->states[i].ring_fill / (double)v->states[i].ring_bytes > fill)
             fill = (double)v->states[i].ring_fill / (double)v->states[i].ring_bytes;
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f}", "threads", doc_number(v->n_states), "events", doc_number(v->events), "lost", doc_number(lost),
+    json_t *j = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:f}", "threads", doc_number(v->n_states), "events", doc_number(v->events), "lost", doc_number(lost),
                      "live_blocks", doc_number(v->totals.live_blocks), "live_bytes", doc_number(v->totals.live_bytes), "peak_bytes",
                      doc_number(v->totals.peak_bytes), "rates", rates_json(m, in->over_ns, in->events, in->allocations, in->bytes), "ring_fill", fill);
+    interval_sums(j, v, (const char *const[]){ "live_bytes", "peak_bytes", NULL }, (const char *const[]){ "live_blocks", NULL });
+    return j;
 }
 
 static int by_thread(const void *a, const void *b)

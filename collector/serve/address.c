@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#include "event/xalloc.h"
 
 /* Fills the address. 0 or -errno; *dir is a descriptor to close afterwards, or -1. */
 static int address_fill(struct sockaddr_un *a, const char *path, int *dir)
@@ -55,6 +58,27 @@ static int address_use(const char *path, int (*call)(int, const struct sockaddr 
     if (dir >= 0)
         close(dir);
     return error ? error : fd;
+}
+
+int address_check(const char *path, char **why)
+{
+    struct stat folder, file;
+    char *parent = xstrdup(path), *slash = strrchr(parent, '/');
+    *why = NULL;
+    if (slash)
+        slash[slash == parent] = 0;
+    if (lstat(slash ? parent : ".", &folder) || lstat(path, &file)) {
+        free(parent);
+        return -errno;
+    }
+    if (!S_ISDIR(folder.st_mode) || folder.st_mode & 022)
+        *why = xasprintf("%s is no folder of its owner's alone (mode %04o): who listens in it may be anybody", parent, folder.st_mode & 07777);
+    else if (folder.st_uid != geteuid() && folder.st_uid && geteuid())
+        *why = xasprintf("%s belongs to uid %u, and this is uid %u", parent, folder.st_uid, geteuid());
+    else if (!S_ISSOCK(file.st_mode) || (file.st_uid != folder.st_uid && file.st_uid))
+        *why = xasprintf("%s is not the collector's socket: it belongs to uid %u", path, file.st_uid);
+    free(parent);
+    return *why ? -EKEYREJECTED : 0;
 }
 
 int address_connect(const char *path) { return address_use(path, connect, 0); }

@@ -7,6 +7,9 @@
 
 #include <sys/un.h>
 
+/* Whether a client may trust what listens at a path: socket and folder are this user's (or root's; for root: one user's), and
+ * nobody else could have put them there. 0, or -EKEYREJECTED and *why, one malloc'ed line; -ENOENT: there is none. */
+int address_check(const char *path, char **why);
 /* A stream socket, connected. The descriptor (close-on-exec) or -errno. */
 int address_connect(const char *path);
 /* The same; -ETIMEDOUT when nobody takes it for so long. */

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "event/xalloc.h"
 #include "serve/api_answer.h"
 
 static json_t *snapshot_json(const struct snapshot *s)
@@ -144,6 +146,21 @@ static void answer_flush(struct collector *c, const struct query *q, struct api_
     free(whole);
 }
 
+static void answer_yield(struct collector *c, const struct query *q, struct api_answer *a)
+{
+    char *to = xasprintf("process %d (uid %u)", (int)a->who.pid, (unsigned)a->who.uid);
+    int error = collector_yield(c, to);
+    free(to);
+    if (error == -ENOTSUP)
+        api_refuse(a, 409, "its trace is in memory (--ring-only): there is no file to go on with");
+    else if (error == -ECANCELED)
+        refuse(a, error);
+    else if (error)
+        api_refuse(a, 503, "the trace cannot be written out: %s", strerror(-error));
+    else
+        api_answer_tree(a, json_pack("{s:i, s:b, s:i}", "ownscope", 1, "yielded", 1, "collector", (int)getpid()));
+}
+
 /* ---- orders ---- */
 
 static void order(struct collector *c, const char *verb, const struct query *q, struct api_answer *a)
@@ -170,6 +187,7 @@ static void answer_reset(struct collector *c, const struct query *q, struct api_
 static void answer_emergency(struct collector *c, const struct query *q, struct api_answer *a) { order(c, "emergency-stop", q, a); }
 
 const struct api_route api_actions[] = {
+    { "/v1/yield", 0, answer_yield },
     { "/v1/start", API_LIGHT, answer_start },
     { "/v1/stop", API_LIGHT, answer_stop },
     { "/v1/trace", API_WORDS | API_LIGHT, answer_trace },

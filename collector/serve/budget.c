@@ -29,7 +29,8 @@ struct budget_cost budget_cost_between(const struct limits_input *from, const st
         own = program / 10;
     if (own < 1)
         return (struct budget_cost){0};
-    return (struct budget_cost){records / own, passed / own, (double)(to->collector_cpu_ns - from->collector_cpu_ns) / own};
+    double collector = (double)(to->collector_cpu_ns - from->collector_cpu_ns), events = (double)(to->events - from->events) * BUDGET_EVENT_NS;
+    return (struct budget_cost){records / own, passed / own, collector / own, collector > events ? (collector - events) / own : 0};
 }
 
 static void window_begin(struct budget *b, const struct limits_input *in, uint64_t settles_ns)
@@ -133,8 +134,8 @@ static struct judged judge(struct budget *b, const struct limits_input *in)
     }
     if (b->cpu_most > 0 && j.program_ns >= PROGRAM_LEAST_NS) {
         struct budget_cost c = budget_cost_between(&b->from, in);
-        double load = budget_cost_sum(&c) / b->cpu_most, saveable = (c.records + c.collector) / b->cpu_most;
-        double room = AIM - c.passed / b->cpu_most;
+        double load = budget_cost_sum(&c) / b->cpu_most, saveable = (c.records + c.collector - c.waiting) / b->cpu_most;
+        double room = AIM - (c.passed + c.waiting) / b->cpu_most;
         b->now = c;
         b->known = true;
         if (load >= j.load) {

@@ -9,8 +9,9 @@
  * that should cost what is allowed, at once when it is twice that, else after half a second; below three quarters it
  * goes finer, after a second. Between the two lies more than a level's step: where it rests it stays. A finer level that had to be
  * taken back soon is not tried again for a while, which doubles each time. A ring more than half full makes it two
- * levels coarser at once. What costs the same at a coarser rate (looking at each call, a collector that only waits) is not
- * bought off with samples: two steps without effect, or little left to save, and it says so instead (`stuck`).
+ * levels coarser at once. What costs the same at a coarser rate (looking at each call; a collector that only waits, which is what it
+ * uses beyond BUDGET_EVENT_NS an event) is not bought off with samples: two steps without effect, or little left to save, and it says so
+ * instead (`stuck`).
  * From 0 it goes when it must, back to 0 only after five calm seconds: to begin sampling takes a look at all that lives.
  */
 #ifndef OWNSCOPE_BUDGET_H
@@ -18,10 +19,12 @@
 
 #include "serve/limits.h"
 
+/* What an event costs the collector at most. */
+enum { BUDGET_EVENT_NS = 1000 };
 enum { BUDGET_LEVELS = 49, BUDGET_LEVEL_START = 21 /* 64 KiB */, BUDGET_MINUTE = 60 };
 
 /* Parts of the program's own CPU. */
-struct budget_cost { double records, passed, collector; };
+struct budget_cost { double records, passed, collector, waiting /* of the collector */; };
 static inline double budget_cost_sum(const struct budget_cost *c) { return c->records + c->passed + c->collector; }
 
 enum budget_why { BUDGET_STAYS, BUDGET_CPU, BUDGET_EVENTS, BUDGET_RINGS, BUDGET_STUCK };

@@ -206,7 +206,11 @@ static int client_ask(struct client *c, const char *target, int *status)
 
 static int client_run(const char *socket_path, const char *method, const char *target, unsigned most_ms, FILE *out, size_t max_bytes, int *status)
 {
-    int fd = address_connect_within(socket_path, most_ms);
+    char *why;
+    int fd = address_check(socket_path, &why);
+    free(why);
+    if (!fd)
+        fd = address_connect_within(socket_path, most_ms);
     if (fd < 0)
         return fd;
     struct client *c = xcalloc(1, sizeof *c);

@@ -431,7 +431,10 @@ int collector_run(struct collector *c, bool (*done)(void *context), void *contex
         if (graph_current(c, false))
             collector_files_round(c);
         checkpoints_round(c->checkpoints, graph_current(c, false) && snapshots_idle(c->snapshots));
+        if (graph_current(c, false) && !c->held && snapshots_idle(c->snapshots) && collector_yield_round(c))
+            return -ESTALE;
         now_ns = session_now_ns(c->session);
+        collector_keep_round(c, now_ns);
         control_round(c->control, now_ns);
         if (now_ns - c->flushed_ns >= FLUSH_EVERY_NS) {
             c->flushed_ns = now_ns;
@@ -497,6 +500,7 @@ void collector_close(struct collector *c, bool over)
     code_free(c->code);
     collector_meta_free(c);
     free(c->trace_path);
+    free(c->yield_to);
     pthread_cond_destroy(&c->answer);
     pthread_mutex_destroy(&c->lock);
     free(c);

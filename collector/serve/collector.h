@@ -106,6 +106,11 @@ int collector_mark(struct collector *c, const char *name);
 /* Blocks until more deadlocks than *seen have been found, ever; sets *seen.
  * False: the collector is ending. */
 bool collector_deadlock_wait(struct collector *c, uint64_t *seen);
+/* Gives the session up to another collector, for whoever asks in these words: everything is in the file, and collector_run
+ * returns -ESTALE. 0; -ENOTSUP: there is no file to go on with; -ECANCELED; -errno of the file. */
+int collector_yield(struct collector *c, const char *to);
+/* To whom; NULL: it has not. Ingest thread. */
+const char *collector_yielded(const struct collector *c);
 /* Returns when everything folded so far is in the file: 0 or -errno. */
 int collector_trace_flush(struct collector *c);
 /* A file that holds what the trace has since the last flush, under this name (malloc'ed) until it is put back. 0 or -errno. */

@@ -139,7 +139,7 @@ static uint64_t resume_beside(struct collector *c, const char *session)
         written_read(&threads, t);
         trace_close(t);
     }
-    unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
+    unwritten = session_resume(c->session, written_beside, &threads, threads.in_all);
     written_clear(&threads);
     return unwritten;
 }

@@ -40,6 +40,8 @@ struct collector {
     int trace_error;
     uint64_t trace_dropped, trace_bytes;
     uint64_t flushed_ns, flushed_events;
+    bool marked;                /* session_mark was called when the writer had been given `marked_events` */
+    uint64_t marked_events, pushed_ns;
     uint64_t folded;
     bool rotates;               /* `rotation` is in use … */
     struct rotation rotation;
@@ -62,10 +64,19 @@ struct collector {
     int flush_result;
     bool ending;
     uint64_t dump_asked, dump_answered;
+    bool yield_asked, yielded;  /* under the lock: another collector is to have the session; has it */
+    int yield_result;
+    char *yield_to;             /* who asked, in words */
     char *dump_why, *dump_path;
     int dump_result;
     uint64_t deadlocks; /* found so far; written by the ingest thread under the lock */
 };
+
+/* ---- collector_yield.c ---- */
+/* After a round: what the file has need not be kept in the rings any more. */
+void collector_keep_round(struct collector *c, uint64_t now_ns);
+/* Between two rounds, nothing is under way. True: the session has been given up. */
+bool collector_yield_round(struct collector *c);
 
 /* The session's sink: folds, and appends to the trace. */
 void collector_ingest(void *collector, const struct event *events, size_t count);

@@ -310,8 +310,8 @@ static void tell_stuck(const struct limits *l, struct limits_verdict *out)
     char head[120];
     out->what = LIMITS_SAY;
     cpu_text(l, head, sizeof head);
-    snprintf(out->why, sizeof out->why, "%s: coarser rates save nothing more (calls that are not recorded cost %.1f): it cannot be held; stop would",
-             head, c->passed * 100);
+    snprintf(out->why, sizeof out->why, "%s: coarser rates save nothing more (calls that are not recorded cost %.1f, a collector that waits %.1f): it cannot be held",
+             head, c->passed * 100, c->waiting * 100);
 }
 
 static void follow_budget(struct limits *l, const struct limits_input *in, struct limits_verdict *out)

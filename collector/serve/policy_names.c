@@ -162,14 +162,6 @@ static void sweep(struct policy_names *n, struct answers *m)
     m->n = kept;
 }
 
-void names_begin(struct policy_names *n) { n->turn++; }
-
-void names_end(struct policy_names *n)
-{
-    for (size_t m = 0; m < n->n_modules; m++)
-        sweep(n, &n->modules[m]);
-}
-
 bool names_pending(const struct policy_names *n) { return n->waiting; }
 
 /* ---- one job after the other ---- */
@@ -219,20 +211,32 @@ static bool job_take(struct policy_names *n)
     return news;
 }
 
+static void job_start(struct policy_names *n)
+{
+    if (n->working || !n->waiting || !(job_next(n, ANSWER_ASKED) || job_next(n, ANSWER_TABLES)))
+        return;
+    n->working = true;
+    aside_start(&n->aside, n->session, look_up, &n->job);
+}
+
+void names_begin(struct policy_names *n) { n->turn++; }
+
+void names_end(struct policy_names *n)
+{
+    for (size_t m = 0; m < n->n_modules; m++)
+        sweep(n, &n->modules[m]);
+    job_start(n);
+}
+
 bool names_round(struct policy_names *n)
 {
     bool news = false;
-    if (!n->waiting && !n->working)
-        return false;
     if (n->working) {
         if (!aside_ended(&n->aside, false))
             return false;
         n->working = false;
         news = job_take(n);
     }
-    if (job_next(n, ANSWER_ASKED) || job_next(n, ANSWER_TABLES)) {
-        n->working = true;
-        aside_start(&n->aside, n->session, look_up, &n->job);
-    }
+    job_start(n);
     return news;
 }

@@ -43,10 +43,32 @@ void written_count(struct written *w, const struct event *events, size_t n)
         count(w, &events[i]);
 }
 
-uint64_t written_by(const void *written, uint32_t thread)
+uint64_t written_by(const void *written, uint32_t thread, uint32_t *stack)
 {
     const struct written *w = written;
+    *stack = thread < w->n_stacks ? w->stacks[thread] : 0;
     return thread < w->n ? w->of[thread] : 0;
+}
+
+uint64_t written_beside(const void *written, uint32_t thread, uint32_t *stack)
+{
+    uint64_t n = written_by(written, thread, stack);
+    *stack = 0;
+    return n;
+}
+
+/* The thread's stack as it told it last. Records of these kinds have one, if it is known at all. */
+static void stack_note(struct written *w, const struct event *e)
+{
+    bool tells = e->type <= EVENT_REALLOC_END || (e->type >= EVENT_WAIT && e->type <= EVENT_COPY);
+    if (!e->thread || e->thread >= THREADS_MAX || (!tells && !e->stack))
+        return;
+    if (e->thread >= w->n_stacks) {
+        w->stacks = xgrow(w->stacks, &w->stacks_capacity, (size_t)e->thread + 1, sizeof *w->stacks);
+        memset(w->stacks + w->n_stacks, 0, (w->stacks_capacity - w->n_stacks) * sizeof *w->stacks);
+        w->n_stacks = w->stacks_capacity;
+    }
+    w->stacks[e->thread] = e->stack;
 }
 
 int written_read(struct written *w, struct trace *t)
@@ -56,14 +78,17 @@ int written_read(struct written *w, struct trace *t)
     int got;
     if (trace_select(t, &all, 0))
         trace_rewind(t);
-    while ((got = trace_next(t, &e)) > 0)
+    while ((got = trace_next(t, &e)) > 0) {
         count(w, &e);
+        stack_note(w, &e);
+    }
     return got;
 }
 
 void written_clear(struct written *w)
 {
     free(w->of);
+    free(w->stacks);
     *w = (struct written){ 0 };
 }
 

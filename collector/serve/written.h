@@ -16,12 +16,15 @@
 struct written {
     uint64_t *of; size_t n, capacity;
     uint64_t in_all;
+    uint32_t *stacks; size_t n_stacks, stacks_capacity; /* each thread's last one, by the file's numbers; of written_read alone */
     unsigned place;     /* of two in the folder, the one of the file that there is */
 };
 
 void written_count(struct written *w, const struct event *events, size_t count);
 /* For session_resume: `written` is a struct written. */
-uint64_t written_by(const void *written, uint32_t thread);
+uint64_t written_by(const void *written, uint32_t thread, uint32_t *stack);
+/* The same for who goes on in another file: numbers of stacks mean nothing there. */
+uint64_t written_beside(const void *written, uint32_t thread, uint32_t *stack);
 /* Adds what the file holds, from its first event. 0, or trace_next's error, behind what lies before it. */
 int written_read(struct written *w, struct trace *t);
 void written_clear(struct written *w);

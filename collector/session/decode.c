@@ -171,6 +171,26 @@ void decode_stack_change(struct decode *d, const struct image *m, struct decode_
     t->top = t->depth ? t->levels[t->depth - 1].id : 0;
 }
 
+/* Hashes only say where the cache is looked into. */
+void decode_stack_set(const struct decode *d, struct decode_stack *t, uint32_t stack)
+{
+    const struct code_stack *top = code_stack(d->code, stack), *at = top;
+    uint32_t level;
+    if (!top || top->depth > DECODE_DEPTH_MAX)
+        return;
+    decode_stack_begin(t);
+    if (top->depth > t->capacity)
+        t->levels = xgrow(t->levels, &t->capacity, top->depth, sizeof *t->levels);
+    t->top = stack;
+    t->depth = top->depth;
+    for (level = t->depth; level && at; level--, at = code_stack(d->code, stack)) {
+        t->levels[level - 1] = (struct decode_level){stack * 0x9e3779b97f4a7c15u, stack};
+        stack = at->parent;
+    }
+    if (level)
+        decode_stack_break(t);
+}
+
 /* ---- bodies ---- */
 
 static void parts_of_text(struct decode *d, const struct ring_item *item, struct parts *p)

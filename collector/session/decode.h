@@ -63,6 +63,8 @@ void decode_use(struct decode *d, struct code *code);
 
 void decode_stack_begin(struct decode_stack *t);
 void decode_stack_end(struct decode_stack *t);
+/* It is this one of the code's. */
+void decode_stack_set(const struct decode *d, struct decode_stack *t, uint32_t stack);
 /* It is not known any more. */
 void decode_stack_break(struct decode_stack *t);
 /* What a record changes: `push` words at `frames`. Counts that cannot be right break it. */

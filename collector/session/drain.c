@@ -132,6 +132,8 @@ static unsigned settle(struct session *s)
     for (i = 0; i < s->made; i++) {
         struct lane *l = s->lanes[i];
         uint64_t fill;
+        if (l->resting && (l->safe == l->reader.tail || !s->keeps || s->recent_claims))
+            lane_recycle(s, l);
         if (!l->live)
             continue;
         fill = l->fill > l->ring_size ? 16 : l->fill * 16 / l->ring_size;

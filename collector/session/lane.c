@@ -20,7 +20,8 @@
 #include "event/xalloc.h"
 #include "session/state.h"
 
-enum { LANE_LARGE_BYTES = 1024 * 1024 };
+/* Up to the second one grows for what is kept in it alone. */
+enum { LANE_LARGE_BYTES = 1024 * 1024, LANE_KEEPING_BYTES = 256 * 1024 };
 
 struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch)
 {
@@ -53,7 +54,8 @@ static void open_reader(struct session *s, struct lane *l)
 {
     if (ring_reader_open(&l->reader, &s->segment.wire, l->slot, l->ring) || l->reader.size != l->ring_size)
         lane_poison(l);
-    l->published = l->reader.tail;
+    l->published = l->tried = l->safe = l->marked = l->reader.tail;
+    l->safe_taken = l->marked_taken = l->taken;
 }
 
 /* A newer thread under the same numbers, or a newer image of the process, proves
@@ -91,6 +93,8 @@ static void read_identity(struct lane *l)
 static void begin_life(struct session *s, struct lane *l)
 {
     l->live = true;
+    l->resting = false;
+    l->resume_stack = 0;
     l->image = NULL;
     l->process = NULL;
     l->has_item = l->poisoned = l->exiting = l->gone = l->gone_looked = l->waited = false;
@@ -119,60 +123,86 @@ void lane_look(struct session *s, struct lane *l)
     if (l->gone)
         l->gone_looked = true;
     ring_reader_look(&l->reader);
-    l->fill = l->reader.head - l->published;
+    l->fill = l->reader.head - l->reader.tail;
     if (load_relaxed(&l->slot->waiting))
         l->waited = true;
     if (l->poisoned && l->reader.tail != l->reader.head) {
         uint64_t bytes = l->reader.head - l->reader.tail;
         lane_lost(s, l, WIRE_LOST_TORN, 1 + bytes / (2 * sizeof(struct wire_record)), 0);
         ring_reader_skip(&l->reader);
-        lane_publish(s, l);
+        lane_give(s, l);
     }
 }
 
 /* ---- progress ---- */
 
 /* Whoever dies on the way leaves a tail that is not the slot's: then nothing is known. */
-static void tell_taken(struct lane *l)
+static void tell_taken(struct lane *l, uint64_t to, uint64_t taken)
 {
     store_release(&l->slot->taken_tail, UINT64_MAX);
-    store_release(&l->slot->taken, l->taken);
-    store_release(&l->slot->taken_tail, l->reader.tail);
+    store_release(&l->slot->taken, taken);
+    store_release(&l->slot->taken_tail, to);
 }
 
 /* What the next collector must find in the file, or count as lost. */
-static void lane_count_taken(struct session *s, struct lane *l)
+static void lane_count_taken(struct session *s, struct lane *l, uint64_t taken)
 {
     atomic_u64 *drained = &wire_pulse_of(&s->segment.wire)->drained_events;
-    store_relaxed(drained, load_relaxed(drained) + l->taken - l->taken_counted);
-    l->taken_counted = l->taken;
+    store_relaxed(drained, load_relaxed(drained) + taken - l->taken_counted);
+    l->taken_counted = taken;
 }
 
-void lane_publish(struct session *s, struct lane *l)
+static void give(struct session *s, struct lane *l, uint64_t to, uint64_t taken)
 {
-    if (l->reader.tail == l->published)
+    if (to == l->published)
         return;
     session_flush(s);
     if (!session_still_ours(s)) /* asked after the sink, which may take its time */
         return;
-    lane_count_taken(s, l);
-    l->published = l->reader.tail;
-    tell_taken(l);
-    if (ring_reader_release(&l->reader))
+    lane_count_taken(s, l, taken);
+    l->published = to;
+    if ((int64_t)(to - l->safe) > 0) {
+        s->crowded |= s->keeps;
+        l->safe = to;
+        l->safe_taken = taken;
+    }
+    tell_taken(l, to, taken);
+    if (ring_reader_release_to(&l->reader, to))
         session_futex(&l->slot->drain_seq, FUTEX_WAKE, INT32_MAX, 0);
     session_beat(s);
+}
+
+void lane_give(struct session *s, struct lane *l)
+{
+    l->tried = l->reader.tail;
+    give(s, l, l->reader.tail, l->taken);
+}
+
+/* What the file has not is kept in the ring, for the next collector, as long as half of it is free: a
+ * thread that waits would be worse than a gap. */
+void lane_publish(struct session *s, struct lane *l)
+{
+    uint64_t kept = l->reader.tail - l->safe, held = l->reader.head - l->safe;
+    l->tried = l->reader.tail;
+    s->crowded |= s->keeps && kept > l->ring_size / 8;
+    if (!s->keeps || held > l->ring_size / 2 || l->waited)
+        give(s, l, l->reader.tail, l->taken);
+    else
+        give(s, l, l->safe, l->safe_taken);
 }
 
 /* ---- growth ---- */
 
 /* A writer that had to sleep, or a ring that was found too full, gets four
  * times the room: a small ring when it is a quarter full, since that is where
- * the writer would have to wake a sleeping collector. No space costs nothing
+ * the writer would have to wake a sleeping collector. So does one that keeps much
+ * for the next collector. No space costs nothing
  * but the offer. */
 void lane_offer(struct session *s, struct lane *l)
 {
     uint64_t size;
-    bool crowded = l->waited || l->fill > l->ring_size / (l->ring_size < LANE_LARGE_BYTES ? 5 : 2);
+    bool keeping = s->keeps && l->ring_size < LANE_KEEPING_BYTES && l->reader.tail - l->safe > l->ring_size / 4;
+    bool crowded = l->waited || keeping || l->fill > l->ring_size / (l->ring_size < LANE_LARGE_BYTES ? 5 : 2);
     l->waited = false;
     if (!crowded || l->offered || l->poisoned || l->gone || l->ring_size >= WIRE_RING_LAST_BYTES)
         return;
@@ -191,7 +221,7 @@ void lane_moved(struct session *s, struct lane *l)
         lane_poison(l);
         return;
     }
-    lane_publish(s, l);
+    lane_give(s, l);
     if (!session_still_ours(s))
         return;
     store_release(&l->slot->ring, l->offered);
@@ -287,6 +317,9 @@ static void reset_slot(struct session *s, struct lane *l)
     slot->claim_stamp = 0;
 }
 
+/* Where many threads come and go their slots are needed at once. */
+enum { LANE_REST_CLAIMS = SESSION_SLOTS_AHEAD };
+
 void lane_end(struct session *s, struct lane *l)
 {
     lane_losses(s, l);
@@ -301,7 +334,16 @@ void lane_end(struct session *s, struct lane *l)
     l->image = NULL;
     if (!l->home || !session_still_ours(s))
         return;
-    lane_count_taken(s, l);
+    l->resting = s->keeps && l->safe != l->reader.tail && s->recent_claims <= LANE_REST_CLAIMS;
+    s->crowded |= l->resting;
+    if (!l->resting)
+        lane_recycle(s, l);
+}
+
+void lane_recycle(struct session *s, struct lane *l)
+{
+    l->resting = false;
+    lane_count_taken(s, l, l->taken);
     reset_slot(s, l);
     take_rings_back(s, l);
     if (!session_still_ours(s))
@@ -309,6 +351,39 @@ void lane_end(struct session *s, struct lane *l)
     l->claim = load_relaxed(&l->slot->claim);
     store_release(&l->slot->state, WIRE_SLOT_READY); /* pairs with the claimer's CAS */
     s->ready++;
+}
+
+/* ---- what the trace file has ---- */
+
+void session_keep(struct session *s, bool keep) { s->keeps = keep; }
+
+bool session_crowded(struct session *s)
+{
+    bool crowded = s->crowded;
+    s->crowded = false;
+    return crowded;
+}
+
+void session_mark(struct session *s)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        l->marked = l->reader.tail;
+        l->marked_taken = l->taken;
+    }
+}
+
+void session_safe(struct session *s)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++) {
+        struct lane *l = s->lanes[i];
+        if ((!l->live && !l->resting) || (int64_t)(l->marked - l->safe) <= 0) /* positions go on over a slot's lives */
+            continue;
+        l->safe = l->marked;
+        l->safe_taken = l->marked_taken;
+    }
 }
 
 /* ---- taking over ---- */
@@ -336,14 +411,24 @@ static int restore_ring(struct session *s, struct lane *l, uint64_t offset, uint
 }
 
 /* What was lost between the file and the tail is lost: the file's count goes on. */
-void lane_resume(struct lane *l, uint64_t written)
+void lane_resume(struct lane *l, uint64_t written, uint32_t stack)
 {
     uint64_t taken = load_relaxed(&l->slot->taken), bytes = load_relaxed(&l->slot->head) - l->reader.tail;
-    if (load_relaxed(&l->slot->taken_tail) != l->reader.tail || taken > written ||
-        written - taken > bytes / sizeof(struct wire_record))
+    bool known = load_relaxed(&l->slot->taken_tail) == l->reader.tail && taken <= written &&
+                 written - taken <= bytes / sizeof(struct wire_record);
+    if (!known)
         taken = written;
-    l->taken = l->taken_counted = taken;
+    l->taken = l->taken_counted = l->safe_taken = l->marked_taken = taken;
     l->skip = written - taken;
+    l->resume_stack = known ? stack : 0;
+}
+
+/* Behind what the file has the thread's stack is the file's last of it. */
+void lane_go_on(struct session *s, struct lane *l)
+{
+    if (l->resume_stack && l->stack.broken)
+        decode_stack_set(&s->decode, &l->stack, l->resume_stack);
+    l->resume_stack = 0;
 }
 
 void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count)

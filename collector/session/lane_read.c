@@ -43,7 +43,7 @@ static void torn(struct session *s, struct lane *l)
                 lane_moved(s, l);
         }
     }
-    lane_publish(s, l);
+    lane_give(s, l);
 }
 
 bool lane_next(struct session *s, struct lane *l)
@@ -246,7 +246,7 @@ static inline void deliver(struct session *s, struct lane *l, uint64_t stamp)
     l->has_item = false;
     if (unlikely(first))
         lane_losses(s, l);
-    if (l->reader.tail - l->published >= SESSION_PUBLISH_BYTES)
+    if (l->reader.tail - l->tried >= SESSION_PUBLISH_BYTES)
         lane_publish(s, l);
 }
 
@@ -275,7 +275,8 @@ bool lane_pass(struct session *s, struct lane *l, struct order_head *at, uint64_
         sign(s, l, &e);
         note_life(l, &e);
         l->taken++;
-        l->skip--;
+        if (!--l->skip)
+            lane_go_on(s, l);
     }
     ring_reader_next(&l->reader, &l->item);
     l->has_item = false;

@@ -95,10 +95,32 @@ void listing_close(struct listing_segment *seg)
     close(seg->fd);
 }
 
+/* By the segment whether anything is recorded, by the collector's own word why not. */
+static const char *recording_of(const char *name, const struct wire_pulse *pulse)
+{
+    static const char *const states[] = { "recording", "paused", "tripped", "half-open" };
+    const char *said = "?";
+    char *text, *line;
+    bool records = load_relaxed(&pulse->gate) & (WIRE_GATE_MEMORY | WIRE_GATE_LOCKS | WIRE_GATE_COPIES);
+    if (load_relaxed(&pulse->emergency))
+        return "emergency";
+    text = session_file_get(name, "control");
+    line = text ? strstr(text, "\nstate ") : NULL;
+    for (size_t i = 0; line && i < sizeof states / sizeof *states; i++) {
+        size_t n = strlen(states[i]);
+        if (!strncmp(line + 7, states[i], n) && line[7 + n] == '\n')
+            said = states[i];
+    }
+    free(text);
+    if (records)
+        return !strcmp(said, "half-open") ? said : "recording";
+    return !strcmp(said, "tripped") ? said : "paused";
+}
+
 static int visit_session(void *context, const char *name)
 {
     struct visit *v = context;
-    struct session_listing l = {.name = name, .idle_ns = UINT64_MAX, .segment_gone = true};
+    struct session_listing l = {.name = name, .idle_ns = UINT64_MAX, .segment_gone = true, .recording = "?"};
     char link[SESSION_PATH_MAX], path[SEGMENT_PATH_MAX] = "", command[4096] = "", trace[SESSION_PATH_MAX] = "";
     struct session_process *list = NULL;
     struct listing_segment seg;
@@ -117,6 +139,7 @@ static int visit_session(void *context, const char *name)
         l.collector_pid = load_relaxed(&seg.pulse.collector_pid);
         l.collector_alive = l.collector_pid && listing_locked(&seg) && !proc_gone(l.collector_pid, 0);
         l.idle_ns = listing_idle_ns(&seg);
+        l.recording = recording_of(name, &seg.pulse);
         list = listing_processes(&seg, &l.process_count);
         listing_close(&seg);
     }

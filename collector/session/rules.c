@@ -277,7 +277,7 @@ static int rule_read(struct rule *r, const char *p, char **error)
             return wrong(error, "'%.*s' is no KEY=VALUE; a value with blanks stands in quotes", n > 60 ? 60 : (int)n, p);
         int key = key_find(p, name);
         if (key < 0)
-            return wrong(error, "no key '%.*s'; there are function, module, thread, process, size, events, family, sample, rate, limit",
+            return wrong(error, "no key '%.*s'; there are function, stack, module, thread, process, size, events, family, sample, rate, limit",
                          name > 60 ? 60 : (int)name, p);
         if (has(given, (enum key)key))
             return wrong(error, "%s= stands there twice; several names stand between commas", keys[key]);
@@ -397,7 +397,8 @@ char *rule_text(const struct rule *r)
     words_print(out, KEY_PROCESS, &r->processes);
     size_print(out, r);
     fflush(out);
-    if (r->events != WIRE_RULE_EVENTS || bytes == (r->exclude ? 8u : 0u) || r->families != UINT32_MAX || r->size_min || r->size_max != UINT64_MAX)
+    bool told = bytes > (r->exclude ? 8u : 0u) || r->sample_bytes || r->every || r->per_second > 0 || r->limit;
+    if (!told || r->events != WIRE_RULE_EVENTS || r->families != UINT32_MAX || r->size_min || r->size_max != UINT64_MAX)
         events_print(out, r);
     families_print(out, r);
     if (r->sample_bytes)
@@ -427,7 +428,7 @@ int rules_line(const char *line, char **verb, char **words, char **error)
             quote = quote ? 0 : *end;
     while (end > p && strchr(" \t\r", end[-1]))
         end--;
-    size_t n = strcspn(p, " \t\r#");
+    size_t n = strcspn(p, " \t\r");
     if (end == p)
         return 0;
     if (n > (size_t)(end - p))

@@ -2,7 +2,7 @@
  * collector/session/session.c - a session begins, is taken over, ends.
  *
  * One collector at a time: it holds a lock (flock) on the segment, which the
- * kernel drops with it, and its pid stands in the pulse. A collector that
+ * kernel drops with it, and its pid stands in the pulse. Who hands its session over lets go of both. A collector that
  * finds another's pid there was taken for dead while it was stopped: it
  * touches nothing any more (-ESTALE). Ingest thread, but for what session.h
  * says.
@@ -449,6 +449,9 @@ void session_relearn_modules(struct session *s)
 {
     size_t i;
     s->taken_over = false;
+    for (i = 0; i < s->made; i++)
+        if (!s->lanes[i]->skip)
+            lane_go_on(s, s->lanes[i]);
     for (i = 0; i < s->registry.image_count; i++) {
         struct registered *m = s->registry.images[i];
         struct process *p = registry_process(&s->registry, m->image.process);
@@ -458,7 +461,7 @@ void session_relearn_modules(struct session *s)
     }
 }
 
-uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context,
+uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread, uint32_t *stack), const void *context,
                         uint64_t written_in_all)
 {
     uint64_t ahead = 0; /* in the file, and not given back yet */
@@ -467,13 +470,32 @@ uint64_t session_resume(struct session *s, uint64_t (*written)(const void *conte
         struct lane *l = s->lanes[i];
         if (!l->live || !l->thread)
             continue;
-        lane_resume(l, written(context, l->thread));
+        uint32_t stack = 0;
+        uint64_t events = written(context, l->thread, &stack);
+        lane_resume(l, events, stack);
         ahead += l->skip;
     }
     return s->counts.drained_before + ahead > written_in_all ? s->counts.drained_before + ahead - written_in_all : 0;
 }
 
 /* ---- ending ---- */
+
+void session_yield(struct session *s)
+{
+    struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
+    uint32_t i;
+    if (!session_still_ours(s))
+        return;
+    for (i = 0; i < s->made; i++)
+        if (s->lanes[i]->live)
+            lane_give(s, s->lanes[i]);
+        else if (s->lanes[i]->resting)
+            lane_recycle(s, s->lanes[i]);
+    store_relaxed(&pulse->sleeping, 0);
+    store_release(&pulse->collector_pid, 0);
+    s->stale = true;
+    flock(s->segment.fd, LOCK_UN);
+}
 
 void session_close(struct session *s, bool unlink_files)
 {

@@ -55,11 +55,22 @@ void session_close(struct session *s, bool unlink);
 
 /* After session_attach: what collectors before this one took out of the rings and
  * did not write, in events. `written` says how many events of a thread, losses and
- * its being gone aside, the file holds that this collector goes on in. What of
+ * its being gone aside, the file holds that this collector goes on in, and its stack then (0: not known). What of
  * them still lies in a ring (the collector before died between writing it and
  * giving its space back) is not handed over again. */
-uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread), const void *context,
+uint64_t session_resume(struct session *s, uint64_t (*written)(const void *context, uint32_t thread, uint32_t *stack), const void *context,
                         uint64_t written_in_all);
+
+/* A collector that is killed leaves no gap as long as the rings hold what its trace file has not: with session_keep
+ * space is given back only up to where the file has everything, unless a ring is half full. Then it is given back at once,
+ * and session_crowded says once that the file should follow soon. session_mark: all that was handed over so far is
+ * what the file will have at the next session_safe. */
+void session_keep(struct session *s, bool keep);
+bool session_crowded(struct session *s);
+void session_mark(struct session *s);
+void session_safe(struct session *s);
+/* Everything handed over is in the file: another collector may have the session from here on (it is as after -ESTALE). */
+void session_yield(struct session *s);
 
 const char *session_name(const struct session *s);
 const char *session_segment_path(const struct session *s);
@@ -162,12 +173,14 @@ struct session_listing {
     bool collector_alive;
     uint32_t collector_pid;   /* 0: none */
     uint64_t idle_ns;         /* since its last heartbeat; UINT64_MAX unknown */
+    const char *recording;    /* "recording", "paused", "tripped", "half-open", "emergency", "?" */
     const struct session_process *processes; /* that have slots and still run */
     size_t process_count;
     const char *command, *trace_path; /* "" when unknown */
 };
 /* Removes what sessions left behind that have no collector, no running process
  * and no heartbeat for so long. session_close does it with SESSION_SWEEP_NS. */
+#define SESSION_KEPT_NS (60 * 1000000000ull) /* dead sessions that their owner may still look at */
 #define SESSION_SWEEP_NS (600 * 1000000000ull)
 void session_sweep(uint64_t idle_ns);
 /* Stops when `fn` returns non-zero and returns that; 0 at the end; -errno. */

@@ -45,7 +45,10 @@ struct lane {
     uint64_t offered, offered_size;     /* larger ring that the writer may move to; 0: none */
     struct ring_reader reader;
     uint64_t published;                 /* tail as the writer knows it */
-    uint64_t fill;                      /* bytes in the ring at the last look */
+    uint64_t tried;                     /* tail when lane_publish was last called */
+    uint64_t safe, safe_taken;          /* up to here, and so many events, the trace file has: see session_mark */
+    uint64_t marked, marked_taken;      /* what it has by the next session_safe */
+    uint64_t fill;                      /* bytes in the ring that were not read at the last look */
     struct ring_item item;              /* at the tail, when has_item */
 
     /* who writes here */
@@ -60,10 +63,12 @@ struct lane {
     uint64_t taken;                     /* events of its records, losses aside, as the trace file has them */
     uint64_t taken_counted;             /* of them in pulse->drained_events */
     uint64_t skip;                      /* the next so many are in the file: see session_resume */
+    uint32_t resume_stack;              /* the thread's stack behind them; 0: not known */
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
     struct lane_hold *hold;             /* what its thread said of marks and holds; NULL: nothing yet */
 
     bool live;                          /* a thread has it */
+    bool resting;                       /* none has, but not all that it said is in the file: not to be claimed yet */
     bool has_item;
     bool poisoned;                      /* made no sense: nothing more is read */
     bool exiting;                       /* its thread said that it ends */
@@ -118,6 +123,8 @@ struct session {
     struct event batch[SESSION_BATCH];  /* made, and not with the sink yet */
     size_t batched;
     uint32_t holds;                     /* lanes whose hold is news */
+    bool keeps;                         /* see session_keep */
+    bool crowded;                       /* since session_crowded was asked */
     bool stale;                         /* another collector has it */
     bool taken_over;                    /* and modules have to be learnt again */
 
@@ -167,11 +174,14 @@ void lane_look(struct session *s, struct lane *l);
 void lane_poison(struct lane *l);
 void lane_moved(struct session *s, struct lane *l);
 void lane_lost(struct session *s, struct lane *l, unsigned reason, uint64_t events, uint64_t drops);
-void lane_publish(struct session *s, struct lane *l);
+void lane_publish(struct session *s, struct lane *l);   /* what the file has, at least */
+void lane_give(struct session *s, struct lane *l);      /* all that was read */
+void lane_recycle(struct session *s, struct lane *l);
+void lane_go_on(struct session *s, struct lane *l);
 void lane_offer(struct session *s, struct lane *l);
 void lane_losses(struct session *s, struct lane *l);
 void lane_end(struct session *s, struct lane *l);
-void lane_resume(struct lane *l, uint64_t written);
+void lane_resume(struct lane *l, uint64_t written, uint32_t stack);
 void lane_restore(struct session *s, struct lane *l, const uint32_t (*images)[2], size_t image_count);
 
 /* lane_read.c */

@@ -124,7 +124,7 @@ void watch_round(struct session *s, bool force)
         struct lane *l = s->lanes[i];
         if (l->live && (all || (l->exiting && (quick || l->tid != l->pid))))
             watch_lane(s, l, all, force ? SESSION_QUIET_NS : passed);
-        else if (all && !l->live)
+        else if (all && !l->live && !l->resting)
             watch_limbo(s, l, passed);
     }
     if (!quick)

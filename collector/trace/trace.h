@@ -107,9 +107,16 @@ int trace_join(const char *path, const char *const *parts, size_t n);
 /* Writes out the open chunk, so that a reader sees all events up to now. 0, or
  * -errno of this or an earlier write. */
 int trace_write_flush(struct trace_writer *w, const struct code *code);
+/* The same, and a checkpoint that is on its way is in the file too. */
+int trace_write_drain(struct trace_writer *w, const struct code *code);
 /* Flush, end record, index; frees the writer in any case. */
 int trace_write_close(struct trace_writer *w, const struct code *code, uint64_t end_ns);
 /* File size, as far as it is known without waiting. */
+/* The same without waiting: given so far (to the writer, by number), and of them in the file. Events below `kept` outlive the
+ * process. `push` begins to write what is open. */
+void trace_write_push(struct trace_writer *w, const struct code *code);
+uint64_t trace_write_given(const struct trace_writer *w);
+uint64_t trace_write_kept(const struct trace_writer *w);
 uint64_t trace_write_size(const struct trace_writer *w);
 /* The same without the checkpoints that this writer wrote; *state_bytes: what the newest of them takes, 0: there is none. */
 uint64_t trace_write_size_of_events(const struct trace_writer *w, uint64_t *state_bytes);

@@ -50,6 +50,7 @@ void output_placed(struct trace_output *o, const struct trace_frame *frame)
     else
         o->map.whole_bytes = sizeof(struct trace_file_head);
     __atomic_store_n(&o->file_bytes, o->map.whole_bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&o->file_events, o->map.events, __ATOMIC_RELEASE);
 }
 
 int output_copy(struct trace_output *o, int from, const struct map_entry *e, unsigned flags)

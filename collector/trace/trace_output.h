@@ -57,6 +57,7 @@ struct trace_output {
     uint64_t given, written;        /* jobs; given - written = waiting */
     struct output_aside aside;
     uint64_t file_bytes;            /* map.whole_bytes, for any thread: atomic */
+    uint64_t file_events;           /* map.events; likewise */
     uint64_t states_bytes;          /* what of it are checkpoints that this writer wrote, and the newest alone; likewise */
     uint64_t state_bytes;
     unsigned oldest;

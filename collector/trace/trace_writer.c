@@ -143,7 +143,7 @@ static int take_over(struct trace_writer *w, struct trace *t, struct code *code)
     map->whole_bytes = map->entries[keep - 1].offset + map->entries[keep - 1].span_bytes;
     map->torn_bytes = 0;
     w->output.file_bytes = map->whole_bytes;
-    w->events = map->events;
+    w->output.file_events = w->events = map->events;
     w->tables.modules = code_modules(code);
     w->tables.frames = code_frames(code);
     w->tables.stacks = code_stacks(code);
@@ -254,6 +254,12 @@ int trace_write_flush(struct trace_writer *w, const struct code *code)
     if (trace_encode_count(w->encoder))
         write_chunk(w, code, false);
     return output_settle(&w->output);
+}
+
+int trace_write_drain(struct trace_writer *w, const struct code *code)
+{
+    int error = trace_write_flush(w, code);
+    return error ? error : output_drain(&w->output);
 }
 
 /* How many events in a row may be written, from the first on. */
@@ -371,6 +377,15 @@ uint64_t trace_write_events(struct trace_writer *w)
     uint64_t open = output_settle(&w->output) ? 0 : trace_encode_count(w->encoder);
     return w->output.map.events + open;
 }
+
+void trace_write_push(struct trace_writer *w, const struct code *code)
+{
+    if (trace_encode_count(w->encoder))
+        write_chunk(w, code, true);
+}
+
+uint64_t trace_write_given(const struct trace_writer *w) { return w->events + trace_encode_count(w->encoder); }
+uint64_t trace_write_kept(const struct trace_writer *w) { return __atomic_load_n(&w->output.file_events, __ATOMIC_ACQUIRE); }
 
 uint64_t trace_write_size(const struct trace_writer *w)
 {

@@ -93,8 +93,8 @@ E2
 [ "$(cat plain.out)" = 0 ] && "$OWNSCOPE" report --json plain.own | jq -e 'has("verify_unwind") | not' >said
 verdict "without --verify-unwind libunwind is not loaded" $? "$(cat plain.out)"
 mkdir lib && : >lib/libunwind.so.8
-LD_LIBRARY_PATH=$T/lib "$OWNSCOPE" run --verify-unwind 1 -o none.own -- "$VICTIMS/longjmp" >none.out 2>none.err
-[ "$(verified none.own)" = "0 0 0 1" ] && grep -q '1 *process without libunwind' none.err &&
+"$OWNSCOPE" run --verify-unwind 1 -o none.own -- env LD_LIBRARY_PATH="$T/lib" "$VICTIMS/longjmp" >none.out 2>none.err # env itself has it
+[[ $(verified none.own) == *" 1" ]] && grep -q '1 *process without libunwind' none.err &&
     "$OWNSCOPE" events --type mark --json none.own | grep -q 'no stack is compared: .*libunwind'
 verdict "a libunwind that cannot be loaded is said" $? "$(verified none.own) $("$OWNSCOPE" events --type mark --json none.own | head -n 1)"
 

@@ -254,7 +254,7 @@ static void die_at(void *context, const struct event *events, size_t count)
         _exit(0);
 }
 
-static uint64_t written_by(const void *context, uint32_t thread)
+static uint64_t written_by(const void *context, uint32_t thread, uint32_t *stack)
 {
     return thread == 1 ? ((const struct resumed *)context)->written : 0;
 }
@@ -339,7 +339,7 @@ START_TEST(test_stale)
 }
 END_TEST
 
-static uint64_t written_none(const void *context, uint32_t thread)
+static uint64_t written_none(const void *context, uint32_t thread, uint32_t *stack)
 {
     return 0;
 }

@@ -1,0 +1,14 @@
+/*
+ * collector/cli/emergency.h - an emergency stop of a session, for ownscope ctl and
+ * ownscope top: by its collector, or past it by the segment where it does not answer at once.
+ */
+#ifndef OWNSCOPE_EMERGENCY_H
+#define OWNSCOPE_EMERGENCY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* The answer, as control.h says of it. NULL and *error, one malloc'ed line: it could not be done. */
+json_t *emergency_stop(const char *session, const char *segment_path, bool collector_alive, char **error);
+
+#endif

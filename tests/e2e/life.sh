@@ -1,0 +1,214 @@
+#!/bin/bash
+# The life of collectors: killed ones leave no gap as long as the rings hold, a second one is refused or takes over,
+# sessions stand side by side, dead ones go, and nobody else may control them.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+pid_in_books() { od -A n -t u8 -j 4088 -N 8 "$1" 2>/dev/null | tr -d ' '; }
+# started BOOKS: until the victim has begun.
+started() {
+    for _ in $(seq 500); do
+        case $(pid_in_books "$1") in '' | 0) sleep 0.01 ;; *) return 0 ;; esac
+    done
+    return 1
+}
+# ended PID [CENTISECONDS]
+ended() {
+    for _ in $(seq "${2:-800}"); do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.01
+    done
+    return 1
+}
+# collected SESSION-KEY PID: until ps shows it with that collector.
+collected() {
+    for _ in $(seq 300); do
+        "$OWNSCOPE" ps --json 2>/dev/null | jq -e --argjson p "$1" '[.sessions[].collector] | index($p)' >/dev/null && return 0
+        sleep 0.01
+    done
+    return 1
+}
+# A victim whose pace the rings can hold: it keeps its own books, 64 mallocs and frees a breath.
+victim() {
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT -o "$1.own" -- "$T/paced" "$1.books" "${2:-2}" "${3:-1.6}" >"$1.out" 2>"$1.err" </dev/null &
+    runner=$!
+    started "$1.books"
+}
+# exact NAME FILE BOOKS: all that the victim did is on record, and nothing is counted as lost; stacks are known.
+exact() {
+    local why
+    why=$("$OWNSCOPE" report --json "$2" 2>&1 >r.json) && [ -z "$why" ] && why=$("$PYTHON" "$HERE/books.py" "$3" r.json 2>&1)
+    verdict "$1" $? "$why"
+}
+sed 's/victim_breathe();/usleep(3000);/' "$ROOT/tests/victims/selfcount.c" >paced.c
+cc -O1 -g -w -pthread -I"$ROOT/tests/victims" -o paced paced.c || exit 99
+
+# ---- killed ------------------------------------------------------------------
+{
+    victim killed
+    for _ in 1 2 3; do
+        sleep 0.25
+        kill -KILL $runner
+        wait $runner
+        "$OWNSCOPE" serve -q --attach "$(pid_in_books killed.books)" >serve.out 2>&1 &
+        runner=$!
+        collected $runner
+    done
+    ended "$(pid_in_books killed.books)"
+    ended $runner
+    wait $runner
+} 2>/dev/null
+exact "three collectors killed with SIGKILL: nothing is missing, nothing twice" killed.own killed.books
+[ "$(number killed.own lost.events)" = 0 ]
+verdict "and none of it was lost" $? "$("$OWNSCOPE" report --json killed.own | jq -c .lost)"
+
+# ---- taken over --------------------------------------------------------------
+victim living 2 1.5
+session=$("$OWNSCOPE" ps --json | jq -r '.sessions[0].session')
+run "$T/second" "$OWNSCOPE" serve -q --attach "$session"
+[ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q "collector $runner has it; .*--takeover" "$T/second.err"
+verdict "a second collector refuses, and names the first" $? "$(code "$T/second"): $(first_line "$T/second.err")"
+"$OWNSCOPE" serve -q --takeover --attach "$session" >serve.out 2>&1 &
+server=$!
+collected $server
+verdict "--takeover has the session" $? "$(first_line serve.out)"
+kill -0 "$(pid_in_books living.books)"
+verdict "while the program runs on" $?
+wait $runner
+[ $? = 0 ] && grep -q 'done' living.out && [ "$(grep -c '^ownscope: ' living.err)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session $session over" living.err
+verdict "the first says so in one line, and ends as the program did" $? "$(first_line living.err)"
+ended $server
+wait $server
+exact "a session handed over alive: nothing is missing, nothing twice" living.own living.books
+
+# ---- serve -------------------------------------------------------------------
+"$OWNSCOPE" serve -q -o served.own >first.out 2>&1 &
+first=$!
+collected $first
+run "$T/second" "$OWNSCOPE" serve -q -o other.own
+[ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q "collector $first serves this user already" "$T/second.err"
+verdict "a second serve refuses, and names the first" $? "$(code "$T/second"): $(first_line "$T/second.err")"
+"$B/ownscope-preload" "$T/paced" served.books 1 1.2 >/dev/null 2>&1 &
+program=$!
+started served.books
+"$OWNSCOPE" serve -q --takeover >second.out 2>&1 &
+server=$!
+collected $server
+verdict "serve --takeover has it" $? "$(first_line second.out)"
+ended $first 300 && wait $first
+[ $? = 0 ] && [ "$(wc -l <first.out)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session" first.out
+verdict "the first serve ends well, with one line" $? "$(first_line first.out)"
+wait $program
+"$B/ownscope-preload" "$VICTIMS/exit_raw" >/dev/null
+kill -TERM $server
+wait $server
+exact "programs of before are on record whole" served.own served.books
+[ "$("$OWNSCOPE" report --json served.own | jq '.processes | length')" -ge 2 ]
+verdict "and so is one that came later" $?
+run "$T/second" "$OWNSCOPE" run -q --ring-only -o ring.own -- true
+"$OWNSCOPE" run -q --ring-only -o ring.own -- sleep 5 &
+runner=$!
+collected $runner
+run "$T/second" "$OWNSCOPE" serve -q --takeover --attach "$("$OWNSCOPE" ps --json | jq -r '.sessions[0].session')"
+[ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q 'in memory' "$T/second.err" && kill -0 $runner
+verdict "a flight recorder is not taken over" $? "$(code "$T/second"): $(first_line "$T/second.err")"
+kill $runner
+wait $runner
+
+# ---- side by side, and dead ---------------------------------------------------
+{
+    victim left 1 4
+    left=$runner
+    victim right 1 1
+    right=$runner
+    [ "$("$OWNSCOPE" ps --json | jq '[.sessions[] | select(.state == "collected")] | length')" = 2 ]
+    verdict "two sessions side by side" $?
+    kill -KILL $left
+    wait $left
+    "$OWNSCOPE" ps | grep -q orphaned
+    verdict "ps shows the one whose collector was killed as orphaned" $? "$("$OWNSCOPE" ps)"
+    [ "$("$OWNSCOPE" report -p "$(pid_in_books right.books)" --json | jq .totals.allocations)" -gt 0 ]
+    verdict "the other goes on" $?
+    wait $right
+    kill -KILL "$(pid_in_books left.books)"
+    ended "$(pid_in_books left.books)"
+    segment=$(readlink "$OWNSCOPE_DIR"/*/segment)
+    "$OWNSCOPE" ps --clear
+    [ -n "$segment" ] && [ ! -e "$segment" ] && [ -z "$(ls -A "$OWNSCOPE_DIR")" ]
+    verdict "a dead session is cleared, its memory too" $? "$(ls -A "$OWNSCOPE_DIR") $segment"
+    mkdir -m 700 "$OWNSCOPE_DIR/run-1-dead"
+    ln -s /dev/shm/ownscope-nobody-has-it "$OWNSCOPE_DIR/run-1-dead/segment"
+    "$OWNSCOPE" run -q -o x.own -- true
+    [ ! -e "$OWNSCOPE_DIR/run-1-dead" ]
+    verdict "run clears a session whose memory is gone" $? "$(ls "$OWNSCOPE_DIR")"
+} 2>/dev/null
+
+# ---- who may ------------------------------------------------------------------
+if [ "$(id -u)" = 0 ] && have setpriv; then
+    nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    other=(setpriv --reuid=65533 --regid=65533 --clear-groups)
+    mkdir -m 755 theirs
+    chown 65534 theirs
+    tool=$OWNSCOPE
+    if ! "${nobody[@]}" test -x "$OWNSCOPE" -a -r "$SHIM"; then
+        cp "$OWNSCOPE" "$SHIM" theirs/
+        tool=$T/theirs/ownscope
+    fi
+    chmod 1777 "$T"
+    "${nobody[@]}" env OWNSCOPE_DIR="$T/theirs/s" "$tool" run -q -o "$T/theirs/t.own" -- sleep 20 &
+    for _ in $(seq 300); do [ -S "$(echo theirs/s/*/socket)" ] && break; sleep 0.01; done
+    pid=$(pgrep -u 65534 -n -x sleep)
+    ask() { OWNSCOPE_DIR=$T/theirs/s run "$T/a" "$@" "$tool" report -p "$pid" --json; }
+    ask "${nobody[@]}"
+    [ "$(code "$T/a")" = 0 ]
+    verdict "the owner may ask" $? "$(first_line "$T/a.err")"
+    ask
+    [ "$(code "$T/a")" = 0 ]
+    verdict "root may ask" $? "$(first_line "$T/a.err")"
+    run "$T/a" env -u OWNSCOPE_DIR "$tool" report -p "$pid" --json
+    [ "$(code "$T/a")" = 0 ]
+    verdict "root finds the session of another user's process" $? "$(first_line "$T/a.err")"
+    ask "${other[@]}"
+    [ "$(code "$T/a")" = 125 ] && [ "$(wc -l <"$T/a.err")" = 1 ]
+    verdict "a third user may not" $? "$(code "$T/a"): $(first_line "$T/a.err")"
+    chmod 755 theirs/s theirs/s/* && chmod 777 theirs/s/*/socket
+    got=$("${other[@]}" "$PYTHON" - theirs/s/*/socket <<'E2'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"POST /v1/yield HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+print(s.recv(100).split()[1].decode())
+E2
+    )
+    [ "$got" = 403 ] && kill -0 "$pid"
+    verdict "nor through a socket that was thrown open" $? "$got"
+    chmod 777 theirs/s
+    ask "${nobody[@]}"
+    [ "$(code "$T/a")" = 125 ] && [ "$(wc -l <"$T/a.err")" = 1 ] && grep -q 'others may write' "$T/a.err"
+    verdict "a client refuses a directory that others may write to" $? "$(code "$T/a"): $(first_line "$T/a.err")"
+    chmod 700 theirs/s
+    # Somebody puts a socket of his own where the collector's was.
+    socket=$(echo theirs/s/*/socket)
+    mv "$socket" aside
+    "$PYTHON" - "$socket" <<'E2' &
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+os.chown(sys.argv[1], 65533, 65533)
+os.setuid(65533)
+s.listen()
+time.sleep(5)
+E2
+    liar=$!
+    for _ in $(seq 200); do [ -S "$socket" ] && [ "$(stat -c %u "$socket")" = 65533 ] && break; sleep 0.01; done
+    ask "${nobody[@]}"
+    [ "$(code "$T/a")" = 125 ] && [ "$(wc -l <"$T/a.err")" = 1 ] && grep -q 'uid 65533' "$T/a.err"
+    verdict "a client refuses a socket that is somebody else's" $? "$(code "$T/a"): $(first_line "$T/a.err")"
+    kill $liar
+    kill "$pid"
+    wait
+else
+    skip "other users" "needs root and setpriv"
+fi
