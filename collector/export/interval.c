@@ -19,7 +19,7 @@ uint64_t interval_half(double variance, double unit)
 /* Of all blocks, the smallest ones may be those that were not drawn. */
 static double heaviest_of(const struct view *v)
 {
-    enum { SMALLEST_BYTES = 16 };
+    enum { SMALLEST_BYTES = 24 };
     return fmax(v->estimate.heaviest, (double)v->estimate.coarsest / SMALLEST_BYTES);
 }
 

@@ -74,8 +74,8 @@ struct drawn { double bytes, p; };
 
 static struct drawn drawn_with(const struct graph *g, const struct block *b, uint64_t bytes)
 {
-    double most = bytes ? (double)bytes : 1;
-    return (struct drawn){ .bytes = (double)bytes, .p = -expm1(-most / (double)g->sampling->rates[b->rate]) };
+    double drawn = (double)wire_drawn_bytes(bytes);
+    return (struct drawn){ .bytes = (double)bytes, .p = -expm1(-drawn / (double)g->sampling->rates[b->rate]) };
 }
 
 static uint64_t drawn_bytes(const struct graph *g, uint32_t place, const struct block *b)

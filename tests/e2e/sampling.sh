@@ -66,7 +66,7 @@ git_repository() {
 
 command_of() {
     case $1 in
-    perl) echo "perl perl.pl" ;;
+    perl) echo "env PERL_HASH_SEED=0 PERL_PERTURB_KEYS=0 perl perl.pl" ;;
     lua) echo "lua5.4 lua.lua" ;;
     python) echo "env -i PYTHONHASHSEED=0 PYTHONMALLOC=malloc /usr/bin/python3 -S -E python.py" ;;
     sqlite) echo "sqlite3 :memory: -init sqlite.sql" ;;
@@ -79,8 +79,8 @@ once() {
     local file=$1 program=$2
     shift 2
     # shellcheck disable=SC2046,SC2086 # words
-    (timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT --locks off --copies off --no-snapshot-at-exit --json "$file" -o "$T/one.own" "$@" -- \
-        $(command_of "$program") </dev/null >/dev/null) 2>"$T/err"
+    bash -c '"$@"; exit' once timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT --locks off --copies off --no-snapshot-at-exit --json "$file" \
+        -o "$T/one.own" "$@" -- $(command_of "$program") </dev/null >/dev/null 2>"$T/err"
     [ -s "$file" ]
 }
 
