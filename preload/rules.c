@@ -320,10 +320,16 @@ bool rules_born_passes(struct context *c, uint32_t gate, const void *p)
     return passes;
 }
 
-static void follow(struct rules_own *own, unsigned family, uint64_t address, uint64_t size)
+/* Where it cannot be remembered, each release will be recorded, and that is said. */
+static void follow(struct context *c, struct rules_own *own, unsigned family, uint64_t address, uint64_t size)
 {
-    if (unlikely(!(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address))))
-        own->quick_gate = 0;
+    static const char full[] = "ownscope: too many blocks are followed: from now on all releases of this process are recorded";
+    bool was_full = follow_is_full();
+    if (likely(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address)))
+        return;
+    own->quick_gate = 0;
+    if (!was_full)
+        record_text(c, WIRE_MARK, 0, NULL, 0, full, sizeof full - 1);
 }
 
 static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, uint64_t length)
@@ -365,7 +371,7 @@ static bool made(struct context *c, struct rules_own *own, const struct hook_fra
     }
     if (!rules_draws(c, site, event_of(family), family, size, bytes))
         return false;
-    follow(own, family, address, size);
+    follow(c, own, family, address, size);
     return true;
 }
 
@@ -381,7 +387,7 @@ static bool wants(struct context *c, const struct hook_frame *site, unsigned kin
         count_up(&rules_home(c)->calls, 1);
         return realloc_begins(own, family, address, size);
     case WIRE_REALLOC_END: /* failed: the block is where it was, *word */
-        follow(own, family, address ? address : *word, address ? size : own->had_bytes);
+        follow(c, own, family, address ? address : *word, address ? size : own->had_bytes);
         return true;
     case WIRE_DROP:
         count_up(&rules_home(c)->calls, 1);

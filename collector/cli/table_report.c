@@ -492,12 +492,39 @@ static void page_coverage(const struct page *p)
     }
 }
 
+/* "2.1%", "?" when it is not known. */
+static void plan_value(char *to, size_t size, const json_t *part, const char *key)
+{
+    const json_t *v = json_object_get(part, key);
+    if (!json_is_number(v))
+        snprintf(to, size, "?");
+    else if (!strcmp(key, "cpu"))
+        snprintf(to, size, "%.2f%% CPU", 100 * json_number_value(v));
+    else
+        snprintf(to, size, "%s", number_count((uint64_t)json_number_value(v)).text);
+}
+
+static void plan_line(FILE *out, const json_t *plan)
+{
+    static const char *const keys[] = { "cpu", "events_per_s", "bytes_per_h" };
+    char text[2][3][40];
+    if (!plan)
+        return;
+    for (unsigned i = 0; i < 3; i++) {
+        plan_value(text[0][i], sizeof text[0][i], get(plan, "promised"), keys[i]);
+        plan_value(text[1][i], sizeof text[1][i], get(plan, "real"), keys[i]);
+    }
+    fprintf(out, "\nPlan: promised %s, %s events/s, %s bytes of trace an hour; it was %s, %s, %s\n", text[0][0], text[0][1], text[0][2],
+            text[1][0], text[1][1], text[1][2]);
+}
+
 void table_report(FILE *out, const json_t *doc, const struct table_style *s)
 {
     struct page p = { out, s, doc, get(doc, "totals"), get(doc, "metadata") };
     page_head(&p);
     page_totals(&p);
     page_verify(&p);
+    plan_line(out, get(doc, "plan"));
     table_control(out, get(doc, "control"), s);
     page_findings(&p);
     page_leaks(&p);

@@ -7,6 +7,7 @@
  * orders that wait.
  */
 #include "serve/control_state.h"
+#include "serve/budget.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -247,9 +248,25 @@ void control_orders_round(struct control *c)
 
 bool control_hurries(const struct control *c) { return c->settling; }
 
+/* What was promised, once more, and what the CPU was. */
+static void promise_tell(struct control *c)
+{
+    const struct limits_input nothing = { 0 };
+    struct limits_input in = { .now_ns = session_now_ns(c->host.session) };
+    if (!c->promise)
+        return;
+    c->host.measure(c->host.context, &in);
+    struct budget_cost cost = budget_cost_between(&nothing, &in);
+    double own = budget_cost_sum(&cost), ns = (double)(in.hooks_cpu_ns + in.passed_cpu_ns + in.collector_cpu_ns);
+    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%%", c->promise, 100 * own, in.now_ns ? 100 * ns / (double)in.now_ns : 0);
+    control_tell(c, EVENT_CONTROL_PROMISE, c->state, text);
+    free(text);
+}
+
 void control_end(struct control *c)
 {
     struct order *o, *next;
+    promise_tell(c);
     control_orders_round(c);
     pthread_mutex_lock(&c->lock);
     c->ended = true;

@@ -16,7 +16,8 @@
 
 enum {
     QUIET_ROUNDS = 2,               /* the first one may have looked at the rings before */
-    REPUBLISH_NS = 3000000          /* news of names, modules and processes are gathered so long */
+    REPUBLISH_NS = 3000000,         /* news of names, modules and processes are gathered so long */
+    BORN_WORDS_LIGHT = 1 << 20      /* of a larger filter there is room for two at a time, hardly for more */
 };
 
 struct policy *policy_new(const struct policy_host *host)
@@ -28,6 +29,7 @@ struct policy *policy_new(const struct policy_host *host)
     p->cover = policy_cover_of_gate(p, p->gate);
     p->spec.gate = WIRE_GATE_ALL;
     p->quiet = true;
+    p->born_words_most = BORN_WORDS_MOST;
     p->implied_slot = WIRE_RULES_MAX;
     p->names = names_find_new(host->session, host->code);
     p->threads = threads_names_new();
@@ -100,6 +102,7 @@ static void published(struct policy *p, const struct policy_compiled *c, uint32_
     p->born_wanted = c->policy && drops_all && c->bits & WIRE_GATE_MEMORY && !p->born_refused;
     if (!c->policy && c->bits & WIRE_GATE_MEMORY) { /* from now on there are blocks that hooks do not know of */
         p->born_known = false;
+        p->born_words_most = BORN_WORDS_MOST;
         born_clear(&p->born);
     }
 }
@@ -116,7 +119,8 @@ static int publish(struct policy *p, const struct policy_spec *spec, const uint8
     if (r == -ENOSPC && c.policy && c.policy->born_words) {
         free(c.policy);
         p->born_known = false;
-        p->born_refused = drops_all = true;
+        drops_all = true;
+        p->born_words_most = p->born.n / 2; /* a smaller one, next time */
         born_clear(&p->born);
         c = policy_compile(p, spec, slot_of, implied_slot, drops_all);
         r = session_policy_publish(p->host.session, c.policy, c.bits, &gate);
@@ -180,6 +184,16 @@ static void republish(struct policy *p)
         threads_round(p, true);
 }
 
+static void born_round(struct policy *p)
+{
+    enum born_made made = born_make(p);
+    if (made == BORN_LATER)
+        return;
+    p->born_wanted = false;
+    p->born_refused = made == BORN_TOO_MANY;
+    p->born_known = p->dirty = made == BORN_MADE;
+}
+
 /* All hooks act on what was published, and all that they did before is folded. */
 static void quiet_round(struct policy *p)
 {
@@ -194,11 +208,8 @@ static void quiet_round(struct policy *p)
     if (p->rounds < QUIET_ROUNDS)
         return;
     cover_tell(p, p->cover);
-    if (p->born_wanted && born_make(p)) {
-        p->born_wanted = false;
-        p->born_known = true;
-        p->dirty = true;
-    }
+    if (p->born_wanted)
+        born_round(p);
 }
 
 void policy_round(struct policy *p, uint64_t now_ns)
@@ -210,7 +221,7 @@ void policy_round(struct policy *p, uint64_t now_ns)
     slots_round(p, now_ns);
     if (ranges_stale(p))
         p->dirty = true;
-    if (p->dirty && wire_clock_monotonic_ns() - p->published_ns >= REPUBLISH_NS)
+    if (p->dirty && (p->quiet || p->born.n <= BORN_WORDS_LIGHT) && wire_clock_monotonic_ns() - p->published_ns >= REPUBLISH_NS)
         republish(p);
     threads_round(p, false);
 }

@@ -2,14 +2,15 @@
  * collector/serve/policy_born.c - the filter of the blocks that lived before a policy: made
  * of the graph when nothing is on its way to it any more. Ingest thread.
  *
- * 16 bits a block: one address in a hundred and fifty that is not in it passes.
+ * 16 bits a block, of which 4 are set: fewer than one in a hundred other addresses pass. Where there is no
+ * room for that it is made smaller, and passes more of them.
  */
 #include <stdlib.h>
 
 #include "event/xalloc.h"
 #include "serve/policy_state.h"
 
-enum { BITS_EACH = 16, BLOCKS_A_WORD = 64 / BITS_EACH };
+enum { BLOCKS_A_WORD = 4, BLOCKS_A_WORD_MOST = 16 };
 
 static void born_add(void *born, uint64_t address)
 {
@@ -24,22 +25,24 @@ void born_clear(struct policy_born *b)
     *b = (struct policy_born){0};
 }
 
-bool born_make(struct policy *p)
+enum born_made born_make(struct policy *p)
 {
     struct policy_born b = {.n = 1, .serial = p->gate / WIRE_GATE_SERIAL};
     uint64_t blocks = 0;
     if (!p->host.live(p->host.context, NULL, NULL, &blocks))
-        return false;
+        return BORN_LATER;
     born_clear(&p->born);
     if (!blocks)
-        return true;
-    while (b.n * BLOCKS_A_WORD < blocks)
+        return BORN_MADE;
+    while (b.n * BLOCKS_A_WORD < blocks && b.n < p->born_words_most)
         b.n *= 2;
+    if (b.n * BLOCKS_A_WORD_MOST < blocks)
+        return BORN_TOO_MANY;
     b.words = xcalloc(b.n, sizeof *b.words);
     if (!p->host.live(p->host.context, born_add, &b, &blocks)) {
         free(b.words);
-        return false;
+        return BORN_LATER;
     }
     p->born = b;
-    return true;
+    return BORN_MADE;
 }

@@ -57,7 +57,8 @@ struct policy {
     struct policy_born born;
     bool born_known;                /* `born` has all blocks that are to be followed and that hooks do not know of */
     bool born_wanted;               /* the published policy records all drops until it is made */
-    bool born_refused;              /* there was no room for it */
+    bool born_refused;              /* there is no room for it */
+    uint64_t born_words_most;       /* there was none for twice as many */
 
     bool dirty;                     /* what was published is not all that is known by now */
     uint64_t modules_version;       /* that the ranges are of */
@@ -89,8 +90,10 @@ void threads_round(struct policy *p, bool all);
 void threads_forget(struct policy_threads *t);
 
 /* ---- policy_born.c ---- */
-/* Of the blocks that live now. False: not now. */
-bool born_make(struct policy *p);
+enum { BORN_WORDS_MOST = 1 << 22 };
+enum born_made { BORN_LATER, BORN_MADE, BORN_TOO_MANY };
+/* Of the blocks that live now. */
+enum born_made born_make(struct policy *p);
 void born_clear(struct policy_born *b);
 
 /* ---- policy_compile.c ---- */

@@ -13,7 +13,7 @@ static uint64_t address_at(uint64_t i) { return 0x7f0000000000ull + i * 16; }
 
 START_TEST(exact)
 {
-    enum { N = 300000 };
+    enum { N = 100000 };
     for (uint64_t i = 0; i < N; i += 2)
         ck_assert(follow_add(address_at(i)));
     for (uint64_t i = 0; i < N; i++)
@@ -61,7 +61,7 @@ START_TEST(counters_full)
 END_TEST
 
 /* Threads hand blocks to each other, and an address comes again after it was taken. */
-enum { THREADS = 8, SLOTS = 512, TURNS = 6000 };
+enum { THREADS = 8, SLOTS = 512, TURNS = 3000 };
 static atomic_u64 shared[SLOTS]; /* a block in each: 0 free, else address */
 static atomic_u64 wrong, next_block;
 

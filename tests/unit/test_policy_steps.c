@@ -208,7 +208,7 @@ START_TEST(test_no_room)
 {
     somebody();
     live_count = 10;
-    live_claimed = 64 << 20;                /* their filter has 128 MiB */
+    live_claimed = 80 << 20;                /* their filter would have to be larger than any may be */
     narrow();
     ck_assert(!policy_all_drops(policy));
     ck_assert(rounds_until(all_drops));
@@ -219,6 +219,29 @@ START_TEST(test_no_room)
     ck_assert(!policy_all_drops(policy));
     settle();
     ck_assert(!(published()->flags & WIRE_POLICY_DROPS_ALL));
+}
+END_TEST
+
+/* Where there is no room for a filter, it is made smaller. */
+START_TEST(test_little_room)
+{
+    somebody();
+    live_count = 10;
+    live_claimed = 20 << 20;                /* as large as any may be: 32 MiB */
+    narrow();
+    settle();
+    ck_assert_uint_eq(published()->born_words, 1 << 22);
+    store_release(&thread.ring.slot->acting, gate_now());   /* what is replaced stays where it is */
+    ck_assert_int_eq(set(), 0);
+    ck_assert_uint_eq(published()->born_words, 1 << 22);
+    ck_assert_int_eq(set(), 0);
+    ck_assert_uint_eq(published()->flags, WIRE_POLICY_DROPS_ALL);
+    store_release(&thread.ring.slot->acting, WIRE_ACTING_NOT);
+    settle();
+    ck_assert_uint_eq(published()->flags, 0);
+    ck_assert_uint_eq(published()->born_words, 1 << 21);
+    ck_assert(born_has(published(), live_first + 16));
+    ck_assert(!policy_all_drops(policy));
 }
 END_TEST
 
@@ -335,6 +358,7 @@ int main(void)
     tcase_add_test(t, test_nothing_lived);
     tcase_add_test(t, test_graph_lent);
     tcase_add_test(t, test_no_room);
+    tcase_add_test(t, test_little_room);
     tcase_add_test(t, test_over_a_pause);
     tcase_add_test(t, test_emergency);
     tcase_add_test(t, test_emergency_unseen);

@@ -10,6 +10,7 @@
 #include "preload/module.h"
 #include "preload/record.h"
 #include "preload/rules.h"
+#include "preload/wait.h"
 
 struct process process;
 struct real real;
@@ -19,7 +20,7 @@ atomic_u64 module_pages[MODULE_PAGES], module_generation;
 enum { SCRATCH_SLOT = 0x10000, SCRATCH_POLICY = 0x40000, SCRATCH_BYTES = 1 << 20, SCRATCH_PROCESS = 3, SCRATCH_FILTERED = WIRE_GATE_ALL | WIRE_GATE_FILTERED };
 
 static struct { unsigned which; uint64_t rate; } scratch_told[64];
-static unsigned scratch_tells, scratch_announced;
+static unsigned scratch_tells, scratch_announced, scratch_texts;
 static bool scratch_no_room, scratch_in_a_file;
 static uint32_t scratch_serial;
 static struct wire_policy *policy;      /* what is published next */
@@ -29,10 +30,18 @@ bool record_rate(struct context *of, unsigned which, uint64_t rate)
 {
     if (scratch_no_room)
         return false;
-    scratch_told[scratch_tells].which = which;
+    scratch_told[scratch_tells % 64].which = which;
     scratch_told[scratch_tells++ % 64].rate = rate;
     return true;
 }
+
+bool record_text(struct context *of, unsigned type, uint64_t address, const uint64_t *extra, unsigned extras, const char *text, size_t bytes)
+{
+    scratch_texts++;
+    return true;
+}
+
+void wait_wake_collector(void) { }
 
 void module_announce_slow(struct context *of, uint64_t pc)
 {
@@ -84,7 +93,7 @@ static void policy_range(uint64_t begin, uint64_t end, uint32_t of, uint32_t rul
 }
 
 /* After the ranges: a filter of these. */
-static void policy_born(uint64_t words, uint32_t serial, const uint64_t *addresses, size_t n)
+static inline void policy_born(uint64_t words, uint32_t serial, const uint64_t *addresses, size_t n)
 {
     uint64_t *filter = (uint64_t *)((uint8_t *)policy + policy->born_offset);
     memset(filter, 0, words * 8);
@@ -117,7 +126,7 @@ static bool wants_at(uint64_t pc, unsigned kind, uint64_t address, uint64_t size
     return rules_wants(c, &site, kind, address, size, &word);
 }
 
-static bool wants(unsigned type, unsigned family, uint64_t address, uint64_t size) { return wants_at(0x5000, type | family << 8, address, size); }
+static inline bool wants(unsigned type, unsigned family, uint64_t address, uint64_t size) { return wants_at(0x5000, type | family << 8, address, size); }
 static uint64_t hits(unsigned i) { return load_relaxed(&rules_home(c)->hits[i]); }
 
 #endif

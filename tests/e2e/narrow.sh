@@ -1,0 +1,101 @@
+#!/bin/bash
+# What is recorded is what was asked for, to the event: one program, told when to do what
+# it does, under one rule after the other; then while it is busy.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+cat >narrow.py <<'END'
+import json, os, subprocess, sys, time
+
+ownscope, victim = sys.argv[1], sys.argv[2]
+
+def verdict(name, good, why=""):
+    print(f"ok {name}" if good else f"not ok {name}: {why}", flush=True)
+
+def start(trace):
+    p = subprocess.Popen([ownscope, "run", "-q", "-o", trace, "--", victim], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=open("run.err", "a"), text=True)
+    tell(p, "nothing")
+    return p, int(subprocess.check_output(["ps", "-o", "pid=", "--ppid", str(p.pid)], text=True).split()[0])
+
+def tell(p, line):
+    p.stdin.write(line + "\n")
+    p.stdin.flush()
+    if p.stdout.readline() != "done\n":
+        raise SystemExit("not ok the program: " + open("run.err").read()[-300:])
+
+def ctl(*words):
+    r = subprocess.run([ownscope, "ctl", "-p", str(pid), *words, "--json"], capture_output=True, text=True)
+    if r.returncode:
+        verdict("ctl " + " ".join(words), False, r.stderr.strip()[:300])
+    return json.loads(r.stdout or "{}")
+
+def rules():
+    return {r["number"]: r for r in ctl("list")["rules"]}
+
+def settled():
+    """Names are looked up, and rules of threads reach them, after the order: the first rule's number and hits."""
+    for _ in range(100):
+        all = rules()
+        if not any(r["unmet"] for r in all.values()):
+            break
+        time.sleep(0.02)
+    return min(all), all[min(all)]["hits"]
+
+def hits(*texts, line="round"):
+    """What the first of these rules recorded of it."""
+    ctl("untrace", "all")
+    for text in texts:
+        ctl("trace", *text.split())
+    number, before = settled()
+    tell(p, line)
+    time.sleep(0.02)
+    return rules()[number]["hits"] - before
+
+def expect(name, want, *texts, off=0, line="round"):
+    got = hits(*texts, line=line)
+    verdict(name, abs(got - want) <= off, f"{got}, wanted {want}")
+
+p, pid = start("rules.own")
+tell(p, "round")
+ctl("trace", "size=1..")
+expect("one function", 1000, "function=wanted")
+expect("a function and a size", 200, "function=grown size=..24")
+expect("blocks that grow come in by what they are then", 200, "function=grown size=3000..3000")
+expect("a thread by name", 700, "thread=worker events=heap")
+expect("a family", 400, "function=zeroed,wanted family=calloc")
+every = hits("events=heap family=malloc")
+expect("without a module", every - 350, "events=heap family=malloc", "exclude module=libc.so*")
+expect("without a function", every - 5000, "events=heap family=malloc", "exclude function=other")
+expect("a limit, to the event", 123, "function=wanted limit=123")
+expect("locks of a function", 600, "events=lock function=locked")
+expect("one lock in ten", 60, "events=lock function=locked sample=1/10", off=40)
+expect("blocks by bytes", 906, "function=other sample=1000", off=150)
+expect("so many a second", 300, "function=spin rate=200/s", off=30, line="spin 1500")
+ctl("untrace", "all")
+tell(p, "round")
+p.stdin.close()
+verdict("the program under rules", p.wait() == 0, open("run.err").read()[-300:])
+
+p, pid = start("busy.own")
+tell(p, "busy")
+for order in (["trace", "sample=4K"], ["untrace", "all"], ["trace", "function=hand_over", "size=100.."], ["stop"], ["start"],
+              ["trace", "sample=64K,1/7"], ["untrace", "all"]):
+    time.sleep(0.1)
+    ctl(*order)
+time.sleep(0.1)
+tell(p, "idle")
+p.stdin.close()
+verdict("the busy program", p.wait() == 0, open("run.err").read()[-300:])
+
+for trace in "rules.own", "busy.own":
+    r = subprocess.run([ownscope, "findings", trace, "--json"], capture_output=True, text=True)
+    found = json.loads(r.stdout)["findings"]
+    verdict("nothing is found that is not there, " + trace, not found, json.dumps(found)[:400])
+    r = subprocess.run([ownscope, "leaks", trace, "--json"], capture_output=True, text=True)
+    totals = json.loads(r.stdout or "{}").get("totals")
+    lost = [totals[c] for c in ("definite", "indirect") if totals[c]["blocks"]] if totals else r.stderr
+    verdict("nothing leaks that was dropped, " + trace, not lost, str(lost)[:300])
+END
+"$PYTHON" narrow.py "$OWNSCOPE" "$VICTIMS/rounds" || not_ok "narrow.py" "ended with $?"
