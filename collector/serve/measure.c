@@ -14,7 +14,6 @@
 #include "wire/atomic.h"
 #include "wire/policy.h"
 
-static const double MEASURE_RECORD_NS = 60, MEASURE_PASSED_NS = 1.5;
 enum { RSS_EACH = 3 /* looks */ };
 
 struct measured_process { uint32_t process; clockid_t clock; uint64_t first_ns, cpu_ns; bool seen; };
