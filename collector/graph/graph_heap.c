@@ -135,11 +135,8 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
     t->dropped.blocks += n.blocks;
     t->dropped.bytes += n.bytes;
     if (b->maker == t->place) {
-        if (t->last_new != b->id)
-            return;
-        g->sites[b->site].temporary += n.blocks;
-        if (graph_unlikely(b->rate))
-            sampling_temporary(g, place);
+        /* What was made between them is known where all is recorded. */
+        g->sites[b->site].temporary += t->last_new == b->id && !b->rate && cover_memory_whole(g, b->born_ns);
     } else if (b->maker && t->place) {
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, n,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
@@ -287,7 +284,8 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     heap_put(p, slot, b, q.block);
     p->live_bytes += e->size - old_size;
     struct view_count is = block_counted(g, q.block, b);
-    g->totals.reallocations += is.blocks;
+    g->totals.reallocations += was.blocks;      /* as likely to be told as the block that it was */
+    g->moves_by[MOVE_REALLOC] += was.blocks - 1;
     if (!(b->flags & BLOCK_CLONE)) {
         struct site *s = &g->sites[b->site];
         s->bytes += grown;

@@ -77,10 +77,21 @@ verdict "top: findings" $? "$(screen locks)"
 keys locks 1 / r i g h t _ f o r k Enter
 seen locks '/right_fork: 2 of 3'
 verdict "top: the filter looks into stacks" $? "$(screen locks)"
-kill "$pid" # by its own id; the trace stays whole
-wait $runner
+# The collector goes, and another one comes.
+session=$(basename "$(dirname "$(find "$OWNSCOPE_DIR" -name socket | head -n 1)")")
+kill -KILL $runner
+wait $runner 2>/dev/null
+seen locks 'COLLECTOR IS GONE' && grep -q '^t2 ' shot.locks
+verdict "top: the collector is gone, the program runs" $? "$(screen locks)"
+"$OWNSCOPE" serve -q --attach "$session" >serve.out 2>serve.err </dev/null &
+runner=$!
+seen locks ' recording '
+verdict "top: the next collector is found" $? "$(screen locks) $(first_line serve.err)"
+kill "$pid" # by its own id
 seen locks 'ENDED' && seen locks 'this is the last picture' && grep -q 't2 ' shot.locks
 verdict "top: the program has ended; its last picture stays" $? "$(screen locks)"
+kill $runner
+wait $runner 2>/dev/null
 keys locks q
 seen locks 'left with 0'
 verdict "top: q quits with 0" $? "$(screen locks)"
@@ -143,16 +154,7 @@ verdict "top --batch into a file" $? "$(first_line text.err) $(head -n 3 text.tx
 LC_ALL=C "$OWNSCOPE" top -p "$pid" --screen sites >ascii.txt 2>text.err && [ -s ascii.txt ] && ! LC_ALL=C grep -q '[^ -~]' ascii.txt
 verdict "top without UTF-8, without a terminal" $? "$(first_line text.err) $(LC_ALL=C grep -m1 '[^ -~]' ascii.txt)"
 
-# ---- the collector goes, and another one comes -------------------------------------------
-session=$(basename "$(dirname "$(find "$OWNSCOPE_DIR" -name socket | head -n 1)")")
-kill -KILL $runner
-wait $runner 2>/dev/null
-seen busy 'COLLECTOR IS GONE'
-verdict "top: the collector is gone, the program runs" $? "$(screen busy)"
-"$OWNSCOPE" serve -q --attach "$session" >serve.out 2>serve.err </dev/null &
-runner=$!
-seen busy ' recording '
-verdict "top: the next collector is found" $? "$(screen busy) $(first_line serve.err)"
+# ---- a terminal that goes --------------------------------------------------------------
 tm kill-session -t busy
 sleep 0.3
 [ -z "$(pgrep -f "^$OWNSCOPE top --delay 0.2$")" ]
