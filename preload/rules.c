@@ -140,8 +140,6 @@ bool rules_adopt(struct context *c, uint32_t gate)
         own->born = NULL;
         own->drops_all = true;
     }
-    if (own->born)
-        follow_gone_expect(own->born_words * 4);
     if (!own->drops_all && !follow_is_full())
         own->quick_gate = gate;
     return true;

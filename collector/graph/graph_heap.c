@@ -12,6 +12,7 @@
 #include "graph/graph_handoffs.h"
 #include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_pointee.h"
 #include "graph/graph_sampling.h"
 #include "graph/graph_sites.h"
 
@@ -63,6 +64,20 @@ static uint32_t heap_clear(struct graph *g, struct process *p, const struct even
     return slot;
 }
 
+/* After a time when releases were not told: what still lives by the books where a block now lies went unseen. */
+static __attribute__((noinline)) void heap_clear_under(struct graph *g, struct process *p, const struct event *e)
+{
+    uint64_t start, from = e->address + 1, end = e->address + e->size < e->address ? UINT64_MAX : e->address + e->size;
+    while (from < end && starts_between(pointee_index(g, p), from, end, &start)) {
+        uint32_t place, slot = heap_find(g, p, start, &place);
+        if (place && !cover_drops_told(g, pool_at(&g->pool, place)->born_ns))
+            heap_unseen(g, p, e, slot, place);
+        from = start + 1;
+    }
+}
+
+static inline bool drops_were_untold(const struct graph *g) { return graph_unlikely(g->cover != NULL) && g->cover->drops_ns; }
+
 static void heap_make(struct graph *g, struct process *p, struct thread *t, const struct event *e,
                       uint32_t slot, unsigned family, uint32_t stack)
 {
@@ -97,6 +112,10 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
         if (may_wait(g, p, t))
             return false;
         slot = heap_clear(g, p, e);
+    }
+    if (drops_were_untold(g)) {
+        heap_clear_under(g, p, e);
+        slot = heap_find(g, p, e->address, &place);
     }
     heap_make(g, p, t, e, slot, e->family, e->stack);
     return true;
@@ -253,6 +272,8 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
         locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
+    if (drops_were_untold(g))
+        heap_clear_under(g, p, e);
     uint32_t slot = heap_clear(g, p, e);    /* only now: who looks around may find clones */
     struct view_count was = block_counted(g, q.block, b);
     uint64_t grown = e->size > old_size ? e->size - old_size : 0;
@@ -311,6 +332,8 @@ bool heap_realloc_end(struct graph *g, struct process *p, struct thread *t, cons
         heap_relocate(g, p, e, q);
         return true;
     }
+    if (drops_were_untold(g))
+        heap_clear_under(g, p, e);
     heap_make(g, p, t, e, heap_clear(g, p, e), WIRE_REALLOC, e->stack ? e->stack : q.stack);
     return true;
 }

@@ -61,6 +61,10 @@ for me, other, take in ("t2", "t3", "take_right"), ("t3", "t2", "take_left"):
     assert t["last"]["stack"] and t["rates"]["events_per_s"] == 0 and t["cpu_share"] < 0.5, t
 END
 verdict "states: who waits for whom, and where each stands" $? "$(tail -n 1 dead.why)"
+"$PYTHON" -c '
+import json, jsonschema, sys
+jsonschema.validate(json.load(open("dead.json")), json.load(open(sys.argv[1])))' "$ROOT/collector/export/schema/ownscope-states.schema.json" 2>r.why
+verdict "states: the document is as its schema says" $? "$(tail -n 1 r.why)"
 "$OWNSCOPE" states -p "$pid" --thread t99 >r.out 2>r.err
 [ $? = 1 ] && "$OWNSCOPE" states -p "$pid" --thread t2 --json 2>/dev/null | "$PYTHON" -c 'import json, sys; assert [t["id"] for t in json.load(sys.stdin)["threads"]] == ["t2"]' 2>r.why
 verdict "states: one thread; none" $? "$(first_line r.err) $(tail -n 1 r.why)"
