@@ -9,7 +9,7 @@ ns are over native, divided by the events of the full run (News, Drops and Moves
 unlock, a copy). `none`, `caller` and `full` are choices of stacks: of programs and of the heap's loops with memory alone recorded
 (`--locks off --copies off`), as the heap's peers do; `everything` records locks and copies too, with full stacks, and counts all its events.
 `lag` is from the program's end to the exit of all; peak memory is of the largest process, and of the largest collector, with the rings it maps.
-`off` is the shim loaded with OWNSCOPE_DISABLE=1. `heaptrack library` is its preload alone (the program's own cost), `heaptrack` its script (of the whole).
+`off` is the shim loaded with OWNSCOPE_DISABLE=1, `paused` a program under the collector of which only processes and threads are recorded. `heaptrack library` is its preload alone (the program's own cost), `heaptrack` its script (of the whole).
 `lttng` is LTTng-UST's libc wrapper (for mutex its pthread wrapper), without stacks, in default buffers; its bytes are divided by our count of events.
 Peers get the first three rounds, helgrind and memcheck one.
 redis: requests a second under redis-benchmark, as a part of native's: 16 requests a packet, and (`single`) as redis-benchmark comes, one;

@@ -114,6 +114,7 @@ def targets(f):
     for name, runs in (f.reports or {}).items():
         add("end of program to report, %.1f M events: %s" % (median(runs, "events") / 1e6, name), median(runs, "lag"), 1, " s")
     add_all("shim loaded, recording off", f.reals("off", "own_x"), 1.02, " of native", form="%.3f")
+    add_all("under the collector, paused", f.reals("paused", "own_x"), 1.01, " of native", form="%.3f")
     add("lost events, all runs of ownscope", f.lost(), 0, "", form="%d")
     return table
 

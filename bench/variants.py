@@ -83,6 +83,16 @@ class Everything(Ownscope):
         return []
 
 
+class Paused(Ownscope):
+    """Under the collector, armed, and nothing of memory, locks and copies recorded."""
+
+    def __init__(self, name, tmp):
+        super().__init__(name, tmp, "full")
+
+    def parts(self, w):
+        return ["--paused"]
+
+
 class HeaptrackLibrary(Variant):
     """Its library alone, writing its raw data to a file: the program's own cost."""
     peer = True
@@ -157,7 +167,7 @@ def heaptrack_library():
 
 def make(tmp, peers):
     """The variants, in the order they run; and why a peer is not among them."""
-    made = [Variant("native", tmp), Off("off", tmp), Ownscope("none", tmp, "none"), Ownscope("caller", tmp, "caller"), Ownscope("full", tmp, "full"),
+    made = [Variant("native", tmp), Off("off", tmp), Paused("paused", tmp), Ownscope("none", tmp, "none"), Ownscope("caller", tmp, "caller"), Ownscope("full", tmp, "full"),
             Everything("everything", tmp, "full")]
     absent = {}
     if peers == "none":

@@ -140,8 +140,6 @@ bool rules_adopt(struct context *c, uint32_t gate)
         own->born = NULL;
         own->drops_all = true;
     }
-    if (own->born)
-        follow_gone_expect(own->born_words * 4);
     if (!own->drops_all && !follow_is_full())
         own->quick_gate = gate;
     return true;
@@ -320,10 +318,16 @@ bool rules_born_passes(struct context *c, uint32_t gate, const void *p)
     return passes;
 }
 
-static void follow(struct rules_own *own, unsigned family, uint64_t address, uint64_t size)
+/* Where it cannot be remembered, each release will be recorded, and that is said. */
+static void follow(struct context *c, struct rules_own *own, unsigned family, uint64_t address, uint64_t size)
 {
-    if (unlikely(!(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address))))
-        own->quick_gate = 0;
+    static const char full[] = "ownscope: too many blocks are followed: from now on all releases of this process are recorded";
+    bool was_full = follow_is_full();
+    if (likely(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address)))
+        return;
+    own->quick_gate = 0;
+    if (!was_full)
+        record_text(c, WIRE_MARK, 0, NULL, 0, full, sizeof full - 1);
 }
 
 static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, uint64_t length)
@@ -343,23 +347,21 @@ static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, u
 /* Before the real call: another thread may have the block's address right after it. */
 static bool realloc_begins(struct rules_own *own, unsigned family, uint64_t p, uint64_t size)
 {
-    /* What was asked for is not known: of the bytes that may be used, about so many were not. */
-    enum { UNASKED = 8 };
-    uint64_t had = own->had_bytes;
+    uint64_t had = own->had_bytes, has = size;
     if (unfollow(own, family, p, had))
         return true;
     if (!is_mapping(family)) {
         had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
-        had -= size > had && had >= UNASKED ? UNASKED : 0;
+        has = wire_drawn_bytes(size);
     }
-    own->grows_bytes = size > had ? size - had : 0;
+    own->grows_bytes = has > had ? has - had : 0;
     own->realloc = RULES_REALLOC_GROWS;
     return false;
 }
 
 static bool made(struct context *c, struct rules_own *own, const struct hook_frame *site, unsigned family, uint64_t address, uint64_t size)
 {
-    uint64_t bytes = size;
+    uint64_t bytes = is_mapping(family) ? size : wire_drawn_bytes(size);
     if (own->realloc == RULES_REALLOC_GROWS) {
         if (!own->grows_bytes)
             return false;
@@ -367,7 +369,7 @@ static bool made(struct context *c, struct rules_own *own, const struct hook_fra
     }
     if (!rules_draws(c, site, event_of(family), family, size, bytes))
         return false;
-    follow(own, family, address, size);
+    follow(c, own, family, address, size);
     return true;
 }
 
@@ -383,7 +385,7 @@ static bool wants(struct context *c, const struct hook_frame *site, unsigned kin
         count_up(&rules_home(c)->calls, 1);
         return realloc_begins(own, family, address, size);
     case WIRE_REALLOC_END: /* failed: the block is where it was, *word */
-        follow(own, family, address ? address : *word, address ? size : own->had_bytes);
+        follow(c, own, family, address ? address : *word, address ? size : own->had_bytes);
         return true;
     case WIRE_DROP:
         count_up(&rules_home(c)->calls, 1);

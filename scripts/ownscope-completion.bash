@@ -33,7 +33,7 @@ _ownscope() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} self=${COMP_WORDS[0]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl doctor help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl plan doctor help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -87,7 +87,7 @@ _ownscope() {
         return
     fi
     case $command in
-    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl doctor' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report threads locks copies findings leaks graph diff events history export sql bisect top states ps serve ctl plan doctor' -- "$cur")) ;;
     ctl)
         case $prev in
         untrace) COMPREPLY=($(compgen -W 'all' -- "$cur")) ;;
@@ -103,7 +103,7 @@ _ownscope() {
         esac
         ;;
     run | doctor) COMPREPLY=($(compgen -c -- "$cur")) ;;
-    report | threads | locks | copies | findings | leaks | graph | diff | events | history | export | sql | bisect) _ownscope_files ;;
+    report | threads | locks | copies | findings | leaks | graph | diff | events | history | export | sql | bisect | plan) _ownscope_files ;;
     esac
 }
 complete -F _ownscope ownscope

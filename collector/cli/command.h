@@ -38,11 +38,11 @@ enum {
     OPTION_OF, OPTION_BY, OPTION_DEPTH, OPTION_STATS, OPTION_STEPS, OPTION_FAIL_IF_GROWN,
     OPTION_PAUSED, OPTION_RULES, OPTION_LIMITS, OPTION_SAMPLE,
     OPTION_ONCE, OPTION_BATCH, OPTION_DELAY, OPTION_SCREEN, OPTION_NATIVE,
-    OPTION_TAKEOVER, OPTION_CHECKPOINT_EVERY, OPTION_ROTATE, OPTION_KEEP, OPTION_RING_ONLY, OPTION_TRIGGER
+    OPTION_TAKEOVER, OPTION_CPU, OPTION_SECONDS, OPTION_CHECKPOINT_EVERY, OPTION_ROTATE, OPTION_KEEP, OPTION_RING_ONLY, OPTION_TRIGGER
 };
 
 extern const struct usage usage_run, usage_report, usage_threads, usage_locks, usage_copies, usage_findings, usage_leaks, usage_graph, usage_diff, usage_events, usage_history,
-                          usage_export, usage_sql, usage_bisect, usage_ps, usage_serve, usage_ctl, usage_doctor,
+                          usage_export, usage_sql, usage_bisect, usage_ps, usage_serve, usage_ctl, usage_doctor, usage_plan,
                           usage_states, usage_top;
 
 int cmd_run(int argc, char **argv);
@@ -65,6 +65,7 @@ int cmd_ctl(int argc, char **argv);
 int cmd_states(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
 
 struct command {
     const struct usage *usage;

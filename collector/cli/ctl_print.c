@@ -22,12 +22,12 @@ static void line_of(FILE *out, const struct table_style *s, enum line_look look,
 /* ---- one line ---- */
 
 /* "; no hook acts otherwise any more after 1.2 ms". */
-static void print_settled(FILE *out, const json_t *doc, const char *what)
+static void print_settled(FILE *out, const json_t *doc, const char *what, const char *not_yet)
 {
     if (json_is_true(json_object_get(doc, "settled")))
         fprintf(out, "; %s after %s", what, number_time(get_number(doc, "quiet_ns")).text);
     else if (json_object_get(doc, "settled"))
-        fputs("; some hook is still at its last record", out);
+        fprintf(out, "; %s", not_yet);
 }
 
 /* An order that has no effect as long as nothing is recorded. */
@@ -41,13 +41,12 @@ static void print_waits(FILE *out, const json_t *doc)
 void ctl_print_order(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const char *state = get_text(doc, "state"), *was = get_text(doc, "was");
-    bool stops = !strcmp(state, "paused") || !strcmp(state, "emergency");
     fputs(!strcmp(state, "emergency") ? "emergency stop" : state, out);
     if (strcmp(state, was))
         fprintf(out, " (was %s)", was);
     else
         fputs(", as before", out);
-    print_settled(out, doc, stops ? "no hook records any more" : "all hooks do so");
+    print_settled(out, doc, "no hook records any more", "some hook is still at its last record");
     if (*get_text(doc, "by"))
         fprintf(out, "; by the segment, since %s", get_text(doc, "why"));
     if (!strcmp(state, "emergency"))
@@ -59,7 +58,7 @@ void ctl_print_trace(FILE *out, const json_t *doc, const struct table_style *s)
 {
     fprintf(out, "rule %s: %s", number_plain(get_number(doc, "number")).text, get_text(doc, "rule"));
     if (!strcmp(get_text(doc, "state"), "recording"))
-        print_settled(out, doc, "all hooks act on it");
+        print_settled(out, doc, "all hooks act on it", "not all hooks act on it yet");
     print_waits(out, doc);
     putc('\n', out);
 }
@@ -72,7 +71,7 @@ void ctl_print_untrace(FILE *out, const json_t *doc, const struct table_style *s
     else
         fputs("no rule left: everything is traced", out);
     if (!strcmp(get_text(doc, "state"), "recording"))
-        print_settled(out, doc, "all hooks act on it");
+        print_settled(out, doc, "all hooks act on it", "not all hooks act on it yet");
     print_waits(out, doc);
     putc('\n', out);
 }

@@ -16,7 +16,7 @@ static const struct command commands[] = {
     { &usage_events, cmd_events }, { &usage_history, cmd_history }, { &usage_export, cmd_export },
     { &usage_sql, cmd_sql }, { &usage_bisect, cmd_bisect },
     { &usage_top, cmd_top }, { &usage_states, cmd_states },
-    { &usage_ps, cmd_ps }, { &usage_serve, cmd_serve }, { &usage_ctl, cmd_ctl }, { &usage_doctor, cmd_doctor }
+    { &usage_ps, cmd_ps }, { &usage_serve, cmd_serve }, { &usage_ctl, cmd_ctl }, { &usage_plan, cmd_plan }, { &usage_doctor, cmd_doctor }
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

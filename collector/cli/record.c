@@ -124,7 +124,7 @@ bool record_option(struct record_options *r, struct options *o, int key)
         return true;
     case OPTION_STRICT_ORDER: r->session.strict_order = true; return true;
     case OPTION_VERIFY_UNWIND: r->session.verify_unwind = (uint32_t)options_count(o, 1, UINT32_MAX); return true;
-    case OPTION_PAUSED: r->control.paused = true; return true;
+    case OPTION_PAUSED: r->control.paused = r->session.paused = true; return true;
     case OPTION_RULES: rules_set(r, o); return true;
     case OPTION_LIMITS: limits_add(r, o); return true;
     case OPTION_SAMPLE: sample_set(r, o); return true;

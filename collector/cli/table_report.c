@@ -128,6 +128,14 @@ static void total_sum(const struct page *p, const char *label, const char *key, 
     free(value);
 }
 
+/* One whose error is not known. */
+static void total_about(const struct page *p, const char *label, const char *key)
+{
+    char *value = xasprintf("%s%s", json_is_true(get(p->totals, "estimated")) ? "~" : "", number_count(get_number(p->totals, key)).text);
+    total(p, label, value, NULL);
+    free(value);
+}
+
 static char *moves_text(const json_t *moves)
 {
     char *text = NULL;
@@ -170,8 +178,9 @@ static void page_totals(const struct page *p)
     total_sum(p, "allocations", "allocations", false, xasprintf("%s asked for", asked));
     total_sum(p, "releases", "frees", false, NULL);
     if (get_number(t, "reallocations"))
-        total(p, "reallocations", number_count(get_number(t, "reallocations")).text, NULL);
-    total_sum(p, "temporary", "temporary", false, !get_number(t, "temporary") ? NULL :
+        total_about(p, "reallocations", "reallocations");
+    if (!json_is_true(get(t, "estimated")))
+        total_sum(p, "temporary", "temporary", false, !get_number(t, "temporary") ? NULL :
           xasprintf("%s, released before their thread's next one",
                     number_share(get_number(t, "temporary"), allocations).text));
     total_sum(p, "peak", "peak_bytes", true, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));
@@ -483,12 +492,39 @@ static void page_coverage(const struct page *p)
     }
 }
 
+/* "2.1%", "?" when it is not known. */
+static void plan_value(char *to, size_t size, const json_t *part, const char *key)
+{
+    const json_t *v = json_object_get(part, key);
+    if (!json_is_number(v))
+        snprintf(to, size, "?");
+    else if (!strcmp(key, "cpu"))
+        snprintf(to, size, "%.2f%% CPU", 100 * json_number_value(v));
+    else
+        snprintf(to, size, "%s", number_count((uint64_t)json_number_value(v)).text);
+}
+
+static void plan_line(FILE *out, const json_t *plan)
+{
+    static const char *const keys[] = { "cpu", "events_per_s", "bytes_per_h" };
+    char text[2][3][40];
+    if (!plan)
+        return;
+    for (unsigned i = 0; i < 3; i++) {
+        plan_value(text[0][i], sizeof text[0][i], get(plan, "promised"), keys[i]);
+        plan_value(text[1][i], sizeof text[1][i], get(plan, "real"), keys[i]);
+    }
+    fprintf(out, "\nPlan: promised %s, %s events/s, %s bytes of trace an hour; it was %s, %s, %s\n", text[0][0], text[0][1], text[0][2],
+            text[1][0], text[1][1], text[1][2]);
+}
+
 void table_report(FILE *out, const json_t *doc, const struct table_style *s)
 {
     struct page p = { out, s, doc, get(doc, "totals"), get(doc, "metadata") };
     page_head(&p);
     page_totals(&p);
     page_verify(&p);
+    plan_line(out, get(doc, "plan"));
     table_control(out, get(doc, "control"), s);
     page_findings(&p);
     page_leaks(&p);

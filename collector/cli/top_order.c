@@ -82,7 +82,7 @@ static bool stacks_match(const json_t *value, const char *filter)
     }
     if (!json_is_object(value))
         return false;
-    if (strcasestr(get_text(value, "function"), filter) || strcasestr(get_text(value, "file"), filter) || strcasestr(get_text(value, "module"), filter))
+    if (strcasestr(get_text(value, "function"), filter) || strcasestr(get_text(value, "where"), filter) || strcasestr(get_text(value, "file"), filter) || strcasestr(get_text(value, "module"), filter))
         return true;
     for (void *at = json_object_iter((json_t *)value); at; at = json_object_iter_next((json_t *)value, at)) {
         key = json_object_iter_key(at);

@@ -82,6 +82,12 @@ static void cell_where(struct maker *m, const json_t *stack)
     free(where);
 }
 
+/* Threads wait for these on purpose. */
+static bool is_meeting(const char *kind)
+{
+    return !strcmp(kind, "cond") || !strcmp(kind, "cnd") || !strcmp(kind, "sem") || !strcmp(kind, "barrier");
+}
+
 /* ---- threads --------------------------------------------------------------------- */
 
 /* What it waits for (conditions and the like are waited for on purpose), or holds that others want, or is in; then where
@@ -94,7 +100,7 @@ static char *doing(const json_t *t, uint64_t now_ns, enum top_look *look)
     *look = TOP_PLAIN;
     if (json_is_object(waits)) {
         const char *holder = get_text(json_array_get(by, 0), "thread"), *kind = get_text(waits, "kind");
-        *look = !strcmp(kind, "cond") || !strcmp(kind, "cnd") || !strcmp(kind, "sem") || !strcmp(kind, "barrier") ? TOP_DIM : TOP_WARN;
+        *look = is_meeting(kind) ? TOP_DIM : TOP_WARN;
         return xasprintf("waits for %s %s%s%s, %s", kind, get_text(waits, "where"), *holder ? " of " : "", holder,
                          number_time(now_ns > since ? now_ns - since : 0).text);
     }
@@ -155,7 +161,19 @@ static void site_make(struct maker *m, const json_t *s, const struct top_growth 
 
 /* ---- locks, processes, findings ----------------------------------------------------- */
 
-static void lock_make(struct maker *m, const json_t *l)
+/* All that was waited, with the waits that last; locks come before what is waited for on purpose. */
+static void cell_waited(struct maker *m, const json_t *l, uint64_t now_ns)
+{
+    const json_t *waiters = get(l, "waiters");
+    uint64_t ns = get_number(get(l, "wait_ns"), "total");
+    for (size_t i = 0; i < json_array_size(waiters); i++) {
+        uint64_t since = get_number(json_array_get(waiters, i), "since_ns");
+        ns += now_ns > since ? now_ns - since : 0;
+    }
+    cell(m, (double)ns - (is_meeting(get_text(l, "kind")) ? 1e18 : 0), ns ? TOP_PLAIN : TOP_DIM, number_time(ns).text);
+}
+
+static void lock_make(struct maker *m, const json_t *l, uint64_t now_ns)
 {
     const json_t *holder = get(l, "holder"), *sharers = get(l, "sharers");
     size_t waiters = json_array_size(get(l, "waiters"));
@@ -168,7 +186,7 @@ static void lock_make(struct maker *m, const json_t *l)
     cell(m, 0, *by ? TOP_GOOD : TOP_DIM, *by ? by : "-");
     cell(m, (double)waiters, waiters ? TOP_WARN : TOP_DIM, number_plain(waiters).text);
     cell_count(m, get(l, "contended"));
-    cell_time(m, get(get(l, "wait_ns"), "total"));
+    cell_waited(m, l, now_ns);
     cell_count(m, get(l, "acquisitions"));
     cell_time(m, get(get(l, "hold_ns"), "max"));
     cell_text(m, get_text(l, "where"));
@@ -224,7 +242,7 @@ void top_rows_make(struct top_rows *r, enum top_screen screen, const json_t *doc
         switch (screen) {
         case TOP_THREADS: thread_make(&m, one, now_ns); break;
         case TOP_SITES: site_make(&m, one, g); break;
-        case TOP_LOCKS: lock_make(&m, one); break;
+        case TOP_LOCKS: lock_make(&m, one, get_number(get(doc, "metadata"), "at_ns")); break;
         case TOP_PROCESSES: process_make(&m, one); break;
         default: finding_make(&m, one); break;
         }

@@ -264,6 +264,17 @@ const struct usage usage_ctl = {
         { OPTION_JSON, "json", NULL, "print one JSON document" },
         OPTIONS_COLOUR, END } };
 
+const struct usage usage_plan = {
+    .command = "plan", .synopsis = "[SOURCE]",
+    .summary = "a rules file that fits a budget and keeps what matters",
+    .status = EXIT_USAGE,
+    .options = (const struct option_spec[]){
+        OPTION_SOURCE,
+        { OPTION_SECONDS, "seconds", "N", "with -p: how long to look (60)" },
+        { OPTION_CPU, "cpu", "SHARE", "of the program's own CPU (3%)" },
+        { 'o', "output", "FILE", "write there instead of standard output" },
+        END } };
+
 const struct usage usage_doctor = {
     .command = "doctor", .synopsis = "[[--] PROGRAM [ARG...]]",
     .summary = "what is possible here, what is not, and why",
@@ -275,7 +286,7 @@ const struct usage usage_doctor = {
 
 const struct usage *const usages[] = {
     &usage_run, &usage_report, &usage_threads, &usage_locks, &usage_copies, &usage_findings, &usage_leaks, &usage_graph, &usage_diff, &usage_events, &usage_history,
-    &usage_export, &usage_sql, &usage_bisect, &usage_top, &usage_states, &usage_ps, &usage_serve, &usage_ctl, &usage_doctor, NULL
+    &usage_export, &usage_sql, &usage_bisect, &usage_top, &usage_states, &usage_ps, &usage_serve, &usage_ctl, &usage_plan, &usage_doctor, NULL
 };
 
 const struct usage *usage_find(const char *command)

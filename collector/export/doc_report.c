@@ -13,6 +13,7 @@
 #include "export/lock_names.h"
 #include "export/suppressions.h"
 #include "export/text.h"
+#include "export/plan.h"
 
 enum { SITES_DEFAULT = 1000, HANDOFFS_IN_REPORT = 100, FINDINGS_IN_REPORT = 20, FINDINGS_LOOKED_AT = 1000, LOCKS_IN_REPORT = 5, LEAKS_IN_REPORT = 20 };
 
@@ -213,6 +214,9 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_t *control = doc_control(v);
     if (control)
         json_object_set_new(j, "control", control);
+    json_t *plan = doc_plan(v, c);
+    if (plan)
+        json_object_set_new(j, "plan", plan);
     json_object_set_new(j, "processes", doc_processes(v));
     json_object_set_new(j, "threads_total", doc_number(v->n_threads));
     json_object_set_new(j, "sites", sites);

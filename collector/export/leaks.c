@@ -4,6 +4,7 @@
 #include "export/leaks.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -75,6 +76,20 @@ static void ids_add(struct leak_group *g, uint64_t id)
     g->ids[at] = id;
 }
 
+/* A sample stands for others: see graph/graph_sampling.h. */
+static void group_weigh(struct leak_group *g, uint64_t size, uint64_t rate)
+{
+    double bytes = (double)size;
+    double p = rate ? -expm1(-(double)wire_drawn_bytes(size) / (double)rate) : 1;
+    g->stands.blocks += 1 / p;
+    g->stands.bytes += bytes / p;
+    g->stands.blocks_variance += (1 - p) / (p * p);
+    g->stands.bytes_variance += bytes * bytes * (1 - p) / (p * p);
+    g->stands.samples += rate != 0;
+    g->stands.heaviest = rate ? fmax(g->stands.heaviest, 1 / p) : g->stands.heaviest;
+    g->stands.rate = rate > g->stands.rate ? rate : g->stands.rate;
+}
+
 static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t block)
 {
     uint64_t born = s->born_ns[block], size = s->size[block];
@@ -89,6 +104,7 @@ static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t b
     g->type = first || g->type == type ? type : 0;
     g->direct.blocks++;
     g->direct.bytes += size;
+    group_weigh(g, size, s->rate ? s->rate[block] : 0);
     ids_add(g, s->id[block]);
 }
 
@@ -105,6 +121,15 @@ static bool gone_unseen(const struct view_cover *c, uint64_t born_ns, uint64_t a
     return false;
 }
 
+/* Not all blocks were recorded: what is held perhaps may be held by one of the others, which is no leak to speak of. */
+static bool has_unrecorded(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->n_roots; i++)
+        if (s->roots[i].kind == ROOT_UNRECORDED)
+            return true;
+    return false;
+}
+
 struct maker { struct leaks *l; size_t capacity; uint64_t since_ns; };
 
 static void snapshot_group(struct maker *m, uint32_t number)
@@ -115,10 +140,13 @@ static void snapshot_group(struct maker *m, uint32_t number)
     uint32_t *group_of = l->group_of[number] = xcalloc(s->n_blocks + 1, sizeof *group_of);
     struct table t = { 0 };
     size_t first = l->n;
+    bool partial = has_unrecorded(s);
     for (uint32_t i = 0; i < s->n_blocks; i++) {
         if (family_is_map(s->family[i]) || s->born_ns[i] < m->since_ns)
             continue;
         uint8_t class = r ? r->class[i] : LEAK_UNKNOWN;
+        if (class == LEAK_POSSIBLE && partial)
+            class = LEAK_UNKNOWN;
         if (class != LEAK_REACHABLE && gone_unseen(&l->view->cover, s->born_ns[i], s->ns))
             class = LEAK_UNKNOWN;
         if (t.used * 2 >= t.size)

@@ -426,6 +426,7 @@ static void limits_look(struct control *c, uint64_t now_ns)
 
 void control_round(struct control *c, uint64_t now_ns)
 {
+    control_promise_round(c, now_ns);
     control_orders_round(c);
     policy_round(c->policy, now_ns);
     limits_look(c, now_ns);
@@ -500,7 +501,7 @@ int control_new(struct control **out, const struct control_host *host, const str
     c->policy = policy_new(&host->policy);
     c->limits = limits_new();
     c->looked_ns = c->since_ns = session_now_ns(host->session);
-    bool restored = control_restore(c);
+    bool restored = control_restore(c) && !o->paused;
     int e = options_take(c, o, error);
     uint32_t gate = session_gate(host->session) & (WIRE_GATE_SERIAL - 1);
     if (!e && (c->n_rules || gate != gate_of(c))) {

@@ -14,7 +14,7 @@
 #include "wire/atomic.h"
 #include "wire/policy.h"
 
-enum { MEASURE_RECORD_NS = 60, MEASURE_PASSED_NS = 3 };
+enum { RSS_EACH = 3 /* looks */ };
 
 struct measured_process { uint32_t process; clockid_t clock; uint64_t first_ns, cpu_ns; bool seen; };
 
@@ -24,6 +24,8 @@ struct measure {
     uint32_t *running; size_t running_capacity;
     uint64_t ended_cpu_ns;          /* of processes that went */
     bool began;
+    unsigned looks;
+    uint64_t rss_bytes;
     uint64_t events, tries;         /* at the last look */
     double records_ns, passed_ns;   /* so far */
     double record_ns;               /* of a timed one, lately */
@@ -113,7 +115,9 @@ static void processes_read(struct measure *m, struct limits_input *in)
     }
     for (size_t i = 0; i < m->n; i++)
         m->processes[i].seen = false;
-    in->rss_bytes = 0;
+    bool rss = m->looks++ % RSS_EACH == 0;
+    if (rss)
+        m->rss_bytes = 0;
     for (size_t i = 0; i < n; i++) {
         struct measured_process *p = process_of(m, m->running[i]);
         uint64_t now_ns;
@@ -123,8 +127,10 @@ static void processes_read(struct measure *m, struct limits_input *in)
             p->cpu_ns = now_ns;
         if (p)
             p->seen = true;
-        in->rss_bytes += rss_of(session_pid_of(m->session, m->running[i]));
+        if (rss)
+            m->rss_bytes += rss_of(session_pid_of(m->session, m->running[i]));
     }
+    in->rss_bytes = m->rss_bytes;
     in->program_cpu_ns = 0;
     for (size_t i = 0; i < m->n; i++) {
         struct measured_process *p = &m->processes[i];

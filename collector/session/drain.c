@@ -18,7 +18,7 @@
 
 enum {
     PAUSE_LEAST_NS = 50000,
-    PAUSE_MOST_NS = 20000000,   /* a ring that fills meanwhile wakes; each round costs some 25 us of a cold cache */
+    PAUSE_MOST_NS = 40000000,  /* a ring that fills meanwhile wakes; each round costs 25 us and more of a cold cache */
     PAUSE_CLAIMS_NS = 500000,   /* while threads come */
     PAUSE_IDLE_NS = 45000000,   /* the heartbeat is due every 50 ms */
     IDLE_AFTER_NS = 100000000

@@ -10,6 +10,7 @@
 #include "preload/module.h"
 #include "preload/record.h"
 #include "preload/rules.h"
+#include "preload/wait.h"
 
 struct process process;
 struct real real;
@@ -19,7 +20,7 @@ atomic_u64 module_pages[MODULE_PAGES], module_generation;
 enum { SCRATCH_SLOT = 0x10000, SCRATCH_POLICY = 0x40000, SCRATCH_BYTES = 1 << 20, SCRATCH_PROCESS = 3, SCRATCH_FILTERED = WIRE_GATE_ALL | WIRE_GATE_FILTERED };
 
 static struct { unsigned which; uint64_t rate; } scratch_told[64];
-static unsigned scratch_tells, scratch_announced;
+static unsigned scratch_tells, scratch_announced, scratch_texts;
 static bool scratch_no_room, scratch_in_a_file;
 static uint32_t scratch_serial;
 static struct wire_policy *policy;      /* what is published next */
@@ -33,6 +34,14 @@ bool record_rate(struct context *of, unsigned which, uint64_t rate)
     scratch_told[scratch_tells++ % 64].rate = rate;
     return true;
 }
+
+bool record_text(struct context *of, unsigned type, uint64_t address, const uint64_t *extra, unsigned extras, const char *text, size_t bytes)
+{
+    scratch_texts++;
+    return true;
+}
+
+void wait_wake_collector(void) { }
 
 void module_announce_slow(struct context *of, uint64_t pc)
 {

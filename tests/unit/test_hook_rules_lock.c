@@ -1,7 +1,7 @@
 /* Locks under a policy: what was drawn is recorded from its wait to its release,
  * what was not leaves no half behind. Random threads are held against what a reader of
  * the records must find. */
-#include "rules_scratch.h"
+#include "hook_rules_scratch.h"
 
 static uint64_t mutex_word; /* of the last condition's event, as recorded */
 

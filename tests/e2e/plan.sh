@@ -1,0 +1,83 @@
+#!/bin/bash
+# A plan fits its budget, keeps the site that grows whole, and costs what it promised: events within a third, since the machine
+# that the tests run on does not keep a program's pace.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$T" || exit 99
+
+cat >paced.c <<'E2'
+/* Ticks of 2 ms, each with 100 temporary blocks and one that stays. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+static void *volatile sink;
+__attribute__((noinline)) static void temporary(void)
+{
+    for (int i = 0; i < 100; i++) {
+        sink = malloc(100 + i);
+        free(sink);
+    }
+    __asm__("");
+}
+__attribute__((noinline)) static void growing(void)
+{
+    sink = malloc(777);
+    __asm__("");
+}
+int main(int argc, char **argv)
+{
+    int ticks = atoi(argv[1]);
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    for (int i = 0; i < ticks; i++) {
+        temporary();
+        growing();
+        at.tv_nsec += 2000000;
+        at.tv_sec += at.tv_nsec / 1000000000;
+        at.tv_nsec %= 1000000000;
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+    }
+    return 0;
+}
+E2
+cc -O1 -g -o paced paced.c || exit 99
+
+"$OWNSCOPE" run -q -o first.own -- ./paced 500
+"$OWNSCOPE" plan first.own --cpu 0.6% -o planned.rules 2>err
+verdict "a plan of a trace" $? "$(first_line err)"
+grep -q '^# Kept: growing grows' planned.rules && grep -qE '^trace function=[^ ]*growing' planned.rules && grep -q '^trace events=memory sample=' planned.rules
+verdict "it keeps what grows, and samples the rest" $? "$(cat planned.rules)"
+! grep -qE '^trace function=[^ ]*temporary' planned.rules
+verdict "what is hot and says nothing is not recorded whole" $?
+cpu=$(sed -n 's/^promise cpu=\([0-9.]*\)%.*/\1/p' planned.rules)
+awk -v c="$cpu" 'BEGIN { exit !(c > 0 && c <= 0.6) }'
+verdict "it promises no more than was allowed" $? "$cpu"
+"$OWNSCOPE" run --rules planned.rules -o second.own -- ./paced 500 >out 2>err
+grep -q '^Plan: promised .* it was ' err
+verdict "the end of a run compares" $? "$(first_line err)"
+"$OWNSCOPE" report --json second.own >second.json
+# But for its first blocks: until its name has been looked up it is one of the rest.
+jq -e '[.sites[] | select(.stack[0].function == "growing") | .allocations] | add | . >= 485 and . <= 515' second.json >/dev/null
+verdict "the growing site is exact once its name is known" $? "$(jq -c '[.sites[] | [.stack[0].function, .allocations]]' second.json)"
+jq -e '.plan | (.promised.events_per_s, .promised.bytes_per_h, .promised.cpu, .real.events_per_s, .real.bytes_per_h, .real.cpu) | type == "number"' second.json >/dev/null
+verdict "report --json has the promise and what was" $? "$(jq -c .plan second.json)"
+jq -e '.plan | .real.events_per_s / .promised.events_per_s | . > 0.67 and . < 1.5' second.json >/dev/null
+verdict "events are what was promised" $? "$(jq -c .plan second.json)"
+
+"$OWNSCOPE" run -q -o live.own -- ./paced 2000 >/dev/null 2>&1 &
+runner=$!
+for _ in $(seq 300); do
+    pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty')
+    [ -n "$pid" ] && break
+    sleep 0.01
+done
+"$OWNSCOPE" plan -p "$pid" --seconds 1 --cpu 20% >live.rules 2>err && grep -q '^promise cpu=[0-9.]*% of=program' live.rules
+verdict "a plan of a live second" $? "$(first_line err)"
+kill "$pid"
+wait $runner 2>/dev/null
+for words in "--cpu much" "--cpu 0%" "--cpu 3"; do
+    # shellcheck disable=SC2086 # words
+    run "$T/r" "$OWNSCOPE" plan $words first.own
+    [ "$(code "$T/r")" = 2 ] && [ "$(wc -l <"$T/r.err")" = 1 ]
+    verdict "plan $words" $? "$(code "$T/r"): $(first_line "$T/r.err")"
+done

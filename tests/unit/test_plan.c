@@ -1,0 +1,147 @@
+/* plan_solve against every choice there is, and what plan_rules makes of a report. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/plan.h"
+#include "session/rules.h"
+
+static uint64_t seed = 88172645463325252ull;
+static double draw(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (double)(seed % 1000) / 10;
+}
+
+/* The most value of all choices that fit; -1: none does. */
+static double best_of(const struct plan_item *items, size_t n, double budget)
+{
+    double most = -1;
+    if (!n)
+        return budget >= 0 ? 0 : -1;
+    for (unsigned o = 0; o < items->n; o++) {
+        double rest = best_of(items + 1, n - 1, budget - items->options[o].cost);
+        if (rest >= 0 && rest + items->options[o].value > most)
+            most = rest + items->options[o].value;
+    }
+    return most;
+}
+
+START_TEST(against_all)
+{
+    for (unsigned round = 0; round < 400; round++) {
+        struct plan_item items[7] = { 0 };
+        size_t n = 1 + round % 7;
+        double step = 0, value, bound, budget = 10 + draw() * (double)n / 3, used = 0, sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            items[i].n = 1 + (unsigned)draw() % PLAN_OPTIONS;
+            for (unsigned o = 0; o < items[i].n; o++) {
+                items[i].options[o] = (struct plan_option){ draw(), draw() };
+                step = items[i].options[o].value > step ? items[i].options[o].value : step;
+            }
+        }
+        double best = best_of(items, n, budget);
+        bool fits = plan_solve(items, n, budget, &value, &bound);
+        for (size_t i = 0; i < n; i++) {
+            used += items[i].options[items[i].chosen].cost;
+            sum += items[i].options[items[i].chosen].value;
+        }
+        ck_assert_int_eq(fits, best >= 0);
+        if (!fits)
+            continue;
+        ck_assert_double_le(used, budget + 1e-9);
+        ck_assert_double_eq_tol(sum, value, 1e-9);
+        ck_assert_double_le(value, best + 1e-9);
+        ck_assert_double_ge(bound, best - 1e-9);
+        ck_assert_double_ge(value, best - step - 1e-9);    /* at most one step is lost */
+    }
+}
+END_TEST
+
+START_TEST(takes_what_pays)
+{
+    struct plan_item items[2] = { { .n = 2, .options = { { 0, 0 }, { 10, 100 } } }, { .n = 2, .options = { { 0, 0 }, { 10, 1 } } } };
+    double value, bound;
+    ck_assert(plan_solve(items, 2, 10, &value, &bound));
+    ck_assert_uint_eq(items[0].chosen, 1);
+    ck_assert_uint_eq(items[1].chosen, 0);
+    ck_assert(!plan_solve(items, 2, -1, &value, &bound));
+}
+END_TEST
+
+static json_t *report(void)
+{
+    return json_pack("{s:{s:I},s:{s:i},s:[{s:[{s:s}],s:i,s:i,s:i,s:i},{s:[{s:s}],s:i,s:i,s:i,s:i},{s:[{s:s,s:b},{s:s}],s:i,s:i,s:i,s:i}]}",
+        "metadata", "duration_ns", (json_int_t)1000000000, "events", "acquire", 1000, "sites",
+        "stack", "function", "grow(int, char)", "allocations", 100, "bytes", 100000, "live_blocks", 100, "live_bytes", 100000,
+        "stack", "function", "hot", "allocations", 1000000, "bytes", 16000000, "live_blocks", 0, "live_bytes", 0,
+        "stack", "function", "small", "inlined", 1, "function", "a, b", "allocations", 50, "bytes", 50, "live_blocks", 0, "live_bytes", 0);
+}
+
+/* Every line that is not a comment is one of a rules file. */
+static void lines_check(const char *text)
+{
+    char *copy = strdup(text), *rest = NULL;
+    for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *verb, *words, *error = NULL;
+        ck_assert_int_eq(rules_line(line, &verb, &words, &error), 0);
+        struct rule r;
+        if (verb && !strcmp(verb, "trace")) {
+            ck_assert_msg(!rule_parse(&r, words, &error), "%s: %s", line, error);
+            rule_clear(&r);
+        }
+        if (verb) {
+            free(verb);
+            free(words);
+        }
+    }
+    free(copy);
+}
+
+START_TEST(rules_of_a_report)
+{
+    struct plan_ask ask = { .cpu = 0.03, .model = { 60, 90, 3, 2 }, .source = "x.own" };
+    json_t *doc = report();
+    char *text = plan_rules(doc, &ask);
+    ck_assert_ptr_nonnull(text);
+    lines_check(text);
+    ck_assert_ptr_nonnull(strstr(text, "# Kept: grow grows."));
+    const char *exact = strstr(text, "\ntrace function=");
+    ck_assert_ptr_nonnull(exact);
+    ck_assert_ptr_nonnull(strstr(exact, "grow"));
+    ck_assert(!strstr(exact, "hot"));
+    ck_assert_ptr_nonnull(strstr(exact, "a??b"));   /* not what was inlined into it */
+    ck_assert_ptr_nonnull(strstr(text, "\npromise cpu="));
+    free(text);
+    ask.cpu = 0.001;    /* less than looking at each call costs */
+    text = plan_rules(doc, &ask);
+    ck_assert_ptr_nonnull(strstr(text, "# It does not fit"));
+    lines_check(text);
+    free(text);
+    ask.cpu = 10;       /* everything */
+    text = plan_rules(doc, &ask);
+    ck_assert_ptr_nonnull(strstr(text, "# Recorded whole: 100.0%"));
+    free(text);
+    json_decref(doc);
+    doc = json_pack("{s:{s:i}}", "metadata", "duration_ns", 5);
+    ck_assert_ptr_null(plan_rules(doc, &ask));
+    json_decref(doc);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("plan");
+    TCase *c = tcase_create("plan");
+    tcase_add_test(c, against_all);
+    tcase_add_test(c, takes_what_pays);
+    tcase_add_test(c, rules_of_a_report);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
