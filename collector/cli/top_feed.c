@@ -63,6 +63,18 @@ static json_t *ask(const char *socket_path, bool post, const char *target, int *
     return doc;
 }
 
+/* Some process that ran at that look is there still. */
+static bool any_process(const json_t *states)
+{
+    const json_t *processes = get(states, "processes");
+    for (size_t i = 0; i < json_array_size(processes); i++) {
+        pid_t pid = (pid_t)get_number(json_array_get(processes, i), "pid");
+        if (pid > 0 && !json_is_integer(get(json_array_get(processes, i), "ended_ns")) && (!kill(pid, 0) || errno == EPERM))
+            return true;
+    }
+    return false;
+}
+
 static enum top_link link_of(int status, const json_t *states)
 {
     if (status == 200)
@@ -71,13 +83,7 @@ static enum top_link link_of(int status, const json_t *states)
         return TOP_LINK_REFUSED;
     if (status == -ETIMEDOUT || status == 503)
         return TOP_LINK_SLOW;
-    const json_t *processes = get(states, "processes");
-    for (size_t i = 0; i < json_array_size(processes); i++) {
-        pid_t pid = (pid_t)get_number(json_array_get(processes, i), "pid");
-        if (pid > 0 && !json_is_integer(get(json_array_get(processes, i), "ended_ns")) && (!kill(pid, 0) || errno == EPERM))
-            return TOP_LINK_GONE;
-    }
-    return states ? TOP_LINK_ENDED : TOP_LINK_GONE;
+    return !states || any_process(states) ? TOP_LINK_GONE : TOP_LINK_ENDED;
 }
 
 static char *error_text(int status, const json_t *doc)
@@ -103,7 +109,7 @@ static void replace(json_t **to, json_t *doc)
     *to = doc;
 }
 
-static bool any_runs(const json_t *states)
+static bool any_threads(const json_t *states)
 {
     return json_array_size(get(states, "threads")) > 0;
 }
@@ -121,7 +127,7 @@ static void fetch(const char *socket_path, enum top_screen screen, unsigned look
         json_decref(doc);
         return;
     }
-    if (d->states && any_runs(d->states) && !any_runs(doc)) {  /* the last picture is the one with its threads */
+    if (any_threads(d->states) && !any_threads(doc) && !any_process(d->states)) {  /* the last picture is the one with its threads */
         d->link = TOP_LINK_ENDED;
         json_decref(doc);
         return;

@@ -245,6 +245,34 @@ struct view *graph_view_make_with(struct graph *g, const struct code *code, unsi
     return graph_view_make_live(g, code, flags, snapshots, n, NULL, 0);
 }
 
+/* Threads that run and said nothing since another collector took their rings over: what the graph knows. Of which
+ * namespace their numbers are is known when another thread of their process spoke. */
+static void view_states_complete(struct view *v)
+{
+    struct dict rows = { 0 }, siblings = { 0 }, processes = { 0 };
+    size_t spoke = v->n_states, capacity = 0;
+    for (size_t i = 0; i < spoke; i++) {
+        dict_set(&rows, v->states[i].thread, (uint32_t)i + 1);
+        dict_set(&siblings, v->states[i].process, (uint32_t)i + 1);
+    }
+    for (size_t i = 0; i < v->n_processes; i++)
+        if (!v->processes[i].ended)
+            dict_set(&processes, v->processes[i].id, (uint32_t)i + 1);
+    for (size_t i = 0; i < v->n_threads; i++) {
+        const struct view_thread *t = &v->threads[i];
+        uint32_t process = dict_get(&processes, t->process), sibling = dict_get(&siblings, t->process);
+        if (t->ended || !t->tid || !process || dict_get(&rows, t->id))
+            continue;
+        v->states = xgrow(v->states, &capacity, v->n_states + 1, sizeof *v->states);
+        v->states[v->n_states++] = (struct view_state){
+            .thread = t->id, .process = t->process, .pid = v->processes[process - 1].pid, .tid = t->tid,
+            .start_time = sibling ? v->states[sibling - 1].start_time : 0, .foreign = !sibling || v->states[sibling - 1].foreign };
+    }
+    dict_clear(&rows);
+    dict_clear(&siblings);
+    dict_clear(&processes);
+}
+
 struct view *graph_view_make_live(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n, struct view_state *states, size_t n_states)
 {
@@ -273,6 +301,8 @@ struct view *graph_view_make_live(struct graph *g, const struct code *code, unsi
     view_snapshots(v, snapshots, n);
     v->states = states;
     v->n_states = n_states;
+    if (states)
+        view_states_complete(v);
     view_code_copy(v, code);
     return v;
 }
