@@ -2,8 +2,8 @@
  * preload/follow.c - see follow.h.
  *
  * A table is cache lines of eight keys; a key stands in one of two lines, in any place.
- * So there are no chains: a place is taken by a CAS from 0 (or from a key of
- * another tag) and given back by a CAS to 0, and nobody else's search depends on it.
+ * So there are no chains: a place is taken by a CAS from 0 and given back by a CAS to 0,
+ * and nobody else's search depends on it.
  */
 #include "preload/follow.h"
 
@@ -16,17 +16,13 @@ enum { KEYS = 8, LEVELS = 8, FIRST_LINES_BITS = 9 };
 struct line { atomic_u64 key[KEYS]; };
 _Static_assert(sizeof(struct line) == WIRE_LINE, "a line of keys is a cache line");
 
-struct table {
+static struct {
     _Atomic(struct line *) level[LEVELS];
     atomic_u32 top;                      /* new keys go here */
-};
+} followed;
 
 _Atomic(uint8_t) follow_counters[FOLLOW_COUNTERS];
-static struct table followed, gone;
 static atomic_u32 is_full;
-
-/* An address has 48 bits. */
-static inline uint64_t key_of(uint64_t address, uint16_t tag) { return address << 16 | tag; }
 
 static inline uint64_t lines_of(unsigned level) { return 1ull << (FIRST_LINES_BITS + 2 * level); }
 
@@ -39,15 +35,14 @@ static inline struct line *line_of(struct line *lines, unsigned level, uint64_t 
 }
 
 /* Its place; NULL: there is none. */
-static atomic_u64 *find(struct table *t, uint64_t address, uint16_t tag)
+static atomic_u64 *find(uint64_t address)
 {
-    uint64_t key = key_of(address, tag);
-    for (int level = (int)load_acquire(&t->top); level >= 0; level--) { /* pairs with level_make */
-        struct line *lines = load_acquire(&t->level[level]);
+    for (int level = (int)load_acquire(&followed.top); level >= 0; level--) { /* pairs with level_make */
+        struct line *lines = load_acquire(&followed.level[level]);
         for (unsigned which = 0; lines && which < 2; which++) {
             struct line *l = line_of(lines, (unsigned)level, address, which);
             for (unsigned i = 0; i < KEYS; i++)
-                if (load_relaxed(&l->key[i]) == key)
+                if (load_relaxed(&l->key[i]) == address)
                     return &l->key[i];
         }
     }
@@ -55,9 +50,9 @@ static atomic_u64 *find(struct table *t, uint64_t address, uint16_t tag)
 }
 
 /* The table's lines of that level, mapped by whoever comes first. */
-static struct line *level_make(struct table *t, unsigned level)
+static struct line *level_make(unsigned level)
 {
-    struct line *lines = load_acquire(&t->level[level]), *none = NULL;
+    struct line *lines = load_acquire(&followed.level[level]), *none = NULL;
     size_t bytes = lines_of(level) * sizeof *lines;
     if (lines)
         return lines;
@@ -65,43 +60,38 @@ static struct line *level_make(struct table *t, unsigned level)
     if (!lines)
         return NULL;
     system_advise(lines, bytes, MADV_DONTDUMP);
-    if (!cas_acq_rel(&t->level[level], none, lines)) {
+    if (!cas_acq_rel(&followed.level[level], none, lines)) {
         system_unmap(lines, bytes);
-        lines = load_acquire(&t->level[level]);
+        lines = load_acquire(&followed.level[level]);
     }
     return lines;
 }
 
-static bool line_add(struct line *l, uint64_t key)
+static bool line_add(struct line *l, uint64_t address)
 {
-    for (unsigned i = 0; i < KEYS; i++) {
-        uint64_t there = load_relaxed(&l->key[i]);
-        if ((!there || (uint16_t)there != (uint16_t)key) && cas_acq_rel(&l->key[i], there, key))
+    for (unsigned i = 0; i < KEYS; i++)
+        if (!load_relaxed(&l->key[i]) && cas_acq_rel(&l->key[i], (uint64_t)0, address))
             return true;
-    }
     return false;
 }
 
-static bool add(struct table *t, uint64_t address, uint16_t tag)
+static bool add(uint64_t address)
 {
-    if (find(t, address, tag))
-        return true;
-    for (unsigned level = load_acquire(&t->top); level < LEVELS; level++) {
-        struct line *lines = level_make(t, level);
+    for (unsigned level = load_acquire(&followed.top); level < LEVELS; level++) {
+        struct line *lines = level_make(level);
         if (!lines)
             return false;
-        if (level > load_relaxed(&t->top))
-            store_release(&t->top, level);
-        if (line_add(line_of(lines, level, address, 0), key_of(address, tag)) ||
-            line_add(line_of(lines, level, address, 1), key_of(address, tag)))
+        for (uint32_t top = load_relaxed(&followed.top); level > top; top = load_relaxed(&followed.top))
+            if (cas_acq_rel(&followed.top, top, (uint32_t)level)) /* it only rises */
+                break;
+        if (line_add(line_of(lines, level, address, 0), address) ||
+            line_add(line_of(lines, level, address, 1), address))
             return true;
     }
     return false;
 }
 
 /* ---- followed blocks ---- */
-
-enum { NO_TAG = 1 };
 
 static void counter_move(uint64_t address, int by)
 {
@@ -118,7 +108,7 @@ bool follow_add(uint64_t address)
     if (follow_has(address))
         return true;
     counter_move(address, 1);
-    if (add(&followed, address, NO_TAG))
+    if (add(address))
         return true;
     counter_move(address, -1);
     store_relaxed(&is_full, 1);
@@ -127,14 +117,14 @@ bool follow_add(uint64_t address)
 
 bool follow_has(uint64_t address)
 {
-    return follow_maybe((const void *)(uintptr_t)address) && find(&followed, address, NO_TAG);
+    return follow_maybe((const void *)(uintptr_t)address) && find(address);
 }
 
 bool follow_take(uint64_t address)
 {
     atomic_u64 *place;
-    if (!follow_maybe((const void *)(uintptr_t)address) || !(place = find(&followed, address, NO_TAG)) ||
-        !cas_acq_rel(place, key_of(address, NO_TAG), (uint64_t)0))
+    if (!follow_maybe((const void *)(uintptr_t)address) || !(place = find(address)) ||
+        !cas_acq_rel(place, address, (uint64_t)0))
         return false;
     counter_move(address, -1);
     return true;
@@ -173,16 +163,65 @@ bool follow_take_map(uint64_t start, uint64_t end)
     return touched;
 }
 
-/* ---- what was born before and is gone ---- */
+/* ---- what was born before and is gone: a bit for each 8 bytes of address space ----
+ *
+ * In regions, each with its bits where something of it is gone. A region's key is its number and the tag whose bits it
+ * has: who finds those of an older tag clears them, for nobody asks for that tag any more (the collector
+ * makes a next filter only when no hook acts on the one before). Meanwhile nothing of it is remembered. */
 
-void follow_gone_expect(uint64_t most)
+enum { REGION_BITS = 21, REGIONS_BITS = 14, PROBES = 8, BEING_CLEARED = 0xffff, REGION_BYTES = (1 << REGION_BITS) / 64 };
+static struct { atomic_u64 key; _Atomic(atomic_u64 *) bits; } regions[1 << REGIONS_BITS];
+
+static uint64_t region_key(uint64_t address, uint16_t tag) { return ((address >> REGION_BITS) + 1) << 16 | tag; }
+
+/* Clears the region's bits, or makes them. The key says BEING_CLEARED. */
+static atomic_u64 *region_clear(unsigned i, uint64_t key)
 {
-    unsigned level = 0;
-    while (level < LEVELS - 1 && lines_of(level) * KEYS / 2 < most)
-        level++;
-    if (level > load_relaxed(&gone.top) && level_make(&gone, level))
-        store_release(&gone.top, level);
+    atomic_u64 *bits = load_relaxed(&regions[i].bits);
+    if (bits) {
+        system_advise(bits, REGION_BYTES, MADV_DONTNEED);
+    } else {
+        bits = system_map(REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+        if (!bits)
+            return NULL;
+        system_advise(bits, REGION_BYTES, MADV_DONTDUMP);
+        store_relaxed(&regions[i].bits, bits);
+    }
+    store_release(&regions[i].key, key); /* pairs with region_of */
+    return bits;
 }
 
-void follow_gone_add(uint64_t address, uint16_t tag) { add(&gone, address, tag); }
-bool follow_gone(uint64_t address, uint16_t tag) { return find(&gone, address, tag) != NULL; }
+/* The bits of an address's region; NULL: none are set, or (make) they cannot be now. */
+static atomic_u64 *region_of(uint64_t address, uint16_t tag, bool make)
+{
+    uint64_t key = region_key(address, tag);
+    unsigned at = (unsigned)(follow_hash(address >> REGION_BITS << 3) >> (64 - REGIONS_BITS));
+    for (unsigned probe = 0; probe < PROBES; probe++) {
+        unsigned i = (at + probe) & ((1 << REGIONS_BITS) - 1);
+        uint64_t there = load_acquire(&regions[i].key);
+        if (there == key)
+            return load_relaxed(&regions[i].bits);
+        if (there && there >> 16 != key >> 16)
+            continue;
+        if (!make || (uint16_t)there == BEING_CLEARED || !cas_acq_rel(&regions[i].key, there, key | BEING_CLEARED))
+            return NULL;
+        return region_clear(i, key);
+    }
+    return NULL;
+}
+
+static uint16_t tag_of(uint16_t tag) { return tag == BEING_CLEARED ? 0 : tag; }
+static unsigned bit_of(uint64_t address) { return (unsigned)(address >> 3 & ((1 << (REGION_BITS - 3)) - 1)); }
+
+void follow_gone_add(uint64_t address, uint16_t tag)
+{
+    atomic_u64 *bits = region_of(address, tag_of(tag), true);
+    if (bits)
+        atomic_fetch_or_explicit(&bits[bit_of(address) / 64], 1ull << bit_of(address) % 64, memory_order_relaxed);
+}
+
+bool follow_gone(uint64_t address, uint16_t tag)
+{
+    atomic_u64 *bits = region_of(address, tag_of(tag), false);
+    return bits && load_relaxed(&bits[bit_of(address) / 64]) >> bit_of(address) % 64 & 1;
+}

@@ -46,9 +46,8 @@ bool follow_take_map(uint64_t start, uint64_t end);
 /* A block could not be followed: releases must all be recorded. */
 bool follow_is_full(void);
 
-/* Of the blocks in the `born` with that tag: gone. Of another tag: all are back. `most`: how many there
- * may be. Where there is no room they are not remembered. */
-void follow_gone_expect(uint64_t most);
+/* Of the blocks in the `born` with that tag: gone. Of another tag: all are back. Where there is no room they are not
+ * remembered. */
 void follow_gone_add(uint64_t address, uint16_t tag);
 bool follow_gone(uint64_t address, uint16_t tag);
 

@@ -140,8 +140,6 @@ bool rules_adopt(struct context *c, uint32_t gate)
         own->born = NULL;
         own->drops_all = true;
     }
-    if (own->born)
-        follow_gone_expect(own->born_words * 4);
     if (!own->drops_all && !follow_is_full())
         own->quick_gate = gate;
     return true;
@@ -349,23 +347,21 @@ static bool unfollow(struct rules_own *own, unsigned family, uint64_t address, u
 /* Before the real call: another thread may have the block's address right after it. */
 static bool realloc_begins(struct rules_own *own, unsigned family, uint64_t p, uint64_t size)
 {
-    /* What was asked for is not known: of the bytes that may be used, about so many were not. */
-    enum { UNASKED = 8 };
-    uint64_t had = own->had_bytes;
+    uint64_t had = own->had_bytes, has = size;
     if (unfollow(own, family, p, had))
         return true;
     if (!is_mapping(family)) {
         had = real.malloc_usable_size ? real.malloc_usable_size((void *)(uintptr_t)p) : 0;
-        had -= size > had && had >= UNASKED ? UNASKED : 0;
+        has = wire_drawn_bytes(size);
     }
-    own->grows_bytes = size > had ? size - had : 0;
+    own->grows_bytes = has > had ? has - had : 0;
     own->realloc = RULES_REALLOC_GROWS;
     return false;
 }
 
 static bool made(struct context *c, struct rules_own *own, const struct hook_frame *site, unsigned family, uint64_t address, uint64_t size)
 {
-    uint64_t bytes = size;
+    uint64_t bytes = is_mapping(family) ? size : wire_drawn_bytes(size);
     if (own->realloc == RULES_REALLOC_GROWS) {
         if (!own->grows_bytes)
             return false;

@@ -92,10 +92,10 @@ static inline bool rules_passes_new(struct context *c, uint32_t gate, size_t siz
 {
     struct rules_own *own = rules_own(c);
     uint64_t *left = &own->left[own->simple];
-    size += !size;
-    if (unlikely(own->simple_gate != gate || size >= *left))
+    uint64_t bytes = wire_drawn_bytes(size);
+    if (unlikely(own->simple_gate != gate || bytes >= *left))
         return false;
-    *left -= size;
+    *left -= bytes;
     count_up(&rules_home(c)->calls, 1);
     return true;
 }

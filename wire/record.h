@@ -78,6 +78,15 @@ enum wire_type {
 /* Of what a WIRE_RATE tells. */
 enum wire_rate { WIRE_RATE_MEMORY = 0, WIRE_RATE_LOCKS, WIRE_RATE_COPIES, WIRE_RATES };
 
+/* Sampling counts a block by the bytes that glibc's malloc lets it use, whatever it asked for: when it is reallocated, that is
+ * what is known of it. The probability that it is drawn is 1 - exp(-wire_drawn_bytes(its most) / rate). */
+static inline uint64_t wire_drawn_bytes(uint64_t size)
+{
+    if (size <= 24)
+        return 24;
+    return size > UINT64_MAX - 23 ? size : ((size + 23) & ~15ull) - 8;
+}
+
 /* Why a thread holds. */
 enum wire_hold {
     WIRE_HOLD_EXIT = 1,  /* the process is about to end: all exit handlers have run */

@@ -128,6 +128,14 @@ static void total_sum(const struct page *p, const char *label, const char *key, 
     free(value);
 }
 
+/* One whose error is not known. */
+static void total_about(const struct page *p, const char *label, const char *key)
+{
+    char *value = xasprintf("%s%s", json_is_true(get(p->totals, "estimated")) ? "~" : "", number_count(get_number(p->totals, key)).text);
+    total(p, label, value, NULL);
+    free(value);
+}
+
 static char *moves_text(const json_t *moves)
 {
     char *text = NULL;
@@ -170,8 +178,9 @@ static void page_totals(const struct page *p)
     total_sum(p, "allocations", "allocations", false, xasprintf("%s asked for", asked));
     total_sum(p, "releases", "frees", false, NULL);
     if (get_number(t, "reallocations"))
-        total(p, "reallocations", number_count(get_number(t, "reallocations")).text, NULL);
-    total_sum(p, "temporary", "temporary", false, !get_number(t, "temporary") ? NULL :
+        total_about(p, "reallocations", "reallocations");
+    if (!json_is_true(get(t, "estimated")))
+        total_sum(p, "temporary", "temporary", false, !get_number(t, "temporary") ? NULL :
           xasprintf("%s, released before their thread's next one",
                     number_share(get_number(t, "temporary"), allocations).text));
     total_sum(p, "peak", "peak_bytes", true, xasprintf("at %s", number_time(get_number(t, "peak_ns")).text));

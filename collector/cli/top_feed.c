@@ -103,6 +103,15 @@ static void replace(json_t **to, json_t *doc)
     *to = doc;
 }
 
+static bool any_runs(const json_t *states)
+{
+    const json_t *processes = get(states, "processes");
+    for (size_t i = 0; i < json_array_size(processes); i++)
+        if (!json_is_integer(get(json_array_get(processes, i), "ended_ns")))
+            return true;
+    return false;
+}
+
 /* What it cannot fetch stays as it was: the last picture is better than none. */
 static void fetch(const char *socket_path, enum top_screen screen, unsigned look, struct top_docs *d)
 {
@@ -113,6 +122,11 @@ static void fetch(const char *socket_path, enum top_screen screen, unsigned look
     free(d->why);
     d->why = status == 200 ? NULL : error_text(status, doc);
     if (status != 200) {
+        json_decref(doc);
+        return;
+    }
+    if (d->states && any_runs(d->states) && !any_runs(doc)) {  /* the last picture is the one with its threads */
+        d->link = TOP_LINK_ENDED;
         json_decref(doc);
         return;
     }

@@ -105,6 +105,7 @@ void snapshot_free(struct snapshot *s)
     free(s->thread);
     free(s->owner);
     free(s->family);
+    free(s->rate);
     free(s);
 }
 

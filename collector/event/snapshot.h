@@ -86,6 +86,7 @@ struct snapshot {
     uint32_t *stack;        /* where it was made */
     uint32_t *thread, *owner; /* who made it; who owns it, 0: the process */
     uint8_t *family;        /* enum wire_family */
+    uint64_t *rate;         /* bytes from one sample to the next, where the block is one; 0: it is not. NULL: none is */
     uint32_t *type;         /* index + 1 into types; 0: none. NULL while types are not known */
 
     struct snapshot_root *roots;   size_t n_roots;

@@ -14,6 +14,7 @@
 #include "event/xalloc.h"
 #include "export/finding_text.h"
 #include "export/fingerprint.h"
+#include "export/interval.h"
 #include "export/text.h"
 
 enum { LEAKS_DEFAULT = 1000 };
@@ -187,6 +188,12 @@ json_t *doc_leak(const struct leak_book *b, struct frames *f, struct leak_holder
     json_object_set_new(j, "process", doc_id('p', g->process));
     json_object_set_new(j, "blocks", doc_number(g->direct.blocks));
     json_object_set_new(j, "bytes", doc_number(g->direct.bytes));
+    if (g->stands.samples)
+        json_object_set_new(j, "estimated", json_pack(
+            "{s:o,s:o,s:o,s:o,s:o}", "blocks", doc_number((uint64_t)g->stands.blocks), "bytes", doc_number((uint64_t)g->stands.bytes),
+            "error_blocks", doc_number(interval_half(g->stands.blocks_variance, g->stands.heaviest)),
+            "error_bytes", doc_number(interval_half(g->stands.bytes_variance, (double)g->stands.rate)),
+            "samples", doc_number(g->stands.samples)));
     json_object_set_new(j, "indirect", doc_count(&g->indirect));
     json_object_set_new(j, "stack", frames_json(f, frames_view_stack(f, g->stack)));
     json_object_set_new(j, "fingerprint", json_string(print));

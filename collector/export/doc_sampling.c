@@ -86,7 +86,8 @@ static void sampled(json_t *list, const struct view *v)
     if (v->sampled) {
         char *rates = rates_text(v);
         add(list, "sampled", xasprintf("blocks were sampled, one in %s bytes", rates),
-            xasprintf("%llu samples stand for all: sums are estimates, each with half of its 95%% interval; a block that was not drawn is not known",
+            xasprintf("%llu samples stand for all: sums are estimates, each with half of its 95%% interval; a block that was not drawn is not known. "
+                      "Which of them were temporary cannot be told, and mappings are counted as they were drawn",
                       (unsigned long long)v->estimate.samples));
         free(rates);
     }
@@ -111,8 +112,8 @@ static void unrecorded(json_t *list, const struct view *v)
         if (v->cover.without_ns[i])
             add(list, "unrecorded", xasprintf("for %.3f s %s", (double)v->cover.without_ns[i] / 1e9, what[i]), xstrdup(why[i]));
     if (v->cover.withheld)
-        add(list, "unrecorded", xasprintf("%llu finding%s not reported", (unsigned long long)v->cover.withheld, v->cover.withheld == 1 ? " was" : "s were"),
-            xstrdup("they rest on what was not recorded"));
+        add(list, "unrecorded", xasprintf("%llu use%s of memory not judged", (unsigned long long)v->cover.withheld, v->cover.withheld == 1 ? " was" : "s were"),
+            xstrdup("it was dropped before, and may have been given out again unseen"));
     if (v->cover.unknown_drops)
         add(list, "unrecorded", xasprintf("%llu release%s of unrecorded memory", (unsigned long long)v->cover.unknown_drops, v->cover.unknown_drops == 1 ? "" : "s"),
             xstrdup("their blocks were made when memory was recorded only in part"));

@@ -94,7 +94,7 @@ static json_t *group_json(const struct group *g, const struct view *v, struct fr
     size_t count = frames_telling(places, n, most, shown);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(indexes, json_integer(shown[i]));
-    static const char *const bytes[] = { "bytes", "live_bytes", "peak_bytes", NULL }, *const blocks[] = { "allocations", "live_blocks", "temporary", NULL };
+    static const char *const bytes[] = { "bytes", "live_bytes", "peak_bytes", NULL }, *const blocks[] = { "allocations", "live_blocks", NULL };
     json_t *j = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "stack", frames_json(f, stack),
                      "shown", indexes, "sites", doc_number(g->sites),
                      "allocations", doc_number(g->sum.allocations), "bytes", doc_number(g->sum.bytes),

@@ -19,7 +19,7 @@ uint64_t interval_half(double variance, double unit)
 /* Of all blocks, the smallest ones may be those that were not drawn. */
 static double heaviest_of(const struct view *v)
 {
-    enum { SMALLEST_BYTES = 16 };
+    enum { SMALLEST_BYTES = 24 };
     return fmax(v->estimate.heaviest, (double)v->estimate.coarsest / SMALLEST_BYTES);
 }
 
@@ -57,7 +57,6 @@ void interval_totals(json_t *totals, const struct view *v)
     put(j, "peak_bytes", interval_half(m->peak_bytes, bytes));
     put(j, "live_blocks", interval_half(m->live_blocks, blocks));
     put(j, "live_bytes", interval_half(m->live_bytes, bytes));
-    put(j, "temporary", v->is_since ? interval_blocks(v, t->temporary) : interval_half(m->temporary, blocks));
     json_object_set_new(totals, "estimated", json_true());
     json_object_set_new(totals, "samples", doc_number(m->samples));
     json_object_set_new(totals, "error", j);
@@ -75,7 +74,6 @@ void interval_site(json_t *site, const struct view *v, const struct view_site *s
     put(j, "live_blocks", interval_half(m->live_blocks, blocks));
     put(j, "live_bytes", interval_half(m->live_bytes, bytes));
     put(j, "peak_bytes", interval_half((double)s->peak_bytes * bytes, bytes));
-    put(j, "temporary", v->is_since ? interval_half((double)s->temporary * blocks, blocks) : interval_half(m->temporary, blocks));
     json_object_set_new(site, "samples", doc_number(m->samples));
     json_object_set_new(site, "error", j);
 }

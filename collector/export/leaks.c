@@ -4,6 +4,7 @@
 #include "export/leaks.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -75,6 +76,20 @@ static void ids_add(struct leak_group *g, uint64_t id)
     g->ids[at] = id;
 }
 
+/* A sample stands for others: see graph/graph_sampling.h. */
+static void group_weigh(struct leak_group *g, uint64_t size, uint64_t rate)
+{
+    double bytes = (double)size;
+    double p = rate ? -expm1(-(double)wire_drawn_bytes(size) / (double)rate) : 1;
+    g->stands.blocks += 1 / p;
+    g->stands.bytes += bytes / p;
+    g->stands.blocks_variance += (1 - p) / (p * p);
+    g->stands.bytes_variance += bytes * bytes * (1 - p) / (p * p);
+    g->stands.samples += rate != 0;
+    g->stands.heaviest = rate ? fmax(g->stands.heaviest, 1 / p) : g->stands.heaviest;
+    g->stands.rate = rate > g->stands.rate ? rate : g->stands.rate;
+}
+
 static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t block)
 {
     uint64_t born = s->born_ns[block], size = s->size[block];
@@ -89,6 +104,7 @@ static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t b
     g->type = first || g->type == type ? type : 0;
     g->direct.blocks++;
     g->direct.bytes += size;
+    group_weigh(g, size, s->rate ? s->rate[block] : 0);
     ids_add(g, s->id[block]);
 }
 

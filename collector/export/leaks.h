@@ -28,6 +28,7 @@ struct leak_group {
     uint32_t snapshot;                          /* index into the view's */
     uint32_t process, stack;                    /* stack: view's id */
     uint8_t class;                              /* enum leak_class, LEAK_UNKNOWN */
+    struct { double blocks, bytes, blocks_variance, bytes_variance, heaviest; uint64_t samples, rate; } stands; /* what `direct` stands for */
     struct view_count direct, indirect;         /* indirect: of definite ones, what hangs below them */
     uint64_t oldest_ns, newest_ns;              /* births */
     uint32_t example;                           /* the largest block, of equals the first-born: number in the snapshot */

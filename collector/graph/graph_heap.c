@@ -12,6 +12,7 @@
 #include "graph/graph_handoffs.h"
 #include "graph/graph_locks.h"
 #include "graph/graph_maps.h"
+#include "graph/graph_pointee.h"
 #include "graph/graph_sampling.h"
 #include "graph/graph_sites.h"
 
@@ -63,6 +64,20 @@ static uint32_t heap_clear(struct graph *g, struct process *p, const struct even
     return slot;
 }
 
+/* After a time when releases were not told: what still lives by the books where a block now lies went unseen. */
+static __attribute__((noinline)) void heap_clear_under(struct graph *g, struct process *p, const struct event *e)
+{
+    uint64_t start, from = e->address + 1, end = e->address + e->size < e->address ? UINT64_MAX : e->address + e->size;
+    while (from < end && starts_between(pointee_index(g, p), from, end, &start)) {
+        uint32_t place, slot = heap_find(g, p, start, &place);
+        if (place && !cover_drops_told(g, pool_at(&g->pool, place)->born_ns))
+            heap_unseen(g, p, e, slot, place);
+        from = start + 1;
+    }
+}
+
+static inline bool drops_were_untold(const struct graph *g) { return graph_unlikely(g->cover != NULL) && g->cover->drops_ns; }
+
 static void heap_make(struct graph *g, struct process *p, struct thread *t, const struct event *e,
                       uint32_t slot, unsigned family, uint32_t stack)
 {
@@ -98,6 +113,10 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
             return false;
         slot = heap_clear(g, p, e);
     }
+    if (drops_were_untold(g)) {
+        heap_clear_under(g, p, e);
+        slot = heap_find(g, p, e->address, &place);
+    }
     heap_make(g, p, t, e, slot, e->family, e->stack);
     return true;
 }
@@ -116,11 +135,8 @@ static void heap_count_drop(struct graph *g, struct thread *t, const struct even
     t->dropped.blocks += n.blocks;
     t->dropped.bytes += n.bytes;
     if (b->maker == t->place) {
-        if (t->last_new != b->id)
-            return;
-        g->sites[b->site].temporary += n.blocks;
-        if (graph_unlikely(b->rate))
-            sampling_temporary(g, place);
+        /* What was made between them is known where all is recorded. */
+        g->sites[b->site].temporary += t->last_new == b->id && !b->rate && cover_memory_whole(g, b->born_ns);
     } else if (b->maker && t->place) {
         handoff_count(g, thread_at(g, b->maker), t, g->site_stacks[b->site], e->stack, n,
                       e->ns > b->born_ns ? e->ns - b->born_ns : 0);
@@ -256,6 +272,8 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
         locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
+    if (drops_were_untold(g))
+        heap_clear_under(g, p, e);
     uint32_t slot = heap_clear(g, p, e);    /* only now: who looks around may find clones */
     struct view_count was = block_counted(g, q.block, b);
     uint64_t grown = e->size > old_size ? e->size - old_size : 0;
@@ -266,7 +284,8 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     heap_put(p, slot, b, q.block);
     p->live_bytes += e->size - old_size;
     struct view_count is = block_counted(g, q.block, b);
-    g->totals.reallocations += is.blocks;
+    g->totals.reallocations += was.blocks;      /* as likely to be told as the block that it was */
+    g->moves_by[MOVE_REALLOC] += was.blocks - 1;
     if (!(b->flags & BLOCK_CLONE)) {
         struct site *s = &g->sites[b->site];
         s->bytes += grown;
@@ -313,6 +332,8 @@ bool heap_realloc_end(struct graph *g, struct process *p, struct thread *t, cons
         heap_relocate(g, p, e, q);
         return true;
     }
+    if (drops_were_untold(g))
+        heap_clear_under(g, p, e);
     heap_make(g, p, t, e, heap_clear(g, p, e), WIRE_REALLOC, e->stack ? e->stack : q.stack);
     return true;
 }

@@ -74,8 +74,8 @@ struct drawn { double bytes, p; };
 
 static struct drawn drawn_with(const struct graph *g, const struct block *b, uint64_t bytes)
 {
-    double most = bytes ? (double)bytes : 1;
-    return (struct drawn){ .bytes = (double)bytes, .p = -expm1(-most / (double)g->sampling->rates[b->rate]) };
+    double drawn = (double)wire_drawn_bytes(bytes);
+    return (struct drawn){ .bytes = (double)bytes, .p = -expm1(-drawn / (double)g->sampling->rates[b->rate]) };
 }
 
 static uint64_t drawn_bytes(const struct graph *g, uint32_t place, const struct block *b)
@@ -182,14 +182,6 @@ void sampling_ended(struct graph *g, struct process *p, uint32_t place)
     live_less(estimate_of(g, b->site), b, d);
 }
 
-void sampling_temporary(struct graph *g, uint32_t place)
-{
-    const struct block *b = pool_at(&g->pool, place);
-    struct drawn d = drawn_of(g, place, b);
-    g->sampling->all.temporary += variance(1, d);
-    estimate_of(g, b->site)->temporary += variance(1, d);
-}
-
 static void estimate_drawn_again(struct view_estimate *m, struct drawn was, struct drawn is)
 {
     m->allocations = fmax(m->allocations - variance(1, was) + variance(1, is), 0);
@@ -264,7 +256,6 @@ static void estimate_archive(struct archive *a, struct view_estimate *m)
     variance_archive(a, &m->live_bytes);
     variance_archive(a, &m->peak_bytes);
     variance_archive(a, &m->frees);
-    variance_archive(a, &m->temporary);
     variance_archive(a, &m->heaviest);
 }
 

@@ -2,8 +2,8 @@
  * collector/graph/graph_sampling.h - what samples stand for.
  *
  * A block of s bytes that a thread of rate R makes is told with the
- * probability p = 1 - exp(-s / R), R being the mean of bytes between two samples; one that is
- * reallocated, with that of the most bytes it has had. So each that is told counts for
+ * probability p = 1 - exp(-s' / R), R being the mean of bytes between two samples and s' what the allocator
+ * lets it use (wire_drawn_bytes); one that is reallocated, with that of the most bytes it has had. So each that is told counts for
  * 1 / p blocks and s / p bytes in all sums (Horvitz and Thompson): sums of totals, sites and threads
  * are estimates without bias, and the sums of what is not sampled stay exact in the same places.
  * Sums are whole numbers: a count is rounded at random, by the block's id, so that
@@ -46,10 +46,9 @@ static inline struct view_count block_counted(const struct graph *g, uint32_t pl
     return sampling_weight(g, place, b);
 }
 
-/* A sample was made, is about to end, is about to be dropped as a temporary one. */
+/* A sample was made, is about to end. */
 void sampling_made(struct graph *g, struct process *p, uint32_t place);
 void sampling_ended(struct graph *g, struct process *p, uint32_t place);
-void sampling_temporary(struct graph *g, uint32_t place);
 /* A sample is about to have `bytes`. Returns what its sums of bytes ever asked for grow by. */
 uint64_t sampling_resize(struct graph *g, uint32_t place, uint64_t bytes);
 

@@ -16,6 +16,7 @@
 #include "event/snapshot.h"
 #include "event/xalloc.h"
 #include "graph/graph_cover.h"
+#include "graph/graph_sampling.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_forks.h"
 #include "graph/graph_modules.h"
@@ -193,6 +194,8 @@ static void blocks_fill(const struct graph *g, const struct process *p, struct s
         s->thread[i] = thread_at(g, b->maker)->serial;
         s->owner[i] = owner_of(g, place, b);
         s->family[i] = b->family;
+        if (s->rate)
+            s->rate[i] = b->rate ? g->sampling->rates[b->rate] : 0;
     }
 }
 
@@ -225,6 +228,8 @@ int graph_heap_take(struct graph *g, uint32_t process, bool force, struct snapsh
     gather_all(&to);
     places_sort(s->address, s->stack, s->size, s->thread, to.n);
     s->n_blocks = sole_addresses(s->address, s->stack, to.n);
+    if (g->sampling)
+        s->rate = xmalloc((room ? room : 1) * sizeof *s->rate);
     blocks_fill(g, p, s);
     s->process = p->serial;
     s->pid = p->pid;

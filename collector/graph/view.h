@@ -55,7 +55,7 @@ struct view_count { uint64_t blocks, bytes; };
 struct view_estimate {
     uint64_t samples, live;     /* blocks told, ever and now: all of them were drawn */
     uint64_t coarsest;          /* the most bytes from one to the next */
-    double allocations, bytes, live_blocks, live_bytes, peak_bytes, frees, temporary;
+    double allocations, bytes, live_blocks, live_bytes, peak_bytes, frees;
     double heaviest;            /* the most blocks that one stood for */
 };
 

@@ -423,6 +423,7 @@ static void limits_look(struct control *c, uint64_t now_ns)
 
 void control_round(struct control *c, uint64_t now_ns)
 {
+    control_promise_round(c, now_ns);
     control_orders_round(c);
     policy_round(c->policy, now_ns);
     limits_look(c, now_ns);

@@ -248,17 +248,37 @@ void control_orders_round(struct control *c)
 
 bool control_hurries(const struct control *c) { return c->settling; }
 
-/* What was promised, once more, and what the CPU was. */
+/* A start (names are looked up, memory is mapped) and an end (the heap is looked at) cost what no rule can help. */
+enum { PROMISE_AFTER_NS = 1000000000 };
+
+void control_promise_round(struct control *c, uint64_t now_ns)
+{
+    struct limits_input *to = &c->promise_to;
+    if (!c->promise || now_ns < to->now_ns + PROMISE_AFTER_NS)
+        return;
+    c->host.measure(c->host.context, to);
+    to->now_ns = now_ns;
+    if (!c->promise_from.now_ns)
+        c->promise_from = *to;
+}
+
+/* What was promised, once more, and what the CPU was: since the start was over, where it has lasted longer than that. */
 static void promise_tell(struct control *c)
 {
-    const struct limits_input nothing = { 0 };
-    struct limits_input in = { .now_ns = session_now_ns(c->host.session) };
+    const struct limits_input none = { 0 };
+    struct limits_input in = c->promise_to;
+    bool lasted = in.now_ns > c->promise_from.now_ns;
     if (!c->promise)
         return;
-    c->host.measure(c->host.context, &in);
-    struct budget_cost cost = budget_cost_between(&nothing, &in);
-    double own = budget_cost_sum(&cost), ns = (double)(in.hooks_cpu_ns + in.passed_cpu_ns + in.collector_cpu_ns);
-    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%%", c->promise, 100 * own, in.now_ns ? 100 * ns / (double)in.now_ns : 0);
+    if (!lasted) {
+        c->host.measure(c->host.context, &in);
+        in.now_ns = session_now_ns(c->host.session);
+    }
+    const struct limits_input *from = lasted ? &c->promise_from : &none;
+    struct budget_cost cost = budget_cost_between(from, &in);
+    double own = budget_cost_sum(&cost), ns = (double)(in.hooks_cpu_ns + in.passed_cpu_ns + in.collector_cpu_ns) -
+                                                     (double)(from->hooks_cpu_ns + from->passed_cpu_ns + from->collector_cpu_ns);
+    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%%", c->promise, 100 * own, in.now_ns > from->now_ns ? 100 * ns / (double)(in.now_ns - from->now_ns) : 0);
     control_tell(c, EVENT_CONTROL_PROMISE, c->state, text);
     free(text);
 }

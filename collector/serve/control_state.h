@@ -55,6 +55,7 @@ struct control {
     uint32_t next_number;
     uint64_t sample_bytes; uint32_t locks_every, copies_every;  /* the limits' floors */
     char *promise;
+    struct limits_input promise_from, promise_to;   /* what tracing had cost when the start was over; and lately */
     uint64_t recorded_ns, looked_ns;        /* time of recording so far; until when */
     uint64_t tick_ns;
     struct control_log log[CONTROL_LOG_MAX]; size_t n_log;
@@ -91,5 +92,8 @@ int control_read(struct control *c, const char *text, char **error);
 void control_save(const struct control *c);
 /* What the collector before left. False: nothing. */
 bool control_restore(struct control *c);
+
+/* From when on what was promised is held against what is. */
+void control_promise_round(struct control *c, uint64_t now_ns);
 
 #endif

@@ -184,7 +184,7 @@ enum trace_snapshot_number {
     SNAPSHOT_N_ROOTS, SNAPSHOT_N_EDGES, SNAPSHOT_N_FRAMES, SNAPSHOT_N_TYPES, SNAPSHOT_NUMBERS_MAX
 };
 enum { SNAPSHOT_STACKS_UNKNOWN = 1, SNAPSHOT_DOUBTFUL = 2, SNAPSHOT_HAS_EDGES = 4, SNAPSHOT_HAS_TYPES = 8,
-       SNAPSHOT_FLAGS_ALL = 15 };
+       SNAPSHOT_HAS_RATES = 16, SNAPSHOT_FLAGS_ALL = 31 };
 
 /* What a PART holds a piece of. They come in this order; each piece goes on where the one before stopped. */
 enum trace_section { SECTION_ROOTS = 1, SECTION_FRAMES, SECTION_TYPES, SECTION_BLOCKS, SECTION_BIRTHS, SECTION_LAYOUT,
@@ -221,6 +221,7 @@ enum {
     BLOCKS_OWNER = 11,      /* less the thread */
     BLOCKS_FAMILY = 13,     /* byte */
     BLOCKS_TYPE = 14,       /* 0 the last of that stack and size, else 1 + type */
+    BLOCKS_RATE = 16,       /* bytes from one sample to the next; 0: it is none */
 
     BIRTHS_TICK = 1,        /* in the order of ids: stamp / 4 less the one before */
     BIRTHS_FINE = 3,        /* byte: the rest; left out when all are 0 */

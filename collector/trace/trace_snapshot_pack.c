@@ -18,7 +18,7 @@ const uint8_t snapshot_numbers[SECTIONS][SNAPSHOT_NUMBERS_OF] = {
     [SECTION_ROOTS] = { ROOTS_ADDRESS, ROOTS_BYTES, ROOTS_OFFSET, ROOTS_MODULE, ROOTS_THREAD },
     [SECTION_FRAMES] = { FRAMES_ADDRESS, FRAMES_ROOT, FRAMES_FRAME },
     [SECTION_TYPES] = { TYPES_MODULE, TYPES_OFFSET, TYPES_NAME_BYTES },
-    [SECTION_BLOCKS] = { BLOCKS_STACK, BLOCKS_SIZE, BLOCKS_GAP, BLOCKS_ID, BLOCKS_THREAD, BLOCKS_OWNER, BLOCKS_TYPE },
+    [SECTION_BLOCKS] = { BLOCKS_STACK, BLOCKS_SIZE, BLOCKS_GAP, BLOCKS_ID, BLOCKS_THREAD, BLOCKS_OWNER, BLOCKS_TYPE, BLOCKS_RATE },
     [SECTION_BIRTHS] = { BIRTHS_TICK },
     [SECTION_LAYOUT] = { LAYOUT_STEP, LAYOUT_WORD },
     [SECTION_TARGETS] = { TARGETS_TO },
@@ -198,6 +198,8 @@ static void pack_block(struct packer *p, struct snapshot_model *m, const struct 
         put(p, BLOCKS_TYPE, *type == s->type[i] ? 0 : 1 + (uint64_t)s->type[i]);
         *type = s->type[i];
     }
+    if (s->rate)
+        put(p, BLOCKS_RATE, s->rate[i]);
     *next = stack;
     *size = s->size[i];
     m->before = m->stack;
@@ -337,7 +339,7 @@ static void pack_head(struct packer *p, const struct snapshot *s, size_t parts)
         [SNAPSHOT_N_NUMBER] = s->number, [SNAPSHOT_N_PROCESS] = s->process, [SNAPSHOT_N_PID] = s->pid,
         [SNAPSHOT_N_NS] = s->ns, [SNAPSHOT_N_EVENT] = s->event, [SNAPSHOT_N_WHY] = s->why, [SNAPSHOT_N_HOW] = s->how,
         [SNAPSHOT_N_FLAGS] = (s->stacks_unknown ? SNAPSHOT_STACKS_UNKNOWN : 0) | (s->doubtful ? SNAPSHOT_DOUBTFUL : 0) |
-                             (s->first ? SNAPSHOT_HAS_EDGES : 0) | (s->type ? SNAPSHOT_HAS_TYPES : 0),
+                             (s->first ? SNAPSHOT_HAS_EDGES : 0) | (s->type ? SNAPSHOT_HAS_TYPES : 0) | (s->rate ? SNAPSHOT_HAS_RATES : 0),
         [SNAPSHOT_N_PAUSE_NS] = s->pause_ns, [SNAPSHOT_N_READ_BYTES] = s->read_bytes, [SNAPSHOT_N_WORDS] = s->words,
         [SNAPSHOT_N_SCAN_NS] = s->scan_ns, [SNAPSHOT_N_BLOCKS] = s->n_blocks, [SNAPSHOT_N_ROOTS] = s->n_roots,
         [SNAPSHOT_N_EDGES] = s->n_edges, [SNAPSHOT_N_FRAMES] = s->n_frames, [SNAPSHOT_N_TYPES] = s->n_types };

@@ -8,7 +8,7 @@
 #include "trace/trace.h"
 #include "trace/trace_chunk.h"
 
-enum { SNAPSHOT_NUMBERS_OF = 8 };
+enum { SNAPSHOT_NUMBERS_OF = 9 };
 /* Token columns of each section's numbers; the rest 0. */
 extern const uint8_t snapshot_numbers[SECTIONS][SNAPSHOT_NUMBERS_OF];
 

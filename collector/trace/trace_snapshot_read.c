@@ -139,6 +139,8 @@ static void make_room(struct snapshot *s, const uint64_t *n)
     s->types = xcalloc(s->n_types + 1, sizeof *s->types);
     if (n[SNAPSHOT_N_FLAGS] & SNAPSHOT_HAS_TYPES)
         s->type = array_of(s->n_blocks, sizeof *s->type);
+    if (n[SNAPSHOT_N_FLAGS] & SNAPSHOT_HAS_RATES)
+        s->rate = array_of(s->n_blocks, sizeof *s->rate);
     if (!(n[SNAPSHOT_N_FLAGS] & SNAPSHOT_HAS_EDGES))
         return;
     s->first = array_of(snapshot_nodes(s) + 1, sizeof *s->first);
@@ -233,6 +235,8 @@ static inline void read_block(struct snapshot_reader *r, struct snapshot_model *
         told = get(r, BLOCKS_TYPE);
         s->type[i] = *type = told ? get32(r, told - 1) : *type;
     }
+    if (s->rate)
+        s->rate[i] = get(r, BLOCKS_RATE);
     *next = stack;
     *size = s->size[i];
     m->before = m->stack;

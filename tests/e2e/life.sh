@@ -65,7 +65,7 @@ exact "three collectors killed with SIGKILL: nothing is missing, nothing twice" 
 verdict "and none of it was lost" $? "$("$OWNSCOPE" report --json killed.own | jq -c .lost)"
 
 # ---- taken over --------------------------------------------------------------
-victim living 2 1.5
+victim living 2 1.1
 session=$("$OWNSCOPE" ps --json | jq -r '.sessions[0].session')
 run "$T/second" "$OWNSCOPE" serve -q --attach "$session"
 [ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q "collector $runner has it; .*--takeover" "$T/second.err"
@@ -90,7 +90,7 @@ collected $first
 run "$T/second" "$OWNSCOPE" serve -q -o other.own
 [ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q "collector $first serves this user already" "$T/second.err"
 verdict "a second serve refuses, and names the first" $? "$(code "$T/second"): $(first_line "$T/second.err")"
-"$B/ownscope-preload" "$T/paced" served.books 1 1.2 >/dev/null 2>&1 &
+"$B/ownscope-preload" "$T/paced" served.books 1 0.8 >/dev/null 2>&1 &
 program=$!
 started served.books
 "$OWNSCOPE" serve -q --takeover >second.out 2>&1 &
@@ -119,9 +119,9 @@ wait $runner
 
 # ---- side by side, and dead ---------------------------------------------------
 {
-    victim left 1 4
+    victim left 1 2
     left=$runner
-    victim right 1 1
+    victim right 1 0.6
     right=$runner
     [ "$("$OWNSCOPE" ps --json | jq '[.sessions[] | select(.state == "collected")] | length')" = 2 ]
     verdict "two sessions side by side" $?
@@ -199,7 +199,7 @@ s.bind(sys.argv[1])
 os.chown(sys.argv[1], 65533, 65533)
 os.setuid(65533)
 s.listen()
-time.sleep(5)
+time.sleep(3)
 E2
     liar=$!
     for _ in $(seq 200); do [ -S "$socket" ] && [ "$(stat -c %u "$socket")" = 65533 ] && break; sleep 0.01; done

@@ -138,6 +138,7 @@ E2
     }
 
     # A program that goes to another mount namespace before it is what we trace.
+    # shellcheck disable=SC2016 # for the inner shell
     unchanged "another mount namespace harms no program" 0 '' "$OWNSCOPE" run -q -o p.own -- unshare -m sh -c 'mount -t tmpfs none /dev/shm; [ -z "$OWNSCOPE_SHM" ] || mount -t tmpfs none "$OWNSCOPE_SHM"; exec "$0"' "$VICTIMS/exit_raw"
     unshare -m sh -c 'mount -t tmpfs none /mnt; exec sleep 20' &
     other=$!

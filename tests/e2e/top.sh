@@ -61,6 +61,10 @@ for me, other, take in ("t2", "t3", "take_right"), ("t3", "t2", "take_left"):
     assert t["last"]["stack"] and t["rates"]["events_per_s"] == 0 and t["cpu_share"] < 0.5, t
 END
 verdict "states: who waits for whom, and where each stands" $? "$(tail -n 1 dead.why)"
+"$PYTHON" -c '
+import json, jsonschema, sys
+jsonschema.validate(json.load(open("dead.json")), json.load(open(sys.argv[1])))' "$ROOT/collector/export/schema/ownscope-states.schema.json" 2>r.why
+verdict "states: the document is as its schema says" $? "$(tail -n 1 r.why)"
 "$OWNSCOPE" states -p "$pid" --thread t99 >r.out 2>r.err
 [ $? = 1 ] && "$OWNSCOPE" states -p "$pid" --thread t2 --json 2>/dev/null | "$PYTHON" -c 'import json, sys; assert [t["id"] for t in json.load(sys.stdin)["threads"]] == ["t2"]' 2>r.why
 verdict "states: one thread; none" $? "$(first_line r.err) $(tail -n 1 r.why)"
@@ -77,10 +81,21 @@ verdict "top: findings" $? "$(screen locks)"
 keys locks 1 / r i g h t _ f o r k Enter
 seen locks '/right_fork: 2 of 3'
 verdict "top: the filter looks into stacks" $? "$(screen locks)"
-kill "$pid" # by its own id; the trace stays whole
-wait $runner
+# The collector goes, and another one comes.
+session=$(basename "$(dirname "$(find "$OWNSCOPE_DIR" -name socket | head -n 1)")")
+kill -KILL $runner
+wait $runner 2>/dev/null
+seen locks 'COLLECTOR IS GONE' && grep -q '^t2 ' shot.locks
+verdict "top: the collector is gone, the program runs" $? "$(screen locks)"
+"$OWNSCOPE" serve -q --attach "$session" >serve.out 2>serve.err </dev/null &
+runner=$!
+seen locks ' recording '
+verdict "top: the next collector is found" $? "$(screen locks) $(first_line serve.err)"
+kill "$pid" # by its own id
 seen locks 'ENDED' && seen locks 'this is the last picture' && grep -q 't2 ' shot.locks
 verdict "top: the program has ended; its last picture stays" $? "$(screen locks)"
+kill $runner
+wait $runner 2>/dev/null
 keys locks q
 seen locks 'left with 0'
 verdict "top: q quits with 0" $? "$(screen locks)"
@@ -143,16 +158,7 @@ verdict "top --batch into a file" $? "$(first_line text.err) $(head -n 3 text.tx
 LC_ALL=C "$OWNSCOPE" top -p "$pid" --screen sites >ascii.txt 2>text.err && [ -s ascii.txt ] && ! LC_ALL=C grep -q '[^ -~]' ascii.txt
 verdict "top without UTF-8, without a terminal" $? "$(first_line text.err) $(LC_ALL=C grep -m1 '[^ -~]' ascii.txt)"
 
-# ---- the collector goes, and another one comes -------------------------------------------
-session=$(basename "$(dirname "$(find "$OWNSCOPE_DIR" -name socket | head -n 1)")")
-kill -KILL $runner
-wait $runner 2>/dev/null
-seen busy 'COLLECTOR IS GONE'
-verdict "top: the collector is gone, the program runs" $? "$(screen busy)"
-"$OWNSCOPE" serve -q --attach "$session" >serve.out 2>serve.err </dev/null &
-runner=$!
-seen busy ' recording '
-verdict "top: the next collector is found" $? "$(screen busy) $(first_line serve.err)"
+# ---- a terminal that goes --------------------------------------------------------------
 tm kill-session -t busy
 sleep 0.3
 [ -z "$(pgrep -f "^$OWNSCOPE top --delay 0.2$")" ]

@@ -120,7 +120,7 @@ START_TEST(the_truth_lies_in_95_of_100)
     seed = 0x9e3779b97f4a7c15u + (uint64_t)_i;
     program_make(&p, _i);
     for (unsigned i = 0; i < p.blocks; i++) {
-        chance[i] = -expm1(-(double)p.size[i] / (double)p.rate);
+        chance[i] = -expm1(-(double)wire_drawn_bytes(p.size[i]) / (double)p.rate);
         truth[0] += (double)p.size[i];
         truth[2]++;
         variance += (double)p.size[i] * (double)p.size[i] * (1 - chance[i]) / chance[i];
