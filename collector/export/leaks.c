@@ -121,6 +121,15 @@ static bool gone_unseen(const struct view_cover *c, uint64_t born_ns, uint64_t a
     return false;
 }
 
+/* Not all blocks were recorded: what is held perhaps may be held by one of the others, which is no leak to speak of. */
+static bool has_unrecorded(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->n_roots; i++)
+        if (s->roots[i].kind == ROOT_UNRECORDED)
+            return true;
+    return false;
+}
+
 struct maker { struct leaks *l; size_t capacity; uint64_t since_ns; };
 
 static void snapshot_group(struct maker *m, uint32_t number)
@@ -131,10 +140,13 @@ static void snapshot_group(struct maker *m, uint32_t number)
     uint32_t *group_of = l->group_of[number] = xcalloc(s->n_blocks + 1, sizeof *group_of);
     struct table t = { 0 };
     size_t first = l->n;
+    bool partial = has_unrecorded(s);
     for (uint32_t i = 0; i < s->n_blocks; i++) {
         if (family_is_map(s->family[i]) || s->born_ns[i] < m->since_ns)
             continue;
         uint8_t class = r ? r->class[i] : LEAK_UNKNOWN;
+        if (class == LEAK_POSSIBLE && partial)
+            class = LEAK_UNKNOWN;
         if (class != LEAK_REACHABLE && gone_unseen(&l->view->cover, s->born_ns[i], s->ns))
             class = LEAK_UNKNOWN;
         if (t.used * 2 >= t.size)

@@ -111,6 +111,26 @@ START_TEST(version_2_is_read)
 }
 END_TEST
 
+START_TEST(version_6_is_read)
+{
+    struct trace *t = golden_open("version-6-handoff.own");
+    uint64_t by[EVENT_TYPES] = { 0 };
+    struct event e;
+    ck_assert_uint_eq(golden_hash(t, by), 3983947883918548359u);
+    ck_assert_uint_eq(by[EVENT_NEW], 1001);
+    ck_assert_uint_eq(by[EVENT_RATE], 2);
+    ck_assert_uint_eq(by[EVENT_COVER], 1);
+    ck_assert_uint_eq(by[EVENT_CONTROL], 1);
+    trace_rewind(t);
+    do
+        ck_assert_int_eq(trace_next(t, &e), 1);
+    while (e.type != EVENT_RATE);
+    ck_assert_uint_eq(e.address, 4096);
+    ck_assert_uint_eq(e.family, WIRE_RATE_MEMORY);
+    trace_close(t);
+}
+END_TEST
+
 START_TEST(version_3_is_read)
 {
     struct trace *t = golden_open("version-3-handoff.own");
@@ -182,6 +202,7 @@ int main(void)
     suite_add_tcase(s, t);
     t = tcase_create("versions");
     tcase_add_test(t, version_2_is_read);
+    tcase_add_test(t, version_6_is_read);
     tcase_add_test(t, version_3_is_read);
     tcase_add_test(t, version_2_knows_no_locks);
     suite_add_tcase(s, t);
