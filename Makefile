@@ -163,8 +163,8 @@ torture: setup-check all victims $(MOMENTS)
 
 sanitize: setup-check
 	UNIT_LIMIT=600 $(MAKE) SAN=address,undefined check-unit
-	$(MAKE) SAN=thread all victims build/thread/tests/unit/test_ring build/thread/tests/unit/test_collector build/thread/tests/unit/test_snapshots
-	build/thread/tests/unit/test_ring && build/thread/tests/unit/test_collector && build/thread/tests/unit/test_snapshots
+	$(MAKE) SAN=thread all victims build/thread/tests/unit/test_ring build/thread/tests/unit/test_collector build/thread/tests/unit/test_snapshots build/thread/tests/unit/test_gate
+	build/thread/tests/unit/test_ring && build/thread/tests/unit/test_collector && build/thread/tests/unit/test_snapshots && build/thread/tests/unit/test_gate
 	TSAN_OPTIONS=exitcode=66 B=build/thread tests/e2e/run.sh live locks
 	$(MAKE) SAN=address,undefined all victims
 	ASAN_OPTIONS=detect_leaks=0 B=build/address+undefined tests/e2e/run.sh victims kill refusals live locks schema

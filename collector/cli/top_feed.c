@@ -105,11 +105,7 @@ static void replace(json_t **to, json_t *doc)
 
 static bool any_runs(const json_t *states)
 {
-    const json_t *processes = get(states, "processes");
-    for (size_t i = 0; i < json_array_size(processes); i++)
-        if (!json_is_integer(get(json_array_get(processes, i), "ended_ns")))
-            return true;
-    return false;
+    return json_array_size(get(states, "threads")) > 0;
 }
 
 /* What it cannot fetch stays as it was: the last picture is better than none. */

@@ -224,6 +224,27 @@ START_TEST(test_module_comes)
 }
 END_TEST
 
+/* A child has its parent's modules, under a number of its own. */
+static bool child_known(void) { return range_at(writers[1].process, plugin_bias + 0x1001); }
+
+START_TEST(test_fork)
+{
+    plugin_bias = 0x7f1200000000;
+    process_begin(&writers[0]);
+    module_put(&writers[0], "/some/plugin.so", plugin_bias, plugin_bias + 0x1000, plugin_bias + 0x3000);
+    modules_come();
+    rule_add(1, "size=1..9 module=plugin.so");
+    ck_assert_int_eq(set(), 0);
+    settle();
+    ck_assert_int_eq(fake_claim(&writers[1], &shared, fake_process(&shared)), 0);
+    ck_assert(!child_known());
+    ck_assert_int_eq(fake_birth(&writers[1], writers[0].process, WIRE_BORN_FORK), 0);
+    ck_assert(rounds_until(child_known));
+    ck_assert_uint_eq(range_at(writers[1].process, plugin_bias + 0x1001)->rules, 1u << slot_of(1));
+    ck_assert(plugin_known());
+}
+END_TEST
+
 /* Many modules at once are one policy, or few. */
 START_TEST(test_modules_at_once)
 {
@@ -347,6 +368,7 @@ int main(void)
     tcase_add_checked_fixture(t, policy_setup, policy_teardown);
     tcase_add_test(t, test_ranges);
     tcase_add_test(t, test_module_comes);
+    tcase_add_test(t, test_fork);
     tcase_add_test(t, test_modules_at_once);
     tcase_add_test(t, test_threads);
     tcase_add_test(t, test_end_amid);
