@@ -26,6 +26,9 @@ static atomic_u32 is_full;
 
 static inline uint64_t lines_of(unsigned level) { return 1ull << (FIRST_LINES_BITS + 2 * level); }
 
+/* As it stands in a line: no pointer, or who looks for holders of a block would find one here. */
+static inline uint64_t key_of(uint64_t address) { return ~address; }
+
 /* The two lines of an address. */
 static inline struct line *line_of(struct line *lines, unsigned level, uint64_t address, unsigned which)
 {
@@ -42,7 +45,7 @@ static atomic_u64 *find(uint64_t address)
         for (unsigned which = 0; lines && which < 2; which++) {
             struct line *l = line_of(lines, (unsigned)level, address, which);
             for (unsigned i = 0; i < KEYS; i++)
-                if (load_relaxed(&l->key[i]) == address)
+                if (load_relaxed(&l->key[i]) == key_of(address))
                     return &l->key[i];
         }
     }
@@ -70,7 +73,7 @@ static struct line *level_make(unsigned level)
 static bool line_add(struct line *l, uint64_t address)
 {
     for (unsigned i = 0; i < KEYS; i++)
-        if (!load_relaxed(&l->key[i]) && cas_acq_rel(&l->key[i], (uint64_t)0, address))
+        if (!load_relaxed(&l->key[i]) && cas_acq_rel(&l->key[i], (uint64_t)0, key_of(address)))
             return true;
     return false;
 }
@@ -124,7 +127,7 @@ bool follow_take(uint64_t address)
 {
     atomic_u64 *place;
     if (!follow_maybe((const void *)(uintptr_t)address) || !(place = find(address)) ||
-        !cas_acq_rel(place, address, (uint64_t)0))
+        !cas_acq_rel(place, key_of(address), (uint64_t)0))
         return false;
     counter_move(address, -1);
     return true;

@@ -193,6 +193,12 @@ void ctl_print_list(FILE *out, const json_t *doc, const struct table_style *s)
     log_table(out, get(doc, "log"), s);
 }
 
+void ctl_print_rules(FILE *out, const json_t *rules, const struct table_style *s)
+{
+    line_heading(out, s, "Rules");
+    rules_table(out, rules, s);
+}
+
 /* ---- status ---- */
 
 void ctl_print_status(FILE *out, const json_t *doc, const struct table_style *s)

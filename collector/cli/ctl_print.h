@@ -10,6 +10,8 @@
 void ctl_print_order(FILE *out, const json_t *doc, const struct table_style *s);    /* start, stop, reset, emergency-stop */
 void ctl_print_trace(FILE *out, const json_t *doc, const struct table_style *s);
 void ctl_print_untrace(FILE *out, const json_t *doc, const struct table_style *s);
+/* In the summary of a run: its array "rules". */
+void ctl_print_rules(FILE *out, const json_t *rules, const struct table_style *s);
 void ctl_print_limits(FILE *out, const json_t *doc, const struct table_style *s);
 void ctl_print_list(FILE *out, const json_t *doc, const struct table_style *s);
 void ctl_print_status(FILE *out, const json_t *doc, const struct table_style *s);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/ctl_print.h"
 #include "cli/message.h"
 #include "cli/table.h"
 #include "event/xalloc.h"
@@ -233,6 +234,15 @@ static struct record_verdict judge(const struct view *v, const struct doc_contex
     return said;
 }
 
+/* What became of the rules that held at the end. */
+static void rules_say(struct collector *c, const struct table_style *style)
+{
+    json_t *rules = control_rules(collector_control(c));
+    if (json_array_size(rules))
+        ctl_print_rules(stderr, rules, style);
+    json_decref(rules);
+}
+
 struct record_verdict record_summary(struct collector *c, const struct record_options *r)
 {
     const struct verdict *verdict = &r->verdict;
@@ -261,6 +271,8 @@ struct record_verdict record_summary(struct collector *c, const struct record_op
     style.ask = verdict_ask(verdict);
     if (!r->quiet)
         table_report(stderr, doc, &style);
+    if (!r->quiet)
+        rules_say(c, &style);
     if (verdict->gen != GEN_NO)
         generate(v, &context, &options, &style);
     if (verdict->verbose)

@@ -374,7 +374,6 @@ static void verdict_state(struct control *c, enum event_recording state, const c
     enum event_recording was = c->state;
     int e = change_state(c, state);
     char *text = e ? xasprintf("%s, and that failed: %s", why, strerror(-e)) : NULL;
-    c->changes_by_limits += !e;
     control_save(c);
     control_tell(c, EVENT_CONTROL_LIMIT, was, e ? text : why);
     free(text);
@@ -384,7 +383,6 @@ static void verdict_stop(struct control *c, const char *why)
 {
     enum event_recording was = c->state;
     session_emergency(c->host.session);
-    c->changes_by_limits++;
     control_emergency(c, control_clock_ns());
     control_tell(c, EVENT_CONTROL_LIMIT, was, why);
 }
@@ -394,7 +392,6 @@ static void verdict_rates(struct control *c, const struct limits_verdict *v)
     c->sample_bytes = v->sample_bytes;
     c->locks_every = v->locks_every;
     c->copies_every = v->copies_every;
-    c->changes_of_rates++;
     control_publish(c); /* if there is no room, the next change has more luck */
     control_tell(c, EVENT_CONTROL_BUDGET, c->state, v->why);
 }
@@ -430,12 +427,6 @@ void control_round(struct control *c, uint64_t now_ns)
     control_orders_round(c);
     policy_round(c->policy, now_ns);
     limits_look(c, now_ns);
-}
-
-void control_summary(const struct control *c, struct control_summary *s)
-{
-    *s = (struct control_summary){ .state = c->state, .recorded_ns = c->recorded_ns, .changes_by_limits = c->changes_by_limits,
-                                   .changes_of_rates = c->changes_of_rates, .sample_bytes = c->sample_bytes };
 }
 
 /* ---- beginning and end ---- */

@@ -47,13 +47,8 @@ void control_free(struct control *c);
 void control_round(struct control *c, uint64_t now_ns);
 /* Somebody waits for all hooks to act on an order: the next round is not to be long in coming. */
 bool control_hurries(const struct control *c);
-/* For the last words to people. */
-struct control_summary {
-    enum event_recording state;
-    uint64_t recorded_ns, changes_by_limits, changes_of_rates;
-    uint64_t sample_bytes;       /* the limits' floor now */
-};
-void control_summary(const struct control *c, struct control_summary *s);
+/* The rules with their hits, as control_list has them, for the last words to people. */
+json_t *control_rules(const struct control *c);
 /* Orders that nobody will carry out any more are answered so. */
 void control_end(struct control *c);
 

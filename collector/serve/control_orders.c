@@ -65,7 +65,7 @@ static json_t *limits_answer(const struct control *c)
     return limits;
 }
 
-static json_t *rules_list(const struct control *c)
+json_t *control_rules(const struct control *c)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < c->n_rules; i++) {
@@ -91,7 +91,7 @@ static json_t *log_list(const struct control *c)
 static json_t *list_answer(const struct control *c)
 {
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:o, s:o, s:o}", "ownscope", 1, "state", control_state_name(c->state),
-                          "since_ns", (json_int_t)c->since_ns, "recorded_ns", (json_int_t)c->recorded_ns, "rules", rules_list(c),
+                          "since_ns", (json_int_t)c->since_ns, "recorded_ns", (json_int_t)c->recorded_ns, "rules", control_rules(c),
                           "limits", limits_answer(c), "log", log_list(c));
     if (c->promise)
         json_object_set_new(o, "promise", text_take(xstrdup(c->promise)));

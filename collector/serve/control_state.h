@@ -58,7 +58,6 @@ struct control {
     struct limits_input promise_from, promise_to;   /* what tracing had cost when the start was over; and lately */
     uint64_t recorded_ns, looked_ns;        /* time of recording so far; until when */
     uint64_t tick_ns;
-    uint64_t changes_by_limits, changes_of_rates;
     struct control_log log[CONTROL_LOG_MAX]; size_t n_log;
     struct order *settling;                 /* carried out, in their order */
     atomic_u32 shown;                       /* the state */

@@ -5,9 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
 
+# The program stands back: orders and collectors get the processor.
 begin() {
     : >file
-    "$OWNSCOPE" run -q --wait-ms 20000 "$@" -- "$VICTIMS/busy" file >busy.out 2>busy.err </dev/null &
+    "$OWNSCOPE" run -q --wait-ms 20000 "$@" -- nice -n 19 "$VICTIMS/busy" file >busy.out 2>busy.err </dev/null &
     runner=$!
     for _ in $(seq 500); do
         pid=$(cat file 2>/dev/null)
@@ -181,6 +182,10 @@ verdict "until ctl start" $? "$(made)"
 end
 [ "$(number p.own totals.allocations)" -gt 0 ] && "$OWNSCOPE" events --type control p.own | grep -q 'paused from the start'
 verdict "and the trace says so" $? "$("$OWNSCOPE" events --type control p.own | head -n 2)"
+
+"$OWNSCOPE" run --rules rules -o s.own -- "$VICTIMS/busy" >/dev/null 2>s.err
+grep -A3 '^Rules' s.err | grep -qE '^ +1 +[1-9][0-9,.]*( M)? +function=block_make events=heap$'
+verdict "the summary of a run has the rules' hits" $? "$(grep -A3 '^Rules' s.err)"
 
 printf 'trace size=1..2\ntrace family=free\n' >wrong
 run w "$OWNSCOPE" run -q --rules wrong -- true
