@@ -109,6 +109,7 @@ void limits_reset(struct limits *l, const struct limits_input *now)
     for (unsigned i = 0; i < LIMITS; i++)
         count_from(l, (enum limit_key)i, now);
     budget_reset(&l->budget, now);
+    l->told = l->budget.level; /* who resets records by it from now on */
     second_clear(l, now);
     l->last = *now;
 }
