@@ -199,6 +199,34 @@ START_TEST(test_counts)
 }
 END_TEST
 
+/* A reset under a limit on CPU begins coarse, by way of no moment that records everything; what is said is what holds. */
+START_TEST(test_reset_under_cpu)
+{
+    static const struct play_load quiet = {.calls = 1e3, .mean_bytes = 64, .cpu = 1, .record_ns = 100, .event_ns = 100, .passed_ns = 3};
+    struct play p;
+    uint64_t sample_bytes, before;
+    uint32_t every;
+    play_begin(&p, "cpu=3%");
+    play_for(&p, &quiet, 20);
+    limits_rates(p.limits, &before, &every);
+    ck_assert_uint_lt(before, 65536);
+    limits_reset(p.limits, &p.in);
+    limits_rates(p.limits, &sample_bytes, &every);
+    ck_assert_uint_eq(sample_bytes, before);
+    play_for(&p, &quiet, 0.1);
+    limits_rates(p.limits, &sample_bytes, &every);
+    ck_assert(sample_bytes == 65536 && every == 1024 && p.last.sample_bytes == sample_bytes);
+    ck_assert_msg(strstr(p.last.why, "cpu=3%: it begins coarse: memory ") && strstr(p.last.why, "-> 64.0KiB"), "%s", p.last.why);
+    play_end(&p);
+    play_begin(&p, "events/s=50k:coarser");
+    play_for(&p, &usual, 5);
+    limits_reset(p.limits, &p.in);
+    limits_rates(p.limits, &sample_bytes, &every);
+    ck_assert(!sample_bytes && !every); /* and no limit but CPU asks for that */
+    play_end(&p);
+}
+END_TEST
+
 /* A step, and another each time the count has doubled. */
 START_TEST(test_coarser)
 {
@@ -268,6 +296,7 @@ int main(void)
     tcase_add_test(t, test_hardest);
     tcase_add_test(t, test_recovers);
     tcase_add_test(t, test_counts);
+    tcase_add_test(t, test_reset_under_cpu);
     tcase_add_test(t, test_coarser);
     tcase_add_loop_test(t, test_any, 0, 40);
     suite_add_tcase(s, t);
