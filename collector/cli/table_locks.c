@@ -302,8 +302,8 @@ void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
     const json_t *t = get(doc, "totals");
     uint64_t count = get_number(json_is_integer(get(doc, "since_ns")) ? doc : t, json_is_integer(get(doc, "since_ns")) ? "locks_total" : "locks");
     uint64_t wait_ns = get_number(t, "lock_wait_ns"), waiting = get_number(t, "waiting_now");
-    const json_t *error = get(doc, "error");
-    bool estimated = json_is_true(get(doc, "estimated"));
+    const json_t *error = get(t, "error");
+    bool estimated = json_is_object(error);
     char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended%s%s%s%s%s", number_count(count).text, count == 1 ? "" : "s",
                            number_about(estimated, number_count(get_number(t, "acquisitions"))).text, get_number(t, "acquisitions") == 1 ? "" : "s",
                            number_about(estimated, number_count(get_number(t, "lock_contended"))).text, wait_ns ? "; threads waited " : "",

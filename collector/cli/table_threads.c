@@ -49,13 +49,13 @@ static void errors(FILE *out, const struct table_style *s, const json_t *thread)
     line_begin(&l, out, s);
     line_look(&l, LOOK_DIM);
     line_to(&l, 6);
-    line_left(&l, 13, "estimated");
+    line_left(&l, 13, "~, may be off");
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         char *blocks = xasprintf("±%s", number_short(get_number(get(thread, groups[i]), "error_blocks")).text);
-        char *bytes = xasprintf("±%s", number_bytes(get_number(get(thread, groups[i]), "error_bytes")).text);
+        struct number bytes = number_bytes(get_number(get(thread, groups[i]), "error_bytes"));
         line_right(&l, 10, blocks);
-        line_right(&l, 10, bytes);
-        free(blocks), free(bytes);
+        line_right(&l, 10, bytes.text);
+        free(blocks);
     }
     line_end(&l);
 }
