@@ -230,10 +230,10 @@ static void emergency_see(struct control *c)
     free(who);
 }
 
-static void stop_told(struct control *c)
+static void note_told(struct control *c, uint64_t *told)
 {
     pthread_mutex_lock(&c->lock);
-    c->stops_told++;
+    ++*told;
     pthread_cond_broadcast(&c->answered);
     pthread_mutex_unlock(&c->lock);
 }
@@ -248,14 +248,14 @@ void control_orders_round(struct control *c)
             continue;
         }
         control_carry_out(c, o);
-        if (is_stop(o))
-            stop_told(c);
-        if (o->note)
+        if (o->note) {
+            note_told(c, is_stop(o) ? &c->stops_told : &c->notes_told);
             note_free(o);
-        else if (o->waits && !o->result)
+        } else if (o->waits && !o->result) {
             order_settles(c, o);
-        else
+        } else {
             answer(c, o);
+        }
     }
     settling_look(c);
 }
@@ -321,6 +321,7 @@ static bool order_send(struct control *c, struct order *o)
     pthread_mutex_lock(&c->lock);
     bool ended = c->ended || (o->note && !is_stop(o) && c->notes >= CONTROL_NOTES_MAX);
     c->notes += !ended && o->note;
+    c->notes_came += !ended && o->note && !is_stop(o);
     if (is_stop(o))
         c->stopping--;
     if (!ended && is_stop(o)) {
@@ -353,19 +354,17 @@ static int order_ask(struct control *c, struct order *o)
     return o->result;
 }
 
-/* The trace has it, if the ingest thread is not long in coming. */
-static void stop_wait(struct control *c)
+/* The trace has all notes that came so far, if the ingest thread is not long in coming. */
+static void note_wait(struct control *c, const uint64_t *came, const uint64_t *told, uint64_t most_ns)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)CONTROL_TOLD_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    uint64_t ns = (uint64_t)until.tv_nsec + most_ns;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
     pthread_mutex_lock(&c->lock);
-    uint64_t mine = c->stops;
-    while (c->stops_told < mine && !c->ended && !pthread_cond_timedwait(&c->answered, &c->lock, &until))
+    uint64_t mine = *came;
+    while (*told < mine && !c->ended && !pthread_cond_timedwait(&c->answered, &c->lock, &until))
         ;
     pthread_mutex_unlock(&c->lock);
 }
@@ -386,7 +385,7 @@ static void emergency_do(struct control *c, struct order *o)
     note->words = xstrdup("");
     note->note = true;
     if (order_send(c, note))
-        stop_wait(c);
+        note_wait(c, &c->stops, &c->stops_told, CONTROL_TOLD_NS);
     else
         note_free(note);
     o->answer = order_answer(c, o, EVENT_EMERGENCY);
@@ -412,6 +411,8 @@ void control_note(struct control *c, const struct control_asker *who, const char
     comm_read(who->pid, o->comm);
     if (!order_send(c, o))
         note_free(o);
+    else if (error != -EACCES) /* what comes after it stands after it; whom nobody knows waits for nobody here */
+        note_wait(c, &c->notes_came, &c->notes_told, CONTROL_TOLD_NS);
 }
 
 static bool takes_words(int verb) { return verb == CONTROL_TRACE || verb == CONTROL_UNTRACE || verb == CONTROL_LIMITS; }

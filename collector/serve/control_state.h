@@ -69,6 +69,7 @@ struct control {
     unsigned notes;             /* in the queue */
     unsigned stopping;          /* threads that carry out an emergency stop, whose note is to come */
     uint64_t stops, stops_told; /* such notes that came; that are in the trace */
+    uint64_t notes_came, notes_told; /* the same of the others */
     bool ended;
 };
 
