@@ -119,12 +119,12 @@ static void groups_take(struct groups *g, const json_t *report)
 struct planned {
     struct groups groups;
     struct plan_item *items;
-    double seconds, budget;             /* ns a second */
+    double seconds, budget, own_ns;     /* a second: what records may cost, what the program uses itself */
     double lock_events, copy_events, contended;  /* a second */
-    double event_ns;
+    double calls, event_ns;
     double sample_bytes;
     double value, bound;
-    bool fits;
+    bool fits, spared;      /* not spared: what no rule can help is over the budget already */
 };
 
 /* Of a block of these bytes, how likely a sample. */
@@ -244,9 +244,12 @@ static void comments_write(FILE *out, const struct planned *p, const struct plan
     const struct groups *g = &p->groups;
     size_t told = 0;
     fprintf(out, "# ownscope plan: from %s, %.1f s of it, for %.2g%% of the program's own CPU", ask->source, p->seconds, 100 * ask->cpu);
-    fprintf(out, ask->program_cpu > 0 ? " (it used %.2f processors)\n" : " (taken for one busy processor: a trace does not tell)\n", ask->program_cpu);
-    if (!p->fits)
-        fputs("# It does not fit: looking at each call costs more than that by itself. This is the least.\n", out);
+    fprintf(out, ask->program_cpu > 0 ? " (it used %.4f processors)\n" : " (taken for one busy processor: a trace does not tell)\n", p->own_ns / 1e9);
+    if (!p->spared)
+        fprintf(out, "# It does not fit: without a single event the collector's rounds cost %.2f%% to %.2f%%, and looking at each call %.2f%% to %.2f%%."
+                " Half the budget is spent on events all the same.\n",
+                100 * ask->usual.fixed_ns / p->own_ns, 100 * ask->most.fixed_ns / p->own_ns, 100 * p->calls * ask->usual.passed_ns / p->own_ns,
+                100 * p->calls * ask->most.passed_ns / p->own_ns);
     fprintf(out, "# Value %.4g; no choice within the budget has more than %.4g.\n", p->value, p->bound);
     fprintf(out, "# Recorded whole: %.1f%% of the allocations; sampled: %.1f%%; not seen at all: %.1f%%, which are %.1f%% of the bytes.\n",
             percent(s->exact, g->allocations), percent(s->sampled, g->allocations), percent(s->out, g->allocations), percent(s->out_bytes, g->bytes));
@@ -273,7 +276,13 @@ static void rate_write(FILE *out, const char *kind, double events, unsigned chos
         fprintf(out, "trace events=%s\n", kind);
 }
 
-static char *text(struct planned *p, const struct plan_ask *ask, double passed_ns)
+/* Of the program's own CPU, what so many events a second come to. */
+static double cost(const struct planned *p, const struct plan_model *m, double events)
+{
+    return (events * (m->record_ns + m->collector_ns) + p->calls * m->passed_ns + m->fixed_ns) / p->own_ns;
+}
+
+static char *text(struct planned *p, const struct plan_ask *ask)
 {
     struct groups *g = &p->groups;
     char *rules = NULL, *file = NULL;
@@ -287,20 +296,37 @@ static char *text(struct planned *p, const struct plan_ask *ask, double passed_n
     rate_write(out, "copy", p->copy_events, p->items[g->n + 1].chosen);
     fclose(out);
     struct sums s = sum(p);
-    double cpu = (s.events * p->event_ns + passed_ns) / 1e9 / (ask->program_cpu > 0 ? ask->program_cpu : 1);
+    double usual = 100 * cost(p, &ask->usual, s.events), most = 100 * cost(p, &ask->most, s.events), trace = s.events * ask->event_bytes * 3600;
     out = open_memstream(&file, &bytes);
     comments_write(out, p, ask, &s);
-    fprintf(out, "# Expected: %.0f events/s, %.2f%% CPU, %.0f bytes of trace an hour.\n", s.events, 100 * cpu, s.events * ask->model.bytes * 3600);
+    fprintf(out, "# Expected: about %.0f events/s, %.2f%% CPU, at most %.2f%%, and %.0f bytes of trace an hour.\n", s.events, usual, most, trace);
     fputs(rules, out);
-    fprintf(out, "promise cpu=%.2f%% of=%s events/s=%.0f bytes/h=%.0f\n", 100 * cpu, ask->program_cpu > 0 ? "program" : "processor", s.events, s.events * ask->model.bytes * 3600);
+    fprintf(out, "promise cpu=%.2f%% of=%s events/s=%.0f bytes/h=%.0f\n", most, ask->program_cpu > 0 ? "program" : "processor", s.events, trace);
     fclose(out);
     free(rules);
     return file;
 }
 
+/* What records may cost: the budget but for what passes in any case; half of it where that is more than all. */
+static void budget_find(struct planned *p, const struct plan_ask *ask)
+{
+    double whole;
+    p->event_ns = ask->most.record_ns + ask->most.collector_ns;
+    p->own_ns = 1e9;
+    if (ask->program_cpu > 0) { /* the hooks' part is none of its own; a tenth is in any case (budget_cost_between) */
+        double hooks = p->calls * ask->usual.record_ns, all = ask->program_cpu * 1e9;
+        p->own_ns = hooks < 0.9 * all ? all - hooks : 0.1 * all;
+    }
+    whole = ask->cpu * p->own_ns;
+    p->budget = whole - p->calls * ask->most.passed_ns - ask->most.fixed_ns;
+    p->spared = p->budget >= 0;
+    if (!p->spared)
+        p->budget = whole / 2;
+}
+
 char *plan_rules(const json_t *report, const struct plan_ask *ask)
 {
-    struct planned p = { .event_ns = ask->model.record_ns + ask->model.collector_ns };
+    struct planned p = { 0 };
     const json_t *events = json_object_get(report, "events"), *lock;
     size_t i;
     char *file;
@@ -314,11 +340,11 @@ char *plan_rules(const json_t *report, const struct plan_ask *ask)
     p.copy_events = number(events, "borrow") / p.seconds;
     json_array_foreach(json_object_get(report, "locks_top"), i, lock)
         p.contended += number(lock, "contended");
-    double calls = 2 * p.groups.allocations / p.seconds + p.lock_events + p.copy_events;
-    p.budget = ask->cpu * 1e9 * (ask->program_cpu > 0 ? ask->program_cpu : 1) - calls * ask->model.passed_ns;
+    p.calls = 2 * p.groups.allocations / p.seconds + p.lock_events + p.copy_events;
+    budget_find(&p, ask);
     p.items = xcalloc(p.groups.n + 2, sizeof *p.items);
     choose(&p);
-    file = text(&p, ask, calls * ask->model.passed_ns);
+    file = text(&p, ask);
     for (i = 0; i < p.groups.n; i++)
         free(p.groups.list[i].function);
     free(p.groups.list);

@@ -278,7 +278,9 @@ static void promise_tell(struct control *c)
     struct budget_cost cost = budget_cost_between(from, &in);
     double own = budget_cost_sum(&cost), ns = (double)(in.hooks_cpu_ns + in.passed_cpu_ns + in.collector_cpu_ns) -
                                                      (double)(from->hooks_cpu_ns + from->passed_cpu_ns + from->collector_cpu_ns);
-    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%%", c->promise, 100 * own, in.now_ns > from->now_ns ? 100 * ns / (double)(in.now_ns - from->now_ns) : 0);
+    double seconds = in.now_ns > from->now_ns ? (double)(in.now_ns - from->now_ns) / 1e9 : 1;
+    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%% events/s=%.0f bytes/h=%.0f", c->promise, 100 * own, ns / seconds / 1e7,
+                           (double)(in.events - from->events) / seconds, (double)(in.trace_bytes - from->trace_bytes) / seconds * 3600);
     control_tell(c, EVENT_CONTROL_PROMISE, c->state, text);
     free(text);
 }

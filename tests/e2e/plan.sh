@@ -53,7 +53,7 @@ cpu=$(sed -n 's/^promise cpu=\([0-9.]*\)%.*/\1/p' planned.rules)
 awk -v c="$cpu" 'BEGIN { exit !(c > 0 && c <= 0.6) }'
 verdict "it promises no more than was allowed" $? "$cpu"
 "$OWNSCOPE" run --rules planned.rules -o second.own -- ./paced 500 >out 2>err
-grep -q '^Plan: promised .* it was ' err
+grep -q '^Plan: promised at most .* it was ' err
 verdict "the end of a run compares" $? "$(first_line err)"
 "$OWNSCOPE" report --json second.own >second.json
 # But for its first blocks: until its name has been looked up it is one of the rest.
