@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,8 +18,8 @@
 #include "wire/clock.h"
 
 enum { SECONDS = 60 };
-/* Where the trace does not tell, and where it was of everything: samples are less alike than what they are taken of. */
-#define BYTES_AN_EVENT 2.0
+/* Of trace: samples are less alike than what they are taken of, so a trace of everything does not tell. */
+enum { EVENT_BYTES = 3, FIXED_BYTES = 900 /* a second */ };
 
 /* CPU that a process has used, in s; -1: not known. */
 static double cpu_of(unsigned pid)
@@ -63,17 +62,6 @@ static void watch(struct reading *r, uint64_t seconds, struct plan_ask *ask)
     r->query.changes = true;
 }
 
-/* Bytes of the trace an event. */
-static double bytes_an_event(const struct reading *r, const json_t *doc)
-{
-    struct stat st;
-    double events = json_number_value(json_object_get(json_object_get(doc, "events"), "recorded"));
-    if (r->pid || stat(r->origin.path, &st) || events < 1000)
-        return BYTES_AN_EVENT;
-    double bytes = (double)st.st_size / events;
-    return bytes > BYTES_AN_EVENT ? bytes : BYTES_AN_EVENT;
-}
-
 static struct plan_model model_of(const struct measure_model *m)
 {
     return (struct plan_model){ m->record_ns, m->passed_ns, m->collector_ns, m->fixed_ns };
@@ -112,7 +100,8 @@ int cmd_plan(int argc, char **argv)
     ask.source = source;
     ask.usual = model_of(&MEASURE_USUAL);
     ask.most = model_of(&MEASURE_MOST);
-    ask.event_bytes = bytes_an_event(&r, doc);
+    ask.event_bytes = EVENT_BYTES;
+    ask.fixed_bytes = FIXED_BYTES;
     char *rules = doc ? plan_rules(doc, &ask) : NULL;
     json_decref(doc);
     if (!rules)

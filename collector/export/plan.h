@@ -34,7 +34,7 @@ struct plan_ask {
     double cpu;                 /* parts of the program's own */
     double program_cpu;         /* that it used while all was recorded, in processors: 1.0 one busy all the time; 0: not known */
     struct plan_model usual, most;  /* the budget holds for the most */
-    double event_bytes;         /* of trace */
+    double event_bytes, fixed_bytes;    /* of trace, an event and each second */
     const char *source;         /* for a comment */
 };
 /* A rules file (ownscope-rules(5)) made of a report: malloc'ed; NULL: nothing was recorded in it. */

@@ -121,7 +121,7 @@ struct planned {
     struct plan_item *items;
     double seconds, budget, own_ns;     /* a second: what records may cost, what the program uses itself */
     double lock_events, copy_events, contended;  /* a second */
-    double calls, event_ns;
+    double calls, event_ns, resized;     /* moves (of realloc), for each block made or dropped */
     double sample_bytes;
     double value, bound;
     bool fits, spared;      /* not spared: what no rule can help is over the budget already */
@@ -137,12 +137,19 @@ static double worth(const struct planned *p, const struct group *one)
     return share + 10 * live + (one->why & GROWS ? 10 : 0) + (one->why & LEAKS ? 20 : 0) + (one->why & HANDED ? 5 : 0) + (one->why & BREAKS ? 20 : 0);
 }
 
+/* A second, were all of its blocks recorded: what stays is not dropped. */
+static double events_of(const struct planned *p, const struct group *one)
+{
+    double dropped = one->allocations - one->live_blocks;
+    return (one->allocations + (dropped > 0 ? dropped : 0)) * (1 + p->resized) / p->seconds;
+}
+
 static struct plan_item memory_item(const struct planned *p, const struct group *one)
 {
-    double made = one->allocations / p->seconds, mean = one->allocations > 0 ? one->bytes / one->allocations : 0;
-    double seen = drawn(mean, p->sample_bytes), all = worth(p, one);
-    return (struct plan_item){ .n = 3, .options = { [EXACT] = { 2 * made * p->event_ns, all },
-        [SAMPLED] = { 2 * made * seen * p->event_ns, all * (0.3 * (1 - exp(-one->allocations * seen / 20)) + 0.2 * seen) }, [LEFT_OUT] = { 0, 0 } } };
+    double mean = one->allocations > 0 ? one->bytes / one->allocations : 0;
+    double whole = events_of(p, one) * p->event_ns, seen = drawn(mean, p->sample_bytes), all = worth(p, one);
+    return (struct plan_item){ .n = 3, .options = { [EXACT] = { whole, all },
+        [SAMPLED] = { whole * seen, all * (0.3 * (1 - exp(-one->allocations * seen / 20)) + 0.2 * seen) }, [LEFT_OUT] = { 0, 0 } } };
 }
 
 static const double every_of[PLAN_OPTIONS] = { 1, 10, 100, 1000 };
@@ -220,7 +227,7 @@ static struct sums sum(const struct planned *p)
     for (size_t i = 0; i < g->n; i++) {
         const struct group *one = &g->list[i];
         double seen = one->chosen == EXACT ? 1 : one->chosen == SAMPLED ? drawn(one->allocations > 0 ? one->bytes / one->allocations : 0, p->sample_bytes) : 0;
-        s.events += 2 * one->allocations * seen / p->seconds;
+        s.events += events_of(p, one) * seen;
         s.exact += one->chosen == EXACT ? one->allocations : 0;
         s.sampled += one->chosen == SAMPLED ? one->allocations : 0;
         s.out += one->chosen == LEFT_OUT ? one->allocations : 0;
@@ -230,7 +237,7 @@ static struct sums sum(const struct planned *p)
     }
     if (g->allocations > named) { /* functions without a name fall to the rest */
         s.sampled += g->allocations - named;
-        s.events += 2 * (g->allocations - named) / p->seconds * drawn((g->bytes - named_bytes) / (g->allocations - named), p->sample_bytes);
+        s.events += 2 * (1 + p->resized) * (g->allocations - named) / p->seconds * drawn((g->bytes - named_bytes) / (g->allocations - named), p->sample_bytes);
     }
     s.events += p->lock_events / every_of[p->items[g->n].chosen] + p->copy_events / every_of[p->items[g->n + 1].chosen];
     return s;
@@ -296,7 +303,7 @@ static char *text(struct planned *p, const struct plan_ask *ask)
     rate_write(out, "copy", p->copy_events, p->items[g->n + 1].chosen);
     fclose(out);
     struct sums s = sum(p);
-    double usual = 100 * cost(p, &ask->usual, s.events), most = 100 * cost(p, &ask->most, s.events), trace = s.events * ask->event_bytes * 3600;
+    double usual = 100 * cost(p, &ask->usual, s.events), most = 100 * cost(p, &ask->most, s.events), trace = (s.events * ask->event_bytes + ask->fixed_bytes) * 3600;
     out = open_memstream(&file, &bytes);
     comments_write(out, p, ask, &s);
     fprintf(out, "# Expected: about %.0f events/s, %.2f%% CPU, at most %.2f%%, and %.0f bytes of trace an hour.\n", s.events, usual, most, trace);
@@ -340,7 +347,9 @@ char *plan_rules(const json_t *report, const struct plan_ask *ask)
     p.copy_events = number(events, "borrow") / p.seconds;
     json_array_foreach(json_object_get(report, "locks_top"), i, lock)
         p.contended += number(lock, "contended");
-    p.calls = 2 * p.groups.allocations / p.seconds + p.lock_events + p.copy_events;
+    double blocks = number(events, "new") + number(events, "drop");
+    p.resized = blocks > 0 ? number(events, "move") / blocks : 0;
+    p.calls = 2 * (1 + p.resized) * p.groups.allocations / p.seconds + p.lock_events + p.copy_events;
     budget_find(&p, ask);
     p.items = xcalloc(p.groups.n + 2, sizeof *p.items);
     choose(&p);
