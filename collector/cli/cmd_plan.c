@@ -64,7 +64,7 @@ static void watch(struct reading *r, uint64_t seconds, struct plan_ask *ask)
 
 static struct plan_model model_of(const struct measure_model *m)
 {
-    return (struct plan_model){ m->record_ns, m->passed_ns, m->collector_ns, m->fixed_ns };
+    return (struct plan_model){ m->record_ns, m->sparse_ns, m->passed_ns, m->tried_ns, m->collector_ns, m->fixed_ns };
 }
 
 static double cpu_share(const struct options *o)

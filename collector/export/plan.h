@@ -16,7 +16,7 @@
 
 #include "export/doc.h"
 
-enum { PLAN_OPTIONS = 4 };
+enum { PLAN_OPTIONS = 5 };
 struct plan_option { double cost, value; };
 struct plan_item {
     struct plan_option options[PLAN_OPTIONS];
@@ -27,8 +27,9 @@ struct plan_item {
  * more value. */
 bool plan_solve(struct plan_item *items, size_t n, double budget, double *value, double *bound);
 
-/* What tracing costs, in ns: the program an event recorded and a call passed over, the collector an event, and each second. */
-struct plan_model { double record_ns, passed_ns, collector_ns, fixed_ns; };
+/* What tracing costs, in ns (serve/measure.h): the program an event while all are recorded, one of a few, a call passed over, and a lock
+ * or copy looked at; the collector an event, and each second. */
+struct plan_model { double record_ns, sparse_ns, passed_ns, tried_ns, collector_ns, fixed_ns; };
 
 struct plan_ask {
     double cpu;                 /* parts of the program's own */

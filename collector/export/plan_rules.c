@@ -121,7 +121,7 @@ struct planned {
     struct plan_item *items;
     double seconds, budget, own_ns;     /* a second: what records may cost, what the program uses itself */
     double lock_events, copy_events, contended;  /* a second */
-    double calls, event_ns, resized;     /* moves (of realloc), for each block made or dropped */
+    double calls, event_ns, tried_ns, resized;     /* moves (of realloc), for each block made or dropped */
     double sample_bytes;
     double value, bound;
     bool fits, spared;      /* not spared: what no rule can help is over the budget already */
@@ -152,13 +152,15 @@ static struct plan_item memory_item(const struct planned *p, const struct group 
         [SAMPLED] = { whole * seen, all * (0.3 * (1 - exp(-one->allocations * seen / 20)) + 0.2 * seen) }, [LEFT_OUT] = { 0, 0 } } };
 }
 
-static const double every_of[PLAN_OPTIONS] = { 1, 10, 100, 1000 };
+enum { EVERIES = 4, OFF = EVERIES };
+static const double every_of[EVERIES] = { 1, 10, 100, 1000 };
 
 static struct plan_item rate_item(const struct planned *p, double events, double all)
 {
-    struct plan_item item = { .n = PLAN_OPTIONS };
-    for (unsigned i = 0; i < PLAN_OPTIONS; i++)
-        item.options[i] = (struct plan_option){ events / every_of[i] * p->event_ns, all * (1 - 0.2 * i) };
+    struct plan_item item = { .n = EVERIES + 1 };
+    for (unsigned i = 0; i < EVERIES; i++)
+        item.options[i] = (struct plan_option){ events / every_of[i] * p->event_ns + events * p->tried_ns, all * (1 - 0.2 * i) };
+    item.options[OFF] = (struct plan_option){ 0, 0 };
     return item;
 }
 
@@ -217,7 +219,13 @@ static void names_write(FILE *out, struct groups *g, unsigned chosen, const char
         fputs(tail, out);
 }
 
-struct sums { double events, exact, sampled, out, out_bytes; };
+struct sums { double events, tries, exact, sampled, out, out_bytes; };
+
+static void rate_sum(struct sums *s, double events, unsigned chosen)
+{
+    s->events += chosen == OFF ? 0 : events / every_of[chosen];
+    s->tries += chosen == OFF ? 0 : events;
+}
 
 static struct sums sum(const struct planned *p)
 {
@@ -239,7 +247,8 @@ static struct sums sum(const struct planned *p)
         s.sampled += g->allocations - named;
         s.events += 2 * (1 + p->resized) * (g->allocations - named) / p->seconds * drawn((g->bytes - named_bytes) / (g->allocations - named), p->sample_bytes);
     }
-    s.events += p->lock_events / every_of[p->items[g->n].chosen] + p->copy_events / every_of[p->items[g->n + 1].chosen];
+    rate_sum(&s, p->lock_events, p->items[g->n].chosen);
+    rate_sum(&s, p->copy_events, p->items[g->n + 1].chosen);
     return s;
 }
 
@@ -253,8 +262,8 @@ static void comments_write(FILE *out, const struct planned *p, const struct plan
     fprintf(out, "# ownscope plan: from %s, %.1f s of it, for %.2g%% of the program's own CPU", ask->source, p->seconds, 100 * ask->cpu);
     fprintf(out, ask->program_cpu > 0 ? " (it used %.4f processors)\n" : " (taken for one busy processor: a trace does not tell)\n", p->own_ns / 1e9);
     if (!p->spared)
-        fprintf(out, "# It does not fit: without a single event the collector's rounds cost %.2f%% to %.2f%%, and looking at each call %.2f%% to %.2f%%."
-                " Half the budget is spent on events all the same.\n",
+        fprintf(out, "# It does not fit: with no event at all the collector's rounds cost %.2f%% to %.2f%%, and passing calls over %.2f%% to %.2f%%.\n"
+                "# Half of the budget is spent on events all the same.\n",
                 100 * ask->usual.fixed_ns / p->own_ns, 100 * ask->most.fixed_ns / p->own_ns, 100 * p->calls * ask->usual.passed_ns / p->own_ns,
                 100 * p->calls * ask->most.passed_ns / p->own_ns);
     fprintf(out, "# Value %.4g; no choice within the budget has more than %.4g.\n", p->value, p->bound);
@@ -277,16 +286,20 @@ static void comments_write(FILE *out, const struct planned *p, const struct plan
 
 static void rate_write(FILE *out, const char *kind, double events, unsigned chosen)
 {
+    if (chosen == OFF) {
+        fprintf(out, "# Not seen: %s events, of which there were %.0f a second.\n", kind, events);
+        return;
+    }
     if (events > 0 && chosen)
         fprintf(out, "trace events=%s sample=1/%.0f\n", kind, every_of[chosen]);
     else if (events > 0 || !chosen)
         fprintf(out, "trace events=%s\n", kind);
 }
 
-/* Of the program's own CPU, what so many events a second come to. */
-static double cost(const struct planned *p, const struct plan_model *m, double events)
+/* Of the program's own CPU, what is chosen comes to. */
+static double cost(const struct planned *p, const struct plan_model *m, const struct sums *s)
 {
-    return (events * (m->record_ns + m->collector_ns) + p->calls * m->passed_ns + m->fixed_ns) / p->own_ns;
+    return (s->events * (m->sparse_ns + m->collector_ns) + s->tries * m->tried_ns + p->calls * m->passed_ns + m->fixed_ns) / p->own_ns;
 }
 
 static char *text(struct planned *p, const struct plan_ask *ask)
@@ -303,10 +316,10 @@ static char *text(struct planned *p, const struct plan_ask *ask)
     rate_write(out, "copy", p->copy_events, p->items[g->n + 1].chosen);
     fclose(out);
     struct sums s = sum(p);
-    double usual = 100 * cost(p, &ask->usual, s.events), most = 100 * cost(p, &ask->most, s.events), trace = (s.events * ask->event_bytes + ask->fixed_bytes) * 3600;
+    double usual = 100 * cost(p, &ask->usual, &s), most = 100 * cost(p, &ask->most, &s), trace = (s.events * ask->event_bytes + ask->fixed_bytes) * 3600;
     out = open_memstream(&file, &bytes);
     comments_write(out, p, ask, &s);
-    fprintf(out, "# Expected: about %.0f events/s, %.2f%% CPU, at most %.2f%%, and %.0f bytes of trace an hour.\n", s.events, usual, most, trace);
+    fprintf(out, "# Expected: about %.0f events/s, %.2f%% CPU, at most %.2f%%, and %.0f bytes of trace an hour, at the pace that was watched.\n", s.events, usual, most, trace);
     fputs(rules, out);
     fprintf(out, "promise cpu=%.2f%% of=%s events/s=%.0f bytes/h=%.0f\n", most, ask->program_cpu > 0 ? "program" : "processor", s.events, trace);
     fclose(out);
@@ -318,10 +331,11 @@ static char *text(struct planned *p, const struct plan_ask *ask)
 static void budget_find(struct planned *p, const struct plan_ask *ask)
 {
     double whole;
-    p->event_ns = ask->most.record_ns + ask->most.collector_ns;
+    p->tried_ns = ask->most.tried_ns;
+    p->event_ns = ask->most.sparse_ns + ask->most.collector_ns;
     p->own_ns = 1e9;
     if (ask->program_cpu > 0) { /* the hooks' part is none of its own; a tenth is in any case (budget_cost_between) */
-        double hooks = p->calls * ask->usual.record_ns, all = ask->program_cpu * 1e9;
+        double hooks = (p->calls + p->lock_events + p->copy_events) * ask->most.record_ns, all = ask->program_cpu * 1e9;
         p->own_ns = hooks < 0.9 * all ? all - hooks : 0.1 * all;
     }
     whole = ask->cpu * p->own_ns;
@@ -344,12 +358,13 @@ char *plan_rules(const json_t *report, const struct plan_ask *ask)
         return NULL;
     }
     p.lock_events = (number(events, "acquire") + number(events, "release") + number(events, "wait") + number(events, "wait-end")) / p.seconds;
-    p.copy_events = number(events, "borrow") / p.seconds;
+    double copies = number(json_object_get(report, "copies"), "copies"), borrows = number(events, "borrow");
+    p.copy_events = (copies > borrows ? copies : borrows) / p.seconds;  /* not all are of blocks */
     json_array_foreach(json_object_get(report, "locks_top"), i, lock)
         p.contended += number(lock, "contended");
     double blocks = number(events, "new") + number(events, "drop");
     p.resized = blocks > 0 ? number(events, "move") / blocks : 0;
-    p.calls = 2 * (1 + p.resized) * p.groups.allocations / p.seconds + p.lock_events + p.copy_events;
+    p.calls = 2 * (1 + p.resized) * p.groups.allocations / p.seconds;
     budget_find(&p, ask);
     p.items = xcalloc(p.groups.n + 2, sizeof *p.items);
     choose(&p);

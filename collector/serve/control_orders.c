@@ -93,6 +93,7 @@ static json_t *list_answer(const struct control *c)
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:o, s:o, s:o}", "ownscope", 1, "state", control_state_name(c->state),
                           "since_ns", (json_int_t)c->since_ns, "recorded_ns", (json_int_t)c->recorded_ns, "rules", control_rules(c),
                           "limits", limits_answer(c), "log", log_list(c));
+    json_object_set_new(o, "all_drops", json_boolean(policy_all_drops(c->policy)));
     if (c->promise)
         json_object_set_new(o, "promise", text_take(xstrdup(c->promise)));
     return o;
@@ -119,6 +120,7 @@ static json_t *answer_make(const struct control *c, const struct order *o)
     if (o->verb == CONTROL_TRACE && o->number) {
         json_object_set_new(a, "number", json_integer(o->number));
         json_object_set_new(a, "rule", text_take(xstrdup(o->rule)));
+        json_object_set_new(a, "unmet", json_boolean(o->settled && policy_unmet(c->policy, o->number)));
     }
     if (o->verb == CONTROL_LIMITS)
         json_object_set_new(a, "limits", limits_answer(c));

@@ -17,12 +17,14 @@
 
 /* What tracing costs, in ns; limits reckon with the usual where nothing was measured, `plan` promises the most. */
 struct measure_model {
-    double record_ns;       /* the program, an event that is recorded (bench/RESULTS.md) */
+    double record_ns;       /* the program, an event, while all are recorded (bench/RESULTS.md) */
+    double sparse_ns;       /* and one of a few among many that are passed over: nothing of it is in a cache, and in python3 the stack is deep */
     double passed_ns;       /* the program, a call that is passed over */
+    double tried_ns;        /* the program, a lock or copy of which one in so many is recorded (wire_home.tries; the most: as it is timed) */
     double collector_ns;    /* the collector, an event with its full stack */
     double fixed_ns;        /* the collector, each second, whatever comes: about 25 rounds, each with a cold cache */
 };
-static const struct measure_model MEASURE_USUAL = { 60, 1.5, 90, 2000000 }, MEASURE_MOST = { 90, 6.5, 250, 5000000 };
+static const struct measure_model MEASURE_USUAL = { 60, 600, 1.5, 8, 90, 2000000 }, MEASURE_MOST = { 120, 2000, 6.5, 25, 250, 4000000 };
 
 struct measure;
 struct measure *measure_new(struct session *s);
