@@ -277,11 +277,13 @@ bool rules_draws(struct context *c, const struct hook_frame *site, unsigned even
     while ((best = finest(own, rules, which)) >= 0) {
         const struct wire_rule *r = &own->policy->rules[best];
         uint64_t rate = rate_of(r, which);
-        if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, &own->left[best], rate, bytes)
-                                      : !sample_one_in(&own->random, (uint32_t)rate))
+        if (event == WIRE_RULE_MAP)
+            rate = 0; /* few, and large: each is recorded */
+        else if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, &own->left[best], rate, bytes)
+                                           : !sample_one_in(&own->random, (uint32_t)rate))
             return false;
         if (token_take(r, (unsigned)best)) {
-            if (!tell(c, which, rate))
+            if (event != WIRE_RULE_MAP && !tell(c, which, rate))
                 return false;
             count_up(&rules_home(c)->hits[best], 1);
             return true;

@@ -27,7 +27,7 @@ static void print_settled(FILE *out, const json_t *doc, const char *what, const 
     if (json_is_true(json_object_get(doc, "settled")))
         fprintf(out, "; %s after %s", what, number_time(get_number(doc, "quiet_ns")).text);
     else if (json_object_get(doc, "settled"))
-        fprintf(out, "; %s", not_yet);
+        fprintf(out, "; %s%s%s", not_yet, *get_text(doc, "waits_for") ? ": " : "", get_text(doc, "waits_for"));
 }
 
 /* An order that has no effect as long as nothing is recorded. */
@@ -46,7 +46,7 @@ void ctl_print_order(FILE *out, const json_t *doc, const struct table_style *s)
         fprintf(out, " (was %s)", was);
     else
         fputs(", as before", out);
-    print_settled(out, doc, "no hook records any more", "some hook is still at its last record");
+    print_settled(out, doc, "no hook records any more", "not all hooks act on it yet");
     if (*get_text(doc, "by"))
         fprintf(out, "; by the segment, since %s", get_text(doc, "why"));
     if (!strcmp(state, "emergency"))

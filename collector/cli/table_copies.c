@@ -13,8 +13,11 @@ enum { SITES_MAX = 15, FLOWS_MAX = 10, FRAMES = 3, FLOW_COLUMN = 24 };
 static void totals(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *t = get(doc, "totals"), *amplification = get(t, "amplification");
-    char *text = xasprintf("%s cop%s, %s; %s of it into blocks", number_count(get_number(t, "copies")).text, get_number(t, "copies") == 1 ? "y" : "ies",
-                           number_bytes(get_number(t, "bytes")).text, number_bytes(get_number(t, "bytes_to_blocks")).text);
+    const json_t *error = get(t, "error");
+    bool estimated = json_is_object(error);
+    char *text = xasprintf("%s cop%s, %s; %s of it into blocks", number_about(estimated, number_count(get_number(t, "copies"))).text,
+                           get_number(t, "copies") == 1 ? "y" : "ies", number_about(estimated, number_bytes(get_number(t, "bytes"))).text,
+                           number_about(estimated, number_bytes(get_number(t, "bytes_to_blocks"))).text);
     if (json_is_real(amplification)) {
         char *more = xasprintf("%s, %.2f times what was allocated", text, json_real_value(amplification));
         free(text);
@@ -22,6 +25,11 @@ static void totals(FILE *out, const json_t *doc, const struct table_style *s)
     }
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
+    if (estimated) {
+        text = xasprintf("estimated from samples: ±%s copies, ±%s", number_count(get_number(error, "copies")).text, number_bytes(get_number(error, "bytes")).text);
+        line_wrapped(out, s, LOOK_DIM, 2, 4, text);
+        free(text);
+    }
     const json_t *coverage = get(get(doc, "metadata"), "coverage");
     for (size_t i = 0; i < json_array_size(coverage); i++) {
         const json_t *item = json_array_get(coverage, i);
@@ -64,10 +72,10 @@ static void sites(FILE *out, const json_t *doc, const struct table_style *s)
     for (size_t i = 0; i < n && i < SITES_MAX; i++) {
         const struct site_group *g = &groups[i];
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 12, number_bytes(g->value[0]).text);
+        line_right(&l, 12, number_about(json_is_object(get(g->site, "error")), number_bytes(g->value[0])).text);
         line_look(&l, LOOK_PLAIN);
         line_right(&l, 8, number_share(g->value[0], whole).text);
-        line_right(&l, 12, number_count(g->value[1]).text);
+        line_right(&l, 12, number_about(json_is_object(get(g->site, "error")), number_count(g->value[1])).text);
         line_text(&l, "  ");
         struct shown shown = shown_frames(get(g->site, "stack"), NULL, FRAMES);
         line_stack(&l, get(g->site, "stack"), &shown);
@@ -109,9 +117,9 @@ static void flows(FILE *out, const json_t *doc, const struct table_style *s)
         const json_t *flow = groups[i].site;
         uint64_t copies = groups[i].value[1];
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 12, number_bytes(groups[i].value[0]).text);
+        line_right(&l, 12, number_about(json_is_object(get(flow, "error")), number_bytes(groups[i].value[0])).text);
         line_look(&l, LOOK_PLAIN);
-        line_format(&l, " in %s cop%s", number_count(copies).text, copies == 1 ? "y" : "ies");
+        line_format(&l, " in %s cop%s", number_about(json_is_object(get(flow, "error")), number_count(copies)).text, copies == 1 ? "y" : "ies");
         line_end(&l);
         flow_end(out, s, "made at", get(flow, "from_site"));
         flow_end(out, s, "into", get(flow, "to_site"));

@@ -12,21 +12,30 @@ enum { FRAMES = 3, ROWS = 15 };
 
 static json_int_t delta_of(const json_t *j, const char *key) { return json_integer_value(get(j, key)); }
 
-/* "+1.2 MiB" */
-static char *bytes_delta(json_int_t n)
+/* "+1.2 MiB"; "~+1.2 MiB" where it is estimated. */
+static char *bytes_delta(const json_t *one)
 {
-    return xasprintf("%s%s", n < 0 ? "-" : "+", number_bytes((uint64_t)(n < 0 ? -n : n)).text);
+    json_int_t n = delta_of(one, "bytes");
+    return xasprintf("%s%s%s", json_is_object(get(one, "error")) ? "~" : "", n < 0 ? "-" : "+", number_bytes((uint64_t)(n < 0 ? -n : n)).text);
 }
 
-static char *count_delta(json_int_t n)
+static char *count_delta(const json_t *one)
 {
-    return xasprintf("%s%s", n < 0 ? "-" : "+", number_count((uint64_t)(n < 0 ? -n : n)).text);
+    json_int_t n = delta_of(one, "blocks");
+    return xasprintf("%s%s%s", json_is_object(get(one, "error")) ? "~" : "", n < 0 ? "-" : "+", number_count((uint64_t)(n < 0 ? -n : n)).text);
+}
+
+/* What an estimate may be off. */
+static void error_text(struct line *l, const json_t *one)
+{
+    if (json_is_object(get(one, "error")))
+        line_format(l, "  ±%s", number_bytes(get_number(get(one, "error"), "bytes")).text);
 }
 
 static void total(FILE *out, const struct table_style *s, const char *label, const json_t *one)
 {
     const json_t *before = get(one, "before"), *after = get(one, "after");
-    char *bytes = bytes_delta(delta_of(one, "bytes")), *blocks = count_delta(delta_of(one, "blocks"));
+    char *bytes = bytes_delta(one), *blocks = count_delta(one);
     struct line l;
     line_begin(&l, out, s);
     line_to(&l, 2);
@@ -35,6 +44,7 @@ static void total(FILE *out, const struct table_style *s, const char *label, con
     line_right(&l, 14, bytes);
     line_look(&l, LOOK_PLAIN);
     line_right(&l, 14, blocks);
+    error_text(&l, one);
     line_format(&l, "  %s in %s, then", number_bytes(get_number(before, "bytes")).text, number_count(get_number(before, "blocks")).text);
     line_format(&l, " %s in %s", number_bytes(get_number(after, "bytes")).text, number_count(get_number(after, "blocks")).text);
     line_end(&l);
@@ -79,7 +89,7 @@ static void columns(FILE *out, const struct table_style *s, const char *what)
 
 static void row(FILE *out, const json_t *one, const struct table_style *s)
 {
-    char *bytes = bytes_delta(delta_of(one, "bytes")), *blocks = count_delta(delta_of(one, "blocks"));
+    char *bytes = bytes_delta(one), *blocks = count_delta(one);
     const char *change = get_text(one, "change");
     struct line l;
     line_begin(&l, out, s);
@@ -88,6 +98,7 @@ static void row(FILE *out, const json_t *one, const struct table_style *s)
     line_look(&l, LOOK_PLAIN);
     line_right(&l, 12, blocks);
     line_right(&l, 12, !strcmp(change, "gone") ? "gone" : number_bytes(get_number(get(one, "after"), "bytes")).text);
+    error_text(&l, one);
     line_text(&l, "  ");
     if (!strcmp(change, "new"))
         line_text(&l, "(new) ");

@@ -82,6 +82,14 @@ static void head(FILE *out, const json_t *doc, const struct table_style *s)
     }
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
+    if (json_is_object(get(totals, "estimated"))) {
+        const json_t *e = get(totals, "estimated");
+        text = xasprintf("%s of them are samples: the heap has ~%s ±%s in ~%s ±%s blocks; what is below are those that were recorded",
+                         number_count(get_number(e, "samples")).text, number_bytes(get_number(e, "bytes")).text, number_bytes(get_number(e, "error_bytes")).text,
+                         number_count(get_number(e, "blocks")).text, number_count(get_number(e, "error_blocks")).text);
+        line_wrapped(out, s, LOOK_WARN, 2, 4, text);
+        free(text);
+    }
     if (get_number(doc, "since_ns")) {
         text = xasprintf("below, only blocks made after %s count", number_time(get_number(doc, "since_ns")).text);
         line_wrapped(out, s, LOOK_PLAIN, 0, 2, text);
@@ -271,6 +279,11 @@ static void node_fields(FILE *out, const json_t *doc, const struct table_style *
             field(out, s, "type", text);
             free(text);
         }
+    if (json_is_object(get(j, "sampled"))) {
+        text = xasprintf("~%.1f blocks like it, being a sample", json_number_value(get(get(j, "sampled"), "stands_for")));
+        field(out, s, "stands for", text);
+        free(text);
+    }
     if (*get_text(j, "class"))
         field(out, s, "class", get_text(j, "class"));
     if (json_is_integer(get(j, "retained_bytes"))) {

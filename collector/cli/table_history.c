@@ -47,6 +47,12 @@ static void node_head(FILE *out, const json_t *node, const struct table_style *s
         text = xasprintf("alive since %s, owned by %s (%s)", number_time(born_ns).text, get_text(node, "owner"), get_text(node, "owned_by"));
     line_wrapped(out, s, LOOK_PLAIN, 2, 2, text);
     free(text);
+    if (json_is_object(get(node, "sampled"))) {
+        text = xasprintf("a sample, of one in %s bytes: it stands for ~%.1f blocks like it", number_count(get_number(get(node, "sampled"), "rate_bytes")).text,
+                         json_number_value(get(get(node, "sampled"), "stands_for")));
+        line_wrapped(out, s, LOOK_PLAIN, 2, 2, text);
+        free(text);
+    }
 }
 
 /* Who held its place before or after it, and where that was made. */

@@ -32,6 +32,20 @@ static char *title_of(const char *class)
     return xstrdup(class);
 }
 
+/* What samples stand for, in a line of its own. */
+static void stand_for(struct line *l, unsigned column, const json_t *e)
+{
+    if (!json_is_object(e))
+        return;
+    line_look(l, LOOK_DIM);
+    line_to(l, column);
+    line_format(l, "%s sample%s: ~%s ±%s bytes in ~%s ±%s blocks", number_count(get_number(e, "samples")).text, plural(get_number(e, "samples")),
+                number_count(get_number(e, "bytes")).text, number_count(get_number(e, "error_bytes")).text,
+                number_count(get_number(e, "blocks")).text, number_count(get_number(e, "error_blocks")).text);
+    line_look(l, LOOK_PLAIN);
+    line_end(l);
+}
+
 /* From the first of `classes` on: without the four, where no memory was read and they are not known. */
 static void totals_from(FILE *out, const json_t *totals, size_t first, const struct table_style *s)
 {
@@ -48,6 +62,7 @@ static void totals_from(FILE *out, const json_t *totals, size_t first, const str
         line_look(&l, LOOK_PLAIN);
         line_format(&l, " byte%s in %s block%s", plural(get_number(one, "bytes")), number_count(blocks).text, plural(blocks));
         line_end(&l);
+        stand_for(&l, 20, get(one, "estimated"));
     }
 }
 
@@ -225,6 +240,8 @@ static void leak_row(FILE *out, const struct row *r, const struct table_style *s
     line_look(&l, LOOK_PLAIN);
     line_text(&l, "  ");
     line_stack(&l, stack, &shown);
+    if (r->leaks == 1)
+        stand_for(&l, 26, get(r->leak, "estimated"));
     indirect_line(out, r, s);
     if (s->brief)
         return;

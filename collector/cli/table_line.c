@@ -213,6 +213,14 @@ void line_wrapped(FILE *out, const struct table_style *s, enum line_look look,
 
 /* ---- numbers ---- */
 
+struct number number_about(bool estimated, struct number n)
+{
+    struct number r = n;
+    if (estimated)
+        snprintf(r.text, sizeof r.text, "~%.38s", n.text);
+    return r;
+}
+
 struct number number_count(uint64_t n)
 {
     struct number r;

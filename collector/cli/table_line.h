@@ -49,6 +49,7 @@ struct number number_short(uint64_t n);            /* 9,999,999, then 12.4 M */
 struct number number_plain(uint64_t n);            /* 12400312 */
 struct number number_bytes(uint64_t bytes);        /* 812 B, 34.1 MiB */
 struct number number_time(uint64_t ns);            /* 850 ns, 12.3 us, 1.203 s, 2 min 05 s */
+struct number number_about(bool estimated, struct number n); /* ~812 B of an estimate */
 struct number number_share(uint64_t part, uint64_t whole);  /* 35.2%; - of nothing */
 
 /* Reading documents: 0, NULL or "" where there is nothing of the kind. */

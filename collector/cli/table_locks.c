@@ -167,9 +167,10 @@ static void times(struct line *l, const json_t *lock, const struct table_style *
 {
     const json_t *wait = get(lock, "wait_ns"), *hold = get(lock, "hold_ns");
     line_look(l, LOOK_NUMBER);
-    line_right(l, 9, number_short(get_number(lock, "acquisitions")).text);
+    bool estimated = json_is_object(get(lock, "error"));
+    line_right(l, 9, number_about(estimated, number_short(get_number(lock, "acquisitions"))).text);
     line_look(l, LOOK_PLAIN);
-    line_right(l, 10, number_short(get_number(lock, "contended")).text);
+    line_right(l, 10, number_about(estimated, number_short(get_number(lock, "contended"))).text);
     line_right(l, 10, time_known(wait, "total").text);
     if (s->width >= WIDE) {
         line_right(l, 10, time_known(wait, "max").text);
@@ -301,13 +302,21 @@ void table_locks(FILE *out, const json_t *doc, const struct table_style *s)
     const json_t *t = get(doc, "totals");
     uint64_t count = get_number(json_is_integer(get(doc, "since_ns")) ? doc : t, json_is_integer(get(doc, "since_ns")) ? "locks_total" : "locks");
     uint64_t wait_ns = get_number(t, "lock_wait_ns"), waiting = get_number(t, "waiting_now");
+    const json_t *error = get(t, "error");
+    bool estimated = json_is_object(error);
     char *text = xasprintf("%s lock%s, %s acquisition%s, %s contended%s%s%s%s%s", number_count(count).text, count == 1 ? "" : "s",
-                           number_count(get_number(t, "acquisitions")).text, get_number(t, "acquisitions") == 1 ? "" : "s",
-                           number_count(get_number(t, "lock_contended")).text, wait_ns ? "; threads waited " : "",
+                           number_about(estimated, number_count(get_number(t, "acquisitions"))).text, get_number(t, "acquisitions") == 1 ? "" : "s",
+                           number_about(estimated, number_count(get_number(t, "lock_contended"))).text, wait_ns ? "; threads waited " : "",
                            wait_ns ? number_time(wait_ns).text : "", wait_ns ? " for locks" : "", waiting ? "; waiting now: " : "",
                            waiting ? number_count(waiting).text : "");
     line_wrapped(out, s, LOOK_HEAD, 0, 2, text);
     free(text);
+    if (json_is_object(error)) {
+        text = xasprintf("estimated from samples: ±%s acquisitions, ±%s contended", number_count(get_number(error, "acquisitions")).text,
+                         number_count(get_number(error, "contended")).text);
+        line_wrapped(out, s, LOOK_DIM, 2, 4, text);
+        free(text);
+    }
     deadlocks(out, doc, s);
     order(out, doc, s);
     held(out, doc, s);

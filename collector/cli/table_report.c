@@ -204,7 +204,7 @@ static void page_totals(const struct page *p)
                         number_time(get_number(get(most, "wait_ns"), "total")).text, get_text(most, "kind"), get_text(most, "where")));
     }
     if (moves_sum(moves))
-        total(p, "moves", number_count(moves_sum(moves)).text, moves_text(moves));
+        total(p, "moves", number_about(json_is_true(get(t, "estimated")), number_count(moves_sum(moves))).text, moves_text(moves));
     total(p, "lost events", number_count(get_number(lost, "events")).text, lost_text(lost));
 }
 

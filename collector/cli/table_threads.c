@@ -39,6 +39,27 @@ static void head(FILE *out, const struct table_style *s)
     line_end(&l);
 }
 
+/* Of estimates: what they may be off, below them. */
+static void errors(FILE *out, const struct table_style *s, const json_t *thread)
+{
+    static const char *const groups[] = { "made", "dropped", "owns" };
+    struct line l;
+    if (!json_is_integer(get(get(thread, "made"), "error_blocks")))
+        return;
+    line_begin(&l, out, s);
+    line_look(&l, LOOK_DIM);
+    line_to(&l, 6);
+    line_left(&l, 13, "~, may be off");
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        char *blocks = xasprintf("±%s", number_short(get_number(get(thread, groups[i]), "error_blocks")).text);
+        struct number bytes = number_bytes(get_number(get(thread, groups[i]), "error_bytes"));
+        line_right(&l, 10, blocks);
+        line_right(&l, 10, bytes.text);
+        free(blocks);
+    }
+    line_end(&l);
+}
+
 /* A process's first thread has its pid; unless it was named it is `main`. */
 static const char *thread_name(const json_t *doc, const json_t *thread)
 {
@@ -72,6 +93,7 @@ static void row(FILE *out, const struct table_style *s, const json_t *thread, co
         line_format(&l, "  %s", *creator ? creator : "-");
     }
     line_end(&l);
+    errors(out, s, thread);
 }
 
 static void more(FILE *out, const struct table_style *s, uint64_t n)
@@ -90,9 +112,12 @@ void table_handoff(FILE *out, const json_t *h, const struct table_style *s, unsi
     struct line l;
     line_begin(&l, out, s);
     line_look(&l, LOOK_NUMBER);
-    line_right(&l, 12, number_count(blocks).text);
+    bool estimated = json_is_integer(get(h, "error_blocks"));
+    line_right(&l, 12, number_about(estimated, number_count(blocks)).text);
     line_look(&l, LOOK_PLAIN);
-    line_format(&l, " block%s, %s, from %s to %s, %s in flight", blocks == 1 ? "" : "s", number_bytes(get_number(h, "bytes")).text,
+    if (estimated)
+        line_format(&l, " ±%s", number_count(get_number(h, "error_blocks")).text);
+    line_format(&l, " block%s, %s, from %s to %s, %s in flight", blocks == 1 ? "" : "s", number_about(estimated, number_bytes(get_number(h, "bytes"))).text,
                 get_text(h, "from"), get_text(h, "to"), number_time(get_number(h, "mean_ns")).text);
     line_end(&l);
     for (size_t i = 0; i < 2; i++) {
@@ -142,7 +167,7 @@ static void locks(FILE *out, const json_t *threads, const struct table_style *s)
 
 /* ---- the matrix: made by x dropped by ---- */
 
-struct cell { const char *from, *to; uint64_t blocks, bytes; double flight_ns; };
+struct cell { const char *from, *to; uint64_t blocks, bytes; double flight_ns; bool estimated; };
 
 static int cell_compare(const void *a, const void *b)
 {
@@ -165,7 +190,7 @@ static size_t matrix_make(const json_t *handoffs, struct cell *cells)
         const json_t *h = json_array_get(handoffs, i);
         uint64_t blocks = get_number(h, "blocks");
         cells[i] = (struct cell){ get_text(h, "from"), get_text(h, "to"), blocks, get_number(h, "bytes"),
-                                  (double)get_number(h, "mean_ns") * (double)blocks };
+                                  (double)get_number(h, "mean_ns") * (double)blocks, json_is_integer(get(h, "error_blocks")) };
     }
     qsort(cells, n, sizeof *cells, cell_key);
     for (size_t i = 0; i < n; i++) {
@@ -194,9 +219,9 @@ static void matrix(FILE *out, const json_t *handoffs, const struct table_style *
     for (size_t i = 0; i < pairs && i < ROWS_MAX; i++) {
         const struct cell *c = &cells[i];
         line_look(&l, LOOK_NUMBER);
-        line_right(&l, 12, number_count(c->blocks).text);
+        line_right(&l, 12, number_about(c->estimated, number_count(c->blocks)).text);
         line_look(&l, LOOK_PLAIN);
-        line_right(&l, 11, number_bytes(c->bytes).text);
+        line_right(&l, 11, number_about(c->estimated, number_bytes(c->bytes)).text);
         line_text(&l, "  ");
         line_left(&l, 9, c->from);
         line_left(&l, 12, c->to);

@@ -5,26 +5,32 @@
  */
 #include "export/block_life.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/event.h"
 #include "event/xalloc.h"
+#include "export/interval.h"
 
 struct block_life block_life_of(const struct view_block *b)
 {
     return (struct block_life){
         .id = b->id, .address = b->address, .size = b->size, .cloned_from = b->cloned_from, .born_ns = b->born_ns,
         .owned_since_ns = b->owned_since_ns, .borrowed_ns = b->borrowed_ns, .process = b->process, .thread = b->thread,
-        .owner = b->owner, .borrower = b->borrower, .stack = b->stack, .family = b->family, .owned_by = b->owned_by };
+        .owner = b->owner, .borrower = b->borrower, .stack = b->stack, .family = b->family, .owned_by = b->owned_by,
+        .rate = b->rate, .drawn = b->drawn };
 }
+
+double block_life_stands_for(const struct block_life *l) { return interval_stands_for(l->drawn, l->rate); }
 
 static void life_new(struct block_life *l, const struct fact *f)
 {
     *l = (struct block_life){
         .id = f->block, .address = f->address, .size = f->size, .born_ns = f->ns, .owned_since_ns = f->ns,
         .process = f->process, .thread = f->thread, .owner = f->thread, .stack = f->stack, .family = f->family,
-        .owned_by = "new", .cloned_from = f->cloned_from };
+        .owned_by = "new", .cloned_from = f->cloned_from,
+        .rate = f->rate, .drawn = f->rate ? f->size : 0 };
 }
 
 static void life_move(struct block_life *l, const struct fact *f)
@@ -32,6 +38,7 @@ static void life_move(struct block_life *l, const struct fact *f)
     if (f->old_address || (f->by && !strcmp(f->by, "realloc"))) {
         l->address = f->address;
         l->size = f->size;
+        l->drawn = l->rate && f->size > l->drawn ? f->size : l->drawn;
         return;
     }
     l->owner = f->to_thread;
@@ -118,6 +125,16 @@ void block_life_members(struct json_writer *w, const struct block_life *l, const
     if (l->cloned_from) {
         JW_KEY(w, "cloned_from");
         jw_id(w, 'b', l->cloned_from);
+    }
+    if (l->rate) {
+        char text[40];
+        JW_KEY(w, "sampled");
+        jw_object(w);
+        JW_KEY(w, "rate_bytes");
+        jw_u64(w, l->rate);
+        JW_KEY(w, "stands_for");
+        jw_raw(w, text, (size_t)snprintf(text, sizeof text, "%.3f", block_life_stands_for(l)));
+        jw_end(w);
     }
     JW_KEY(w, "holder");
     jw_string(w, h ? h->holder : NULL);

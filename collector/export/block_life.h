@@ -19,11 +19,14 @@ struct block_life {
     uint32_t stack, drop_stack;
     uint8_t family, drop_family;
     bool dropped;
+    uint64_t rate, drawn;   /* of a sample: bytes from one to the next, and the most bytes that it had; 0: it is none */
     const char *owned_by;   /* static text */
     const char *dropped_how; /* by of the drop: NULL, or "unseen"… */
 };
 
 struct block_life block_life_of(const struct view_block *b);
+/* How many blocks it counts for, by its chance to be drawn; 1 where it is no sample. */
+double block_life_stands_for(const struct block_life *l);
 /* What a fact about this block changes. */
 void block_life_fold(struct block_life *l, const struct fact *f);
 /* What a snapshot knows of a block. */

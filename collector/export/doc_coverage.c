@@ -45,6 +45,10 @@ static void nothing_seen(json_t *list, const struct view *v)
         add(list, "nothing", xstrdup("nothing was seen"),
             "no event arrived: no traced program started (static and setuid programs ignore LD_PRELOAD)",
             "trace a dynamically linked build, or the program that starts it");
+    else if (v->cover.without_ns[0] || !(v->cover.bits & EVENT_COVER_MEMORY))
+        add(list, "nothing", xstrdup("no allocation was recorded"),
+            "memory was not recorded, or not all of it: what the program allocated then is not known",
+            "record all of it: `ownscope ctl start`, without rules");
     else
         add(list, "nothing", xstrdup("no allocation was seen"),
             "the program ran under trace but never called the C library's allocator: it has an allocator of its own, or needed none",

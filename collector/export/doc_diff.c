@@ -5,21 +5,30 @@
  * The moments may be of two traces, also of two builds: places are joined by
  * what a fingerprint keeps of their stacks. Code without names is told apart by
  * where it lies, so between two builds it is gone and new.
+ *
+ * Of estimates a difference is one too, with an error of its own: variances of what is estimated apart add up. What is the same
+ * on both sides adds nothing: of one session only blocks that came or went do.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
 #include "export/doc_leaks.h"
 #include "export/heap_growth.h"
+#include "export/interval.h"
 #include "export/text.h"
 
 enum { ROWS_DEFAULT = 1000, BEFORE = 0, AFTER = 1 };
+
+/* How far a difference may be off. */
+struct spread { bool any; double blocks, bytes /* variances */, unit_blocks, unit_bytes /* what an unseen sample might add */; };
 
 /* What is compared under one key, on both sides. */
 struct row {
     uint64_t key, fingerprint;
     struct view_count at[2];
+    struct spread spread;
     uint32_t stack;             /* of `side`'s frames */
     uint8_t side;
     struct block_type type;     /* of a type */
@@ -61,6 +70,49 @@ static void rows_free(struct rows *r)
     free(r->slots);
 }
 
+/* ---- how far they may be off ------------------------------------------------ */
+
+static void spread_add(struct spread *s, double blocks, double bytes, double unit_blocks, double unit_bytes)
+{
+    s->any = true;
+    s->blocks += blocks;
+    s->bytes += bytes;
+    s->unit_blocks = fmax(s->unit_blocks, unit_blocks);
+    s->unit_bytes = fmax(s->unit_bytes, unit_bytes);
+}
+
+static void spread_live(struct spread *s, const struct view_estimate *m)
+{
+    spread_add(s, m->live_blocks, m->live_bytes, m->heaviest, (double)m->coarsest);
+}
+
+static void spread_sum(struct spread *s, const struct interval_sum *sum)
+{
+    if (sum->samples)
+        spread_add(s, sum->blocks_variance, sum->bytes_variance, sum->heaviest, (double)sum->rate);
+}
+
+/* `by_id`: what lives on both sides is known, and adds nothing to what changed. */
+static struct spread spread_growth(const struct growth_row *row, bool by_id)
+{
+    struct spread s = { .any = row->at_sum[BEFORE].samples || row->at_sum[AFTER].samples };
+    spread_sum(&s, by_id ? &row->dropped_sum : &row->at_sum[BEFORE]);
+    spread_sum(&s, by_id ? &row->made_sum : &row->at_sum[AFTER]);
+    for (unsigned side = 0; side < 2; side++) {
+        s.unit_blocks = fmax(s.unit_blocks, row->at_sum[side].heaviest);
+        s.unit_bytes = fmax(s.unit_bytes, (double)row->at_sum[side].rate);
+    }
+    return s;
+}
+
+/* "error": half of the interval. */
+static void error_set(json_t *j, const struct spread *s)
+{
+    if (s->any)
+        json_object_set_new(j, "error", json_pack("{s:o,s:o}", "blocks", doc_number(interval_half(s->blocks, s->unit_blocks)),
+                                                  "bytes", doc_number(interval_half(s->bytes, s->unit_bytes))));
+}
+
 /* ---- sites ---------------------------------------------------------------- */
 
 static void sites_add(struct rows *r, const struct view *v, struct frames *f, uint8_t side)
@@ -75,14 +127,19 @@ static void sites_add(struct rows *r, const struct view *v, struct frames *f, ui
             *row = (struct row){ .key = row->key, .fingerprint = fingerprint, .stack = s->stack, .side = side };
         row->at[side].blocks += s->live_blocks;
         row->at[side].bytes += s->live_bytes;
+        if (s->estimate)
+            spread_live(&row->spread, &v->estimates[s->estimate - 1]);
     }
 }
 
 /* What came and was not dropped; what went. */
 static void sites_grow(struct rows *r, const struct heap_growth *g)
 {
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         r->list[i].growth = heap_growth_site(g, r->list[i].key);
+        if (r->list[i].growth && g->by_id)
+            r->list[i].spread = spread_growth(r->list[i].growth, true);
+    }
 }
 
 static void types_add(struct rows *r, const struct heap_growth *g)
@@ -90,7 +147,8 @@ static void types_add(struct rows *r, const struct heap_growth *g)
     for (size_t i = 0; i < g->types.n; i++) {
         const struct growth_row *type = &g->types.list[i];
         struct row *row = rows_get(r, type->key);
-        *row = (struct row){ .key = type->key, .at = { type->at[BEFORE], type->at[AFTER] }, .type = type->type, .growth = type };
+        *row = (struct row){ .key = type->key, .at = { type->at[BEFORE], type->at[AFTER] }, .type = type->type, .growth = type,
+                              .spread = spread_growth(type, g->by_id) };
     }
 }
 
@@ -145,6 +203,7 @@ static json_t *rows_json(const struct rows *r, struct frames *const f[2], bool b
         json_t *j = json_object();
         json_object_set_new(j, "change", json_string(change(row)));
         deltas_set(j, row->at);
+        error_set(j, &row->spread);
         if (by_id && row->growth) {
             json_object_set_new(j, "made", doc_count(&row->growth->made));
             json_object_set_new(j, "dropped", doc_count(&row->growth->dropped));
@@ -180,6 +239,32 @@ static bool one_session(const struct doc_context *a, const struct doc_context *b
            !strcmp(a->meta->session, b->meta->session);
 }
 
+static void live_error(json_t *j, const struct view *a, const struct view *b, const struct heap_growth *g)
+{
+    struct spread s = { 0 };
+    if (g->by_id)
+        s = spread_growth(&g->total, true);
+    if (!s.any && a->sampled)
+        spread_live(&s, &a->estimate);
+    if (!s.any && b->sampled)
+        spread_live(&s, &b->estimate);
+    error_set(j, &s);
+}
+
+/* Of one session, what was drawn up to the first moment is in both sums. */
+static void allocated_error(json_t *j, const struct view *a, const struct view *b, bool one)
+{
+    const struct view_estimate *x = &a->estimate, *y = &b->estimate;
+    struct spread s = { 0 };
+    if (one && b->sampled)
+        spread_add(&s, fmax(y->allocations - x->allocations, 0), fmax(y->bytes - x->bytes, 0), y->heaviest, (double)y->coarsest);
+    if (!one && a->sampled)
+        spread_add(&s, x->allocations, x->bytes, x->heaviest, (double)x->coarsest);
+    if (!one && b->sampled)
+        spread_add(&s, y->allocations, y->bytes, y->heaviest, (double)y->coarsest);
+    error_set(j, &s);
+}
+
 static json_t *totals_json(const struct view *a, const struct view *b, const struct heap_growth *g)
 {
     const struct view_count live[2] = { { a->totals.live_blocks, a->totals.live_bytes }, { b->totals.live_blocks, b->totals.live_bytes } };
@@ -187,6 +272,8 @@ static json_t *totals_json(const struct view *a, const struct view *b, const str
     json_t *j = json_object(), *all = json_object();
     deltas_set(j, live);
     deltas_set(all, made);
+    live_error(j, a, b, g);
+    allocated_error(all, a, b, g->by_id);
     json_object_set_new(j, "allocated", all);
     if (g->by_id) {
         json_object_set_new(j, "made", doc_count(&g->total.made));
@@ -213,9 +300,16 @@ static json_t *classes_json(const struct view *a, const struct view *b)
     struct leaks *l[2] = { leaks_new(a, 0), leaks_new(b, 0) };
     json_t *j = json_object();
     for (unsigned class = LEAK_CLASSES; class-- > 0;) {
-        const struct view_count at[2] = { leaks_total(l[BEFORE], UINT32_MAX, class), leaks_total(l[AFTER], UINT32_MAX, class) };
+        struct view_count at[2] = { leaks_total(l[BEFORE], UINT32_MAX, class), leaks_total(l[AFTER], UINT32_MAX, class) };
         json_t *one = json_object();
+        struct spread spread = { 0 };
+        for (unsigned side = 0; side < 2; side++) {
+            struct interval_sum sum = leaks_stand_for(l[side], class);
+            spread_sum(&spread, &sum);
+            at[side] = sum.samples ? interval_sum_count(&sum) : at[side];
+        }
         deltas_set(one, at);
+        error_set(one, &spread);
         json_object_set_new(j, leak_class_names[class], one);
     }
     leaks_free(l[BEFORE]);

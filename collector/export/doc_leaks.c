@@ -83,14 +83,22 @@ json_t *doc_leaks_totals(const struct leak_book *b, uint32_t snapshot)
 {
     static const uint8_t order[] = { LEAK_DEFINITE, LEAK_INDIRECT, LEAK_POSSIBLE, LEAK_REACHABLE };
     struct view_count sum[LEAK_CLASSES + 1] = { 0 }, suppressed = { 0 };
+    struct interval_sum stand[LEAK_CLASSES + 1] = { 0 };
     for (size_t i = 0; i < b->leaks->n; i++) {
         const struct leak_group *g = &b->leaks->groups[i];
-        if (snapshot == UINT32_MAX || g->snapshot == snapshot)
-            count_add(leak_book_silenced(b, i) ? &suppressed : &sum[g->class], &g->direct);
+        if (snapshot != UINT32_MAX && g->snapshot != snapshot)
+            continue;
+        count_add(leak_book_silenced(b, i) ? &suppressed : &sum[g->class], &g->direct);
+        if (!leak_book_silenced(b, i))
+            interval_sum_add(&stand[g->class], &g->stands);
     }
     json_t *j = json_object();
-    for (size_t i = 0; i < sizeof order; i++)
-        json_object_set_new(j, leak_class_names[order[i]], doc_count(&sum[order[i]]));
+    for (size_t i = 0; i < sizeof order; i++) {
+        json_t *one = doc_count(&sum[order[i]]);
+        if (stand[order[i]].samples)
+            json_object_set_new(one, "estimated", interval_sum_json(&stand[order[i]]));
+        json_object_set_new(j, leak_class_names[order[i]], one);
+    }
     json_object_set_new(j, "suppressed", doc_count(&suppressed));
     if (sum[LEAK_UNKNOWN].blocks)
         json_object_set_new(j, "unknown", doc_count(&sum[LEAK_UNKNOWN]));
@@ -189,11 +197,7 @@ json_t *doc_leak(const struct leak_book *b, struct frames *f, struct leak_holder
     json_object_set_new(j, "blocks", doc_number(g->direct.blocks));
     json_object_set_new(j, "bytes", doc_number(g->direct.bytes));
     if (g->stands.samples)
-        json_object_set_new(j, "estimated", json_pack(
-            "{s:o,s:o,s:o,s:o,s:o}", "blocks", doc_number((uint64_t)g->stands.blocks), "bytes", doc_number((uint64_t)g->stands.bytes),
-            "error_blocks", doc_number(interval_half(g->stands.blocks_variance, g->stands.heaviest)),
-            "error_bytes", doc_number(interval_half(g->stands.bytes_variance, (double)g->stands.rate)),
-            "samples", doc_number(g->stands.samples)));
+        json_object_set_new(j, "estimated", interval_sum_json(&g->stands));
     json_object_set_new(j, "indirect", doc_count(&g->indirect));
     json_object_set_new(j, "stack", frames_json(f, frames_view_stack(f, g->stack)));
     json_object_set_new(j, "fingerprint", json_string(print));

@@ -87,7 +87,7 @@ static void sampled(json_t *list, const struct view *v)
         char *rates = rates_text(v);
         add(list, "sampled", xasprintf("blocks were sampled, one in %s bytes", rates),
             xasprintf("%llu samples stand for all: sums are estimates, each with half of its 95%% interval; a block that was not drawn is not known. "
-                      "Which of them were temporary cannot be told, and mappings are counted as they were drawn",
+                      "Which of them were temporary cannot be told; mappings are not sampled",
                       (unsigned long long)v->estimate.samples));
         free(rates);
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "event/event.h"
+#include "export/interval.h"
 #include "export/text.h"
 
 void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process, uint64_t since_ns)
@@ -79,6 +80,9 @@ static void block_members(json_t *j, struct graph_maker *m, const struct heap *h
     json_object_set_new(j, "class", h->reach ? json_string(leak_class_names[h->reach->class[node]]) : json_null());
     if (h->reach && h->reach->loose && h->reach->loose[node])
         json_object_set_new(j, "loose", json_true());
+    if (s->rate && s->rate[node])
+        json_object_set_new(j, "sampled", json_pack("{s:o,s:o}", "rate_bytes", doc_number(s->rate[node]), "stands_for",
+                                                    json_real(interval_stands_for(s->size[node], s->rate[node]))));
     json_object_set_new(j, "born_ns", doc_number(s->born_ns[node]));
     json_object_set_new(j, "thread", doc_id('t', s->thread[node]));
     json_object_set_new(j, "owner", doc_party(s->owner[node], s->process));
@@ -141,7 +145,7 @@ json_t *graph_snapshots(const struct graph_maker *m)
     return list;
 }
 
-struct sums { uint64_t heap_blocks, heap_bytes, mapped_blocks, mapped_bytes, edges, roots; struct heap_reach classes; bool read; };
+struct sums { uint64_t heap_blocks, heap_bytes, mapped_blocks, mapped_bytes, edges, roots; struct heap_reach classes; bool read; struct interval_sum stand; };
 
 static void add_heap(struct sums *sums, const struct heap *h)
 {
@@ -149,6 +153,8 @@ static void add_heap(struct sums *sums, const struct heap *h)
         bool mapped = family_is_map(h->s->family[i]);
         *(mapped ? &sums->mapped_blocks : &sums->heap_blocks) += 1;
         *(mapped ? &sums->mapped_bytes : &sums->heap_bytes) += h->s->size[i];
+        if (!mapped)
+            interval_add(&sums->stand, h->s->size[i], h->s->size[i], h->s->rate ? h->s->rate[i] : 0);
     }
     if (!h->reach)
         return;
@@ -168,6 +174,8 @@ json_t *graph_totals(const struct graph_maker *m)
         add_heap(&sums, &m->hs->heaps[i]);
     json_t *j = json_pack("{s:o,s:o,s:o,s:o}", "blocks", doc_number(sums.heap_blocks), "bytes", doc_number(sums.heap_bytes),
                           "mapped_blocks", doc_number(sums.mapped_blocks), "mapped_bytes", doc_number(sums.mapped_bytes));
+    if (sums.stand.samples)
+        json_object_set_new(j, "estimated", interval_sum_json(&sums.stand));
     json_object_set_new(j, "edges", sums.read ? doc_number(sums.edges) : json_null());
     json_object_set_new(j, "roots", sums.read ? doc_number(sums.roots) : json_null());
     for (unsigned class = 0; class < LEAK_CLASSES; class++)

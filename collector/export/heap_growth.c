@@ -78,10 +78,25 @@ static struct growth_row *type_row(struct growth_maker *m, uint8_t side, const s
     return &m->g->types.list[*row - 1];
 }
 
-static void count_add(struct view_count *c, uint64_t bytes)
+static void count_add(struct view_count *c, struct interval_sum *sum, const struct snapshot *s, uint32_t block)
 {
     c->blocks++;
-    c->bytes += bytes;
+    c->bytes += s->size[block];
+    interval_add(sum, s->size[block], s->size[block], s->rate ? s->rate[block] : 0);
+}
+
+static void count_weigh(struct view_count *c, const struct interval_sum *sum)
+{
+    if (sum->samples)
+        *c = interval_sum_count(sum);
+}
+
+static void row_weigh(struct growth_row *r)
+{
+    count_weigh(&r->at[GROWTH_BEFORE], &r->at_sum[GROWTH_BEFORE]);
+    count_weigh(&r->at[GROWTH_AFTER], &r->at_sum[GROWTH_AFTER]);
+    count_weigh(&r->made, &r->made_sum);
+    count_weigh(&r->dropped, &r->dropped_sum);
 }
 
 /* A block of a snapshot of one side. */
@@ -100,9 +115,10 @@ static void block_add(struct growth_maker *m, struct place at, struct place type
     for (unsigned i = 0; i < 3; i++) {
         if (!rows[i])
             continue;
-        count_add(&rows[i]->at[side], s->size[block]);
+        count_add(&rows[i]->at[side], &rows[i]->at_sum[side], s, block);
         if (only && m->g->by_id)
-            count_add(side == GROWTH_AFTER ? &rows[i]->made : &rows[i]->dropped, s->size[block]);
+            count_add(side == GROWTH_AFTER ? &rows[i]->made : &rows[i]->dropped,
+                      side == GROWTH_AFTER ? &rows[i]->made_sum : &rows[i]->dropped_sum, s, block);
     }
 }
 
@@ -153,6 +169,11 @@ struct heap_growth *heap_growth_new(const struct growth_side sides[2], bool by_i
     for (unsigned side = 0; side < 2; side++)
         m.site_of[side] = xcalloc(sides[side].view->n_stacks + 1, sizeof *m.site_of[side]);
     heaps_add(&m);
+    row_weigh(&g->total);
+    for (size_t i = 0; i < g->sites.n; i++)
+        row_weigh(&g->sites.list[i]);
+    for (size_t i = 0; i < g->types.n; i++)
+        row_weigh(&g->types.list[i]);
     for (unsigned side = 0; side < 2; side++) {
         free(m.site_of[side]);
         free(m.type_of[side]);

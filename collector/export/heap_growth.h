@@ -13,6 +13,7 @@
 
 #include "export/block_type.h"
 #include "export/frames.h"
+#include "export/interval.h"
 #include "graph/dict.h"
 
 enum { GROWTH_BEFORE = 0, GROWTH_AFTER = 1 };
@@ -24,6 +25,7 @@ struct growth_row {
     struct view_count at[2];    /* alive at the one, at the other */
     struct view_count made;     /* alive at the other and not at the one: it came and was not dropped */
     struct view_count dropped;  /* alive at the one and not at the other */
+    struct interval_sum at_sum[2], made_sum, dropped_sum;   /* the same, added up: where there are samples, they are made of these */
     uint64_t key;               /* growth_site_key */
     uint64_t fingerprint;       /* of a place */
     uint32_t stack;             /* of a place: id of `side`'s view */

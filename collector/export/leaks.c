@@ -76,20 +76,6 @@ static void ids_add(struct leak_group *g, uint64_t id)
     g->ids[at] = id;
 }
 
-/* A sample stands for others: see graph/graph_sampling.h. */
-static void group_weigh(struct leak_group *g, uint64_t size, uint64_t rate)
-{
-    double bytes = (double)size;
-    double p = rate ? -expm1(-(double)wire_drawn_bytes(size) / (double)rate) : 1;
-    g->stands.blocks += 1 / p;
-    g->stands.bytes += bytes / p;
-    g->stands.blocks_variance += (1 - p) / (p * p);
-    g->stands.bytes_variance += bytes * bytes * (1 - p) / (p * p);
-    g->stands.samples += rate != 0;
-    g->stands.heaviest = rate ? fmax(g->stands.heaviest, 1 / p) : g->stands.heaviest;
-    g->stands.rate = rate > g->stands.rate ? rate : g->stands.rate;
-}
-
 static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t block)
 {
     uint64_t born = s->born_ns[block], size = s->size[block];
@@ -104,7 +90,7 @@ static void group_add(struct leak_group *g, const struct snapshot *s, uint32_t b
     g->type = first || g->type == type ? type : 0;
     g->direct.blocks++;
     g->direct.bytes += size;
-    group_weigh(g, size, s->rate ? s->rate[block] : 0);
+    interval_add(&g->stands, size, size, s->rate ? s->rate[block] : 0);
     ids_add(g, s->id[block]);
 }
 
@@ -245,6 +231,15 @@ struct view_count leaks_total(const struct leaks *l, uint32_t snapshot, unsigned
             sum.blocks += l->groups[i].direct.blocks;
             sum.bytes += l->groups[i].direct.bytes;
         }
+    return sum;
+}
+
+struct interval_sum leaks_stand_for(const struct leaks *l, unsigned class)
+{
+    struct interval_sum sum = { 0 };
+    for (size_t i = 0; i < l->n; i++)
+        if (l->groups[i].class == class)
+            interval_sum_add(&sum, &l->groups[i].stands);
     return sum;
 }
 

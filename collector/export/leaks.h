@@ -9,6 +9,7 @@
 #ifndef OWNSCOPE_LEAKS_H
 #define OWNSCOPE_LEAKS_H
 
+#include "export/interval.h"
 #include "graph/view.h"
 #include "heap/heap_reach.h"
 
@@ -28,7 +29,7 @@ struct leak_group {
     uint32_t snapshot;                          /* index into the view's */
     uint32_t process, stack;                    /* stack: view's id */
     uint8_t class;                              /* enum leak_class, LEAK_UNKNOWN */
-    struct { double blocks, bytes, blocks_variance, bytes_variance, heaviest; uint64_t samples, rate; } stands; /* what `direct` stands for */
+    struct interval_sum stands;                 /* what `direct` stands for */
     struct view_count direct, indirect;         /* indirect: of definite ones, what hangs below them */
     uint64_t oldest_ns, newest_ns;              /* births */
     uint32_t example;                           /* the largest block, of equals the first-born: number in the snapshot */
@@ -49,6 +50,8 @@ struct leaks *leaks_new(const struct view *v, uint64_t since_ns);
 void leaks_free(struct leaks *l);               /* NULL: nothing */
 /* Of all snapshots (UINT32_MAX) or of one; class: enum leak_class or LEAK_UNKNOWN. */
 struct view_count leaks_total(const struct leaks *l, uint32_t snapshot, unsigned class);
+/* Their samples with what they stand for. */
+struct interval_sum leaks_stand_for(const struct leaks *l, unsigned class);
 /* Bytes that a group stands for: its own and what is lost with them. */
 static inline uint64_t leak_group_bytes(const struct leak_group *g) { return g->direct.bytes + g->indirect.bytes; }
 

@@ -75,6 +75,7 @@ struct fact {
     bool is_mutable;      /* borrow */
     bool shared;          /* acquire, release: a read lock */
     uint8_t lock_family;  /* enum wire_lock */
+    uint64_t rate;        /* of a block that is a sample: bytes from one to the next; 0: it is none */
 };
 typedef void (*graph_observer)(void *context, const struct fact *f);
 

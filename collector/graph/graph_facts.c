@@ -32,8 +32,9 @@ static struct fact fact_of(const struct graph *g, enum fact_type type, const str
                           .stack = e->stack, .by = by, .event = g->number };
 }
 
-static void fact_put_block(struct fact *f, const struct block *b)
+static void fact_put_block(const struct graph *g, struct fact *f, const struct block *b)
 {
+    f->rate = sampling_rate_of(g, b);
     f->block = b->id;
     f->address = b->address;
     f->size = b->size;
@@ -43,7 +44,7 @@ static void fact_put_block(struct fact *f, const struct block *b)
 void fact_block_tell(struct graph *g, enum fact_type type, const struct event *e, const struct block *b, const char *by)
 {
     struct fact f = fact_of(g, type, e, by);
-    fact_put_block(&f, b);
+    fact_put_block(g, &f, b);
     if (type == FACT_DROP)
         f.family = e->family;
     g->observe(g->observe_context, &f);
@@ -80,7 +81,7 @@ void fact_ended(struct graph *g, const struct event *e, const struct block *b, c
     if (!g->observe)
         return;
     struct fact f = fact_of(g, FACT_DROP, e, by);
-    fact_put_block(&f, b);
+    fact_put_block(g, &f, b);
     f.thread = 0;
     f.stack = 0;
     f.family = WIRE_FAMILY_NONE;
@@ -95,7 +96,7 @@ void fact_clone(struct graph *g, const struct block *b, uint64_t cloned_from)
     struct fact f = { .type = FACT_NEW, .ns = b->born_ns, .thread = thread_at(g, b->maker)->serial,
                       .process = g->last_process->serial, .stack = g->site_stacks[b->site], .by = "clone",
                       .event = g->number, .cloned_from = cloned_from };
-    fact_put_block(&f, b);
+    fact_put_block(g, &f, b);
     g->observe(g->observe_context, &f);
 }
 
@@ -109,7 +110,7 @@ void fact_move(struct graph *g, const struct event *e, const struct block *b, en
     if (!g->observe)
         return;
     struct fact f = fact_of(g, FACT_MOVE, e, view_move_names[by]);
-    fact_put_block(&f, b);
+    fact_put_block(g, &f, b);
     f.ns = ns;
     f.from_thread = thread_at(g, from)->serial;
     f.to_thread = thread_at(g, to)->serial;
@@ -124,7 +125,7 @@ void fact_relocated(struct graph *g, const struct event *e, const struct block *
     if (!g->observe)
         return;
     struct fact f = fact_of(g, FACT_MOVE, e, view_move_names[MOVE_REALLOC]);
-    fact_put_block(&f, b);
+    fact_put_block(g, &f, b);
     f.old_address = old_address;
     f.old_size = old_size;
     f.from_thread = f.to_thread = e->thread;
@@ -140,7 +141,7 @@ void fact_borrow(struct graph *g, enum fact_type type, const struct event *e, ui
         return;
     struct fact f = fact_of(g, type, e, view_move_names[MOVE_THREAD_ARG]);
     if (b)
-        fact_put_block(&f, b);
+        fact_put_block(g, &f, b);
     f.block = id;
     f.ns = ns;
     f.to_thread = thread_at(g, to)->serial;
@@ -166,7 +167,7 @@ void fact_copied(struct graph *g, const struct event *e, const struct block *b, 
     if (!g->observe)
         return;
     struct fact f = fact_of(g, FACT_BORROW, e, "copied");
-    fact_put_block(&f, b);
+    fact_put_block(g, &f, b);
     f.to_thread = e->thread;
     f.offset = offset;
     f.size = bytes;

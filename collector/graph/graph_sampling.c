@@ -110,6 +110,18 @@ struct view_count sampling_weight(const struct graph *g, uint32_t place, const s
     return weight_of(b, drawn_of(g, place, b));
 }
 
+uint64_t sampling_rate_of(const struct graph *g, const struct block *b) { return b->rate ? g->sampling->rates[b->rate] : 0; }
+uint64_t sampling_drawn_of(const struct graph *g, uint32_t place, const struct block *b) { return b->rate ? drawn_bytes(g, place, b) : 0; }
+
+uint64_t sampling_rate_by_size(const struct graph *g, uint32_t place, const struct block *b)
+{
+    uint64_t rate = sampling_rate_of(g, b), drawn;
+    if (!rate || (drawn = drawn_bytes(g, place, b)) == b->size)
+        return rate;
+    double same = (double)rate * (double)wire_drawn_bytes(b->size) / (double)wire_drawn_bytes(drawn);
+    return same < 1 ? 1 : (uint64_t)(same + 0.5);
+}
+
 /* ---- variances ------------------------------------------------------------------- */
 
 static double variance(double x, struct drawn d) { return x * x * (1 - d.p) / (d.p * d.p); }

@@ -38,6 +38,11 @@ void sampling_rate(struct graph *g, struct thread *t, const struct event *e);
 
 /* `place` 0: a block that is in no pool, or nearly so. */
 struct view_count sampling_weight(const struct graph *g, uint32_t place, const struct block *b);
+/* The rate of a sample and the most bytes that it had; 0: it is none. */
+uint64_t sampling_rate_of(const struct graph *g, const struct block *b);
+uint64_t sampling_drawn_of(const struct graph *g, uint32_t place, const struct block *b);
+/* The rate at which its present size would have its chance: for who knows no more than both. */
+uint64_t sampling_rate_by_size(const struct graph *g, uint32_t place, const struct block *b);
 /* What a block counts for in sums. */
 static inline struct view_count block_counted(const struct graph *g, uint32_t place, const struct block *b)
 {

@@ -195,7 +195,7 @@ static void blocks_fill(const struct graph *g, const struct process *p, struct s
         s->owner[i] = owner_of(g, place, b);
         s->family[i] = b->family;
         if (s->rate)
-            s->rate[i] = b->rate ? g->sampling->rates[b->rate] : 0;
+            s->rate[i] = sampling_rate_by_size(g, place, b);
     }
 }
 

@@ -170,6 +170,8 @@ static void block_copy_pool(const struct graph *g, struct block_copy *c, const s
     static const char *const names[] = { "new", "taken", "thread-arg", "joined", "outlived" };
     const struct block *b = pool_at(&g->pool, place);
     struct view_block *to = block_copy(g, c, p, b);
+    to->rate = sampling_rate_of(g, b);
+    to->drawn = sampling_drawn_of(g, place, b);
     if (!(b->flags & BLOCK_NOTED))
         return;
     const struct note *note = &g->pool.notes[dict_get(&g->pool.note_of, place)];

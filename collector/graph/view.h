@@ -115,6 +115,7 @@ struct view_block {             /* only with VIEW_BLOCKS: heap and mapped blocks
     uint32_t stack;
     uint8_t family;
     const char *owned_by;       /* how the owner got it: new taken thread-arg joined outlived */
+    uint64_t rate, drawn;       /* of a sample: bytes from one to the next, and the most bytes that it had; 0: it is none */
 };
 
 /* ---- locks ---- */

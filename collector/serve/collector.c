@@ -367,6 +367,12 @@ static int flush(struct collector *c)
     return r;
 }
 
+void collector_trace_keep(struct collector *c)
+{
+    if (c->writer && !c->held)
+        flush(c);
+}
+
 /* What other threads asked for since the last round. */
 static void requests_serve(struct collector *c)
 {

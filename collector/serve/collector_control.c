@@ -19,10 +19,12 @@ static void tell(void *context, const struct event *e)
     session_tell(c->session, c->code, collector_ingest, c, e);
 }
 
+static void keep(void *context) { collector_trace_keep(context); }
+
 int collector_control_begin(struct collector *c, const struct control_options *o)
 {
-    struct control_host host = { .session = c->session, .tell = tell, .measure = measure, .context = c,
-                                 .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .context = c,
+    struct control_host host = { .session = c->session, .tell = tell, .keep = keep, .measure = measure, .context = c,
+                                 .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .keep = keep, .context = c,
                                              .cover = graph_cover_bits(c->graph) } };
     char *error;
     c->measure = measure_new(c->session);

@@ -102,6 +102,8 @@ void collector_files_finish(struct collector *c);
 
 /* policy_host.live, of a collector. */
 bool collector_live(void *collector, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
+/* What was told is in the file, should this collector die now; ingest thread. */
+void collector_trace_keep(struct collector *c);
 
 /* ---- collector_control.c ---- */
 /* There are a session and a trace. 0, or -errno. */

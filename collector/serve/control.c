@@ -365,6 +365,8 @@ void control_carry_out(struct control *c, struct order *o)
     if (!o->result && o->verb < CONTROL_VERBS)
         control_save(c);
     audit(c, o);
+    if (c->host.keep) /* who is answered finds it in the trace, whatever becomes of this collector */
+        c->host.keep(c->host.context);
 }
 
 /* ---- limits ---- */
@@ -506,6 +508,9 @@ int control_new(struct control **out, const struct control_host *host, const str
         control_free(c);
         return e;
     }
+    if (!records(c->state))
+        c->recorded_ns = 0; /* nothing was recorded while options were read */
+    policy_cover_taken(c->policy);
     beginning_tell(c, restored);
     limits_look(c, session_now_ns(host->session));  /* a budget begins coarse, before the program does */
     control_save(c);

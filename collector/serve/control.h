@@ -35,6 +35,7 @@ struct control_host {
     struct session *session;
     struct policy_host policy;
     void (*tell)(void *context, const struct event *e);                     /* into the stream */
+    void (*keep)(void *context);                                            /* what was told is in the file; NULL: there is none */
     void (*measure)(void *context, struct limits_input *in);
     void *context;
 };
@@ -56,7 +57,7 @@ void control_end(struct control *c);
 struct control_asker { uid_t uid; pid_t pid; };
 /* verb: start stop trace untrace limits reset emergency-stop; `words`: the rest, may be "". Waits until it is done, and for a
  * narrowing or a stop until all hooks act on it (at most 1 s: then "settled" is false). The answer is a document: {"ownscope":1,
- * "verb","state","was","took_ns"}, with "at_ns", "settled", "quiet_ns" (how long it took), "number", "rule", "rules", "limits" where they say something. 0; -EINVAL (words), -ENOENT (untrace of what is not there), -EPERM (emergency stop), -E2BIG, -ENOSPC,
+ * "verb","state","was","took_ns"}, with "at_ns", "settled", "quiet_ns" (how long it took), "waits_for" (what it still waits for), "number", "rule", "rules", "limits" where they say something. 0; -EINVAL (words), -ENOENT (untrace of what is not there), -EPERM (emergency stop), -E2BIG, -ENOSPC,
  * -ECANCELED: and *error, one malloc'ed line. Any thread. */
 int control_do(struct control *c, const struct control_asker *who, const char *verb, const char *words, json_t **answer, char **error);
 /* What was done (error 0) or refused elsewhere is in the trace like an order: verb "snapshot", "dump", "mark", or one of

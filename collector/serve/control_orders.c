@@ -107,6 +107,8 @@ static json_t *order_answer(const struct control *c, const struct order *o, enum
     if (o->waits || o->verb == CONTROL_EMERGENCY) {
         json_object_set_new(a, "settled", json_boolean(o->settled));
         json_object_set_new(a, "quiet_ns", o->settled ? json_integer((json_int_t)o->quiet_ns) : json_null());
+        if (!o->settled && o->waits_for)
+            json_object_set_new(a, "waits_for", json_string(o->waits_for));
     }
     return a;
 }
@@ -167,7 +169,8 @@ static void settling_look(struct control *c)
     struct order *o;
     if (!c->settling)
         return;
-    bool settled = policy_settled(c->policy);
+    const char *waits_for = policy_waits_for(c->policy);
+    bool settled = !waits_for;
     uint64_t now_ns = control_clock_ns();
     struct order **at = &c->settling;
     while ((o = *at)) {
@@ -177,6 +180,7 @@ static void settling_look(struct control *c)
         }
         *at = o->next;
         o->settled = settled;
+        o->waits_for = waits_for;
         o->quiet_ns = now_ns - o->published_ns;
         answer(c, o);
     }
@@ -228,6 +232,14 @@ static void emergency_see(struct control *c)
     free(who);
 }
 
+static void note_told(struct control *c, uint64_t *told)
+{
+    pthread_mutex_lock(&c->lock);
+    ++*told;
+    pthread_cond_broadcast(&c->answered);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void control_orders_round(struct control *c)
 {
     struct order *o;
@@ -238,12 +250,14 @@ void control_orders_round(struct control *c)
             continue;
         }
         control_carry_out(c, o);
-        if (o->note)
+        if (o->note) {
+            note_told(c, is_stop(o) ? &c->stops_told : &c->notes_told);
             note_free(o);
-        else if (o->waits && !o->result)
+        } else if (o->waits && !o->result) {
             order_settles(c, o);
-        else
+        } else {
             answer(c, o);
+        }
     }
     settling_look(c);
 }
@@ -311,9 +325,11 @@ static bool order_send(struct control *c, struct order *o)
     pthread_mutex_lock(&c->lock);
     bool ended = c->ended || (o->note && !is_stop(o) && c->notes >= CONTROL_NOTES_MAX);
     c->notes += !ended && o->note;
+    c->notes_came += !ended && o->note && !is_stop(o);
     if (is_stop(o))
         c->stopping--;
     if (!ended && is_stop(o)) {
+        c->stops++;
         o->next = c->first;
         c->first = o;
         if (!o->next)
@@ -342,6 +358,21 @@ static int order_ask(struct control *c, struct order *o)
     return o->result;
 }
 
+/* The trace has all notes that came so far, if the ingest thread is not long in coming. */
+static void note_wait(struct control *c, const uint64_t *came, const uint64_t *told, uint64_t most_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + most_ns;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_mutex_lock(&c->lock);
+    uint64_t mine = *came;
+    while (*told < mine && !c->ended && !pthread_cond_timedwait(&c->answered, &c->lock, &until))
+        ;
+    pthread_mutex_unlock(&c->lock);
+}
+
 /* At once; the stream is told of it afterwards. */
 static void emergency_do(struct control *c, struct order *o)
 {
@@ -353,10 +384,13 @@ static void emergency_do(struct control *c, struct order *o)
     session_emergency(c->host.session);
     o->quiet_ns = session_wait_quiet(c->host.session, CONTROL_QUIET_NS);
     o->settled = o->quiet_ns != UINT64_MAX;
+    o->waits_for = "some hook is still at its last record";
     *note = *o;
     note->words = xstrdup("");
     note->note = true;
-    if (!order_send(c, note))
+    if (order_send(c, note))
+        note_wait(c, &c->stops, &c->stops_told, CONTROL_TOLD_NS);
+    else
         note_free(note);
     o->answer = order_answer(c, o, EVENT_EMERGENCY);
 }
@@ -381,6 +415,8 @@ void control_note(struct control *c, const struct control_asker *who, const char
     comm_read(who->pid, o->comm);
     if (!order_send(c, o))
         note_free(o);
+    else if (error != -EACCES) /* what comes after it stands after it; whom nobody knows waits for nobody here */
+        note_wait(c, &c->notes_came, &c->notes_told, CONTROL_TOLD_NS);
 }
 
 static bool takes_words(int verb) { return verb == CONTROL_TRACE || verb == CONTROL_UNTRACE || verb == CONTROL_LIMITS; }

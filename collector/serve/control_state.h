@@ -15,6 +15,7 @@
 enum { CONTROL_LOG_MAX = 64, CONTROL_WORDS_MAX = 8192, CONTROL_TEXT_MAX = 1000, CONTROL_COMM = 16, CONTROL_NOTES_MAX = 64 };
 #define CONTROL_SETTLE_NS 1000000000ull     /* who gave an order waits no longer until all hooks act on it */
 #define CONTROL_QUIET_NS 50000000ull        /* likewise of an emergency stop */
+#define CONTROL_TOLD_NS 200000000ull        /* who brought one waits so long at most until the trace has it */
 #define CONTROL_TICK_NS 100000000ull        /* limits are looked at so often */
 
 enum control_verb { CONTROL_START, CONTROL_STOP, CONTROL_TRACE, CONTROL_UNTRACE, CONTROL_LIMITS, CONTROL_RESET, CONTROL_EMERGENCY,
@@ -33,7 +34,7 @@ struct order {
     uint64_t began_ns, published_ns, until_ns;  /* CLOCK_MONOTONIC */
     enum event_recording was;
     uint32_t number; char *rule;    /* of trace */
-    bool settled;
+    bool settled; const char *waits_for;    /* not settled: what for */
     uint64_t quiet_ns;          /* how long that took */
     int result;
     char *error;
@@ -67,6 +68,8 @@ struct control {
     struct order *first, **last;
     unsigned notes;             /* in the queue */
     unsigned stopping;          /* threads that carry out an emergency stop, whose note is to come */
+    uint64_t stops, stops_told; /* such notes that came; that are in the trace */
+    uint64_t notes_came, notes_told; /* the same of the others */
     bool ended;
 };
 

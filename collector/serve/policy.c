@@ -66,6 +66,17 @@ static void cover_tell(struct policy *p, uint32_t cover)
     p->host.tell(p->host.context, &e);
 }
 
+/* Before less is recorded that is in the file: the next collector must not take for recorded what was not. */
+static void cover_lower(struct policy *p, uint32_t cover)
+{
+    bool lower = cover != p->cover_told;
+    cover_tell(p, cover);
+    if (lower && p->host.keep)
+        p->host.keep(p->host.context);
+}
+
+void policy_cover_taken(struct policy *p) { cover_lower(p, p->cover_told & p->cover); }
+
 /* An emergency stop was told by who brought it. */
 static void overtaken_see(struct policy *p)
 {
@@ -114,7 +125,7 @@ static int publish(struct policy *p, const struct policy_spec *spec, const uint8
     bool drops_all = !p->born_known;
     struct policy_compiled c = policy_compile(p, spec, slot_of, implied_slot, drops_all);
     int r;
-    cover_tell(p, p->cover_told & p->cover & c.cover);
+    cover_lower(p, p->cover_told & p->cover & c.cover);
     r = session_policy_publish(p->host.session, c.policy, c.bits, &gate);
     if (r == -ENOSPC && c.policy && c.policy->born_words) {
         free(c.policy);
@@ -226,9 +237,19 @@ void policy_round(struct policy *p, uint64_t now_ns)
     threads_round(p, false);
 }
 
-bool policy_settled(const struct policy *p)
+const char *policy_waits_for(const struct policy *p)
 {
-    return p->quiet && !p->born_wanted && !p->dirty && !names_pending(p->names) && session_gate(p->host.session) == p->gate;
+    if (session_gate(p->host.session) != p->gate)
+        return "an emergency stop came";
+    if (!p->quiet)
+        return "some hook is still at its last record";
+    if (!(p->gate & WIRE_GATE_FILTERED)) /* it says all by its bits */
+        return NULL;
+    if (names_pending(p->names))
+        return "names are being looked up";
+    if (p->born_wanted)
+        return "the filter of the blocks that live is being made";
+    return p->dirty ? "what was found meanwhile is being published" : NULL;
 }
 
 bool policy_all_drops(const struct policy *p) { return p->born_refused; }

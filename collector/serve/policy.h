@@ -26,6 +26,8 @@ struct policy_host {
     bool (*live)(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count);
     /* An event of the collector's own (EVENT_COVER), into the stream. */
     void (*tell)(void *context, const struct event *e);
+    /* What was told so far is in the file, should this collector die now. NULL: there is none. */
+    void (*keep)(void *context);
     void *context;
     uint32_t cover;     /* enum event_cover: what the stream said last, of a collector before this one too */
 };
@@ -46,10 +48,16 @@ int policy_set(struct policy *p, const struct policy_spec *spec);
 void policy_round(struct policy *p, uint64_t now_ns);
 /* There was no room for the blocks that lived: all drops are recorded, until the next policy_set. */
 bool policy_all_drops(const struct policy *p);
-/* What was set last is what all hooks act on, in full (second step, names looked up). */
-bool policy_settled(const struct policy *p);
+/* What was set last is what all hooks act on, in full (second step, names looked up): NULL; else what that waits for, a few words. */
+const char *policy_waits_for(const struct policy *p);
+/* The collector before this one may have narrowed without saying so: what is behind the gate now is told at once. */
+void policy_cover_taken(struct policy *p);
 /* Events recorded for this rule since it was added; and whether its limit has been reached. */
 uint64_t policy_hits(const struct policy *p, uint32_t number, bool *spent);
+/* For the next collector: where hooks count this rule, and what was counted there before it. False: it was never published. */
+bool policy_rule_place(const struct policy *p, uint32_t number, unsigned *slot, uint64_t *hits_before);
+/* It is known to hooks by that already: its hits and tokens go on. Before the first policy_set. */
+void policy_rule_known(struct policy *p, const struct rule *r, unsigned slot, uint64_t hits_before);
 /* Functions or modules that a rule speaks of and that were found nowhere so far. */
 bool policy_unmet(const struct policy *p, uint32_t number);
 

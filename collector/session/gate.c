@@ -22,10 +22,12 @@
 #include "event/xalloc.h"
 #include "session/policy.h"
 #include "session/proc.h"
+#include "session/proc_thread.h"
 #include "session/state.h"
 
 enum {
     LOOK_NS = 100000,           /* between two looks of who waits for quiet */
+    JUMP_NS = 500000000, JUMP_CPU_NS = 30000000, JUMP_LOOK_NS = 50000000, /* see jumped */
     DEATH_NS = 5000000,         /* a thread that acts so long is looked for: it may have died there */
     SETTLE_NS = 200000000,
     BUFFER_NS = 20000000        /* no store stays so long in its processor; for kernels without membarrier */
@@ -193,12 +195,37 @@ static void barrier_join(struct gate_side *g)
     g->passed = g->begun;
 }
 
+/* A handler jumped out of a record, and its thread has called no hook since that looks: it stands in the same record for long, waits
+ * for nobody, and has used a processor meanwhile for longer than any record takes. (A thread that was stopped amid a record has
+ * not.) Should it be wrong, that one record is made as it was begun: the policy it reads stays. */
+static bool jumped(struct lane *l, uint32_t acting)
+{
+    uint64_t now_ns = wire_clock_monotonic_ns(), head = load_relaxed(&l->slot->head);
+    struct proc_thread t;
+    if (l->acts != acting || l->acts_head != head || load_relaxed(&l->slot->waiting) || load_relaxed(&l->slot->holding)) {
+        l->acts = acting;
+        l->acts_head = head;
+        l->acts_ns = now_ns;
+        l->acts_cpu_ns = l->acts_looked_ns = 0;
+        l->acts_jumped = false;
+    }
+    if (l->acts_jumped || !l->live || !l->process || l->process->foreign || now_ns - l->acts_looked_ns < JUMP_LOOK_NS)
+        return l->acts_jumped;
+    l->acts_looked_ns = now_ns;
+    if (!proc_thread_read("/proc", l->pid, l->tid, &t))
+        return false;
+    if (!l->acts_cpu_ns)
+        l->acts_cpu_ns = t.cpu_ns + 1;
+    l->acts_jumped = now_ns - l->acts_ns > JUMP_NS && t.cpu_ns > l->acts_cpu_ns + JUMP_CPU_NS;
+    return l->acts_jumped;
+}
+
 /* A slot whose thread is gone acts no more, whatever it says. */
 static bool acts_before(const struct session *s, uint32_t i, uint32_t gate)
 {
-    const struct wire_slot *slot = wire_slot_of(&s->segment.wire, i);
-    uint32_t acting = load_acquire(&slot->acting);
-    return acting != WIRE_ACTING_NOT && is_older(acting, gate) && !(s->lanes[i]->live && s->lanes[i]->gone);
+    struct lane *l = s->lanes[i];
+    uint32_t acting = load_acquire(&l->slot->acting);
+    return acting != WIRE_ACTING_NOT && is_older(acting, gate) && !(l->live && l->gone) && !jumped(l, acting);
 }
 
 bool session_quiet(struct session *s, uint32_t gate)
@@ -213,11 +240,11 @@ bool session_quiet(struct session *s, uint32_t gate)
         barrier_begin(s);
     if (is_older(g->passed, gate))
         return false;
+    policy_release_retired(s, g->passed);
     for (i = 0; i < s->made; i++)
         if (acts_before(s, i, gate))
             return false;
     g->quiet = gate;
-    policy_release_retired(s, gate);
     return true;
 }
 

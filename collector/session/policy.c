@@ -18,24 +18,34 @@ enum { POLICY_BYTES_MOST = 64 << 20, RETIRED_BYTES_MOST = 64 << 20 };
 
 static bool policy_fits(uint64_t bytes) { return bytes >= sizeof(struct wire_policy) && bytes <= POLICY_BYTES_MOST; }
 
-/* It lies in the pool until nobody acts on a gate before `gate` any more. */
-static void retire(struct session *s, uint64_t offset, uint64_t bytes, uint32_t gate)
+/* It lies in the pool until nobody acts on its gate any more, which is so for sure behind a barrier after `gate`. */
+static void retire(struct session *s, uint64_t offset, uint64_t bytes, uint32_t own, uint32_t gate)
 {
     struct gate_side *g = &s->gate;
     if (!offset)
         return;
     g->retired = xgrow(g->retired, &g->retired_capacity, g->retired_count + 1, sizeof *g->retired);
-    g->retired[g->retired_count++] = (struct gate_retired){offset, bytes, gate};
+    g->retired[g->retired_count++] = (struct gate_retired){offset, bytes, own, gate};
     g->retired_bytes += bytes;
 }
 
-void policy_release_retired(struct session *s, uint32_t quiet)
+/* Who acts on a gate reads the policy of that one and no other: a thread that stays in a record keeps one, no more. */
+static bool is_read(const struct session *s, uint32_t gate)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++)
+        if (load_acquire(&s->lanes[i]->slot->acting) == gate && !(s->lanes[i]->live && s->lanes[i]->gone))
+            return true;
+    return false;
+}
+
+void policy_release_retired(struct session *s, uint32_t passed)
 {
     struct gate_side *g = &s->gate;
     size_t i, kept = 0;
     for (i = 0; i < g->retired_count; i++) {
         struct gate_retired r = g->retired[i];
-        if ((int32_t)(r.gate - quiet) <= 0 && session_still_ours(s)) {
+        if ((int32_t)(r.gate - passed) <= 0 && session_still_ours(s) && !is_read(s, r.own)) {
             g->retired_bytes -= r.bytes;
             segment_give(&s->segment, r.offset, r.bytes);
         } else {
@@ -74,8 +84,9 @@ int session_policy_publish(struct session *s, const struct wire_policy *policy, 
             segment_give(&s->segment, offset, policy->bytes);
         return e;
     }
-    retire(s, g->offset, g->bytes, *gate);
+    retire(s, g->offset, g->bytes, g->own, *gate);
     g->offset = offset;
+    g->own = *gate;
     g->bytes = offset ? policy->bytes : 0;
     return 0;
 }
@@ -86,6 +97,7 @@ void policy_adopt_last(struct session *s)
 {
     uint32_t gate = session_gate(s);
     uint64_t offset = gate ? load_relaxed(wire_policy_word(&s->segment.wire, gate)) : 0, bytes;
+    uint64_t grown = s->segment.grown_bytes; /* of rings alone */
     const struct wire_policy *p = offset ? wire_at(&s->segment.wire, offset, sizeof *p) : NULL;
     bytes = p ? p->bytes : 0;
     if (!offset)
@@ -93,6 +105,8 @@ void policy_adopt_last(struct session *s)
     if (p && p->gate == gate && policy_fits(bytes) && !segment_adopt(&s->segment, offset, bytes)) {
         s->gate.offset = offset;
         s->gate.bytes = bytes;
+        s->gate.own = gate;
+        s->segment.grown_bytes = grown;
     } else {
         gate_swing(s, WIRE_GATE_LIFE, 0, &gate);
     }

@@ -10,7 +10,7 @@
  *   a hook    sets slot->acting, then looks at the gate, reads its policy, which is of that gate or it looks
  *             again; takes acting back behind the commit.
  *   publish   policy in the pool -> wire_policy_word of the gate to be -> gate. What was before is retired.
- *   quiet     barrier behind the publish -> no slot acts on an older gate -> what was retired is free.
+ *   quiet     barrier behind the publish -> what was retired is free where no slot acts on its gate -> no slot acts on an older gate.
  * If the collector dies between any two of these, hooks go on with the gate and the policy that are in force.
  */
 #ifndef OWNSCOPE_SESSION_POLICY_H
@@ -24,7 +24,7 @@
  * -EPERM: there is an emergency stop; -ESTALE. */
 int session_policy_publish(struct session *s, const struct wire_policy *policy, uint32_t bits, uint32_t *gate);
 /* No hook acts on an older gate than this one any more. Never waits; the first call after a publish starts the barrier,
- * in a thread of its own. Frees what was replaced when it becomes true: ask until it does. */
+ * in a thread of its own. Frees what was replaced: ask until it is true. */
 bool session_quiet(struct session *s, uint32_t gate);
 uint32_t session_gate(const struct session *s);
 

@@ -64,6 +64,9 @@ struct lane {
     uint64_t taken_counted;             /* of them in pulse->drained_events */
     uint64_t skip;                      /* the next so many are in the file: see session_resume */
     uint32_t resume_stack;              /* the thread's stack behind them; 0: not known */
+    uint32_t acts;                      /* the gate that its thread was last seen to act on for long, … */
+    uint64_t acts_head, acts_ns, acts_cpu_ns, acts_looked_ns; /* … its head then, since when, the processor it had had; see gate.c */
+    bool acts_jumped;
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
     struct lane_hold *hold;             /* what its thread said of marks and holds; NULL: nothing yet */
 
@@ -77,12 +80,13 @@ struct lane {
     bool waited;                        /* its writer slept since the last round */
 };
 
-/* What was replaced, and is hooks' until no one acts on an older gate than the one that replaced it. */
-struct gate_retired { uint64_t offset, bytes; uint32_t gate; };
+/* What was replaced, and is hooks' until a barrier was passed behind the gate that replaced it and nobody acts on its own. */
+struct gate_retired { uint64_t offset, bytes; uint32_t own, gate; };
 
 /* The collector's side of the gate (gate.c) and of what is behind it (policy.c). */
 struct gate_side {
     uint64_t offset, bytes;             /* of the policy in force; 0: none */
+    uint32_t own;                       /* its gate */
     uint32_t begun, passed, quiet;      /* the newest gate that a barrier was begun, was passed behind; that is quiet */
     bool running;                       /* a barrier is under way, in a thread of its own: */
     pthread_t thread;
@@ -164,7 +168,8 @@ void gate_shut(struct session *s);
 void gate_free(struct session *s);
 /* policy.c */
 void policy_adopt_last(struct session *s);
-void policy_release_retired(struct session *s, uint32_t quiet);
+/* `passed`: a barrier was passed behind it. */
+void policy_release_retired(struct session *s, uint32_t passed);
 
 /* lane.c */
 struct lane *lane_new(struct session *s, uint32_t index, uint64_t scratch);

@@ -19,7 +19,7 @@
 #include "sql/sql_feed.h"
 
 enum { ID, PROCESS, ADDRESS, SIZE, FAMILY, BORN, DROPPED, THREAD, OWNER, OWNED_BY, OWNED_SINCE, BORROWER, BORROWED, DROPPED_BY,
-       DROP_FAMILY, DROPPED_HOW, CLONED_FROM, STACK, DROP_STACK, HOLDER, TYPE, TYPE_BY, CLASS, RETAINED_BYTES, RETAINED_BLOCKS };
+       DROP_FAMILY, DROPPED_HOW, CLONED_FROM, STACK, DROP_STACK, HOLDER, TYPE, TYPE_BY, CLASS, RETAINED_BYTES, RETAINED_BLOCKS, RATE, WEIGHT };
 
 static const struct sql_column columns[] = {
     { "id", "INTEGER", PUSH_KEY | PUSH_RANGE }, { "process", "INTEGER", 0 }, { "address", "INTEGER", 0 }, { "size_bytes", "INTEGER", 0 },
@@ -28,7 +28,7 @@ static const struct sql_column columns[] = {
     { "borrower", "INTEGER", 0 }, { "borrowed_ns", "INTEGER", 0 }, { "dropped_by", "INTEGER", 0 }, { "drop_family", "TEXT", 0 },
     { "dropped_how", "TEXT", 0 }, { "cloned_from", "INTEGER", 0 }, { "stack", "INTEGER", 0 }, { "drop_stack", "INTEGER", 0 },
     { "holder", "TEXT", 0 }, { "type", "TEXT", 0 }, { "type_by", "TEXT", 0 }, { "class", "TEXT", 0 },
-    { "retained_bytes", "INTEGER", 0 }, { "retained_blocks", "INTEGER", 0 }, { NULL, NULL, 0 }
+    { "retained_bytes", "INTEGER", 0 }, { "retained_blocks", "INTEGER", 0 }, { "rate_bytes", "INTEGER", 0 }, { "weight", "REAL", 0 }, { NULL, NULL, 0 }
 };
 
 enum { KEPT_MAX = 4 << 20, ASK_EVERY = 1 << 16 };
@@ -309,6 +309,8 @@ static void blocks_column(struct sql_cursor *c, sqlite3_context *to, int column)
     case CLONED_FROM: put_id(to, l->cloned_from); break;
     case STACK: put_id(to, l->stack); break;
     case DROP_STACK: put_id(to, l->drop_stack); break;
+    case RATE: if (l->rate) put_u64(to, l->rate); break;
+    case WEIGHT: sqlite3_result_double(to, block_life_stands_for(l)); break;
     default: put_held(k, to, column);
     }
 }

@@ -5,20 +5,38 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "export/interval.h"
 #include "sql/sql_rows.h"
 
 /* ---- sites ---- */
 
-enum { S_STACK, S_ALLOCATIONS, S_BYTES, S_LIVE_BLOCKS, S_LIVE_BYTES, S_PEAK_BYTES, S_TEMPORARY };
+enum { S_STACK, S_ALLOCATIONS, S_BYTES, S_LIVE_BLOCKS, S_LIVE_BYTES, S_PEAK_BYTES, S_TEMPORARY,
+       S_SAMPLES, S_ALLOCATIONS_ERROR, S_BYTES_ERROR, S_LIVE_BLOCKS_ERROR, S_LIVE_BYTES_ERROR, S_PEAK_BYTES_ERROR };
 static const struct sql_column site_columns[] = {
     { "stack", "INTEGER", 0 }, { "allocations", "INTEGER", 0 }, { "bytes", "INTEGER", 0 }, { "live_blocks", "INTEGER", 0 },
-    { "live_bytes", "INTEGER", 0 }, { "peak_bytes", "INTEGER", 0 }, { "temporary", "INTEGER", 0 }, { NULL, NULL, 0 }
+    { "live_bytes", "INTEGER", 0 }, { "peak_bytes", "INTEGER", 0 }, { "temporary", "INTEGER", 0 },
+    { "samples", "INTEGER", 0 }, { "allocations_error", "INTEGER", 0 }, { "bytes_error", "INTEGER", 0 },
+    { "live_blocks_error", "INTEGER", 0 }, { "live_bytes_error", "INTEGER", 0 }, { "peak_bytes_error", "INTEGER", 0 }, { NULL, NULL, 0 }
 };
 
 static int sites_start(struct sql_cursor *c)
 {
     int rc = rows_begin(c, 0);
     return rc ? rc : rows_of(c, ((struct rows *)c)->view->n_sites);
+}
+
+/* Of an estimate; else 0, as it is exact. */
+static void put_error(sqlite3_context *to, const struct view *v, const struct view_site *s, int column)
+{
+    struct interval_site_errors e = interval_site_errors(v, s);
+    switch (column) {
+    case S_SAMPLES: put_u64(to, e.samples); break;
+    case S_ALLOCATIONS_ERROR: put_u64(to, e.allocations); break;
+    case S_BYTES_ERROR: put_u64(to, e.bytes); break;
+    case S_LIVE_BLOCKS_ERROR: put_u64(to, e.live_blocks); break;
+    case S_LIVE_BYTES_ERROR: put_u64(to, e.live_bytes); break;
+    case S_PEAK_BYTES_ERROR: put_u64(to, e.peak_bytes); break;
+    }
 }
 
 static void sites_column(struct sql_cursor *c, sqlite3_context *to, int column)
@@ -32,7 +50,8 @@ static void sites_column(struct sql_cursor *c, sqlite3_context *to, int column)
     case S_LIVE_BLOCKS: put_u64(to, s->live_blocks); break;
     case S_LIVE_BYTES: put_u64(to, s->live_bytes); break;
     case S_PEAK_BYTES: put_u64(to, s->peak_bytes); break;
-    case S_TEMPORARY: put_u64(to, s->temporary); break;
+    case S_TEMPORARY: if (!s->estimate) put_u64(to, s->temporary); break;   /* of samples nobody can tell */
+    default: put_error(to, k->view, s, column);
     }
 }
 

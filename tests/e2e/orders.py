@@ -106,14 +106,19 @@ def kill_and_replace():
         old = int(f.read())
     os.kill(old, signal.SIGKILL)
     time.sleep(rng.random() * 0.05)
-    new = subprocess.Popen([ownscope, "serve", "-q", "--attach", pid], stdin=subprocess.DEVNULL)
+    # its output is not ours: who reads that would wait for its end
+    with open(log_path + ".serve", "w", encoding="utf-8") as said:
+        new = subprocess.Popen([ownscope, "serve", "-q", "--attach", pid], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     with open(log_path + ".collector", "w", encoding="utf-8") as f:
         f.write(str(new.pid))
     for _ in range(1000):
         status, _, _ = ctl("status", quick=True)
         if status == 0:
             return
-        check("the next collector ended", new.poll() is None)
+        if new.poll() is not None:
+            with open(log_path + ".serve", encoding="utf-8") as said:
+                check(f"the next collector ended: {new.returncode}: {said.read().strip()}", False)
+            return
         time.sleep(0.01)
     check("the next collector does not answer", False)
 

@@ -149,18 +149,18 @@ E2
     wait $other 2>/dev/null
 
     # A root with nothing but what the programs need: no /proc, no /dev, no /sys.
-    mkdir -p root/tmp root/work root/bin
+    mkdir -p root/tmp root/job root/bin
     for file in "$OWNSCOPE" "$SHIM" "$VICTIMS/exit_raw" /bin/true; do
         ldd "$file" | grep -o '/[^ ]*' | while read -r lib; do
             mkdir -p "root${lib%/*}"
             cp -n "$lib" "root$lib"
         done
     done
-    cp "$OWNSCOPE" "$SHIM" "$VICTIMS/exit_raw" root/work/
+    cp "$OWNSCOPE" "$SHIM" "$VICTIMS/exit_raw" root/job/
     cp /bin/true root/bin/
-    says "a bare root: what is missing" '^no  /proc: ' 1 env -u OWNSCOPE_DIR -u OWNSCOPE_SHM chroot root /work/ownscope doctor
-    unchanged "a bare root" 1 'not there' env -u OWNSCOPE_DIR -u OWNSCOPE_SHM chroot root /work/ownscope run -q -o /work/p.own -- /work/exit_raw
-    mv root/work/p.own p.own 2>/dev/null
+    says "a bare root: what is missing" '^no  /proc: ' 1 env -u OWNSCOPE_DIR -u OWNSCOPE_SHM chroot root /job/ownscope doctor
+    unchanged "a bare root" 1 'not there' env -u OWNSCOPE_DIR -u OWNSCOPE_SHM chroot root /job/ownscope run -q -o /job/p.own -- /job/exit_raw
+    mv root/job/p.own p.own 2>/dev/null
     traced_too "run: traced in a bare root"
 else
     skip "poor mounts" "needs root and unshare"

@@ -53,11 +53,11 @@ static void check_heap(const struct view *v, unsigned flags)
     check(live_blocks == v->totals.live_blocks);
     check(live_bytes == v->totals.live_bytes);
     check(peak == v->totals.peak_bytes);
-    check(v->totals.allocations <=   /* frees has drops of clones as well */
+    check(v->sampled || v->totals.allocations <=   /* sums of samples are rounded, one by one; frees has drops of clones as well */
           v->totals.frees + v->totals.unseen_drops + v->totals.live_blocks + v->totals.exec_blocks);
     for (size_t i = 0; i < v->n_blocks; i++)
         heap += !v->blocks[i].cloned_from && !family_is_map(v->blocks[i].family);
-    check(!(flags & VIEW_BLOCKS) || heap == v->totals.live_blocks);
+    check(!(flags & VIEW_BLOCKS) || v->sampled || heap == v->totals.live_blocks);
 }
 
 /* Nothing in two hands, and the sums of what locks count. */
@@ -169,7 +169,7 @@ static struct event event_of(struct input *in, uint64_t *ns)
     e.extra[0] = number(in, e.type >= EVENT_THREAD_START && e.type <= EVENT_THREAD_GONE ? 0 : 3);
     if (e.type == EVENT_REALLOC_END || e.type == EVENT_PROCESS_GONE || e.type >= EVENT_WAIT)
         e.extra[1] = number(in, e.type >= EVENT_WAIT ? 0 : 8);
-    if ((e.type == EVENT_MARK || e.type == EVENT_PROCESS_START || e.type == EVENT_THREAD_NAME) && in->left) {
+    if ((e.type == EVENT_MARK || e.type == EVENT_CONTROL || e.type == EVENT_PROCESS_START || e.type == EVENT_THREAD_NAME) && in->left) {
         e.text = (const char *)in->at;
         e.text_bytes = in->left < 40 ? (uint16_t)in->left : 40;
     }

@@ -131,7 +131,7 @@ static inline bool rounds_until(bool (*done)(void))
     }
     return true;
 }
-static inline bool settled(void) { return policy_settled(policy); }
+static inline bool settled(void) { return !policy_waits_for(policy); }
 static inline void settle(void) { ck_assert(rounds_until(settled)); }
 /* And what was recorded before is folded. */
 static inline void settle_all(void)

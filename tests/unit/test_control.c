@@ -3,7 +3,7 @@
  * limits do, emergency stops from both sides, what the next collector goes on with. The session is a real one
  * without processes; what the policy answers and what limits say is this test's (wrapped at link time).
  */
-/* LINK: -Wl,--wrap=policy_set -Wl,--wrap=limits_tick -Wl,--wrap=policy_settled */
+/* LINK: -Wl,--wrap=policy_set -Wl,--wrap=limits_tick -Wl,--wrap=policy_waits_for */
 #include "session_fixture.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static size_t n_told;
 
 int __wrap_policy_set(struct policy *p, const struct policy_spec *spec);
 int __real_policy_set(struct policy *p, const struct policy_spec *spec);
-bool __wrap_policy_settled(const struct policy *p);
+const char *__wrap_policy_waits_for(const struct policy *p);
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
 
 int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
@@ -43,7 +43,7 @@ int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
         published_rules[i] = spec->rules[i].number;
     return __real_policy_set(p, spec);
 }
-bool __wrap_policy_settled(const struct policy *p) { return settled; }
+const char *__wrap_policy_waits_for(const struct policy *p) { return settled ? NULL : "something"; }
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out)
 {
     *out = verdict;

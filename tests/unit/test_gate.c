@@ -78,6 +78,7 @@ static struct wire_slot *acting_since(uint32_t gate, uint32_t pid, uint32_t tid)
 {
     static struct fake_writer w;
     ck_assert_int_eq(fake_claim_as(&w, &shared, fake_process(&shared), pid, tid), 0);
+    fake_new(&w, 0x1000, 8);
     store_relaxed(&w.ring.slot->acting, gate);
     return w.ring.slot;
 }
@@ -90,6 +91,63 @@ START_TEST(test_quiet_waits)
     store_relaxed(&slot->acting, gate); /* another record, under the new one */
     ck_assert(quiet_within(gate, 2000));
     store_relaxed(&slot->acting, WIRE_ACTING_NOT);
+}
+END_TEST
+
+/* It may read the policy of the gate that it acts on: that one stays, and no other. */
+START_TEST(test_room_beside_one_that_acts)
+{
+    enum { BYTES = 4 << 20, TIMES = 40 };
+    struct wire_policy *policy = calloc(1, BYTES);
+    uint32_t gate, of_it;
+    policy->bytes = BYTES;
+    ck_assert_int_eq(session_policy_publish(session, policy, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &of_it), 0);
+    struct wire_slot *slot = acting_since(of_it, (uint32_t)getpid(), (uint32_t)getpid());
+    const struct wire_policy *its = wire_at(&shared, load_relaxed(wire_policy_word(&shared, of_it)), BYTES);
+    ck_assert_uint_eq(its->gate, of_it);
+    for (int i = 0; i < TIMES; i++) {
+        int e = session_policy_publish(session, policy, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &gate);
+        for (int n = 0; e == -ENOSPC && n < 200; n++) { /* a barrier takes its time */
+            ck_assert(!quiet_within(gate, 10));
+            e = session_policy_publish(session, policy, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &gate);
+        }
+        ck_assert_int_eq(e, 0);
+        ck_assert(!quiet_within(gate, 5));
+        ck_assert_uint_eq(its->gate, of_it);
+    }
+    store_relaxed(&slot->acting, WIRE_ACTING_NOT);
+    ck_assert(quiet_within(gate, 2000));
+    free(policy);
+}
+END_TEST
+
+static atomic_u32 spins_tid;
+
+static void *spin(void *nothing)
+{
+    store_release(&spins_tid, (uint32_t)syscall(SYS_gettid));
+    while (load_acquire(&spins_tid))
+        ;
+    return NULL;
+}
+
+/* A thread that works on and on is in no record, though a handler that jumped left it so. */
+START_TEST(test_quiet_of_one_that_jumped)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, spin, NULL);
+    while (!load_acquire(&spins_tid))
+        nap(100);
+    acting_since(session_gate(session), (uint32_t)getpid(), load_acquire(&spins_tid));
+    uint32_t gate = publish(WIRE_GATE_LIFE);
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
+        nap(1000);
+    }
+    ck_assert(!quiet_within(gate, 300));
+    ck_assert(quiet_within(gate, 5000));
+    store_release(&spins_tid, 0);
+    pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -426,6 +484,8 @@ int main(void)
     tcase_add_test(c, test_beginning);
     tcase_add_test(c, test_publish);
     tcase_add_test(c, test_quiet_waits);
+    tcase_add_test(c, test_room_beside_one_that_acts);
+    tcase_add_test(c, test_quiet_of_one_that_jumped);
     tcase_add_test(c, test_quiet_of_the_dead);
     tcase_add_test(c, test_wait_quiet);
     tcase_add_test(c, test_grace_period);

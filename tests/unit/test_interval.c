@@ -145,10 +145,10 @@ END_TEST
 
 START_TEST(intervals_are_not_wider_than_they_must_be)
 {
-    /* 400 samples of one rate: 1.96 x 20 samples, and a few. */
+    /* 400 samples of one rate: 2.37 x 20 samples, and a few. */
     uint64_t half = interval_half(400.0 * 1000 * 1000, 1000);
-    ck_assert_uint_ge(half, 39200);
-    ck_assert_uint_le(half, 42000);
+    ck_assert_uint_ge(half, 47400);
+    ck_assert_uint_le(half, 51000);
     ck_assert_uint_eq(interval_half(0, 0), 0);
     ck_assert_uint_eq(interval_every(1, 500, 1), 0);
     ck_assert_uint_ge(interval_every(10, 1000, 1), 196);

@@ -58,7 +58,7 @@ START_TEST(test_acting)
         usleep(1000);
     }
     told_is("");
-    ck_assert(!policy_settled(policy));
+    ck_assert(policy_waits_for(policy));
     store_release(&thread.ring.slot->acting, WIRE_ACTING_NOT);
     settle_all();
     told_is(ALL);
@@ -194,7 +194,7 @@ START_TEST(test_graph_lent)
     live_lent = true;
     narrow();
     ck_assert(rounds_until(asked_often));
-    ck_assert(!policy_settled(policy));
+    ck_assert(policy_waits_for(policy));
     ck_assert(published()->flags & WIRE_POLICY_DROPS_ALL);
     live_lent = false;
     settle();
