@@ -5,7 +5,8 @@
  * That file has the lines of a rules file, each rule's number in a line before it, and
  *
  *   state paused       (of an emergency stop: the state before it; that it holds stands in the segment)
- *   rule 3             the number of the rule in the next line
+ *   rule 3 5 1200      the number of the rule in the next line, where hooks count it, and what was counted there before it
+ *   breaker open events/s 2000000000    that of a limit, if it is not closed
  *   next 5             the number of the rule to come
  */
 #include "serve/control_state.h"
@@ -129,12 +130,19 @@ void control_save(const struct control *c)
     fprintf(out, "# what this session was told, for its next collector\nstate %s\nnext %" PRIu32 "\n", control_state_name(state), c->next_number);
     for (size_t i = 0; i < c->n_rules; i++) {
         words = rule_text(&c->rules[i]);
-        fprintf(out, "rule %" PRIu32 "\ntrace %s\n", c->rules[i].number, words);
+        unsigned slot = WIRE_RULES_MAX; /* none */
+        uint64_t hits = 0;
+        policy_rule_place(c->policy, c->rules[i].number, &slot, &hits);
+        fprintf(out, "rule %" PRIu32 " %u %" PRIu64 "\ntrace %s\n", c->rules[i].number, slot, hits, words);
         free(words);
     }
     words = limits_text(limits_spec_of(c->limits));
     if (*words)
         fprintf(out, "limits %s\n", words);
+    free(words);
+    words = limits_breaker_text(c->limits);
+    if (*words)
+        fprintf(out, "breaker %s\n", words);
     free(words);
     if (c->promise)
         fprintf(out, "promise %s\n", c->promise);
@@ -144,7 +152,23 @@ void control_save(const struct control *c)
     free(text);
 }
 
-/* A breaker that was open is closed by the next collector's limits, if it must be. */
+/* A limit's breaker that was not closed goes on: what it says is the state, unless somebody paused. */
+static void breaker_read(struct control *c, const char *words)
+{
+    struct limits_input now = { .now_ns = session_now_ns(c->host.session) };
+    bool open;
+    c->host.measure(c->host.context, &now);
+    if (c->state == EVENT_RECORDING && limits_breaker_take(c->limits, words, &now, &open))
+        control_become(c, open ? EVENT_TRIPPED : EVENT_HALF_OPEN);
+}
+
+/* The rule that was read last is known to hooks already. */
+static void place_read(struct control *c, unsigned slot, uint64_t hits)
+{
+    if (slot < WIRE_RULES_MAX)
+        policy_rule_known(c->policy, &c->rules[c->n_rules - 1], slot, hits);
+}
+
 static enum event_recording state_read(const char *name)
 {
     return !strcmp(name, control_state_name(EVENT_PAUSED)) ? EVENT_PAUSED : EVENT_RECORDING;
@@ -161,7 +185,8 @@ bool control_restore(struct control *c)
 {
     char *text = session_file_get(session_name(c->host.session), FILE_NAME), *rest = text, *line, *why;
     uint32_t number = 0;
-    uint64_t n;
+    unsigned slot = WIRE_RULES_MAX;
+    uint64_t n, hits = 0;
     if (!text)
         return false;
     while ((line = strsep(&rest, "\n"))) {
@@ -169,13 +194,19 @@ bool control_restore(struct control *c)
         if ((value = value_of(line, "state"))) {
             control_become(c, state_read(value));
         } else if ((value = value_of(line, "rule"))) {
-            number = !parse_count(value, &n) && n < UINT32_MAX ? (uint32_t)n : 0;
+            if (sscanf(value, "%" SCNu32 " %u %" SCNu64, &number, &slot, &hits) != 3 || number == UINT32_MAX)
+                number = 0;
+        } else if ((value = value_of(line, "breaker"))) {
+            breaker_read(c, value);
         } else if ((value = value_of(line, "next"))) {
             if (!parse_count(value, &n) && n < UINT32_MAX && n > c->next_number)
                 c->next_number = (uint32_t)n;
         } else {
+            size_t had = c->n_rules;
             line_read(c, line, number, &why);   /* what cannot be read was not written by us: left out */
             free(why);
+            if (number && c->n_rules > had)
+                place_read(c, slot, hits);
             number = 0;
         }
     }

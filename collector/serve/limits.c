@@ -6,6 +6,7 @@
  */
 #include "serve/limits.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,32 @@ void limits_started(struct limits *l, const struct limits_input *now)
     breaker_close(&l->breaker, now->now_ns);
     budget_skip(&l->budget, now);
     second_clear(l, now);
+}
+
+char *limits_breaker_text(const struct limits *l)
+{
+    if (l->breaker.state == BREAKER_CLOSED)
+        return xstrdup("");
+    return xasprintf("%s %s %" PRIu64, breaker_name(l->breaker.state), limit_words[l->fired].name, l->breaker.cooling_ns);
+}
+
+bool limits_breaker_take(struct limits *l, const char *text, const struct limits_input *now, bool *open)
+{
+    char state[16], name[16];
+    uint64_t cooling_ns;
+    if (sscanf(text, "%15s %15s %" SCNu64, state, name, &cooling_ns) != 3 || !cooling_ns ||
+        cooling_ns > l->spec.cooldown_ns * BREAKER_TIMES_MOST)
+        return false;
+    *open = !strcmp(state, breaker_name(BREAKER_OPEN));
+    if (!*open && strcmp(state, breaker_name(BREAKER_HALF_OPEN)))
+        return false;
+    for (unsigned i = 0; i < LIMITS; i++)
+        if (!strcmp(name, limit_words[i].name) && l->spec.limit[i].set && l->spec.limit[i].action == LIMIT_TRIP) {
+            l->fired = (enum limit_key)i;
+            l->breaker = (struct breaker){*open ? BREAKER_OPEN : BREAKER_HALF_OPEN, now->now_ns, cooling_ns};
+            return true;
+        }
+    return false;
 }
 
 /* ---- words ---- */

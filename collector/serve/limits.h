@@ -66,6 +66,10 @@ void limits_tick(struct limits *l, const struct limits_input *in, struct limits_
 void limits_reset(struct limits *l, const struct limits_input *now);
 /* Somebody said `start`: closed; what had paused it is counted from now. */
 void limits_started(struct limits *l, const struct limits_input *now);
+/* For the next collector: "open events/s 2000000000", which of it tripped and how long that lasts; malloc'ed; "": closed. */
+char *limits_breaker_text(const struct limits *l);
+/* It goes on so, from now. False: the text is no such, or the limit does not trip. */
+bool limits_breaker_take(struct limits *l, const char *text, const struct limits_input *now, bool *open);
 /* {"cpu":{"limit","now","action","mean","hooks","collector"},"events":{"limit","now","action"},…,"breaker":"closed","cooldown_ns",
  * "sample_bytes","locks_every","copies_every"}: of status, list and top. Limits that are not set are not there. */
 json_t *limits_json(const struct limits *l);

@@ -54,6 +54,10 @@ const char *policy_waits_for(const struct policy *p);
 void policy_cover_taken(struct policy *p);
 /* Events recorded for this rule since it was added; and whether its limit has been reached. */
 uint64_t policy_hits(const struct policy *p, uint32_t number, bool *spent);
+/* For the next collector: where hooks count this rule, and what was counted there before it. False: it was never published. */
+bool policy_rule_place(const struct policy *p, uint32_t number, unsigned *slot, uint64_t *hits_before);
+/* It is known to hooks by that already: its hits and tokens go on. Before the first policy_set. */
+void policy_rule_known(struct policy *p, const struct rule *r, unsigned slot, uint64_t hits_before);
 /* Functions or modules that a rule speaks of and that were found nowhere so far. */
 bool policy_unmet(const struct policy *p, uint32_t number);
 

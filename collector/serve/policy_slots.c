@@ -46,6 +46,33 @@ static void slot_take(struct policy *p, int i, const struct rule *r)
     }
 }
 
+bool policy_rule_place(const struct policy *p, uint32_t number, unsigned *slot, uint64_t *hits_before)
+{
+    int i = slot_with(p, number);
+    if (i < 0)
+        return false;
+    *slot = (unsigned)i;
+    *hits_before = p->slots[i].hits_before;
+    return true;
+}
+
+/* Tokens that lie in the segment are what hooks have left of it: they are not touched. */
+void policy_rule_known(struct policy *p, const struct rule *r, unsigned slot, uint64_t hits_before)
+{
+    uint64_t hits = session_hits(p->host.session, slot);
+    int64_t tokens = session_tokens(p->host.session, slot);
+    if (slot >= WIRE_RULES_MAX || p->slots[slot].used || hits < hits_before || tokens > (int64_t)(r->limit ? r->limit : INT64_MAX))
+        return;
+    p->slots[slot] = (struct policy_slot){.used = true, .number = r->number, .turn = ++p->turns, .hits_before = hits_before};
+    if (r->exclude)
+        return;
+    struct policy_slot *s = &p->slots[slot];
+    uint64_t used = hits - hits_before + (tokens > 0 ? (uint64_t)tokens : 0);
+    s->limited = r->limit > 0;
+    s->per_second = r->per_second;
+    s->ungiven = s->per_second > 0 && r->limit > used ? r->limit - used : 0;
+}
+
 bool slots_assign(struct policy *p, const struct rule *rules, size_t n, bool implied, uint8_t *slot_of, unsigned *implied_slot)
 {
     bool keep[WIRE_RULES_MAX] = {false};

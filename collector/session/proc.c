@@ -13,7 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct proc_stat { char state; uint32_t parent; long threads; uint64_t start_time; };
+struct proc_stat { char state; uint32_t parent; unsigned long flags; long threads; uint64_t start_time; };
+enum { FLAG_EXITING = 4 }; /* the kernel's PF_EXITING */
 
 /* Fields of /proc/PID/stat or /proc/PID/task/TID/stat. */
 static bool stat_read(const char *path, struct proc_stat *out)
@@ -34,8 +35,12 @@ static bool stat_read(const char *path, struct proc_stat *out)
     out->state = p[2];
     out->parent = (uint32_t)strtoul(p + 3, NULL, 10);
     p += 2;
-    for (field = 3; field < 20 && p; field++)
+    out->flags = 0;
+    for (field = 3; field < 20 && p; field++) {
         p = strchr(p + 1, ' ');
+        if (field == 8 && p)
+            out->flags = strtoul(p, NULL, 10);
+    }
     out->threads = p ? strtol(p, &p, 10) : 0;
     p = p ? strchr(p + 1, ' ') : NULL; /* over field 21 */
     out->start_time = p ? strtoull(p, NULL, 10) : 0;
@@ -113,6 +118,23 @@ long proc_status_number(uint32_t pid, const char *name)
     char number[16], text[256];
     snprintf(number, sizeof number, "%u", pid);
     return status_text(number, name, text, sizeof text) ? strtol(text, NULL, 10) : -1;
+}
+
+static bool kill_pending(const char *pid, const char *name)
+{
+    char text[256];
+    return status_text(pid, name, text, sizeof text) && strtoull(text, NULL, 16) >> (SIGKILL - 1) & 1;
+}
+
+bool proc_dying(uint32_t pid)
+{
+    struct proc_stat st;
+    char path[64], number[16];
+    snprintf(number, sizeof number, "%u", pid);
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    if (proc_gone(pid, 0) || !stat_read(path, &st))
+        return true;
+    return state_is_dead(st.state) || st.flags & FLAG_EXITING || kill_pending(number, "ShdPnd") || kill_pending(number, "SigPnd");
 }
 
 bool proc_capable(int capability)

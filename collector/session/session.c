@@ -22,6 +22,7 @@
 
 #include "event/xalloc.h"
 #include "session/maps.h"
+#include "session/proc.h"
 #include "session/state.h"
 
 static __thread char error_text[512];
@@ -348,18 +349,28 @@ static void restore_lanes(struct session *s)
     free(images);
 }
 
+/* Who was killed holds it until its memory is given back. */
+static bool lock_comes(const struct session *s)
+{
+    uint32_t old = load_relaxed(&wire_pulse_of(&s->segment.wire)->collector_pid);
+    int i;
+    for (i = 0; i < 2000; i++) {
+        if (!flock(s->segment.fd, LOCK_EX | LOCK_NB))
+            return true;
+        if (i >= 3 && !proc_dying(old)) /* `ps` may hold it for a moment */
+            return false;
+        usleep(1000);
+    }
+    return false;
+}
+
 /* The collector of before neither runs nor beats. */
 static bool abandoned(const struct session *s)
 {
     const struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
     uint64_t beat = load_relaxed(&pulse->heartbeat_stamp), now = session_stamp(s);
-    int i;
-
-    for (i = 0; i < 3; i++) { /* `ps` may hold it for a moment */
-        if (!flock(s->segment.fd, LOCK_EX | LOCK_NB))
-            return true;
-        usleep(1000);
-    }
+    if (lock_comes(s))
+        return true;
     return now > beat && (now - beat) / (s->plan.clock_hz / 1000) > SESSION_STALE_NS / 1000000;
 }
 

@@ -106,8 +106,13 @@ START_TEST(test_room_beside_one_that_acts)
     const struct wire_policy *its = wire_at(&shared, load_relaxed(wire_policy_word(&shared, of_it)), BYTES);
     ck_assert_uint_eq(its->gate, of_it);
     for (int i = 0; i < TIMES; i++) {
-        ck_assert_int_eq(session_policy_publish(session, policy, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &gate), 0);
-        ck_assert(!quiet_within(gate, 12));
+        int e = session_policy_publish(session, policy, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &gate);
+        for (int n = 0; e == -ENOSPC && n < 200; n++) { /* a barrier takes its time */
+            ck_assert(!quiet_within(gate, 10));
+            e = session_policy_publish(session, policy, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &gate);
+        }
+        ck_assert_int_eq(e, 0);
+        ck_assert(!quiet_within(gate, 5));
         ck_assert_uint_eq(its->gate, of_it);
     }
     store_relaxed(&slot->acting, WIRE_ACTING_NOT);
