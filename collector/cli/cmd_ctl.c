@@ -126,15 +126,15 @@ static const struct verb *verb_find(const struct options *o, char **words, int n
     static const char known[] = "start, stop, status, list, trace, untrace, limits, reset, emergency-stop, snapshot, dump, mark";
     const struct verb *v = verbs;
     if (!n)
-        options_fail(o, "ctl needs a verb: %s", known);
+        options_fail(o, "a verb is needed: %s", known);
     while (v->name && strcmp(v->name, words[0]) != 0)
         v++;
     if (!v->name)
-        options_fail(o, "ctl knows no '%s'; there are %s", words[0], known);
+        options_fail(o, "there is no verb '%s'; there are %s", words[0], known);
     if (n - 1 < v->least)
-        options_fail(o, "ctl %s needs %s", v->name, v->needs);
+        options_fail(o, "%s needs %s", v->name, v->needs);
     if (n - 1 > v->most)
-        options_fail(o, "ctl %s takes no '%s'", v->name, words[1 + v->most]);
+        options_fail(o, "%s takes no '%s'", v->name, words[1 + v->most]);
     return v;
 }
 

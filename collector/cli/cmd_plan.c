@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,10 +15,11 @@
 #include "event/xalloc.h"
 #include "export/plan.h"
 #include "serve/measure.h"
+#include "wire/clock.h"
 
 enum { SECONDS = 60 };
-/* Where the trace does not tell, and where it was of everything: samples are less alike than what they are taken of. */
-#define BYTES_AN_EVENT 2.0
+/* Of trace: samples are less alike than what they are taken of, so a trace of everything does not tell. */
+enum { EVENT_BYTES = 3, FIXED_BYTES = 900 /* a second */ };
 
 /* CPU that a process has used, in s; -1: not known. */
 static double cpu_of(unsigned pid)
@@ -45,34 +45,26 @@ static void sleep_s(uint64_t seconds)
         ;
 }
 
-/* What happens in the next while. */
-static json_t *live(struct reading *r, uint64_t seconds, struct plan_ask *ask)
+/* Asks for what happens in the next while. The CPU is read before the report, which costs, is made. */
+static void watch(struct reading *r, uint64_t seconds, struct plan_ask *ask)
 {
     static char since[32];
-    json_t *before = reading_document(r, "report", doc_report);
-    long long ns = json_integer_value(json_object_get(json_object_get(before, "metadata"), "duration_ns"));
+    json_t *before = reading_ask(r, "status");
+    uint64_t began_ns = wire_clock_monotonic_ns();
     double used = cpu_of(r->pid);
+    snprintf(since, sizeof since, "%lldns", (long long)json_integer_value(json_object_get(before, "at_ns")));
     json_decref(before);
     sleep_s(seconds);
-    snprintf(since, sizeof since, "%lldns", ns);
+    double now = cpu_of(r->pid), slept_ns = (double)(wire_clock_monotonic_ns() - began_ns);
+    if (used >= 0 && now > used)
+        ask->program_cpu = (now - used) * 1e9 / slept_ns;
     r->query.since = since;
     r->query.changes = true;
-    json_t *doc = reading_document(r, "report", doc_report);
-    double now = cpu_of(r->pid);
-    if (used >= 0 && now > used)
-        ask->program_cpu = (now - used) / (double)seconds;
-    return doc;
 }
 
-/* Bytes of the trace an event. */
-static double bytes_an_event(const struct reading *r, const json_t *doc)
+static struct plan_model model_of(const struct measure_model *m)
 {
-    struct stat st;
-    double events = json_number_value(json_object_get(json_object_get(doc, "events"), "recorded"));
-    if (r->pid || stat(r->origin.path, &st) || events < 1000)
-        return BYTES_AN_EVENT;
-    double bytes = (double)st.st_size / events;
-    return bytes > BYTES_AN_EVENT ? bytes : BYTES_AN_EVENT;
+    return (struct plan_model){ m->record_ns, m->sparse_ns, m->passed_ns, m->tried_ns, m->collector_ns, m->fixed_ns };
 }
 
 static double cpu_share(const struct options *o)
@@ -98,13 +90,18 @@ int cmd_plan(int argc, char **argv)
             seconds = options_count(&o, 1, 86400);
     optind = 0;
     reading_start(&r, &usage_plan, argc, argv);
+    reading_one_source(&r);
+    if (r.pid)
+        watch(&r, seconds, &ask);
     r.query.top = 0;
     r.query.top_given = true;
-    reading_one_source(&r);
-    json_t *doc = r.pid ? live(&r, seconds, &ask) : reading_document(&r, "report", doc_report);
+    json_t *doc = reading_document(&r, "report", doc_report);
     char *source = r.pid ? xasprintf("process %u", r.pid) : xstrdup(r.origin.path);
     ask.source = source;
-    ask.model = (struct plan_model){ MEASURE_RECORD_NS, MEASURE_COLLECTOR_NS, MEASURE_PASSED_NS, bytes_an_event(&r, doc) };
+    ask.usual = model_of(&MEASURE_USUAL);
+    ask.most = model_of(&MEASURE_MOST);
+    ask.event_bytes = EVENT_BYTES;
+    ask.fixed_bytes = FIXED_BYTES;
     char *rules = doc ? plan_rules(doc, &ask) : NULL;
     json_decref(doc);
     if (!rules)

@@ -58,7 +58,9 @@ void ctl_print_trace(FILE *out, const json_t *doc, const struct table_style *s)
 {
     fprintf(out, "rule %s: %s", number_plain(get_number(doc, "number")).text, get_text(doc, "rule"));
     if (!strcmp(get_text(doc, "state"), "recording"))
-        print_settled(out, doc, "all hooks act on it", "not all hooks act on it yet");
+        print_settled(out, doc, "all hooks act on it", "not all hooks act on it yet: ctl list tells what it has hit");
+    if (json_is_true(json_object_get(doc, "unmet")))
+        fputs("; nothing there has such a name so far", out);
     print_waits(out, doc);
     putc('\n', out);
 }
@@ -187,6 +189,8 @@ void ctl_print_list(FILE *out, const json_t *doc, const struct table_style *s)
 {
     state_line(out, doc);
     rules_table(out, get(doc, "rules"), s);
+    if (json_is_true(json_object_get(doc, "all_drops")))
+        line_of(out, s, LOOK_WARN, "every release is recorded: there was no room to know those of the blocks that live");
     limits_table(out, get(doc, "limits"), s);
     if (*get_text(doc, "promise"))
         fprintf(out, "promised: %s\n", get_text(doc, "promise"));
@@ -213,6 +217,8 @@ void ctl_print_status(FILE *out, const json_t *doc, const struct table_style *s)
             fprintf(out, "%-16s %lld\n", keys[i], (long long)json_integer_value(v));
     }
     fprintf(out, "%-16s %zu\n", "rules", json_array_size(get(doc, "rules")));
+    if (json_is_true(json_object_get(doc, "all_drops")))
+        fprintf(out, "%-16s every one is recorded: there was no room to know those of the blocks that live\n", "releases");
     if (*get_text(get(doc, "limits"), "text"))
         fprintf(out, "%-16s %s\n", "limits", get_text(get(doc, "limits"), "text"));
 }

@@ -71,8 +71,7 @@ static void refused(const struct reading *r, int status, const char *body, size_
     const char *text = json_string_value(json_object_get(doc, "error"));
     if (status == 404)
         message_fail(EXIT_NOTHING, "%s", text ? text : "nothing found");
-    message_fail(status == 400 ? EXIT_USAGE : EXIT_SOURCE, "the collector of process %u refuses: %s (%d)",
-                 r->pid, text ? text : "no reason given", status);
+    message_fail(status == 400 ? EXIT_USAGE : EXIT_SOURCE, "the collector of process %u refuses: %s", r->pid, text ? text : "no reason given");
 }
 
 static void ask_failed(const struct reading *r, int error)

@@ -514,7 +514,7 @@ static void plan_line(FILE *out, const json_t *plan)
         plan_value(text[0][i], sizeof text[0][i], get(plan, "promised"), keys[i]);
         plan_value(text[1][i], sizeof text[1][i], get(plan, "real"), keys[i]);
     }
-    fprintf(out, "\nPlan: promised %s, %s events/s, %s bytes of trace an hour; it was %s, %s, %s\n", text[0][0], text[0][1], text[0][2],
+    fprintf(out, "\nPlan: promised at most %s, about %s events/s, %s bytes of trace an hour; it was %s, %s, %s\n", text[0][0], text[0][1], text[0][2],
             text[1][0], text[1][1], text[1][2]);
 }
 

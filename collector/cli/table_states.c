@@ -34,7 +34,7 @@ static void head(FILE *out, const struct table_style *s)
     line_left(&l, 6, "id");
     line_right(&l, 7, "tid");
     line_left(&l, 2, "");
-    line_left(&l, 15, "name");
+    line_left(&l, 16, "name");
     line_left(&l, 9, "state");
     line_right(&l, 7, "cpu");
     line_right(&l, 11, "events/s");
@@ -110,7 +110,7 @@ static void row(FILE *out, const struct table_style *s, const json_t *t, uint64_
     line_left(&l, 6, get_text(t, "id"));
     line_right(&l, 7, number_plain(get_number(t, "tid")).text);
     line_left(&l, 2, "");
-    line_left(&l, 15, *get_text(t, "name") ? get_text(t, "name") : "-");
+    line_left(&l, 16, *get_text(t, "name") ? get_text(t, "name") : "-");
     line_left(&l, 9, get_text(t, "state"));
     share(&l, get(t, "cpu_share"), 7);
     rate(&l, rates, "events_per_s", false, 11);

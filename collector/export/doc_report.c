@@ -214,7 +214,7 @@ json_t *doc_report(const struct view *v, const struct doc_context *c, const stru
     json_t *control = doc_control(v);
     if (control)
         json_object_set_new(j, "control", control);
-    json_t *plan = doc_plan(v, c);
+    json_t *plan = doc_plan(v);
     if (plan)
         json_object_set_new(j, "plan", plan);
     json_object_set_new(j, "processes", doc_processes(v));

@@ -16,7 +16,7 @@
 
 #include "export/doc.h"
 
-enum { PLAN_OPTIONS = 4 };
+enum { PLAN_OPTIONS = 5 };
 struct plan_option { double cost, value; };
 struct plan_item {
     struct plan_option options[PLAN_OPTIONS];
@@ -27,19 +27,21 @@ struct plan_item {
  * more value. */
 bool plan_solve(struct plan_item *items, size_t n, double budget, double *value, double *bound);
 
-/* What tracing costs, in ns: an event recorded (in the program, in the collector), a call passed over. */
-struct plan_model { double record_ns, collector_ns, passed_ns, bytes; /* of trace an event */ };
+/* What tracing costs, in ns (serve/measure.h): the program an event while all are recorded, one of a few, a call passed over, and a lock
+ * or copy looked at; the collector an event, and each second. */
+struct plan_model { double record_ns, sparse_ns, passed_ns, tried_ns, collector_ns, fixed_ns; };
 
 struct plan_ask {
     double cpu;                 /* parts of the program's own */
-    double program_cpu;         /* that it used, in processors: 1.0 one busy all the time; 0: not known */
-    struct plan_model model;
+    double program_cpu;         /* that it used while all was recorded, in processors: 1.0 one busy all the time; 0: not known */
+    struct plan_model usual, most;  /* the budget holds for the most */
+    double event_bytes, fixed_bytes;    /* of trace, an event and each second */
     const char *source;         /* for a comment */
 };
 /* A rules file (ownscope-rules(5)) made of a report: malloc'ed; NULL: nothing was recorded in it. */
 char *plan_rules(const json_t *report, const struct plan_ask *ask);
 
 /* {"promised":{"cpu","events_per_s","bytes_per_h"},"real":{…}}: of a recording that was planned; NULL: it was not. */
-json_t *doc_plan(const struct view *v, const struct doc_context *c);
+json_t *doc_plan(const struct view *v);
 
 #endif

@@ -119,12 +119,12 @@ static void groups_take(struct groups *g, const json_t *report)
 struct planned {
     struct groups groups;
     struct plan_item *items;
-    double seconds, budget;             /* ns a second */
+    double seconds, budget, own_ns;     /* a second: what records may cost, what the program uses itself */
     double lock_events, copy_events, contended;  /* a second */
-    double event_ns;
+    double calls, event_ns, tried_ns, resized;     /* moves (of realloc), for each block made or dropped */
     double sample_bytes;
     double value, bound;
-    bool fits;
+    bool fits, spared;      /* not spared: what no rule can help is over the budget already */
 };
 
 /* Of a block of these bytes, how likely a sample. */
@@ -137,21 +137,30 @@ static double worth(const struct planned *p, const struct group *one)
     return share + 10 * live + (one->why & GROWS ? 10 : 0) + (one->why & LEAKS ? 20 : 0) + (one->why & HANDED ? 5 : 0) + (one->why & BREAKS ? 20 : 0);
 }
 
-static struct plan_item memory_item(const struct planned *p, const struct group *one)
+/* A second, were all of its blocks recorded: what stays is not dropped. */
+static double events_of(const struct planned *p, const struct group *one)
 {
-    double made = one->allocations / p->seconds, mean = one->allocations > 0 ? one->bytes / one->allocations : 0;
-    double seen = drawn(mean, p->sample_bytes), all = worth(p, one);
-    return (struct plan_item){ .n = 3, .options = { [EXACT] = { 2 * made * p->event_ns, all },
-        [SAMPLED] = { 2 * made * seen * p->event_ns, all * (0.3 * (1 - exp(-one->allocations * seen / 20)) + 0.2 * seen) }, [LEFT_OUT] = { 0, 0 } } };
+    double dropped = one->allocations - one->live_blocks;
+    return (one->allocations + (dropped > 0 ? dropped : 0)) * (1 + p->resized) / p->seconds;
 }
 
-static const double every_of[PLAN_OPTIONS] = { 1, 10, 100, 1000 };
+static struct plan_item memory_item(const struct planned *p, const struct group *one)
+{
+    double mean = one->allocations > 0 ? one->bytes / one->allocations : 0;
+    double whole = events_of(p, one) * p->event_ns, seen = drawn(mean, p->sample_bytes), all = worth(p, one);
+    return (struct plan_item){ .n = 3, .options = { [EXACT] = { whole, all },
+        [SAMPLED] = { whole * seen, all * (0.3 * (1 - exp(-one->allocations * seen / 20)) + 0.2 * seen) }, [LEFT_OUT] = { 0, 0 } } };
+}
+
+enum { EVERIES = 4, OFF = EVERIES };
+static const double every_of[EVERIES] = { 1, 10, 100, 1000 };
 
 static struct plan_item rate_item(const struct planned *p, double events, double all)
 {
-    struct plan_item item = { .n = PLAN_OPTIONS };
-    for (unsigned i = 0; i < PLAN_OPTIONS; i++)
-        item.options[i] = (struct plan_option){ events / every_of[i] * p->event_ns, all * (1 - 0.2 * i) };
+    struct plan_item item = { .n = EVERIES + 1 };
+    for (unsigned i = 0; i < EVERIES; i++)
+        item.options[i] = (struct plan_option){ events / every_of[i] * p->event_ns + events * p->tried_ns, all * (1 - 0.2 * i) };
+    item.options[OFF] = (struct plan_option){ 0, 0 };
     return item;
 }
 
@@ -210,7 +219,13 @@ static void names_write(FILE *out, struct groups *g, unsigned chosen, const char
         fputs(tail, out);
 }
 
-struct sums { double events, exact, sampled, out, out_bytes; };
+struct sums { double events, tries, exact, sampled, out, out_bytes; };
+
+static void rate_sum(struct sums *s, double events, unsigned chosen)
+{
+    s->events += chosen == OFF ? 0 : events / every_of[chosen];
+    s->tries += chosen == OFF ? 0 : events;
+}
 
 static struct sums sum(const struct planned *p)
 {
@@ -220,7 +235,7 @@ static struct sums sum(const struct planned *p)
     for (size_t i = 0; i < g->n; i++) {
         const struct group *one = &g->list[i];
         double seen = one->chosen == EXACT ? 1 : one->chosen == SAMPLED ? drawn(one->allocations > 0 ? one->bytes / one->allocations : 0, p->sample_bytes) : 0;
-        s.events += 2 * one->allocations * seen / p->seconds;
+        s.events += events_of(p, one) * seen;
         s.exact += one->chosen == EXACT ? one->allocations : 0;
         s.sampled += one->chosen == SAMPLED ? one->allocations : 0;
         s.out += one->chosen == LEFT_OUT ? one->allocations : 0;
@@ -230,9 +245,10 @@ static struct sums sum(const struct planned *p)
     }
     if (g->allocations > named) { /* functions without a name fall to the rest */
         s.sampled += g->allocations - named;
-        s.events += 2 * (g->allocations - named) / p->seconds * drawn((g->bytes - named_bytes) / (g->allocations - named), p->sample_bytes);
+        s.events += 2 * (1 + p->resized) * (g->allocations - named) / p->seconds * drawn((g->bytes - named_bytes) / (g->allocations - named), p->sample_bytes);
     }
-    s.events += p->lock_events / every_of[p->items[g->n].chosen] + p->copy_events / every_of[p->items[g->n + 1].chosen];
+    rate_sum(&s, p->lock_events, p->items[g->n].chosen);
+    rate_sum(&s, p->copy_events, p->items[g->n + 1].chosen);
     return s;
 }
 
@@ -244,9 +260,12 @@ static void comments_write(FILE *out, const struct planned *p, const struct plan
     const struct groups *g = &p->groups;
     size_t told = 0;
     fprintf(out, "# ownscope plan: from %s, %.1f s of it, for %.2g%% of the program's own CPU", ask->source, p->seconds, 100 * ask->cpu);
-    fprintf(out, ask->program_cpu > 0 ? " (it used %.2f processors)\n" : " (taken for one busy processor: a trace does not tell)\n", ask->program_cpu);
-    if (!p->fits)
-        fputs("# It does not fit: looking at each call costs more than that by itself. This is the least.\n", out);
+    fprintf(out, ask->program_cpu > 0 ? " (it used %.4f processors)\n" : " (taken for one busy processor: a trace does not tell)\n", p->own_ns / 1e9);
+    if (!p->spared)
+        fprintf(out, "# It does not fit: with no event at all the collector's rounds cost %.2f%% to %.2f%%, and passing calls over %.2f%% to %.2f%%.\n"
+                "# Half of the budget is spent on events all the same.\n",
+                100 * ask->usual.fixed_ns / p->own_ns, 100 * ask->most.fixed_ns / p->own_ns, 100 * p->calls * ask->usual.passed_ns / p->own_ns,
+                100 * p->calls * ask->most.passed_ns / p->own_ns);
     fprintf(out, "# Value %.4g; no choice within the budget has more than %.4g.\n", p->value, p->bound);
     fprintf(out, "# Recorded whole: %.1f%% of the allocations; sampled: %.1f%%; not seen at all: %.1f%%, which are %.1f%% of the bytes.\n",
             percent(s->exact, g->allocations), percent(s->sampled, g->allocations), percent(s->out, g->allocations), percent(s->out_bytes, g->bytes));
@@ -267,13 +286,23 @@ static void comments_write(FILE *out, const struct planned *p, const struct plan
 
 static void rate_write(FILE *out, const char *kind, double events, unsigned chosen)
 {
+    if (chosen == OFF) {
+        fprintf(out, "# Not seen: %s events, of which there were %.0f a second.\n", kind, events);
+        return;
+    }
     if (events > 0 && chosen)
         fprintf(out, "trace events=%s sample=1/%.0f\n", kind, every_of[chosen]);
     else if (events > 0 || !chosen)
         fprintf(out, "trace events=%s\n", kind);
 }
 
-static char *text(struct planned *p, const struct plan_ask *ask, double passed_ns)
+/* Of the program's own CPU, what is chosen comes to. */
+static double cost(const struct planned *p, const struct plan_model *m, const struct sums *s)
+{
+    return (s->events * (m->sparse_ns + m->collector_ns) + s->tries * m->tried_ns + p->calls * m->passed_ns + m->fixed_ns) / p->own_ns;
+}
+
+static char *text(struct planned *p, const struct plan_ask *ask)
 {
     struct groups *g = &p->groups;
     char *rules = NULL, *file = NULL;
@@ -287,20 +316,38 @@ static char *text(struct planned *p, const struct plan_ask *ask, double passed_n
     rate_write(out, "copy", p->copy_events, p->items[g->n + 1].chosen);
     fclose(out);
     struct sums s = sum(p);
-    double cpu = (s.events * p->event_ns + passed_ns) / 1e9 / (ask->program_cpu > 0 ? ask->program_cpu : 1);
+    double usual = 100 * cost(p, &ask->usual, &s), most = 100 * cost(p, &ask->most, &s), trace = (s.events * ask->event_bytes + ask->fixed_bytes) * 3600;
     out = open_memstream(&file, &bytes);
     comments_write(out, p, ask, &s);
-    fprintf(out, "# Expected: %.0f events/s, %.2f%% CPU, %.0f bytes of trace an hour.\n", s.events, 100 * cpu, s.events * ask->model.bytes * 3600);
+    fprintf(out, "# Expected: about %.0f events/s, %.2f%% CPU, at most %.2f%%, and %.0f bytes of trace an hour, at the pace that was watched.\n", s.events, usual, most, trace);
     fputs(rules, out);
-    fprintf(out, "promise cpu=%.2f%% of=%s events/s=%.0f bytes/h=%.0f\n", 100 * cpu, ask->program_cpu > 0 ? "program" : "processor", s.events, s.events * ask->model.bytes * 3600);
+    fprintf(out, "promise cpu=%.2f%% of=%s events/s=%.0f bytes/h=%.0f\n", most, ask->program_cpu > 0 ? "program" : "processor", s.events, trace);
     fclose(out);
     free(rules);
     return file;
 }
 
+/* What records may cost: the budget but for what passes in any case; half of it where that is more than all. */
+static void budget_find(struct planned *p, const struct plan_ask *ask)
+{
+    double whole;
+    p->tried_ns = ask->most.tried_ns;
+    p->event_ns = ask->most.sparse_ns + ask->most.collector_ns;
+    p->own_ns = 1e9;
+    if (ask->program_cpu > 0) { /* the hooks' part is none of its own; a tenth is in any case (budget_cost_between) */
+        double hooks = (p->calls + p->lock_events + p->copy_events) * ask->most.record_ns, all = ask->program_cpu * 1e9;
+        p->own_ns = hooks < 0.9 * all ? all - hooks : 0.1 * all;
+    }
+    whole = ask->cpu * p->own_ns;
+    p->budget = whole - p->calls * ask->most.passed_ns - ask->most.fixed_ns;
+    p->spared = p->budget >= 0;
+    if (!p->spared)
+        p->budget = whole / 2;
+}
+
 char *plan_rules(const json_t *report, const struct plan_ask *ask)
 {
-    struct planned p = { .event_ns = ask->model.record_ns + ask->model.collector_ns };
+    struct planned p = { 0 };
     const json_t *events = json_object_get(report, "events"), *lock;
     size_t i;
     char *file;
@@ -311,14 +358,17 @@ char *plan_rules(const json_t *report, const struct plan_ask *ask)
         return NULL;
     }
     p.lock_events = (number(events, "acquire") + number(events, "release") + number(events, "wait") + number(events, "wait-end")) / p.seconds;
-    p.copy_events = number(events, "borrow") / p.seconds;
+    double copies = number(json_object_get(report, "copies"), "copies"), borrows = number(events, "borrow");
+    p.copy_events = (copies > borrows ? copies : borrows) / p.seconds;  /* not all are of blocks */
     json_array_foreach(json_object_get(report, "locks_top"), i, lock)
         p.contended += number(lock, "contended");
-    double calls = 2 * p.groups.allocations / p.seconds + p.lock_events + p.copy_events;
-    p.budget = ask->cpu * 1e9 * (ask->program_cpu > 0 ? ask->program_cpu : 1) - calls * ask->model.passed_ns;
+    double blocks = number(events, "new") + number(events, "drop");
+    p.resized = blocks > 0 ? number(events, "move") / blocks : 0;
+    p.calls = 2 * (1 + p.resized) * p.groups.allocations / p.seconds;
+    budget_find(&p, ask);
     p.items = xcalloc(p.groups.n + 2, sizeof *p.items);
     choose(&p);
-    file = text(&p, ask, calls * ask->model.passed_ns);
+    file = text(&p, ask);
     for (i = 0; i < p.groups.n; i++)
         free(p.groups.list[i].function);
     free(p.groups.list);

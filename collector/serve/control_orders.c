@@ -93,6 +93,7 @@ static json_t *list_answer(const struct control *c)
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:o, s:o, s:o}", "ownscope", 1, "state", control_state_name(c->state),
                           "since_ns", (json_int_t)c->since_ns, "recorded_ns", (json_int_t)c->recorded_ns, "rules", control_rules(c),
                           "limits", limits_answer(c), "log", log_list(c));
+    json_object_set_new(o, "all_drops", json_boolean(policy_all_drops(c->policy)));
     if (c->promise)
         json_object_set_new(o, "promise", text_take(xstrdup(c->promise)));
     return o;
@@ -121,6 +122,7 @@ static json_t *answer_make(const struct control *c, const struct order *o)
     if (o->verb == CONTROL_TRACE && o->number) {
         json_object_set_new(a, "number", json_integer(o->number));
         json_object_set_new(a, "rule", text_take(xstrdup(o->rule)));
+        json_object_set_new(a, "unmet", json_boolean(o->settled && policy_unmet(c->policy, o->number)));
     }
     if (o->verb == CONTROL_LIMITS)
         json_object_set_new(a, "limits", limits_answer(c));
@@ -292,7 +294,9 @@ static void promise_tell(struct control *c)
     struct budget_cost cost = budget_cost_between(from, &in);
     double own = budget_cost_sum(&cost), ns = (double)(in.hooks_cpu_ns + in.passed_cpu_ns + in.collector_cpu_ns) -
                                                      (double)(from->hooks_cpu_ns + from->passed_cpu_ns + from->collector_cpu_ns);
-    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%%", c->promise, 100 * own, in.now_ns > from->now_ns ? 100 * ns / (double)(in.now_ns - from->now_ns) : 0);
+    double seconds = in.now_ns > from->now_ns ? (double)(in.now_ns - from->now_ns) / 1e9 : 1;
+    char *text = xasprintf("%s real cpu=%.2f%% processor=%.2f%% events/s=%.0f bytes/h=%.0f", c->promise, 100 * own, ns / seconds / 1e7,
+                           (double)(in.events - from->events) / seconds, (double)(in.trace_bytes - from->trace_bytes) / seconds * 3600);
     control_tell(c, EVENT_CONTROL_PROMISE, c->state, text);
     free(text);
 }

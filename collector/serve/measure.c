@@ -56,7 +56,7 @@ struct measure *measure_new(struct session *s)
 {
     struct measure *m = xcalloc(1, sizeof *m);
     m->session = s;
-    m->record_ns = MEASURE_RECORD_NS;
+    m->record_ns = MEASURE_USUAL.record_ns;
     return m;
 }
 
@@ -160,9 +160,9 @@ static void hooks_read(struct measure *m, struct limits_input *in)
     if (c.tries > m->tries)
         m->records_ns += (double)(c.tries - m->tries) * m->record_ns;
     if (!c.filtered && in->events > m->events)
-        m->records_ns += (double)(in->events - m->events) * MEASURE_RECORD_NS;
+        m->records_ns += (double)(in->events - m->events) * MEASURE_USUAL.record_ns;
     if (c.passed > m->passed)
-        m->passed_ns += (double)(c.passed - m->passed) * MEASURE_PASSED_NS;
+        m->passed_ns += (double)(c.passed - m->passed) * MEASURE_USUAL.passed_ns;
     m->events = in->events;
     m->tries = c.tries;
     m->timed = c.timed;

@@ -97,7 +97,7 @@ answers "stop does not lift it" 125 'emergency stop holds' stop
 answers "rules may be given meanwhile" 0 'it counts from the next start' trace events=memory
 answers "reset does" 0 '^recording \(was emergency\)' reset
 answers "mark" 0 '^marked here' mark here
-answers "no such verb" 2 "knows no 'begin'" begin
+answers "no such verb" 2 "there is no verb 'begin'" begin
 answers "words where none are" 2 "takes no 'now'" start now
 answers "none where some are needed" 2 'needs a rule' trace
 

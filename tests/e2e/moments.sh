@@ -271,7 +271,7 @@ kill "$pid"
 wait $runner
 grep -q '^marked half way$' ctl.out && grep -q '^snapshot 2 of p1 ' ctl2.out && grep -q '"processes_alive":1' ctl3.out
 verdict "ctl: mark, snapshot, status" $? "$(cat ctl.out ctl.err ctl2.out ctl2.err ctl3.err)"
-[ "$(code ctl4)" = 2 ] && grep -q "knows no 'resume'" ctl4.err && [ "$(code ctl5)" = 2 ]
+[ "$(code ctl4)" = 2 ] && grep -q "there is no verb 'resume'" ctl4.err && [ "$(code ctl5)" = 2 ]
 verdict "ctl: other words and empty names are refused" $? "$(cat ctl4.err ctl5.err)"
 why=$(told asked.own '[i["why"] for i in s] == ["mark", "asked"]') && why=$(definite asked.own --at 'mark:half way') && [ "$why" = 777 ]
 verdict "a mark of the user's has its snapshot" $? "$why"

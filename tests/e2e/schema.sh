@@ -64,6 +64,8 @@ head -c $(($(stat -c %s handoff.own) - 30)) handoff.own >torn.own
 document torn report report --json torn.own
 "$OWNSCOPE" run -q --json doc.run -o run.own -- "$VICTIMS/moves" >/dev/null
 printf 'doc.run\treport\trun --json\n' >>list
+document here doctor doctor --json
+document nowhere doctor doctor --json /nonexistent
 
 "$PYTHON" - "$ROOT/collector/export/schema" <<'E2'
 import json, os, sys

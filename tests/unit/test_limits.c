@@ -114,6 +114,39 @@ START_TEST(test_each)
 }
 END_TEST
 
+START_TEST(test_next_collector)
+{
+    struct play p, q;
+    bool open = false;
+    play_begin(&p, "events/s=50k cooldown=2s");
+    char *text = limits_breaker_text(p.limits);
+    ck_assert_str_eq(text, "");
+    free(text);
+    while (p.recording)
+        play_for(&p, &usual, 0.1);
+    text = limits_breaker_text(p.limits);
+    ck_assert_str_eq(text, "open events/s 2000000000");
+    play_begin(&q, "events/s=50k cooldown=2s events=1M");
+    static const char *const bad[] = {"", "open", "open events/s", "open events/s 0", "shut events/s 5", "open heat 5", "open events 5", "open time 5",
+                                      "closed events/s 5", "open events/s 99999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!limits_breaker_take(q.limits, bad[i], &q.in, &open), "%s", bad[i]);
+    ck_assert(limits_breaker_take(q.limits, text, &q.in, &open) && open);
+    free(text);
+    q.recording = false;
+    play_for(&q, &usual, 1.9);
+    ck_assert(!q.recording);
+    play_for(&q, &usual, 0.2);
+    ck_assert(q.recording && q.counts[LIMITS_DO_TRY] == 1);
+    text = limits_breaker_text(q.limits);
+    ck_assert_str_eq(text, "half-open events/s 2000000000");
+    ck_assert(limits_breaker_take(p.limits, text, &p.in, &open) && !open);
+    free(text);
+    play_end(&p);
+    play_end(&q);
+}
+END_TEST
+
 START_TEST(test_rss)
 {
     struct play p;
@@ -292,6 +325,7 @@ int main(void)
     tcase_add_test(t, test_words_refused);
     tcase_add_test(t, test_breaker);
     tcase_add_test(t, test_each);
+    tcase_add_test(t, test_next_collector);
     tcase_add_test(t, test_rss);
     tcase_add_test(t, test_hardest);
     tcase_add_test(t, test_recovers);

@@ -100,9 +100,16 @@ static void lines_check(const char *text)
     free(copy);
 }
 
+static double promised(const char *text)
+{
+    const char *at = strstr(text, "\npromise cpu=");
+    ck_assert_ptr_nonnull(at);
+    return atof(at + strlen("\npromise cpu="));
+}
+
 START_TEST(rules_of_a_report)
 {
-    struct plan_ask ask = { .cpu = 0.03, .model = { 60, 90, 3, 2 }, .source = "x.own" };
+    struct plan_ask ask = { .cpu = 0.03, .usual = { 60, 60, 1, 5, 90, 1e6 }, .most = { 60, 100, 3, 10, 200, 2e6 }, .event_bytes = 2, .source = "x.own" };
     json_t *doc = report();
     char *text = plan_rules(doc, &ask);
     ck_assert_ptr_nonnull(text);
@@ -113,8 +120,17 @@ START_TEST(rules_of_a_report)
     ck_assert_ptr_nonnull(strstr(exact, "grow"));
     ck_assert(!strstr(exact, "hot"));
     ck_assert_ptr_nonnull(strstr(exact, "a??b"));   /* not what was inlined into it */
-    ck_assert_ptr_nonnull(strstr(text, "\npromise cpu="));
+    ck_assert_double_le(promised(text), 3);
+    ck_assert_double_gt(promised(text), 0.8);       /* two million calls at 3 ns, and the collector's 2 ms */
     free(text);
+    ask.program_cpu = 0.2;  /* of which most are the hooks that recorded all: 0.08 are its own, and 3% of that less than rounds and looks cost */
+    text = plan_rules(doc, &ask);
+    ck_assert_ptr_nonnull(strstr(text, "# It does not fit: with no event at all the collector's rounds cost 1.25% to 2.50%"));
+    ck_assert_double_gt(promised(text), 100 * (2000100 * 3.0 + 2e6) / 8e7);
+    exact = strstr(text, "\ntrace function=");     /* what grows is whole all the same */
+    ck_assert(exact && strstr(exact, "grow"));
+    free(text);
+    ask.program_cpu = 0;
     ask.cpu = 0.001;    /* less than looking at each call costs */
     text = plan_rules(doc, &ask);
     ck_assert_ptr_nonnull(strstr(text, "# It does not fit"));
