@@ -153,5 +153,24 @@ e = leaks[0]["estimated"]
 assert abs(e["bytes"] - 300000) <= 2 * e["error_bytes"] and e["samples"] > 20, e
 EOF
 }
+# What came between two moments is estimated, with an error of its own; what counts for a job is its lower end.
+growth_sampled() {
+    "$OWNSCOPE" diff --json --since event:1 "$T/leaks.own" >"$T/diff.json" 2>"$T/out"
+    "$PYTHON" - "$T/diff.json" <<'EOF' >>"$T/out" 2>&1 || return 1
+import json, sys
+d = json.load(open(sys.argv[1]))
+live, sites = d["totals"], [s for s in d["sites"] if s["error"]["bytes"] > 0]
+assert 0 < live["error"]["bytes"] < live["bytes"] and abs(live["bytes"] - 2020000) <= 2 * live["error"]["bytes"], live
+assert sites and abs(sum(s["bytes"] for s in d["sites"]) - live["bytes"]) <= 3000, d["sites"]
+print(live["bytes"] - live["error"]["bytes"])
+EOF
+    local least
+    least=$(tail -n 1 "$T/out")
+    "$OWNSCOPE" diff --fail-if-grown "$least" --since event:1 "$T/leaks.own" >/dev/null 2>&1 || return 1
+    "$OWNSCOPE" diff --fail-if-grown $((least - 1)) --since event:1 "$T/leaks.own" >/dev/null 2>&1
+    [ $? = 99 ]
+}
 leaks_sampled
 verdict "sampling leaks" $? "$(tail -n 3 "$T/out")"
+growth_sampled
+verdict "sampling growth" $? "$(tail -n 3 "$T/out")"

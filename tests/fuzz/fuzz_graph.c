@@ -7,6 +7,7 @@
  * released by strangers, waited for by nobody, and copies run past everything.
  * Views are made on the way, and what view.h promises is checked.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,33 @@ static void check_heap(const struct view *v, unsigned flags)
 }
 
 /* Nothing in two hands, and the sums of what locks count. */
+static void check_estimate(const struct view_estimate *m)
+{
+    const double variances[] = { m->allocations, m->bytes, m->live_blocks, m->live_bytes, m->peak_bytes, m->frees, m->heaviest };
+    for (size_t i = 0; i < sizeof variances / sizeof *variances; i++)
+        check(isfinite(variances[i]) && variances[i] >= 0);
+    check(m->live <= m->samples);
+    check(m->live || (m->live_blocks == 0 && m->live_bytes == 0));
+}
+
+static void check_samples(const struct view *v)
+{
+    uint64_t samples = 0, live = 0;
+    for (size_t i = 0; i < v->n_sites; i++) {
+        check(v->sites[i].estimate <= v->n_estimates);
+        if (!v->sites[i].estimate)
+            continue;
+        const struct view_estimate *m = &v->estimates[v->sites[i].estimate - 1];
+        check_estimate(m);
+        samples += m->samples;
+        live += m->live;
+    }
+    check_estimate(&v->estimate);
+    check(samples == v->estimate.samples && live == v->estimate.live);
+    for (size_t i = 0; i < v->n_blocks; i++)
+        check(v->blocks[i].rate ? v->sampled && v->blocks[i].drawn >= v->blocks[i].size : !v->blocks[i].drawn);
+}
+
 static void check_locks(const struct view *v)
 {
     uint64_t classes = 0, sites = 0;
@@ -112,6 +140,7 @@ static void view(struct graph *g, const struct code *code, unsigned flags)
 {
     struct view *v = graph_view_make(g, code, flags);
     check_heap(v, flags);
+    check_samples(v);
     check_locks(v);
     check_names(v, code != NULL);
     view_free(v);

@@ -17,7 +17,7 @@
 #include "graph/graph.h"
 #include "graph/view.h"
 
-enum { DAMAGE_KINDS = 8, DAMAGE_EVENTS = 600, DAMAGE_AFTER = 300 };
+enum { DAMAGE_KINDS = 9, DAMAGE_EVENTS = 600, DAMAGE_AFTER = 300 };
 
 /* Of all that a state can have, more of this or that. */
 static inline struct mix damage_mix(unsigned kind)
@@ -33,6 +33,7 @@ static inline struct mix damage_mix(unsigned kind)
     case 5: mix.maps = 100; break;
     case 6: mix.late = 60; break;
     case 7: mix.drops = 60; break;
+    case 8: mix.rates = 10; mix.covers = 5; mix.orders = 5; break;
     }
     return mix;
 }

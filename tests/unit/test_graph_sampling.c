@@ -4,6 +4,9 @@
  */
 #include <math.h>
 
+#include "event/snapshot.h"
+#include "export/block_life.h"
+#include "export/interval.h"
 #include "graph_play.h"
 
 static void setup(void)
@@ -119,12 +122,44 @@ START_TEST(rates_past_the_bound_are_the_nearest)
 }
 END_TEST
 
+static void fold_life(void *context, const struct fact *f)
+{
+    if (f->block)
+        block_life_fold(context, f);
+}
+
+/* Whoever looks at one block: by its view, its facts, a snapshot of its process. */
+START_TEST(a_block_says_what_it_stands_for)
+{
+    struct block_life told = { .owned_by = "new" };
+    make(0x9000, 10);
+    drop(0x9000);
+    graph_observe(play, fold_life, &told);
+    rate(WIRE_RATE_MEMORY, 1000);
+    make(0x1000, 500);
+    begin(0x1000, 50); end(0x1000, 0x1000, 50);
+    double weight = 1 / chance(500, 1000);
+    struct view *v = graph_view_make(play, NULL, VIEW_BLOCKS);
+    ck_assert_uint_eq(v->n_blocks, 1);
+    struct block_life seen = block_life_of(&v->blocks[0]);
+    ck_assert(seen.rate == 1000 && seen.drawn == 500 && fabs(block_life_stands_for(&seen) - weight) < 1e-9);
+    ck_assert(told.rate == 1000 && told.drawn == 500 && fabs(block_life_stands_for(&told) - weight) < 1e-9);
+    struct snapshot *s = snapshot_new();
+    ck_assert_int_eq(graph_heap_take(play, v->processes[0].id, true, s), 0);
+    ck_assert_uint_eq(s->n_blocks, 1);
+    ck_assert(s->rate && fabs(interval_stands_for(s->size[0], s->rate[0]) - weight) < 0.01 * weight);
+    snapshot_free(s);
+    view_free(v);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("graph sampling");
     TCase *c = tcase_create("all");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_sample_stands_for_others_until_its_drop);
+    tcase_add_test(c, a_block_says_what_it_stands_for);
     tcase_add_test(c, a_realloc_goes_by_the_most_bytes_it_had);
     tcase_add_test(c, locks_and_copies_count_for_so_many);
     tcase_add_test(c, rates_past_the_bound_are_the_nearest);

@@ -155,6 +155,23 @@ START_TEST(intervals_are_not_wider_than_they_must_be)
 }
 END_TEST
 
+/* Blocks one by one make the sums that their chances say; what is no sample adds no doubt. */
+START_TEST(sums_of_blocks)
+{
+    struct interval_sum sum = { 0 }, more = { 0 }, all = { 0 };
+    interval_add(&sum, 70, 70, 0);
+    ck_assert(sum.samples == 0 && sum.blocks == 1 && sum.bytes == 70 && sum.bytes_variance == 0);
+    interval_add(&more, 100, 400, 4096);
+    double p = -expm1(-(double)wire_drawn_bytes(400) / 4096);
+    ck_assert(fabs(more.blocks - 1 / p) < 1e-9 && fabs(more.bytes - 100 / p) < 1e-6);
+    ck_assert(fabs(more.bytes_variance - 100 * 100 * (1 - p) / (p * p)) < 1e-3 * more.bytes_variance);
+    interval_sum_add(&all, &sum);
+    interval_sum_add(&all, &more);
+    ck_assert(all.samples == 1 && all.rate == 4096 && fabs(all.blocks - 1 - 1 / p) < 1e-9 && all.bytes_variance == more.bytes_variance);
+    ck_assert_uint_eq(interval_sum_count(&all).bytes, (uint64_t)(70 + 100 / p + 0.5));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("interval");
@@ -162,6 +179,7 @@ int main(void)
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, the_truth_lies_in_95_of_100, 0, PROGRAMS);
     tcase_add_test(c, intervals_are_not_wider_than_they_must_be);
+    tcase_add_test(c, sums_of_blocks);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
