@@ -89,7 +89,7 @@ $(B)/ownscope-preload: scripts/ownscope-preload
 # Unit tests link what they use of the rooms, and of the shim its unwinder.
 TESTED_A := $(B)/tests/tested.a
 TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c preload/rules*.c) \
-               $(addprefix preload/,program_headers.c plain.c filter.c follow.c sample.c))
+               $(addprefix preload/,arena.c program_headers.c plain.c filter.c follow.c sample.c))
 
 unit: $(UNIT)
 $(TESTED_A): $(TESTED_O)

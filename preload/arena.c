@@ -4,6 +4,7 @@
  */
 #include "preload/arena.h"
 
+#include "preload/follow.h"
 #include "wire/atomic.h"
 
 uint8_t arena_memory[ARENA_BYTES] __attribute__((aligned(4096)));
@@ -22,6 +23,7 @@ void *arena_alloc(size_t bytes, size_t alignment)
         return NULL;
     at = (at + 16 + alignment - 1) & ~(alignment - 1);
     *(size_t *)(arena_memory + at - 16) = bytes;
+    follow_pin((uintptr_t)arena_memory + at); /* its release is looked at */
     return arena_memory + at;
 }
 

@@ -68,6 +68,7 @@ struct process {
     atomic_u32 state;           /* enum process_state */
     uint32_t stacks;            /* enum wire_stacks, from the plan */
     uint32_t slow;              /* no record goes the fast path */
+    bool plain_malloc;          /* it is libc's own: what it calls is none of ours */
     uint32_t clock;             /* enum wire_clock */
     const atomic_u32 *gate;     /* enum wire_gate: the session's; a constant before the start, and 0 where nothing is traced */
     uint32_t told;              /* serial of the process whose start has been recorded */
@@ -92,11 +93,12 @@ static inline __attribute__((always_inline)) uint32_t gate_now(void)
 }
 static inline __attribute__((always_inline)) bool gate_open(uint32_t bits) { return (gate_now() & bits) != 0; }
 /* The same for hooks that are called before the shim is relocated: closed then. */
-static inline __attribute__((always_inline)) bool gate_open_early(uint32_t bits)
+static inline __attribute__((always_inline)) uint32_t gate_early(void)
 {
     const atomic_u32 *gate = __atomic_load_n(&process.gate, __ATOMIC_ACQUIRE);
-    return gate && (load_relaxed(gate) & bits);
+    return gate ? load_relaxed(gate) : 0;
 }
+static inline __attribute__((always_inline)) bool gate_open_early(uint32_t bits) { return (gate_early() & bits) != 0; }
 
 /* From now on the session's gate; NULL: nothing is recorded any more. */
 void process_gate(const atomic_u32 *gate);

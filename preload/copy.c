@@ -9,6 +9,7 @@
 #include "preload/copy.h"
 
 #include "preload/record.h"
+#include "preload/rules.h"
 
 /* Before the real functions are known. */
 #define EARLY(call)                                        \
@@ -29,6 +30,9 @@ static ON_ANY_STACK void copied(const struct hook_frame *site, unsigned family, 
                                              const void *from, size_t read)
 {
     struct context *c;
+    uint32_t gate = gate_now();
+    if (gate & WIRE_GATE_FILTERED && rules_door_copy(gate)) /* a string's: its door did not know */
+        return;
     if (load_relaxed(&process.copies_min) == UINT64_MAX || !(c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, false)))
         return;
     if (!from)

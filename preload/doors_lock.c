@@ -2,35 +2,41 @@
  * preload/doors_lock.c - the locks that programs call most: the doors.
  *
  * One look at the session's gate sends them on to the real function where locks are
- * not recorded, and else to hooks_lock.c and hooks_sem.c: both by a jump. They
+ * not recorded, or this one is passed over (rules.h), and else to hooks_lock.c and hooks_sem.c: all by a jump. They
  * may be called before the shim is relocated, and before the real functions are known.
  *
  * Compiled to leave no frame (see Makefile); calls nothing but by a jump.
  */
 #include "preload/lock.h"
+#include "preload/rules.h"
 
-#define DOOR(name, type)                                                       \
+enum { FULL = WIRE_GATE_LOCKS, FILTERED = WIRE_GATE_LOCKS | WIRE_GATE_FILTERED };
+
+#define DOOR(name, type, passes)                                               \
     LOCK_HOT(name, (type *lock));                                              \
     EXPORT int name(type *lock)                                                \
     {                                                                          \
-        if (likely(gate_open_early(WIRE_GATE_LOCKS)) || unlikely(!real.name))  \
+        uint32_t gate = gate_early() & FILTERED;                               \
+        if (likely(gate == FULL) || unlikely(!real.name))                      \
+            return lock_##name(lock);                                          \
+        if (gate == FILTERED && !passes(gate_now()))                           \
             return lock_##name(lock);                                          \
         return real.name(lock);                                                \
     }
 /* With libc's own name for it, which old programs and libraries call. */
-#define DOORS(name, type) DOOR(name, type) HOOK_ALIAS(__##name, name)
+#define DOORS(name, type, passes) DOOR(name, type, passes) HOOK_ALIAS(__##name, name)
 
-DOORS(pthread_mutex_lock, pthread_mutex_t)
-DOORS(pthread_mutex_trylock, pthread_mutex_t)
-DOORS(pthread_mutex_unlock, pthread_mutex_t)
-DOORS(pthread_rwlock_rdlock, pthread_rwlock_t)
-DOORS(pthread_rwlock_tryrdlock, pthread_rwlock_t)
-DOORS(pthread_rwlock_wrlock, pthread_rwlock_t)
-DOORS(pthread_rwlock_trywrlock, pthread_rwlock_t)
-DOORS(pthread_rwlock_unlock, pthread_rwlock_t)
-DOOR(pthread_spin_lock, pthread_spinlock_t)
-DOOR(pthread_spin_trylock, pthread_spinlock_t)
-DOOR(pthread_spin_unlock, pthread_spinlock_t)
-DOOR(sem_wait, sem_t)
-DOOR(sem_trywait, sem_t)
-DOOR(sem_post, sem_t)
+DOORS(pthread_mutex_lock, pthread_mutex_t, rules_door_lock)
+DOORS(pthread_mutex_trylock, pthread_mutex_t, rules_door_lock)
+DOORS(pthread_mutex_unlock, pthread_mutex_t, rules_door_unlock)
+DOORS(pthread_rwlock_rdlock, pthread_rwlock_t, rules_door_lock)
+DOORS(pthread_rwlock_tryrdlock, pthread_rwlock_t, rules_door_lock)
+DOORS(pthread_rwlock_wrlock, pthread_rwlock_t, rules_door_lock)
+DOORS(pthread_rwlock_trywrlock, pthread_rwlock_t, rules_door_lock)
+DOORS(pthread_rwlock_unlock, pthread_rwlock_t, rules_door_unlock)
+DOOR(pthread_spin_lock, pthread_spinlock_t, rules_door_lock)
+DOOR(pthread_spin_trylock, pthread_spinlock_t, rules_door_lock)
+DOOR(pthread_spin_unlock, pthread_spinlock_t, rules_door_unlock)
+DOOR(sem_wait, sem_t, rules_door_lock)
+DOOR(sem_trywait, sem_t, rules_door_lock)
+DOOR(sem_post, sem_t, rules_door_lock)

@@ -98,7 +98,7 @@ static bool add(uint64_t address)
 
 static void counter_move(uint64_t address, int by)
 {
-    _Atomic(uint8_t) *counter = &follow_counters[follow_hash(address) >> (64 - FOLLOW_COUNTER_BITS)];
+    _Atomic(uint8_t) *counter = &follow_counters[follow_counter(address)];
     for (;;) {
         uint8_t n = load_relaxed(counter);
         if (n == UINT8_MAX || (!n && by < 0) || cas_acq_rel(counter, n, (uint8_t)(n + by)))

@@ -22,17 +22,25 @@
 
 #define FOLLOW_HIDDEN __attribute__((visibility("hidden")))
 
-/* How many followed addresses have this hash; 255: so many or more were once. One look
- * tells most releases that theirs is none of them. */
+/* How many followed addresses are counted here; 255: so many or more were once. One look
+ * tells most releases that theirs is none of them. Blocks that lie beside each other are counted beside each other: a line
+ * of counters is of 2 KiB of heap, and comes into the cache with it. */
 enum { FOLLOW_COUNTER_BITS = 16, FOLLOW_COUNTERS = 1 << FOLLOW_COUNTER_BITS };
 extern FOLLOW_HIDDEN _Atomic(uint8_t) follow_counters[FOLLOW_COUNTERS];
 
 static inline uint64_t follow_hash(uint64_t address) { return (address >> 3) * 0x9e3779b97f4a7c15ull; }
 
-/* False: it is not followed. */
+static inline unsigned follow_counter(uint64_t address) { return address >> 5 & (FOLLOW_COUNTERS - 1); }
+
+/* False: it is not followed, and none of the arena's. */
 static inline bool follow_maybe(const void *p)
 {
-    return load_relaxed(&follow_counters[follow_hash((uintptr_t)p) >> (64 - FOLLOW_COUNTER_BITS)]) != 0;
+    return load_relaxed(&follow_counters[follow_counter((uintptr_t)p)]) != 0;
+}
+/* Of such an address it is true for ever from now on. */
+static inline void follow_pin(uint64_t address)
+{
+    store_relaxed(&follow_counters[follow_counter(address)], UINT8_MAX);
 }
 
 /* False: there is no room for it (and from now on follow_is_full). */

@@ -32,6 +32,11 @@ HIDDEN void *heap_inner(void *p);
 HIDDEN void *sampled_malloc(size_t size);
 HIDDEN void *sampled_calloc(size_t n, size_t size);
 HIDDEN void sampled_free(void *p);
+HIDDEN void *sampled_realloc(void *p, size_t size);
+HIDDEN void *sampled_reallocarray(void *p, size_t n, size_t each);
+HIDDEN int sampled_posix_memalign(void **to, size_t alignment, size_t size);
+HIDDEN void *sampled_aligned_alloc(size_t alignment, size_t size);
+HIDDEN void *sampled_memalign(size_t alignment, size_t size);
 
 /* C++: NEW(name, arguments, names, family, size, alignment), DELETE(name, arguments, names, family, length). */
 #define CXX_OPERATORS(NEW, DELETE)                                                                                          \

@@ -66,6 +66,67 @@ void sampled_free(void *p)
         heap_free(p);
 }
 
+#define ALIGNED(name, type, arguments, names)                        \
+    type sampled_##name arguments                                    \
+    {                                                                \
+        struct context *c = PASS(CONTEXT_REAL, size);                \
+        type r;                                                      \
+        if (unlikely(!c))                                            \
+            return heap_##name names;                                \
+        r = real.name names;                                         \
+        hook_leave(c);                                               \
+        return r;                                                    \
+    }
+ALIGNED(posix_memalign, int, (void **to, size_t alignment, size_t size), (to, alignment, size))
+ALIGNED(aligned_alloc, void *, (size_t alignment, size_t size), (alignment, size))
+ALIGNED(memalign, void *, (size_t alignment, size_t size), (alignment, size))
+
+/* A realloc of a block that is not followed, and is passed over with what it grows by: as realloc_begins (rules.c) counts it.
+ * The hook is entered. If it fails, no bytes are drawn, and none were. */
+static inline __attribute__((always_inline)) struct context *pass_realloc(uintptr_t frame, uintptr_t pc, void *p, size_t size)
+{
+    struct rules_own *own = rules_ready();
+    struct context *c = &context;
+    uint32_t gate = gate_now();
+    uint64_t had, has = wire_drawn_bytes(size);
+    if (unlikely(!own || own->simple_gate != gate || own->free_gate != gate || !size || follow_maybe(p) || !real.malloc_usable_size))
+        return NULL;
+    c->guard_pc = pc;
+    hook_guard(c, frame, CONTEXT_REAL);
+    c->guard_pc = pc;
+    had = p ? real.malloc_usable_size(p) : 0;
+    if (unlikely(has > had && !rules_count_down(own, WIRE_RATE_MEMORY, has - had))) {
+        hook_leave(c);
+        return NULL;
+    }
+    rules_passed(own);
+    return c;
+}
+
+void *sampled_realloc(void *p, size_t size)
+{
+    struct context *c = pass_realloc(HOOK_FRAME, (uintptr_t)__builtin_return_address(0), p, size);
+    void *q;
+    if (unlikely(!c))
+        return heap_realloc(p, size);
+    q = real.realloc(p, size);
+    hook_leave(c);
+    return q;
+}
+
+void *sampled_reallocarray(void *p, size_t n, size_t each)
+{
+    size_t size;
+    struct context *c = __builtin_mul_overflow(n, each, &size) ? NULL
+                        : pass_realloc(HOOK_FRAME, (uintptr_t)__builtin_return_address(0), p, size);
+    void *q;
+    if (unlikely(!c))
+        return heap_reallocarray(p, n, each);
+    q = real.reallocarray(p, n, each);
+    hook_leave(c);
+    return q;
+}
+
 /* See cxx.c: a guard that is gone was taken away by an allocation that failed. */
 #define NEW(name, arguments, names, family, size, alignment)                                      \
     void *sampled_##name arguments                                                                \

@@ -6,6 +6,7 @@
  * one for programs linked before 2.3.2; each function goes on to its own kind.
  */
 #include "preload/lock.h"
+#include "preload/rules.h"
 
 #define COND_WAIT(name, version, arguments, names, valid, flag)                                     \
     LOCK_BLOCKS(name##version, int, arguments, names)                                               \
@@ -27,6 +28,8 @@
     EXPORT int HOOKED(name, version)(pthread_cond_t *c)            \
     {                                                             \
         LOCK_OFF(name##version, (c), 0)                           \
+        if (((kind) & 255) == WIRE_SIGNAL && gate_now() & WIRE_GATE_FILTERED && rules_door_lock(gate_now())) \
+            return real.name##version(c);                         \
         lock_note(HOOK_SITE, kind, c, 0);                         \
         return real.name##version(c);                             \
     }

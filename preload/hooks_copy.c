@@ -12,22 +12,32 @@
  * Compiled to leave no frame (see Makefile); calls nothing but by a jump.
  */
 #include "preload/copy.h"
+#include "preload/rules.h"
 
 static inline uint64_t least_bytes(void) { return load_acquire(&process.copies_min); }
 /* Copies are not recorded now: the session's gate, which is not looked at before the real functions are known. */
 static inline bool is_shut(void) { return least_bytes() && !gate_open(WIRE_GATE_COPIES); }
 
-#define COPY(hook, name, type, parameters, arguments, passes)                                    \
+/* Some copies are recorded now, and this one is not. */
+static inline bool is_passed(void)
+{
+    enum { SAMPLED = WIRE_GATE_COPIES | WIRE_GATE_FILTERED };
+    return least_bytes() && (gate_now() & SAMPLED) == SAMPLED && rules_door_copy(gate_now());
+}
+
+#define COPY(...) COPY_AS(__VA_ARGS__)
+#define COPY_AS(hook, name, type, parameters, arguments, passes, tells)                          \
     type hook parameters;                                                                        \
     EXPORT type hook parameters                                                                  \
     {                                                                                            \
-        if (likely(passes) || unlikely(is_shut()))                                               \
+        if (likely(passes) || unlikely(is_shut()) || (tells && is_passed()))                     \
             return real.name arguments;                                                          \
         return copy_##name arguments;                                                            \
     }
-#define BY_SIZE (n < least_bytes())
-#define BY_SIZE_IN_ROOM (n < least_bytes() && n <= room)
-#define BY_LENGTH (least_bytes() == UINT64_MAX)
+/* When it is passed on, and whether the others are all long enough to tell. */
+#define BY_SIZE (n < least_bytes()), true
+#define BY_SIZE_IN_ROOM (n < least_bytes() && n <= room), (n <= room)
+#define BY_LENGTH (least_bytes() == UINT64_MAX), false
 
 COPY(HOOKED(memcpy, ), memcpy, void *, (void *to, const void *from, size_t n), (to, from, n), BY_SIZE)
 COPY(memmove, memmove, void *, (void *to, const void *from, size_t n), (to, from, n), BY_SIZE)

@@ -9,18 +9,24 @@
  */
 #include "preload/arena.h"
 #include "preload/heap.h"
+#include "preload/rules.h"
 
 enum { FULL = WIRE_GATE_MEMORY, FILTERED = WIRE_GATE_MEMORY | WIRE_GATE_FILTERED };
 
-/* Those that programs call most have a way of their own under a filtered gate. */
-#define DOOR_OF_TWO(name, type, arguments, names, known)               \
+/* Those that programs call most have a way of their own under a filtered gate; what `passes` goes on from here. The gate is
+ * read again for that: if it has changed, it is not the one that the thread has adopted. */
+#define DOOR_OF_TWO(name, type, arguments, names, passes, known)       \
     EXPORT type name arguments                                         \
     {                                                                  \
-        uint32_t gate = gate_now() & FILTERED;                         \
+        const atomic_u32 *word = __atomic_load_n(&process.gate, __ATOMIC_ACQUIRE); \
+        uint32_t gate = load_relaxed(word) & FILTERED;                 \
         if (likely(gate == FULL))                                      \
             return heap_##name names;                                  \
-        if (gate == FILTERED)                                          \
+        if (gate == FILTERED) {                                        \
+            if (likely(passes))                                        \
+                return real.name names;                                \
             return sampled_##name names;                               \
+        }                                                              \
         return (known) ? real.name names : heap_##name names;          \
     }
 
@@ -41,16 +47,16 @@ enum { FULL = WIRE_GATE_MEMORY, FILTERED = WIRE_GATE_MEMORY | WIRE_GATE_FILTERED
         return real.name names;                                        \
     }
 
-DOOR_OF_TWO(malloc, void *, (size_t size), (size), true)
-DOOR_OF_TWO(calloc, void *, (size_t n, size_t size), (n, size), true)
-DOOR(posix_memalign, int, (void **to, size_t alignment, size_t size), (to, alignment, size))
-DOOR(aligned_alloc, void *, (size_t alignment, size_t size), (alignment, size))
-DOOR(memalign, void *, (size_t alignment, size_t size), (alignment, size))
+DOOR_OF_TWO(malloc, void *, (size_t size), (size), rules_door_new(load_relaxed(word), size), true)
+DOOR_OF_TWO(calloc, void *, (size_t n, size_t size), (n, size), rules_door_new(load_relaxed(word), n * size), true)
+DOOR_OF_TWO(posix_memalign, int, (void **to, size_t alignment, size_t size), (to, alignment, size), false, true)
+DOOR_OF_TWO(aligned_alloc, void *, (size_t alignment, size_t size), (alignment, size), false, true)
+DOOR_OF_TWO(memalign, void *, (size_t alignment, size_t size), (alignment, size), false, true)
 DOOR(valloc, void *, (size_t size), (size))
 DOOR(pvalloc, void *, (size_t size), (size))
-DOOR_OF_TWO(free, void, (void *p), (p), likely(!arena_has(p)))
-DOOR_OF_BLOCK(realloc, void *, (void *p, size_t size), (p, size), true)
-DOOR_OF_BLOCK(reallocarray, void *, (void *p, size_t n, size_t each), (p, n, each), true)
+DOOR_OF_TWO(free, void, (void *p), (p), rules_door_drop(load_relaxed(word), p), likely(!arena_has(p)))
+DOOR_OF_TWO(realloc, void *, (void *p, size_t size), (p, size), false, likely(!arena_has(p)))
+DOOR_OF_TWO(reallocarray, void *, (void *p, size_t n, size_t each), (p, n, each), false, likely(!arena_has(p)))
 DOOR_OF_BLOCK(malloc_usable_size, size_t, (void *p), (p), true)
 DOOR_OF_BLOCK(free_sized, void, (void *p, size_t size), (p, size), real.free_sized)
 DOOR_OF_BLOCK(free_aligned_sized, void, (void *p, size_t alignment, size_t size), (p, alignment, size), real.free_aligned_sized)

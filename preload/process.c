@@ -231,6 +231,7 @@ void process_start(void)
     saved = errno;
     c->guard = CONTEXT_BOOT;
     real_resolve();
+    process.plain_malloc = real_malloc_is_libcs();
     why = process_join();
     if (why)
         say_why(why);

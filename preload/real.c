@@ -134,6 +134,14 @@ static void *local_look_up(const char *name, const struct dl_find_object *found)
  * finds no operator of its own (no such libc also lacks RTLD_NEXT ones). */
 extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 
+bool real_malloc_is_libcs(void)
+{
+    struct dl_find_object of, libc;
+    void *version = dlsym(RTLD_NEXT, "gnu_get_libc_version");
+    return version && real.malloc && &_dl_find_object && !_dl_find_object((void *)real.malloc, &of) && !_dl_find_object(version, &libc) &&
+           of.dlfo_map_start == libc.dlfo_map_start;
+}
+
 /* Whose call it is. One operator ends in another's by a jump: then the return
  * address is ours, and the operator called last is the caller. */
 static bool local_caller(const struct context *c, const void *caller, struct dl_find_object *found)

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,9 @@ extern __attribute__((visibility("hidden"))) struct real real;
 /* Fills the HOOK names. The caller has made sure that no other thread runs it
  * and that allocations of this thread go to the arena meanwhile. */
 void real_resolve(void);
+
+/* malloc is libc's own, which calls nothing by a name that we have taken; not known of an old libc. */
+bool real_malloc_is_libcs(void);
 
 /* The next definition of a LATER name that was not there at the start, or (a
  * library opened with RTLD_LOCAL) the one that the code at `caller` would have

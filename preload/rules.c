@@ -39,6 +39,32 @@ static bool inside(uint64_t bytes, uint64_t offset, uint64_t n, uint64_t each)
     return offset % 8 == 0 && offset <= bytes && n <= (bytes - offset) / each;
 }
 
+static uint64_t rate_of(const struct wire_rule *r, unsigned which)
+{
+    uint64_t rate = which == WIRE_RATE_MEMORY ? r->sample_bytes : which == WIRE_RATE_LOCKS ? r->locks_every : r->copies_every;
+    return which != WIRE_RATE_MEMORY && rate <= 1 ? 0 : rate;
+}
+
+/* Nothing is passed over unseen, until take() knows better. */
+static void quick_shut(struct rules_own *own)
+{
+    own->simple_gate = own->bare_gate = own->free_gate = own->quick_gate = own->locks_gate = own->copies_gate = 0;
+    memset(own->single, RULES_NOT_ONE, sizeof own->single);
+    memset(own->quick, 0, sizeof own->quick);
+}
+
+/* One rule that all locks, or copies, ask, wherever they are, and which does not have each of them. */
+static bool single_take(struct rules_own *own, const struct wire_policy *p, unsigned which, unsigned event)
+{
+    uint32_t of = own->of[__builtin_ctz(event)];
+    const struct wire_rule *r = &p->rules[of ? __builtin_ctz(of) : 0];
+    if (!of || of & (of - 1) || of & (own->excludes | own->sited | own->stacked | own->masked) || !rate_of(r, which) ||
+        (event != WIRE_RULE_LOCK && (r->size_min || r->size_max != UINT64_MAX)))
+        return false;
+    own->single[which] = (uint8_t)__builtin_ctz(of);
+    return true;
+}
+
 /* What the thread needs of it. False: it makes no sense. */
 static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t bytes)
 {
@@ -67,9 +93,12 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
             own->of[bit] |= events >> bit & 1 ? 1u << i : 0;
     }
     if (p->flags & WIRE_POLICY_SIMPLE && p->simple < WIRE_RULES_MAX) {
-        own->simple = p->simple;
+        own->single[WIRE_RATE_MEMORY] = (uint8_t)p->simple;
         own->simple_gate = own->gate;
+        own->bare_gate = process.plain_malloc ? own->gate : 0;
     }
+    own->copies_gate = single_take(own, p, WIRE_RATE_COPIES, WIRE_RULE_COPY) ? own->gate : 0;
+    own->locks_gate = single_take(own, p, WIRE_RATE_LOCKS, WIRE_RULE_LOCK) && !own->owes ? own->gate : 0;
     return true;
 }
 
@@ -114,7 +143,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
 
     if (before == gate)
         return gate & WIRE_GATE_FILTERED ? true : tell_all(c);
-    own->quick_gate = own->simple_gate = 0;
+    quick_shut(own);
     if (!(gate & WIRE_GATE_FILTERED)) {
         own->gate = gate;
         wanted(c);
@@ -136,12 +165,13 @@ bool rules_adopt(struct context *c, uint32_t gate)
     if (!p || !take(own, p, bytes)) { /* of what can be recorded nothing is asked for; nothing is to look leaked */
         own->rules = own->excludes = 0;
         memset(own->of, 0, sizeof own->of);
-        own->simple_gate = 0;
+        quick_shut(own);
         own->born = NULL;
         own->drops_all = true;
     }
     if (!own->drops_all && !follow_is_full())
         own->quick_gate = gate;
+    own->free_gate = own->born ? 0 : own->quick_gate;
     return true;
 }
 
@@ -236,12 +266,6 @@ static uint32_t matching(struct context *c, struct rules_own *own, const struct 
     return rules & own->excludes ? 0 : rules;
 }
 
-static uint64_t rate_of(const struct wire_rule *r, unsigned which)
-{
-    uint64_t rate = which == WIRE_RATE_MEMORY ? r->sample_bytes : which == WIRE_RATE_LOCKS ? r->locks_every : r->copies_every;
-    return which != WIRE_RATE_MEMORY && rate <= 1 ? 0 : rate;
-}
-
 static atomic_u64 *tokens_of(unsigned rule) { return &wire_tokens_of(&process.segment)->rule[rule].left; }
 
 static bool token_take(const struct wire_rule *r, unsigned rule)
@@ -277,10 +301,11 @@ bool rules_draws(struct context *c, const struct hook_frame *site, unsigned even
     while ((best = finest(own, rules, which)) >= 0) {
         const struct wire_rule *r = &own->policy->rules[best];
         uint64_t rate = rate_of(r, which);
+        uint64_t *left = own->single[which] == best ? &own->quick[which] : &own->left[which][best];
         if (event == WIRE_RULE_MAP)
             rate = 0; /* few, and large: each is recorded */
-        else if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, &own->left[best], rate, bytes)
-                                           : !sample_one_in(&own->random, (uint32_t)rate))
+        else if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, left, rate, bytes)
+                                           : !sample_one_in(&own->random, left, (uint32_t)rate))
             return false;
         if (token_take(r, (unsigned)best)) {
             if (event != WIRE_RULE_MAP && !tell(c, which, rate))
@@ -327,7 +352,7 @@ static void follow(struct context *c, struct rules_own *own, unsigned family, ui
     bool was_full = follow_is_full();
     if (likely(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address)))
         return;
-    own->quick_gate = 0;
+    own->quick_gate = own->free_gate = 0;
     if (!was_full)
         record_text(c, WIRE_MARK, 0, NULL, 0, full, sizeof full - 1);
 }

@@ -18,7 +18,7 @@
 #include "preload/sample.h"
 #include "wire/policy.h"
 
-enum { RULES_SITES = 64, RULES_LOCKS = 64, RULES_PENDING = 8 };
+enum { RULES_NOT_ONE = 255, RULES_SITES = 64, RULES_LOCKS = 64, RULES_PENDING = 8 };
 
 /* What a realloc or mremap under way is: recorded as one; one of a block that is not followed, which may be drawn for what
  * it grows by, and is a New then; or nothing. */
@@ -30,11 +30,16 @@ struct rules_site { uint64_t pc; uint32_t gate, rules, stacks, pad; };
 
 /* The thread's own, in its home page; zeros at a claim. */
 struct rules_own {
-    uint32_t gate;                    /* adopted last; what follows is of it */
-    uint32_t quick_gate;              /* the same where a release is recorded only of what is followed, or of `born` */
-    uint32_t simple_gate;             /* the same where left[simple] says which blocks are passed over */
-    uint32_t simple;
-    uint64_t left[WIRE_RULES_MAX];    /* bytes to a rule's next sample; 0: not drawn yet */
+    /* What hooks ask first, in one line with the counts before it. The gate that was adopted, or 0: where */
+    uint32_t simple_gate;             /* quick[WIRE_RATE_MEMORY] says which blocks are passed over; */
+    uint32_t bare_gate;               /* the same, and an allocation calls nothing of ours; */
+    uint32_t free_gate;               /* a release is recorded only of what is followed; */
+    uint32_t quick_gate;              /* a release is recorded only of what is followed, or of `born` */
+    uint64_t quick[WIRE_RATES];       /* bytes, and events, to the next sample of single[]; 0: not drawn yet */
+    uint32_t locks_gate, copies_gate; /* quick[] says which locks, and copies, are passed over */
+    uint32_t gate;                    /* adopted last; all is of it */
+    uint8_t single[WIRE_RATES];       /* the one rule that all of them ask; RULES_NOT_ONE */
+    uint64_t left[WIRE_RATES][WIRE_RULES_MAX]; /* the same of every other rule */
     uint64_t random;                  /* 0: not seeded yet */
     const struct wire_policy *policy;
     const struct wire_range *ranges;
@@ -87,16 +92,44 @@ bool rules_draws(struct context *c, const struct hook_frame *site, unsigned even
 /* May this block be in the `born` of the thread's policy? It stands still: the gate is looked at again. */
 bool rules_born_passes(struct context *c, uint32_t gate, const void *p);
 
+/* The thread records, and is in no hook: what it has adopted. */
+static inline __attribute__((always_inline)) struct rules_own *rules_ready(void)
+{
+    const struct context *c = &context;
+    return likely(c->generation == load_relaxed(&process.page->generation) && !c->guard) ? rules_own(c) : NULL;
+}
+
+/* So many bytes, or events, and no sample among them. A handler's may come in between: read once, and written. */
+static inline __attribute__((always_inline)) bool rules_count_down(struct rules_own *own, unsigned which, uint64_t by)
+{
+    volatile uint64_t *left = &own->quick[which];
+    uint64_t had = *left;
+    if (unlikely(by >= had))
+        return false;
+    *left = had - by;
+    return true;
+}
+
+static inline __attribute__((always_inline)) void rules_passed(const struct rules_own *own)
+{
+    struct wire_home *home = (struct wire_home *)((uint8_t *)(uintptr_t)own - offsetof(struct wire_home, own));
+    ++*(uint64_t *)&home->calls; /* one instruction: a call that a handler makes meanwhile is counted too */
+}
+
+/* wire_drawn_bytes, without a branch: of a size that no malloc gives it is something small. */
+static inline __attribute__((always_inline)) uint64_t rules_bytes(uint64_t size)
+{
+    uint64_t bytes = ((size + 23) & ~15ull) - 8;
+    return __builtin_expect_with_probability(bytes < 24, 1, 0.5) ? 24 : bytes;
+}
+
 /* A block of `size` is not recorded, and counted as a call. `gate`: as the hook read it; the hook's guard is set. */
 static inline bool rules_passes_new(struct context *c, uint32_t gate, size_t size)
 {
     struct rules_own *own = rules_own(c);
-    uint64_t *left = &own->left[own->simple];
-    uint64_t bytes = wire_drawn_bytes(size);
-    if (unlikely(own->simple_gate != gate || bytes >= *left))
+    if (unlikely(own->simple_gate != gate) || !rules_count_down(own, WIRE_RATE_MEMORY, wire_drawn_bytes(size)))
         return false;
-    *left -= bytes;
-    count_up(&rules_home(c)->calls, 1);
+    rules_passed(own);
     return true;
 }
 
@@ -104,12 +137,69 @@ static inline bool rules_passes_new(struct context *c, uint32_t gate, size_t siz
 static inline bool rules_passes_drop(uint32_t gate, const void *p)
 {
     struct context *c = &context;
-    if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation) ||
-                 rules_own(c)->quick_gate != gate))
+    struct rules_own *own = rules_own(c);
+    if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation)))
         return false;
-    if (rules_own(c)->born && !rules_born_passes(c, gate, p))
+    if (unlikely(own->free_gate != gate) && (own->quick_gate != gate || !rules_born_passes(c, gate, p)))
         return false;
-    count_up(&rules_home(c)->calls, 1);
+    rules_passed(own);
+    return true;
+}
+
+/* ---- what doors ask, without a frame: neither recorded nor of any other matter to us. Counted as calls. ---- */
+
+/* An allocation that calls nothing of ours. */
+static inline __attribute__((always_inline)) bool rules_door_new(uint32_t gate, size_t size)
+{
+    struct rules_own *own = rules_ready();
+    if (unlikely(!own || own->bare_gate != gate) || !rules_count_down(own, WIRE_RATE_MEMORY, rules_bytes(size)))
+        return false;
+    rules_passed(own);
+    return true;
+}
+
+/* A block's release. */
+static inline __attribute__((always_inline)) bool rules_door_drop(uint32_t gate, const void *p)
+{
+    const struct context *c = &context;
+    struct rules_own *own;
+    if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation)))
+        return false;
+    own = rules_own(c);
+    if (unlikely(own->free_gate != gate))
+        return false;
+    rules_passed(own);
+    return true;
+}
+
+/* A copy of as many bytes as are recorded. */
+static inline __attribute__((always_inline)) bool rules_door_copy(uint32_t gate)
+{
+    struct rules_own *own = rules_ready();
+    if (unlikely(!own || own->copies_gate != gate) || !rules_count_down(own, WIRE_RATE_COPIES, 1))
+        return false;
+    rules_passed(own);
+    return true;
+}
+
+/* An acquisition, a post, a signal: by a thread that follows no lock, and owes none (rules_lock.c). */
+static inline __attribute__((always_inline)) bool rules_door_lock(uint32_t gate)
+{
+    struct rules_own *own = rules_ready();
+    if (unlikely(!own || own->locks_gate != gate || own->followed_count || own->pending_count) ||
+        !rules_count_down(own, WIRE_RATE_LOCKS, 1))
+        return false;
+    rules_passed(own);
+    return true;
+}
+
+/* The release of a lock that is held: such a thread has none to tell of. */
+static inline __attribute__((always_inline)) bool rules_door_unlock(uint32_t gate)
+{
+    struct rules_own *own = rules_ready();
+    if (unlikely(!own || own->locks_gate != gate || own->followed_count))
+        return false;
+    rules_passed(own);
     return true;
 }
 

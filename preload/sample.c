@@ -23,13 +23,26 @@ double sample_minus_ln(double x)
     return -(2 * sum + exponent * ln2);
 }
 
+static uint64_t rounded_up(double x)
+{
+    const double most = 4611686018427387904.0; /* 2^62 */
+    uint64_t whole = x < most ? (uint64_t)x : (uint64_t)most;
+    return whole + ((double)whole < x && x < most);
+}
+
+/* Between 0 and 1. */
+static double even(uint64_t *state) { return ((double)(sample_random(state) >> 11) + 0.5) * 0x1p-53; }
+
 /* A count of bytes is the exponential's, rounded up: P(count > s) = exp(-s / mean) for
  * every whole s, which is all that is ever asked. */
 uint64_t sample_next(uint64_t *state, uint64_t mean)
 {
-    const double most = 4611686018427387904.0; /* 2^62 */
-    double u = ((double)(sample_random(state) >> 11) + 0.5) * 0x1p-53;
-    double bytes = sample_minus_ln(u) * (double)mean;
-    uint64_t whole = bytes < most ? (uint64_t)bytes : (uint64_t)most;
-    return whole + ((double)whole < bytes && bytes < most);
+    return rounded_up(sample_minus_ln(even(state)) * (double)mean);
+}
+
+/* P(count > k) = (1 - 1 / every)^k. */
+uint64_t sample_next_event(uint64_t *state, uint32_t every)
+{
+    uint64_t count = rounded_up(sample_minus_ln(even(state)) / sample_minus_ln(1 - 1.0 / every));
+    return count + !count;
 }

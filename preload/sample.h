@@ -7,6 +7,8 @@
  * thread keeps the count of bytes to the next point. A count that was not reached
  * goes on, since the process has no memory; one that was is drawn anew behind the
  * block, whose further points are thereby one; whoever changes the mean draws anew.
+ * Locks and copies are drawn by the event, from the same kind of count: so the many that
+ * are not drawn cost a step down each, and no number at random.
  *
  * Pure: state is the caller's.
  */
@@ -48,10 +50,17 @@ static inline bool sample_draws(uint64_t *state, uint64_t *left, uint64_t mean, 
     return true;
 }
 
-/* One in `every`, each by itself. */
-static inline bool sample_one_in(uint64_t *state, uint32_t every)
+/* Events to the next that is drawn, 1 and more, where each is by itself with a chance of one in `every` (2 and more). */
+uint64_t sample_next_event(uint64_t *state, uint32_t every);
+
+/* One in `every`, each by itself. *left: events to the next, 0: not drawn yet. */
+static inline bool sample_one_in(uint64_t *state, uint64_t *left, uint32_t every)
 {
-    return every <= 1 || (unsigned __int128)sample_random(state) * every >> 64 == 0;
+    if (every <= 1)
+        return true;
+    if (!*left)
+        *left = sample_next_event(state, every);
+    return --*left == 0;
 }
 
 #endif

@@ -104,7 +104,7 @@ void budget_reset(struct budget *b, const struct limits_input *in)
     b->least = 0;
     b->level = 0;
     b->changed_ns = in->now_ns;
-    budget_set(b, b->cpu_most, b->events_most, false, in);
+    budget_set(b, b->cpu_most, b->events_most, true, in);
     budget_skip(b, in);
 }
 

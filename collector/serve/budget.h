@@ -56,7 +56,8 @@ struct budget {
 void budget_set(struct budget *b, double cpu_most, double events_most, bool fresh, const struct limits_input *in);
 /* Finer than what was set by hand or by other limits it is never. */
 void budget_least(struct budget *b, unsigned least, const struct limits_input *in);
-/* As the rules say, and all is measured anew. */
+/* As at the beginning, and all is measured anew: coarse where CPU is to be held, for a moment of everything would cost much, and
+ * the look at all that lives once more. */
 void budget_reset(struct budget *b, const struct limits_input *in);
 /* While recording. What was done and why; b->level is what holds from now on. */
 enum budget_why budget_tick(struct budget *b, const struct limits_input *in);

@@ -143,8 +143,8 @@ static void limits_begin_again(struct control *c)
 {
     struct limits_input in = measure(c, session_now_ns(c->host.session));
     limits_reset(c->limits, &in);
-    c->sample_bytes = 0;
-    c->locks_every = c->copies_every = 0;
+    limits_rates(c->limits, &c->sample_bytes, &c->locks_every);
+    c->copies_every = c->locks_every;
     c->by_limit = false;
 }
 

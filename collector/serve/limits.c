@@ -110,6 +110,8 @@ void limits_reset(struct limits *l, const struct limits_input *now)
     for (unsigned i = 0; i < LIMITS; i++)
         count_from(l, (enum limit_key)i, now);
     budget_reset(&l->budget, now);
+    if (l->budget.cpu_most <= 0)
+        l->told = l->budget.level; /* else it goes on as it is until the next tick says otherwise */
     second_clear(l, now);
     l->last = *now;
 }
@@ -408,6 +410,12 @@ void limits_tick(struct limits *l, const struct limits_input *in, struct limits_
     l->last = *in;
     out->sample_bytes = budget_sample_bytes(l->told);
     out->locks_every = out->copies_every = budget_every(l->told);
+}
+
+void limits_rates(const struct limits *l, uint64_t *sample_bytes, uint32_t *every)
+{
+    *sample_bytes = budget_sample_bytes(l->told);
+    *every = budget_every(l->told);
 }
 
 /* ---- for people ---- */

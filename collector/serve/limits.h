@@ -62,8 +62,10 @@ void limits_set(struct limits *l, const struct limits_spec *spec, const struct l
 const struct limits_spec *limits_spec_of(const struct limits *l);
 /* Some ten times a second while recording or tripped. */
 void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
-/* `ctl reset`: closed, all counts from now, rates as the rules say. */
+/* `ctl reset`: closed, all counts from now, rates as at the beginning. Under a limit on CPU those that hold stay until the next tick. */
 void limits_reset(struct limits *l, const struct limits_input *now);
+/* What holds now, as said last. */
+void limits_rates(const struct limits *l, uint64_t *sample_bytes, uint32_t *every);
 /* Somebody said `start`: closed; what had paused it is counted from now. */
 void limits_started(struct limits *l, const struct limits_input *now);
 /* For the next collector: "open events/s 2000000000", which of it tripped and how long that lasts; malloc'ed; "": closed. */

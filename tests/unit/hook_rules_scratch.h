@@ -85,7 +85,7 @@ static struct wire_rule *policy_rule(unsigned i, uint32_t events, uint32_t flags
     return &policy->rules[i];
 }
 
-static void policy_range(uint64_t begin, uint64_t end, uint32_t of, uint32_t rules)
+static inline void policy_range(uint64_t begin, uint64_t end, uint32_t of, uint32_t rules)
 {
     struct wire_range *r = (struct wire_range *)((uint8_t *)policy + policy->ranges_offset) + policy->ranges_count++;
     *r = (struct wire_range){begin, end, of, rules, 0, 0};

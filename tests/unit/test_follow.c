@@ -50,7 +50,7 @@ START_TEST(counters_full)
 {
     uint64_t same[300], n = 0;
     for (uint64_t i = 0; n < 300; i++)
-        if (follow_hash(address_at(i)) >> 48 == 7)
+        if (follow_counter(address_at(i)) == follow_counter(address_at(7)))
             same[n++] = address_at(i);
     for (unsigned i = 0; i < 300; i++)
         ck_assert(follow_add(same[i]));

@@ -114,6 +114,39 @@ START_TEST(test_each)
 }
 END_TEST
 
+START_TEST(test_next_collector)
+{
+    struct play p, q;
+    bool open = false;
+    play_begin(&p, "events/s=50k cooldown=2s");
+    char *text = limits_breaker_text(p.limits);
+    ck_assert_str_eq(text, "");
+    free(text);
+    while (p.recording)
+        play_for(&p, &usual, 0.1);
+    text = limits_breaker_text(p.limits);
+    ck_assert_str_eq(text, "open events/s 2000000000");
+    play_begin(&q, "events/s=50k cooldown=2s events=1M");
+    static const char *const bad[] = {"", "open", "open events/s", "open events/s 0", "shut events/s 5", "open heat 5", "open events 5", "open time 5",
+                                      "closed events/s 5", "open events/s 99999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!limits_breaker_take(q.limits, bad[i], &q.in, &open), "%s", bad[i]);
+    ck_assert(limits_breaker_take(q.limits, text, &q.in, &open) && open);
+    free(text);
+    q.recording = false;
+    play_for(&q, &usual, 1.9);
+    ck_assert(!q.recording);
+    play_for(&q, &usual, 0.2);
+    ck_assert(q.recording && q.counts[LIMITS_DO_TRY] == 1);
+    text = limits_breaker_text(q.limits);
+    ck_assert_str_eq(text, "half-open events/s 2000000000");
+    ck_assert(limits_breaker_take(p.limits, text, &p.in, &open) && !open);
+    free(text);
+    play_end(&p);
+    play_end(&q);
+}
+END_TEST
+
 START_TEST(test_rss)
 {
     struct play p;
@@ -199,6 +232,34 @@ START_TEST(test_counts)
 }
 END_TEST
 
+/* A reset under a limit on CPU begins coarse, by way of no moment that records everything; what is said is what holds. */
+START_TEST(test_reset_under_cpu)
+{
+    static const struct play_load quiet = {.calls = 1e3, .mean_bytes = 64, .cpu = 1, .record_ns = 100, .event_ns = 100, .passed_ns = 3};
+    struct play p;
+    uint64_t sample_bytes, before;
+    uint32_t every;
+    play_begin(&p, "cpu=3%");
+    play_for(&p, &quiet, 20);
+    limits_rates(p.limits, &before, &every);
+    ck_assert_uint_lt(before, 65536);
+    limits_reset(p.limits, &p.in);
+    limits_rates(p.limits, &sample_bytes, &every);
+    ck_assert_uint_eq(sample_bytes, before);
+    play_for(&p, &quiet, 0.1);
+    limits_rates(p.limits, &sample_bytes, &every);
+    ck_assert(sample_bytes == 65536 && every == 1024 && p.last.sample_bytes == sample_bytes);
+    ck_assert_msg(strstr(p.last.why, "cpu=3%: it begins coarse: memory ") && strstr(p.last.why, "-> 64.0KiB"), "%s", p.last.why);
+    play_end(&p);
+    play_begin(&p, "events/s=50k:coarser");
+    play_for(&p, &usual, 5);
+    limits_reset(p.limits, &p.in);
+    limits_rates(p.limits, &sample_bytes, &every);
+    ck_assert(!sample_bytes && !every); /* and no limit but CPU asks for that */
+    play_end(&p);
+}
+END_TEST
+
 /* A step, and another each time the count has doubled. */
 START_TEST(test_coarser)
 {
@@ -264,10 +325,12 @@ int main(void)
     tcase_add_test(t, test_words_refused);
     tcase_add_test(t, test_breaker);
     tcase_add_test(t, test_each);
+    tcase_add_test(t, test_next_collector);
     tcase_add_test(t, test_rss);
     tcase_add_test(t, test_hardest);
     tcase_add_test(t, test_recovers);
     tcase_add_test(t, test_counts);
+    tcase_add_test(t, test_reset_under_cpu);
     tcase_add_test(t, test_coarser);
     tcase_add_loop_test(t, test_any, 0, 40);
     suite_add_tcase(s, t);

@@ -157,6 +157,40 @@ static void hit(const struct fake_writer *w, unsigned slot, uint64_t events)
     count_up(&wire_home_of(&shared, w->ring.slot)->hits[slot], events);
 }
 
+/* Another collector is told where hooks count, and takes nothing for new. */
+START_TEST(test_numbers_of_the_collector_before)
+{
+    struct fake_writer w;
+    struct policy *before = policy;
+    unsigned slot;
+    uint64_t from;
+    bool spent;
+    ck_assert_int_eq(fake_claim(&w, &shared, fake_process(&shared)), 0);
+    round_one();
+    hit(&w, 1, 100);
+    rule_add(7, "size=7..7");
+    struct rule *r = rule_add(8, "size=8..8 limit=10");
+    ck_assert(!policy_rule_place(before, 8, &slot, &from));
+    ck_assert_int_eq(set(), 0);
+    ck_assert(policy_rule_place(before, 8, &slot, &from));
+    ck_assert_uint_eq(slot, 1);
+    ck_assert_uint_eq(from, 100);
+    hit(&w, slot, 4);
+    session_tokens_add(session, slot, -4);
+    policy = policy_new(&(struct policy_host){.session = session, .code = code, .live = live, .tell = tell, .cover = EVENT_COVER_ALL});
+    policy_rule_known(policy, r, WIRE_RULES_MAX, 0);
+    policy_rule_known(policy, r, slot, 1000);  /* no such place: none of ours wrote that */
+    ck_assert(!policy_rule_place(policy, 8, &slot, &from));
+    policy_rule_known(policy, r, slot, from);
+    ck_assert_int_eq(set(), 0);
+    ck_assert_uint_eq(slot_of(8), slot);
+    ck_assert_uint_eq(policy_hits(policy, 8, &spent), 4);
+    ck_assert(!spent);
+    ck_assert_int_eq(session_tokens(session, slot), 6);
+    policy_free(before);
+}
+END_TEST
+
 START_TEST(test_numbers)
 {
     struct fake_writer w;
@@ -267,6 +301,7 @@ int main(void)
     tcase_add_test(t, test_excludes_alone);
     tcase_add_test(t, test_too_many);
     tcase_add_test(t, test_numbers);
+    tcase_add_test(t, test_numbers_of_the_collector_before);
     tcase_add_test(t, test_rate);
     tcase_add_test(t, test_rate_and_limit);
     suite_add_tcase(s, t);

@@ -117,12 +117,14 @@ END_TEST
 START_TEST(one_in)
 {
     static const uint32_t every[] = {2, 3, 10, 100, 4096};
-    ck_assert(sample_one_in(&state, 0) && sample_one_in(&state, 1));
+    uint64_t left = 0;
+    ck_assert(sample_one_in(&state, &left, 0) && sample_one_in(&state, &left, 1) && !left);
     for (size_t i = 0; i < sizeof every / sizeof *every; i++) {
         uint64_t n = 1000000, hits = 0, pairs = 0;
         bool before = false;
+        left = 0;
         for (uint64_t k = 0; k < n; k++) {
-            bool drawn = sample_one_in(&state, every[i]);
+            bool drawn = sample_one_in(&state, &left, every[i]);
             hits += drawn;
             pairs += drawn && before;
             before = drawn;
