@@ -1,12 +1,12 @@
 #!/bin/bash
 # SIGKILL at random moments: of the program (no event it finished may be
 # missing), and of the collector (the program finishes, undisturbed).
-# KILLS=N times each: 20 unless told, 200 with TORTURE.
+# KILLS=N times each: 12 unless told, 200 with TORTURE.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 KILLS=${KILLS:-${TORTURE:+200}}
-KILLS=${KILLS:-20}
+KILLS=${KILLS:-12}
 RANDOM=${SEED:-$$}
 WAIT_MS=200  # --wait-ms
 SLACK_MS=2500 # what a busy machine may add
