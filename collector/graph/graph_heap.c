@@ -64,19 +64,27 @@ static uint32_t heap_clear(struct graph *g, struct process *p, const struct even
     return slot;
 }
 
-/* After a time when releases were not told: what still lives by the books where a block now lies went unseen. */
+static bool drop_went_untold(const struct graph *g, const struct process *p, const struct block *b)
+{
+    return b->born_ns <= lost_ns(g, p) || !cover_drops_told(g, b->born_ns);
+}
+
+/* After a time when releases were not told, or were lost: what still lives by the books where a block now lies went unseen. */
 static __attribute__((noinline)) void heap_clear_under(struct graph *g, struct process *p, const struct event *e)
 {
     uint64_t start, from = e->address + 1, end = e->address + e->size < e->address ? UINT64_MAX : e->address + e->size;
     while (from < end && starts_between(pointee_index(g, p), from, end, &start)) {
         uint32_t place, slot = heap_find(g, p, start, &place);
-        if (place && !cover_drops_told(g, pool_at(&g->pool, place)->born_ns))
+        if (place && drop_went_untold(g, p, pool_at(&g->pool, place)))
             heap_unseen(g, p, e, slot, place);
         from = start + 1;
     }
 }
 
-static inline bool drops_were_untold(const struct graph *g) { return graph_unlikely(g->cover != NULL) && g->cover->drops_ns; }
+static inline bool drops_were_untold(const struct graph *g, const struct process *p)
+{
+    return graph_unlikely(lost_ns(g, p)) || (graph_unlikely(g->cover != NULL) && g->cover->drops_ns);
+}
 
 static void heap_make(struct graph *g, struct process *p, struct thread *t, const struct event *e,
                       uint32_t slot, unsigned family, uint32_t stack)
@@ -113,7 +121,7 @@ bool heap_new(struct graph *g, struct process *p, struct thread *t, const struct
             return false;
         slot = heap_clear(g, p, e);
     }
-    if (drops_were_untold(g)) {
+    if (drops_were_untold(g, p)) {
         heap_clear_under(g, p, e);
         slot = heap_find(g, p, e->address, &place);
     }
@@ -272,7 +280,7 @@ static void heap_relocate(struct graph *g, struct process *p, const struct event
     } else if (b->flags & BLOCK_LOCKS && e->size < old_size) {
         locks_part_gone(g, e, q.block, e->address + e->size, old_size - e->size);
     }
-    if (drops_were_untold(g))
+    if (drops_were_untold(g, p))
         heap_clear_under(g, p, e);
     uint32_t slot = heap_clear(g, p, e);    /* only now: who looks around may find clones */
     struct view_count was = block_counted(g, q.block, b);
@@ -332,7 +340,7 @@ bool heap_realloc_end(struct graph *g, struct process *p, struct thread *t, cons
         heap_relocate(g, p, e, q);
         return true;
     }
-    if (drops_were_untold(g))
+    if (drops_were_untold(g, p))
         heap_clear_under(g, p, e);
     heap_make(g, p, t, e, heap_clear(g, p, e), WIRE_REALLOC, e->stack ? e->stack : q.stack);
     return true;

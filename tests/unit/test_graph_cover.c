@@ -119,6 +119,17 @@ START_TEST(what_lies_where_a_block_is_made_was_dropped_in_the_pause)
 }
 END_TEST
 
+START_TEST(what_lies_where_a_block_is_made_was_dropped_in_what_was_lost)
+{
+    make(0x1400, 32);
+    put((struct event){ .type = EVENT_LOST, .thread = UINT32_MAX, .address = WIRE_LOST_COLLECTOR_DIED, .size = 10 });
+    make(0x1000, 0x1000); drop(0x1000);
+    make(0x1000, 0x1000);
+    copy_from(0x1800, 16);
+    ck_assert_uint_eq(found(RULE_USE_AFTER_DROP), 0);
+}
+END_TEST
+
 static void lock_event(unsigned type, uint64_t address) { put((struct event){ .type = (uint8_t)type, .family = WIRE_LOCK_MUTEX, .address = address }); }
 
 START_TEST(a_lock_held_before_a_pause_may_be_free)
@@ -202,6 +213,7 @@ int main(void)
     tcase_add_test(c, what_lived_through_a_pause_may_be_gone);
     tcase_add_test(c, an_address_given_out_again_was_dropped_in_the_pause);
     tcase_add_test(c, what_lies_where_a_block_is_made_was_dropped_in_the_pause);
+    tcase_add_test(c, what_lies_where_a_block_is_made_was_dropped_in_what_was_lost);
     tcase_add_test(c, a_lock_held_before_a_pause_may_be_free);
     tcase_add_test(c, nothing_is_unordered_while_locks_are_sampled);
     tcase_add_test(c, orders_are_kept_with_who_and_why);
