@@ -93,12 +93,11 @@ static inline __attribute__((always_inline)) uint32_t gate_now(void)
 }
 static inline __attribute__((always_inline)) bool gate_open(uint32_t bits) { return (gate_now() & bits) != 0; }
 /* The same for hooks that are called before the shim is relocated: closed then. */
-static inline __attribute__((always_inline)) uint32_t gate_early(void)
+static inline __attribute__((always_inline)) bool gate_open_early(uint32_t bits)
 {
     const atomic_u32 *gate = __atomic_load_n(&process.gate, __ATOMIC_ACQUIRE);
-    return gate ? load_relaxed(gate) : 0;
+    return gate && (load_relaxed(gate) & bits);
 }
-static inline __attribute__((always_inline)) bool gate_open_early(uint32_t bits) { return (gate_early() & bits) != 0; }
 
 /* From now on the session's gate; NULL: nothing is recorded any more. */
 void process_gate(const atomic_u32 *gate);

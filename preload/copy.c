@@ -30,9 +30,6 @@ static ON_ANY_STACK void copied(const struct hook_frame *site, unsigned family, 
                                              const void *from, size_t read)
 {
     struct context *c;
-    uint32_t gate = gate_now();
-    if (gate & WIRE_GATE_FILTERED && rules_door_copy(gate)) /* a string's: its door did not know */
-        return;
     if (load_relaxed(&process.copies_min) == UINT64_MAX || !(c = hook_enter((uintptr_t)site, site->pc, CONTEXT_RECORD, false)))
         return;
     if (!from)
@@ -71,6 +68,14 @@ COPIES(__explicit_bzero_chk, (void)plain_memset(to, 0, n), WIRE_COPY_BZERO | CHE
 
 static inline size_t least_of(size_t a, size_t b) { return a < b ? a : b; }
 
+/* A string's door did not know whether it is long enough to tell; it is. */
+static ON_ANY_STACK void string_told(const struct hook_frame *site, unsigned family, const void *to, size_t written, const void *from, size_t read)
+{
+    uint32_t gate = gate_now();
+    if (!(gate & WIRE_GATE_FILTERED) || !rules_door_copy(gate))
+        copied(site, family, to, written, from, read);
+}
+
 /* `from`, of which at most `n` bytes are taken, goes to `to` with a \0 behind it,
  * where `left` bytes are. Told when it is long enough, or too long. */
 static inline __attribute__((always_inline)) void string_copied(const struct hook_frame *site, unsigned family, const char *to,
@@ -80,7 +85,7 @@ static inline __attribute__((always_inline)) void string_copied(const struct hoo
     if (likely(length < tells))
         return;
     length += n == SIZE_MAX ? strlen(from + length) : strnlen(from + length, n - length);
-    copied(site, family, to, length + 1, from, length == n ? length : length + 1);
+    string_told(site, family, to, length + 1, from, length == n ? length : length + 1);
 }
 
 /* `n` bytes are written, those behind the string's end are \0. */

@@ -10,16 +10,15 @@
 #include "preload/lock.h"
 #include "preload/rules.h"
 
-enum { FULL = WIRE_GATE_LOCKS, FILTERED = WIRE_GATE_LOCKS | WIRE_GATE_FILTERED };
-
 #define DOOR(name, type, passes)                                               \
     LOCK_HOT(name, (type *lock));                                              \
     EXPORT int name(type *lock)                                                \
     {                                                                          \
-        uint32_t gate = gate_early() & FILTERED;                               \
-        if (likely(gate == FULL) || unlikely(!real.name))                      \
+        const atomic_u32 *gate = __atomic_load_n(&process.gate, __ATOMIC_ACQUIRE); \
+        if (unlikely(!gate || !real.name))                                     \
             return lock_##name(lock);                                          \
-        if (gate == FILTERED && !passes(gate_now()))                           \
+        if (likely(load_relaxed(gate) & WIRE_GATE_LOCKS) &&                    \
+            (likely(!(load_relaxed(gate) & WIRE_GATE_FILTERED)) || !passes(load_relaxed(gate)))) \
             return lock_##name(lock);                                          \
         return real.name(lock);                                                \
     }

@@ -15,14 +15,15 @@
 #include "preload/rules.h"
 
 static inline uint64_t least_bytes(void) { return load_acquire(&process.copies_min); }
-/* Copies are not recorded now: the session's gate, which is not looked at before the real functions are known. */
-static inline bool is_shut(void) { return least_bytes() && !gate_open(WIRE_GATE_COPIES); }
-
-/* Some copies are recorded now, and this one is not. */
-static inline bool is_passed(void)
+/* Copies are not recorded now, or this one is not (of those that all tell): the session's gate, which is not looked at before the
+ * real functions are known. */
+static inline bool is_passed(bool tells)
 {
-    enum { SAMPLED = WIRE_GATE_COPIES | WIRE_GATE_FILTERED };
-    return least_bytes() && (gate_now() & SAMPLED) == SAMPLED && rules_door_copy(gate_now());
+    uint32_t gate;
+    if (!least_bytes())
+        return false;
+    gate = gate_now();
+    return !(gate & WIRE_GATE_COPIES) || (unlikely(gate & WIRE_GATE_FILTERED) && tells && rules_door_copy(gate));
 }
 
 #define COPY(...) COPY_AS(__VA_ARGS__)
@@ -30,7 +31,7 @@ static inline bool is_passed(void)
     type hook parameters;                                                                        \
     EXPORT type hook parameters                                                                  \
     {                                                                                            \
-        if (likely(passes) || unlikely(is_shut()) || (tells && is_passed()))                     \
+        if (likely(passes) || unlikely(is_passed(tells)))                                         \
             return real.name arguments;                                                          \
         return copy_##name arguments;                                                            \
     }

@@ -164,7 +164,7 @@ static void heaps(struct graph *g)
 static void observe(void *context, const struct fact *f)
 {
     uint64_t *facts = context;
-    *facts += f->text ? (uint8_t)f->text[f->text_bytes - 1] : 1;
+    *facts += f->text_bytes ? (uint8_t)f->text[f->text_bytes - 1] : 1;
 }
 
 enum { MODULES = 3, STACKS = 12, TYPE_SETTLE = EVENT_TYPES, TYPE_VIEW, TYPES };

@@ -69,7 +69,7 @@ static inline const struct damage_base *damage_base(unsigned kind)
 
 static inline void damage_observe(void *context, const struct fact *f)
 {
-    *(uint64_t *)context += f->text ? (uint8_t)f->text[f->text_bytes - 1] : f->address;
+    *(uint64_t *)context += f->text_bytes ? (uint8_t)f->text[f->text_bytes - 1] : f->address;
 }
 
 /* Whatever anybody does with a graph. */
