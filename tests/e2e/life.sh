@@ -76,8 +76,7 @@ collected $server
 verdict "--takeover has the session" $? "$(first_line serve.out)"
 kill -0 "$(pid_in_books living.books)"
 verdict "while the program runs on" $?
-wait $runner
-[ $? = 0 ] && grep -q 'done' living.out && [ "$(grep -c '^ownscope: ' living.err)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session $session over" living.err
+wait $runner && grep -q 'done' living.out && [ "$(grep -c '^ownscope: ' living.err)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session $session over" living.err
 verdict "the first says so in one line, and ends as the program did" $? "$(first_line living.err)"
 ended $server
 wait $server
@@ -97,8 +96,7 @@ started served.books
 server=$!
 collected $server
 verdict "serve --takeover has it" $? "$(first_line second.out)"
-ended $first 300 && wait $first
-[ $? = 0 ] && [ "$(wc -l <first.out)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session" first.out
+ended $first 300 && wait $first && [ "$(wc -l <first.out)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session" first.out
 verdict "the first serve ends well, with one line" $? "$(first_line first.out)"
 wait $program
 "$B/ownscope-preload" "$VICTIMS/exit_raw" >/dev/null

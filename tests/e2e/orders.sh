@@ -2,13 +2,13 @@
 # Orders at random to the collector of a busy threaded program: none is lost,
 # none hangs, the program computes what it computes alone; the same when the
 # collector is killed and replaced in the midst of them.
-# ORDERS=N of each: 60 unless told, 1000 with TORTURE. SEED=N: the same again. ONLY=plain|kill.
+# ORDERS=N of each: 40 unless told, 1000 with TORTURE. SEED=N: the same again. ONLY=plain|kill.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
 
 ORDERS=${ORDERS:-${TORTURE:+1000}}
-ORDERS=${ORDERS:-60}
+ORDERS=${ORDERS:-40}
 SEED=${SEED:-$$}
 
 # What the trace says was asked, in order: its verbs, as orders.py logs them.

@@ -58,7 +58,7 @@ git_repository() {
     for i in $(seq 1 120); do
         printf 'commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 5\nstep\n\n' $((1000000000 + i * 60))
         local body
-        body=$(seq $i 7 $((i * 30)))
+        body=$(seq "$i" 7 "$((i * 30))")
         printf 'M 100644 inline file%d\ndata %d\n%s\n' $((i % 20)) $((${#body} + 1)) "$body"
     done | git fast-import --quiet
     cd ..

@@ -188,8 +188,8 @@ static uint64_t stop_once(bool full)
     await_work();
     if (full)
         usleep(200000); /* nobody drains */
-    stopped_ns = session_now_ns(session);
     session_emergency(session);
+    stopped_ns = session_now_ns(session); /* not before it: the window would be one in which threads may record */
     took = session_wait_quiet(session, 2000000000);
     ck_assert_msg(took < 500000000, "quiet after %llu us", (unsigned long long)took / 1000); /* who waits for room does so for a second */
     drain_for(50);
