@@ -143,6 +143,7 @@ int main(void)
 }
 EOF
     gcc -O0 -o leaks leaks.c || return 1
+    # shellcheck disable=SC2086 # two words
     timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT --sample 4096 -o "$T/leaks.own" -- ./leaks >"$T/out" 2>&1
     "$OWNSCOPE" leaks --json "$T/leaks.own" >"$T/leaks.json" 2>>"$T/out"
     "$PYTHON" - "$T/leaks.json" <<'EOF' >>"$T/out" 2>&1

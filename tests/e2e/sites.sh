@@ -12,6 +12,7 @@ TURNS=1000
 # Blocks made and dropped by size, of a run under these rules: "SIZE MADE DROPPED" a line.
 run_under() {
     printf '%s\n' "$@" >rules
+    # shellcheck disable=SC2086 # two words
     timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT -o t.own --rules rules -- "$VICTIMS/plugin_late" >out 2>err
     echo $? >status
     "$OWNSCOPE" sql --json "SELECT size_bytes AS size, count(*) AS made, sum(dropped_ns IS NOT NULL) AS dropped FROM blocks
