@@ -47,7 +47,7 @@ leftovers() {
         pid=${e#/proc/} pid=${pid%/environ}
         if grep -qzxF "OWNSCOPE_DIR=$OWNSCOPE_DIR" "$e" 2>/dev/null; then
             case $(readlink "/proc/$pid/exe") in
-            "$B"/*) echo "$pid" ;;
+            "$B"/* | "$T"/*) echo "$pid" ;;
             esac
         fi
     done
