@@ -6,6 +6,7 @@
 # Arguments: the victims to try; all without.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+unset OWNSCOPE_DEBUG_DIR # places are told by names of the C library, also inner ones
 
 # VICTIM FUNCTION CLASS CLASS[@PLACE] [BLOCKS | +BYTES | ?] - why: what memcheck has in the first class, made in
 # FUNCTION, is in the second, made in PLACE; +BYTES larger each; ?: in either.

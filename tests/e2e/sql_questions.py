@@ -104,7 +104,7 @@ def q1(d, rows):
 
 
 def q2(d, rows):
-    start = max(e["ns"] for e in d.of("events", "--json") if e["event"] == 100)
+    start = min(e["ns"] for e in d.of("events", "--json") if e["event"] >= 100)
     same(rows, by_stack(b for b in d.live() if b["born_ns"] >= start), "blocks", "bytes")
     falling(rows, "bytes")
 
