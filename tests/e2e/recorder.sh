@@ -97,7 +97,7 @@ verdict "leaks of the file" $? "exit $status $(first_line why)"
 block=$("$OWNSCOPE" events --type new --json f.own 2>why | tail -n 1 | key node)
 "$OWNSCOPE" history f.own "$block" >out 2>>why && grep -q new out
 verdict "history of a block in the file" $? "$block: $(first_line why)"
-first=$("$OWNSCOPE" sql -f csv f.own "SELECT min(event) FROM records" | tail -n 1) # not each has a row of facts
+first=$("$OWNSCOPE" sql -f csv f.own "SELECT min(event) FROM records" | tail -n 1 | tr -d '\r') # not each has a row of facts
 [ "$first" = $(($(key metadata.begins.events_before <f.json) + 1)) ]
 verdict "its first event is the one that the report names" $? "$first"
 
