@@ -21,7 +21,7 @@ struct maker {
     struct lock_names *names;
 };
 
-static const struct view_thread *thread_find(const struct view *v, uint32_t id)
+const struct view_thread *doc_states_thread(const struct view *v, uint32_t id)
 {
     size_t low = 0, high = v->n_threads;
     while (low < high) {
@@ -125,7 +125,7 @@ static void kernel_set(json_t *j, const struct doc_state *s)
 static json_t *state_json(struct maker *m, const struct view_state *t, const struct doc_state *s)
 {
     static const struct view_count none;
-    const struct view_thread *row = thread_find(m->v, t->thread);
+    const struct view_thread *row = doc_states_thread(m->v, t->thread);
     json_t *j = json_object();
     json_object_set_new(j, "id", doc_id('t', t->thread));
     json_object_set_new(j, "tid", t->tid ? json_integer(t->tid) : json_null());

@@ -30,19 +30,6 @@ static uint64_t clock_ns(clockid_t clock)
 
 /* ---- a look -------------------------------------------------------------------- */
 
-static const struct view_thread *thread_find(const struct view *v, uint32_t id)
-{
-    size_t low = 0, high = v->n_threads;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (v->threads[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < v->n_threads && v->threads[low].id == id ? &v->threads[low] : NULL;
-}
-
 static int by_thread(const void *a, const void *b)
 {
     const struct states_thread *x = a, *y = b;
@@ -73,7 +60,7 @@ static struct states_look look_make(const struct view *v, const struct doc_state
                              .collector_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), .n = v->n_states };
     l.threads = xcalloc(l.n + 1, sizeof *l.threads);
     for (size_t i = 0; i < l.n; i++) {
-        const struct view_thread *t = thread_find(v, v->states[i].thread);
+        const struct view_thread *t = doc_states_thread(v, v->states[i].thread);
         l.threads[i] = (struct states_thread){ .thread = v->states[i].thread, .events = v->states[i].events,
                                                .allocations = t ? t->made.blocks : 0, .bytes = t ? t->made.bytes : 0,
                                                .cpu_ns = states[i].seen ? states[i].kernel.cpu_ns : 0 };
