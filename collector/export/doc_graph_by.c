@@ -168,17 +168,9 @@ static void root_groups(struct groups *g, uint32_t heap)
 
 /* ---- rows ----------------------------------------------------------------------------- */
 
-static const struct view_thread *thread_row(const struct view *v, uint32_t id)
-{
-    for (size_t i = 0; i < v->n_threads; i++)
-        if (v->threads[i].id == id)
-            return &v->threads[i];
-    return NULL;
-}
-
 static void thread_members(json_t *j, struct groups *g, const struct snapshot *s, uint32_t owner)
 {
-    const struct view_thread *t = owner ? thread_row(g->m->v, owner) : NULL;
+    const struct view_thread *t = owner ? view_thread_of(g->m->v, owner) : NULL;
     json_object_set_new(j, "thread", doc_id('t', owner));
     json_object_set_new(j, "process", doc_id('p', s->process));
     json_object_set_new(j, "name", t && *t->name ? text_json(t->name, strnlen(t->name, sizeof t->name)) : json_null());
