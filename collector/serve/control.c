@@ -405,7 +405,7 @@ static bool tick_due(const struct control *c, uint64_t now_ns)
     if (!c->tick_ns || now_ns - c->tick_ns >= CONTROL_TICK_NS)
         return true;
     c->host.counted(c->host.context, &events, &trace_bytes);
-    return limits_due(c->limits, events, trace_bytes);
+    return limits_due(c->limits, now_ns, events, trace_bytes);
 }
 
 static void limits_look(struct control *c, uint64_t now_ns)
