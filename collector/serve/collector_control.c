@@ -6,11 +6,20 @@
 
 #include <stdlib.h>
 
+static uint64_t trace_bytes_of(const struct collector *c) { return c->writer ? trace_write_size(c->writer) : c->trace_bytes; }
+
 static void measure(void *context, struct limits_input *in)
 {
     struct collector *c = context;
     measure_read(c->measure, in);
-    in->trace_bytes = c->writer ? trace_write_size(c->writer) : c->trace_bytes;
+    in->trace_bytes = trace_bytes_of(c);
+}
+
+static void counted(void *context, uint64_t *events, uint64_t *trace_bytes)
+{
+    const struct collector *c = context;
+    *events = session_events(c->session);
+    *trace_bytes = trace_bytes_of(c);
 }
 
 static void tell(void *context, const struct event *e)
@@ -23,7 +32,7 @@ static void keep(void *context) { collector_trace_keep(context); }
 
 int collector_control_begin(struct collector *c, const struct control_options *o)
 {
-    struct control_host host = { .session = c->session, .tell = tell, .keep = keep, .measure = measure, .context = c,
+    struct control_host host = { .session = c->session, .tell = tell, .keep = keep, .measure = measure, .counted = counted, .context = c,
                                  .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .keep = keep, .context = c,
                                              .cover = graph_cover_bits(c->graph) } };
     char *error;

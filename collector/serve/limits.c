@@ -397,6 +397,18 @@ static void try_again(struct limits *l, const struct limits_input *in, struct li
     snprintf(out->why, sizeof out->why, "%s: on trial for %s", limit_words[l->fired].name, print_time_ns(again, l->breaker.cooling_ns));
 }
 
+bool limits_due(const struct limits *l, uint64_t events, uint64_t trace_bytes)
+{
+    const struct { enum limit_key key; uint64_t counted; } of[] = {{LIMIT_EVENTS, events}, {LIMIT_BYTES, trace_bytes}};
+    if (l->held || l->breaker.state == BREAKER_OPEN)
+        return false;
+    for (unsigned i = 0; i < sizeof of / sizeof *of; i++)
+        if (l->spec.limit[of[i].key].set && l->spec.limit[of[i].key].action != LIMIT_COARSER &&
+            (double)of[i].counted - l->base[of[i].key] >= l->spec.limit[of[i].key].most)
+            return true;
+    return false;
+}
+
 void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out)
 {
     memset(out, 0, sizeof *out);
