@@ -103,7 +103,7 @@ answers "none where some are needed" 2 'needs a rule' trace
 
 # Past the collector: it is stopped, then killed.
 kill -STOP $runner
-answers "emergency stop past a stopped collector" 0 'by the segment, since the collector does not answer' emergency-stop
+answers "emergency stop past a stopped collector" 0 'was recording\); by the segment, since the collector does not answer' emergency-stop
 kill -CONT $runner
 for _ in $(seq 300); do [ "$(state)" = emergency ] && break; sleep 0.01; done
 [ "$(state)" = emergency ] && "$OWNSCOPE" ctl -p "$pid" list | grep -qE "emergency-stop \(uid $(id -u), pid [0-9]+ ownscope\): by the segment"
@@ -116,7 +116,7 @@ ctl stop
 kill -KILL $runner
 wait $runner 2>/dev/null
 answers "without a collector there are no orders" 125 'serve --attach' start
-answers "but an emergency stop" 0 'by the segment, since the session has no collector' emergency-stop
+answers "but an emergency stop" 0 'was paused\); by the segment, since the session has no collector' emergency-stop
 "$OWNSCOPE" serve -q --attach "$pid" 2>serve.err &
 runner=$!
 for _ in $(seq 500); do
