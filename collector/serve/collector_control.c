@@ -10,7 +10,17 @@ static void measure(void *context, struct limits_input *in)
 {
     struct collector *c = context;
     measure_read(c->measure, in);
-    in->trace_bytes = c->writer ? trace_write_size(c->writer) : c->trace_bytes;
+    in->events += c->events_resumed;
+    uint64_t bytes = c->writer ? trace_write_size(c->writer) : c->trace_bytes;
+    c->bytes_made += bytes >= c->bytes_seen ? bytes - c->bytes_seen : bytes; /* a next file begins small */
+    c->bytes_seen = bytes;
+    in->trace_bytes = c->bytes_made;
+}
+
+static uint64_t events(void *context)
+{
+    const struct collector *c = context;
+    return session_events(c->session) + c->events_resumed;
 }
 
 static void tell(void *context, const struct event *e)
@@ -23,7 +33,7 @@ static void keep(void *context) { collector_trace_keep(context); }
 
 int collector_control_begin(struct collector *c, const struct control_options *o)
 {
-    struct control_host host = { .session = c->session, .tell = tell, .keep = keep, .measure = measure, .context = c,
+    struct control_host host = { .session = c->session, .tell = tell, .keep = keep, .measure = measure, .events = events, .context = c,
                                  .policy = { .session = c->session, .code = c->code, .live = collector_live, .tell = tell, .keep = keep, .context = c,
                                              .cover = graph_cover_bits(c->graph) } };
     char *error;
