@@ -46,9 +46,11 @@ static uint64_t rate_of(const struct wire_rule *r, unsigned which)
 }
 
 /* Nothing is passed over unseen, until take() knows better. */
-static void quick_shut(struct rules_own *own)
+static void quick_shut(struct context *c)
 {
-    own->simple_gate = own->bare_gate = own->free_gate = own->quick_gate = own->locks_gate = own->copies_gate = 0;
+    struct rules_own *own = rules_own(c);
+    c->new_gate = c->free_gate = own->simple_gate = own->quick_gate = own->locks_gate = own->copies_gate = 0;
+    c->memory_left = 0;
     memset(own->single, RULES_NOT_ONE, sizeof own->single);
     memset(own->quick, 0, sizeof own->quick);
 }
@@ -66,8 +68,9 @@ static bool single_take(struct rules_own *own, const struct wire_policy *p, unsi
 }
 
 /* What the thread needs of it. False: it makes no sense. */
-static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t bytes)
+static bool take(struct context *c, const struct wire_policy *p, uint64_t bytes)
 {
+    struct rules_own *own = rules_own(c);
     uint64_t words = p->born_words;
     own->ranges_count = p->ranges_count;
     if (!inside(bytes, p->ranges_offset, own->ranges_count, sizeof(struct wire_range)) ||
@@ -95,7 +98,7 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
     if (p->flags & WIRE_POLICY_SIMPLE && p->simple < WIRE_RULES_MAX) {
         own->single[WIRE_RATE_MEMORY] = (uint8_t)p->simple;
         own->simple_gate = own->gate;
-        own->bare_gate = process.plain_malloc ? own->gate : 0;
+        c->new_gate = process.plain_malloc ? own->gate : 0;
     }
     own->copies_gate = single_take(own, p, WIRE_RATE_COPIES, WIRE_RULE_COPY) ? own->gate : 0;
     own->locks_gate = single_take(own, p, WIRE_RATE_LOCKS, WIRE_RULE_LOCK) && !own->owes ? own->gate : 0;
@@ -143,7 +146,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
 
     if (before == gate)
         return gate & WIRE_GATE_FILTERED ? true : tell_all(c);
-    quick_shut(own);
+    quick_shut(c);
     if (!(gate & WIRE_GATE_FILTERED)) {
         own->gate = gate;
         wanted(c);
@@ -162,16 +165,16 @@ bool rules_adopt(struct context *c, uint32_t gate)
         locks_forget(own);
         own->owes = before != 0;
     }
-    if (!p || !take(own, p, bytes)) { /* of what can be recorded nothing is asked for; nothing is to look leaked */
+    if (!p || !take(c, p, bytes)) { /* of what can be recorded nothing is asked for; nothing is to look leaked */
         own->rules = own->excludes = 0;
         memset(own->of, 0, sizeof own->of);
-        quick_shut(own);
+        quick_shut(c);
         own->born = NULL;
         own->drops_all = true;
     }
     if (!own->drops_all && !follow_is_full())
         own->quick_gate = gate;
-    own->free_gate = own->born ? 0 : own->quick_gate;
+    c->free_gate = own->born ? 0 : own->quick_gate;
     return true;
 }
 
@@ -301,7 +304,8 @@ bool rules_draws(struct context *c, const struct hook_frame *site, unsigned even
     while ((best = finest(own, rules, which)) >= 0) {
         const struct wire_rule *r = &own->policy->rules[best];
         uint64_t rate = rate_of(r, which);
-        uint64_t *left = own->single[which] == best ? &own->quick[which] : &own->left[which][best];
+        uint64_t *left = own->single[which] != best ? &own->left[which][best]
+                         : which == WIRE_RATE_MEMORY ? &c->memory_left : &own->quick[which];
         if (event == WIRE_RULE_MAP)
             rate = 0; /* few, and large: each is recorded */
         else if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, left, rate, bytes)
@@ -352,7 +356,7 @@ static void follow(struct context *c, struct rules_own *own, unsigned family, ui
     bool was_full = follow_is_full();
     if (likely(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address)))
         return;
-    own->quick_gate = own->free_gate = 0;
+    own->quick_gate = c->free_gate = 0;
     if (!was_full)
         record_text(c, WIRE_MARK, 0, NULL, 0, full, sizeof full - 1);
 }

@@ -31,11 +31,9 @@ struct rules_site { uint64_t pc; uint32_t gate, rules, stacks, pad; };
 /* The thread's own, in its home page; zeros at a claim. */
 struct rules_own {
     /* What hooks ask first, in one line with the counts before it. The gate that was adopted, or 0: where */
-    uint32_t simple_gate;             /* quick[WIRE_RATE_MEMORY] says which blocks are passed over; */
-    uint32_t bare_gate;               /* the same, and an allocation calls nothing of ours; */
-    uint32_t free_gate;               /* a release is recorded only of what is followed; */
+    uint32_t simple_gate;             /* context.memory_left says which blocks are passed over; */
     uint32_t quick_gate;              /* a release is recorded only of what is followed, or of `born` */
-    uint64_t quick[WIRE_RATES];       /* bytes, and events, to the next sample of single[]; 0: not drawn yet */
+    uint64_t quick[WIRE_RATES];       /* events to the next sample of single[], locks and copies; 0: not drawn yet */
     uint32_t locks_gate, copies_gate; /* quick[] says which locks, and copies, are passed over */
     uint32_t gate;                    /* adopted last; all is of it */
     uint8_t single[WIRE_RATES];       /* the one rule that all of them ask; RULES_NOT_ONE */
@@ -100,9 +98,8 @@ static inline __attribute__((always_inline)) struct rules_own *rules_ready(void)
 }
 
 /* So many bytes, or events, and no sample among them. A handler's may come in between: read once, and written. */
-static inline __attribute__((always_inline)) bool rules_count_down(struct rules_own *own, unsigned which, uint64_t by)
+static inline __attribute__((always_inline)) bool rules_count_down(volatile uint64_t *left, uint64_t by)
 {
-    volatile uint64_t *left = &own->quick[which];
     uint64_t had = *left;
     if (unlikely(by >= had))
         return false;
@@ -127,7 +124,7 @@ static inline __attribute__((always_inline)) uint64_t rules_bytes(uint64_t size)
 static inline bool rules_passes_new(struct context *c, uint32_t gate, size_t size)
 {
     struct rules_own *own = rules_own(c);
-    if (unlikely(own->simple_gate != gate) || !rules_count_down(own, WIRE_RATE_MEMORY, wire_drawn_bytes(size)))
+    if (unlikely(own->simple_gate != gate) || !rules_count_down(&c->memory_left, wire_drawn_bytes(size)))
         return false;
     rules_passed(own);
     return true;
@@ -140,7 +137,7 @@ static inline bool rules_passes_drop(uint32_t gate, const void *p)
     struct rules_own *own = rules_own(c);
     if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation)))
         return false;
-    if (unlikely(own->free_gate != gate) && (own->quick_gate != gate || !rules_born_passes(c, gate, p)))
+    if (unlikely(c->free_gate != gate) && (own->quick_gate != gate || !rules_born_passes(c, gate, p)))
         return false;
     rules_passed(own);
     return true;
@@ -148,13 +145,14 @@ static inline bool rules_passes_drop(uint32_t gate, const void *p)
 
 /* ---- what doors ask, without a frame: neither recorded nor of any other matter to us. Counted as calls. ---- */
 
-/* An allocation that calls nothing of ours. */
+/* An allocation that calls nothing of ours. It and the next do not ask whether the thread's slot is still its process's: in
+ * a forked child that has recorded nothing yet, what is passed over is counted with its parent's. */
 static inline __attribute__((always_inline)) bool rules_door_new(uint32_t gate, size_t size)
 {
-    struct rules_own *own = rules_ready();
-    if (unlikely(!own || own->bare_gate != gate) || !rules_count_down(own, WIRE_RATE_MEMORY, rules_bytes(size)))
+    struct context *c = &context;
+    if (unlikely(c->new_gate != gate || c->guard) || !rules_count_down(&c->memory_left, rules_bytes(size)))
         return false;
-    rules_passed(own);
+    rules_passed(rules_own(c));
     return true;
 }
 
@@ -162,13 +160,9 @@ static inline __attribute__((always_inline)) bool rules_door_new(uint32_t gate, 
 static inline __attribute__((always_inline)) bool rules_door_drop(uint32_t gate, const void *p)
 {
     const struct context *c = &context;
-    struct rules_own *own;
-    if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation)))
+    if (unlikely(follow_maybe(p) || c->free_gate != gate))
         return false;
-    own = rules_own(c);
-    if (unlikely(own->free_gate != gate))
-        return false;
-    rules_passed(own);
+    rules_passed(rules_own(c));
     return true;
 }
 
@@ -176,7 +170,7 @@ static inline __attribute__((always_inline)) bool rules_door_drop(uint32_t gate,
 static inline __attribute__((always_inline)) bool rules_door_copy(uint32_t gate)
 {
     struct rules_own *own = rules_ready();
-    if (unlikely(!own || own->copies_gate != gate) || !rules_count_down(own, WIRE_RATE_COPIES, 1))
+    if (unlikely(!own || own->copies_gate != gate) || !rules_count_down(&own->quick[WIRE_RATE_COPIES], 1))
         return false;
     rules_passed(own);
     return true;
@@ -187,7 +181,7 @@ static inline __attribute__((always_inline)) bool rules_door_lock(uint32_t gate)
 {
     struct rules_own *own = rules_ready();
     if (unlikely(!own || own->locks_gate != gate || own->followed_count || own->pending_count) ||
-        !rules_count_down(own, WIRE_RATE_LOCKS, 1))
+        !rules_count_down(&own->quick[WIRE_RATE_LOCKS], 1))
         return false;
     rules_passed(own);
     return true;
