@@ -104,7 +104,18 @@ int parse_amount(const char *text, double *amount)
     return *text ? -EINVAL : value > 1e18L ? -ERANGE : 0;
 }
 
-int parse_sizes(const char *text, uint64_t *low, uint64_t *high)
+int parse_address(const char *text, uint64_t *address)
+{
+    char *end;
+    if (text[0] != '0' || (text[1] | 32) != 'x' || !isxdigit((unsigned char)text[2]))
+        return -EINVAL;
+    errno = 0;
+    *address = strtoull(text, &end, 16);
+    return errno || *end ? -EINVAL : 0;
+}
+
+/* `number` reads each end. */
+static int parse_range(const char *text, int (*number)(const char *, uint64_t *), uint64_t *low, uint64_t *high)
 {
     char first[64];
     const char *dots = strstr(text, "..");
@@ -115,14 +126,17 @@ int parse_sizes(const char *text, uint64_t *low, uint64_t *high)
         return -EINVAL;
     memcpy(first, text, n);
     first[n] = 0;
-    if ((n || !dots) && parse_bytes(first, low))
+    if ((n || !dots) && number(first, low))
         return -EINVAL;
     if (!dots)
         *high = *low;
-    else if (dots[2] && parse_bytes(dots + 2, high))
+    else if (dots[2] && number(dots + 2, high))
         return -EINVAL;
     return *high < *low ? -EINVAL : 0;
 }
+
+int parse_sizes(const char *text, uint64_t *low, uint64_t *high) { return parse_range(text, parse_bytes, low, high); }
+int parse_addresses(const char *text, uint64_t *low, uint64_t *high) { return parse_range(text, parse_address, low, high); }
 
 const char *print_bytes(char text[UNITS_TEXT], uint64_t bytes)
 {

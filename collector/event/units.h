@@ -14,8 +14,11 @@ int parse_bytes(const char *text, uint64_t *bytes);
 int parse_time_ns(const char *text, uint64_t *ns);
 /* How many of something: 100, 0.5, 100k, 1.5M, 2G (powers of 1000), at most 1e18. */
 int parse_amount(const char *text, double *amount);
-/* MIN..MAX, MIN.., ..MAX, or one size for both. 0 or -EINVAL. */
+/* 0x7f00. 0 or -EINVAL. */
+int parse_address(const char *text, uint64_t *address);
+/* LOW..HIGH, LOW.., ..HIGH, or one for both. 0 or -EINVAL. */
 int parse_sizes(const char *text, uint64_t *low, uint64_t *high);
+int parse_addresses(const char *text, uint64_t *low, uint64_t *high);
 
 /* The shortest text that means exactly this: "512K", "1500ms"; returned. */
 enum { UNITS_TEXT = 32 };

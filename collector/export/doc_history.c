@@ -6,11 +6,11 @@
  * locks that lie in it while it lives, and, in short, the blocks that held its
  * place before and after it (history_place.h).
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/units.h"
 #include "event/xalloc.h"
 #include "export/doc_parts.h"
 #include "export/event_json.h"
@@ -23,16 +23,10 @@ enum { EVENTS_MAX = 100000 };
 
 int doc_target_parse(struct doc_target *t, const char *text)
 {
-    char *end;
-    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    t->is_address = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
     t->is_lock = *text == 'l';
-    const char *digits = hex ? text + 2 : *text == 'b' || t->is_lock ? text + 1 : text;
-    if (!(hex ? isxdigit((unsigned char)*digits) : isdigit((unsigned char)*digits)))
-        return -EINVAL;
-    errno = 0;
-    t->is_address = hex;
-    t->value = strtoull(digits, &end, hex ? 16 : 10);
-    return errno || *end || !t->value ? -EINVAL : 0;
+    int error = t->is_address ? parse_address(text, &t->value) : parse_count(text + (*text == 'b' || t->is_lock), &t->value);
+    return error || !t->value ? -EINVAL : 0;
 }
 
 /* ---- its story ---- */

@@ -295,14 +295,6 @@ static json_t *order_json(struct maker *m)
     return list;
 }
 
-static const struct view_thread *thread_of(const struct view *v, uint32_t id)
-{
-    for (size_t i = 0; i < v->n_threads; i++)
-        if (v->threads[i].id == id)
-            return &v->threads[i];
-    return NULL;
-}
-
 /* Since when a thread waits for a lock. */
 static uint64_t wait_since(struct maker *m, uint64_t lock, uint32_t thread, uint64_t otherwise)
 {
@@ -320,7 +312,7 @@ static json_t *kind_json(struct maker *m, uint64_t lock)
 
 static json_t *waiting_json(struct maker *m, const struct view_order_edge *e)
 {
-    const struct view_thread *t = thread_of(m->v, e->thread);
+    const struct view_thread *t = view_thread_of(m->v, e->thread);
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "thread", doc_id('t', e->thread),
                      "name", t && *t->name ? text_json(t->name, strnlen(t->name, sizeof t->name)) : json_null(),
                      "holds", doc_id('l', e->held), "holds_kind", kind_json(m, e->held),
@@ -339,7 +331,7 @@ static json_t *deadlocks_json(struct maker *m)
         uint32_t process = 0;
         for (uint32_t k = 0; k < c->n && (size_t)c->first + k < m->v->n_deadlock_edges; k++) {
             const struct view_order_edge *e = &m->v->deadlock_edges[c->first + k];
-            const struct view_thread *t = thread_of(m->v, e->thread);
+            const struct view_thread *t = view_thread_of(m->v, e->thread);
             process = t ? t->process : process;
             json_array_append_new(threads, waiting_json(m, e));
         }

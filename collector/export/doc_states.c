@@ -21,19 +21,6 @@ struct maker {
     struct lock_names *names;
 };
 
-const struct view_thread *doc_states_thread(const struct view *v, uint32_t id)
-{
-    size_t low = 0, high = v->n_threads;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (v->threads[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < v->n_threads && v->threads[low].id == id ? &v->threads[low] : NULL;
-}
-
 /* ---- locks ------------------------------------------------------------------- */
 
 static json_t *lock_json(struct maker *m, uint64_t lock, uint64_t since_ns, uint32_t stack)
@@ -125,7 +112,7 @@ static void kernel_set(json_t *j, const struct doc_state *s)
 static json_t *state_json(struct maker *m, const struct view_state *t, const struct doc_state *s)
 {
     static const struct view_count none;
-    const struct view_thread *row = doc_states_thread(m->v, t->thread);
+    const struct view_thread *row = view_thread_of(m->v, t->thread);
     json_t *j = json_object();
     json_object_set_new(j, "id", doc_id('t', t->thread));
     json_object_set_new(j, "tid", t->tid ? json_integer(t->tid) : json_null());

@@ -29,7 +29,4 @@ struct doc_states_input {
 /* The document but for what the collector says of itself. */
 json_t *doc_states(const struct view *v, const struct doc_context *c, const struct doc_states_input *in);
 
-/* The thread of that id (threads of a view stand by id); NULL: it has none. */
-const struct view_thread *doc_states_thread(const struct view *v, uint32_t id);
-
 #endif

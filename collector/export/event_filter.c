@@ -4,51 +4,19 @@
  */
 #include "export/event_filter.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/units.h"
 #include "event/xalloc.h"
 
 /* ---- words ---- */
 
-static int address_take(const char *text, uint64_t *address, const char **end)
-{
-    char *digits_end;
-    if (text[0] != '0' || (text[1] | 32) != 'x' || !isxdigit((unsigned char)text[2]))
-        return -EINVAL;
-    errno = 0;
-    *address = strtoull(text, &digits_end, 16);
-    *end = digits_end;
-    return errno ? -EINVAL : 0;
-}
-
-/* LOW..HIGH, LOW.., ..HIGH, or one number for both. */
-static int range_parse(const char *text, uint64_t *low, uint64_t *high)
-{
-    const char *p = text;
-    bool open_low = !strncmp(p, "..", 2);
-    *low = 0;
-    *high = UINT64_MAX;
-    if (!open_low && address_take(p, low, &p))
-        return -EINVAL;
-    if (!open_low && !*p) {
-        *high = *low;
-        return 0;
-    }
-    if (strncmp(p, "..", 2))
-        return -EINVAL;
-    p += 2;
-    if (!*p)
-        return open_low ? -EINVAL : 0;
-    return address_take(p, high, &p) || *p || *high < *low ? -EINVAL : 0;
-}
-
 int event_addresses_parse(const char *text, uint64_t *low, uint64_t *high)
 {
-    int error = range_parse(text, low, high);
+    int error = parse_addresses(text, low, high);
     if (!error && !strstr(text, "..") && *high < UINT64_MAX)
         ++*high;
     return error;

@@ -3,7 +3,6 @@
  */
 #include "export/moment.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +26,8 @@ int source_at_parse(struct source_at *at, const char *text)
         return 0;
     }
     if (!strncmp(text, "event:", 6)) {
-        char *end;
-        errno = 0;
         at->kind = SOURCE_EVENT;
-        at->value = strtoull(text + 6, &end, 10);
-        return errno || *end || !isdigit((unsigned char)text[6]) ? -EINVAL : 0;
+        return parse_count(text + 6, &at->value) ? -EINVAL : 0;
     }
     at->kind = SOURCE_NS;
     return parse_time_ns(text, &at->value) ? -EINVAL : 0;

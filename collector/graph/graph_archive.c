@@ -76,6 +76,20 @@ struct graph *graph_load(const struct code *code, struct archive *a)
     return NULL;
 }
 
+uint16_t archive_flags_of(const void *row, const size_t *places, size_t n)
+{
+    unsigned flags = 0;
+    for (size_t i = 0; i < n; i++)
+        flags |= (unsigned)*(const bool *)((const char *)row + places[i]) << i;
+    return (uint16_t)flags;
+}
+
+void archive_flags_put(void *row, const size_t *places, size_t n, uint16_t flags)
+{
+    for (size_t i = 0; i < n; i++)
+        *(bool *)((char *)row + places[i]) = flags >> i & 1;
+}
+
 uint64_t graph_peek_next_block(struct archive *a)
 {
     uint64_t events, now_ns, next = 0;

@@ -52,6 +52,10 @@ void archive_block_column(struct archive *a, struct graph *g, uint32_t *first, s
 /* One that may be gone: without the id it is none, with an id and no place it is gone. */
 void archive_held(struct archive *a, struct graph *g, struct held_block *h);
 
+/* The bools of a row that lie at `places`, as bits in that order: written, and read again. At most 16. */
+uint16_t archive_flags_of(const void *row, const size_t *places, size_t n);
+void archive_flags_put(void *row, const size_t *places, size_t n, uint16_t flags);
+
 /* Helps who loads: `list` of n places, each below limit and none twice. */
 bool archive_places(struct archive *a, const uint32_t *list, size_t n, uint64_t limit);
 

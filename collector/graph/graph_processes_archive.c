@@ -14,31 +14,12 @@
 enum { RUN = 256 };
 
 /* The flags of a process, as they are written. */
-enum {
-    STARTED = 1, ENDED = 2, THREADED = 4, USABLE_ASKED = 8, USABLE_UNTOLD = 16, EXECING = 32, EXIT_KNOWN = 64, EXIT_SEEN = 128,
-    FORKED = 256
-};
+static const size_t flags[] = {
+    offsetof(struct process, started), offsetof(struct process, ended), offsetof(struct process, threaded),
+    offsetof(struct process, usable_asked), offsetof(struct process, usable_untold), offsetof(struct process, execing),
+    offsetof(struct process, exit_known), offsetof(struct process, exit_seen), offsetof(struct process, forked) };
+enum { FLAGS = sizeof flags / sizeof *flags };
 struct row { struct process p; uint16_t flags; uint32_t wait_status, exit_code; };
-
-static uint16_t flags_of(const struct process *p)
-{
-    return (uint16_t)(p->started * STARTED | p->ended * ENDED | p->threaded * THREADED | p->usable_asked * USABLE_ASKED |
-                      p->usable_untold * USABLE_UNTOLD | p->execing * EXECING | p->exit_known * EXIT_KNOWN |
-                      p->exit_seen * EXIT_SEEN | p->forked * FORKED);
-}
-
-static void flags_put(struct process *p, uint16_t flags)
-{
-    p->started = flags & STARTED;
-    p->ended = flags & ENDED;
-    p->threaded = flags & THREADED;
-    p->usable_asked = flags & USABLE_ASKED;
-    p->usable_untold = flags & USABLE_UNTOLD;
-    p->execing = flags & EXECING;
-    p->exit_known = flags & EXIT_KNOWN;
-    p->exit_seen = flags & EXIT_SEEN;
-    p->forked = flags & FORKED;
-}
 
 static void run_archive(struct archive *a, struct row *rows, size_t n)
 {
@@ -69,7 +50,7 @@ static void run_take(const struct graph *g, size_t first, struct row *rows, size
 {
     for (size_t i = 0; i < n; i++) {
         const struct process *p = g->processes[first + i];
-        rows[i] = (struct row){ .p = *p, .flags = flags_of(p), .wait_status = (uint32_t)p->wait_status, .exit_code = (uint32_t)p->exit_code };
+        rows[i] = (struct row){ .p = *p, .flags = archive_flags_of(p, flags, FLAGS), .wait_status = (uint32_t)p->wait_status, .exit_code = (uint32_t)p->exit_code };
     }
 }
 
@@ -95,7 +76,7 @@ static void process_put(struct archive *a, struct graph *g, struct row *row, siz
     p->wait_status = (int)row->wait_status;
     p->exit_code = (int)row->exit_code;
     p->maps.seed = process_seed(p);
-    flags_put(p, row->flags);
+    archive_flags_put(p, flags, FLAGS, row->flags);
 }
 
 static void texts_archive(struct archive *a, struct graph *g)

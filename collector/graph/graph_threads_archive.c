@@ -16,9 +16,12 @@
 #include "graph/graph_threads.h"
 
 enum { RUN = 256 };
-enum {
-    EXITED = 1, ENDED = 2, DETACHED = 4, FAILED = 8, STARTED = 16, EXIT_TOLD = 32, TRACKED = 64, LEAVING = 128, PTHREAD_KNOWN = 256
-};
+/* The flags of a thread, as they are written. */
+static const size_t flags[] = {
+    offsetof(struct thread, exited), offsetof(struct thread, ended), offsetof(struct thread, detached), offsetof(struct thread, failed),
+    offsetof(struct thread, started), offsetof(struct thread, exit_told), offsetof(struct thread, tracked),
+    offsetof(struct thread, leaving), offsetof(struct thread, pthread_known) };
+enum { FLAGS = sizeof flags / sizeof *flags };
 struct row { struct thread t; uint16_t flags; uint8_t newer; };
 
 /* ---- threads of one pthread_t ------------------------------------------------ */
@@ -66,25 +69,6 @@ static void pthreads_make(struct archive *a, struct graph *g, const uint8_t *new
 
 /* ---- rows --------------------------------------------------------------------- */
 
-static uint16_t flags_of(const struct thread *t)
-{
-    return (uint16_t)(t->exited * EXITED | t->ended * ENDED | t->detached * DETACHED | t->failed * FAILED | t->started * STARTED |
-                      t->exit_told * EXIT_TOLD | t->tracked * TRACKED | t->leaving * LEAVING | t->pthread_known * PTHREAD_KNOWN);
-}
-
-static void flags_put(struct thread *t, uint16_t flags)
-{
-    t->exited = flags & EXITED;
-    t->ended = flags & ENDED;
-    t->detached = flags & DETACHED;
-    t->failed = flags & FAILED;
-    t->started = flags & STARTED;
-    t->exit_told = flags & EXIT_TOLD;
-    t->tracked = flags & TRACKED;
-    t->leaving = flags & LEAVING;
-    t->pthread_known = flags & PTHREAD_KNOWN;
-}
-
 static void run_archive(struct archive *a, const struct graph *g, struct row *rows, size_t n)
 {
     ARCHIVE_FIELD(a, rows, n, t.serial);
@@ -115,8 +99,10 @@ static void run_archive(struct archive *a, const struct graph *g, struct row *ro
 
 static void run_take(const struct graph *g, size_t first, struct row *rows, size_t n, const uint8_t *newer)
 {
-    for (size_t i = 0; i < n; i++)
-        rows[i] = (struct row){ .t = *g->threads[first + i], .flags = flags_of(g->threads[first + i]), .newer = newer[first + i] };
+    for (size_t i = 0; i < n; i++) {
+        const struct thread *t = g->threads[first + i];
+        rows[i] = (struct row){ .t = *t, .flags = archive_flags_of(t, flags, FLAGS), .newer = newer[first + i] };
+    }
 }
 
 /* Loading: the thread of a row; place 0 is there already. */
@@ -136,7 +122,7 @@ static void thread_put(struct archive *a, struct graph *g, struct row *row, size
     }
     *t = row->t;
     t->place = (uint32_t)place;
-    flags_put(t, row->flags);
+    archive_flags_put(t, flags, FLAGS, row->flags);
     if (!place)
         return;
     struct process *p = process_at(g, t->process);

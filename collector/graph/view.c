@@ -94,6 +94,19 @@ static void view_threads(const struct graph *g, struct view *v)
     qsort(v->threads, v->n_threads, sizeof *v->threads, compare_threads);
 }
 
+const struct view_thread *view_thread_of(const struct view *v, uint32_t id)
+{
+    size_t low = 0, high = v->n_threads;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (v->threads[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->n_threads && v->threads[low].id == id ? &v->threads[low] : NULL;
+}
+
 static int compare_processes(const void *a, const void *b)
 {
     uint32_t x = ((const struct view_process *)a)->id, y = ((const struct view_process *)b)->id;

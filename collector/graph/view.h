@@ -293,7 +293,7 @@ struct view {
     uint64_t *rates; size_t n_rates;  /* of memory, that there were: bytes from one sample to the next */
     uint64_t copy_largest;            /* bytes of the largest copy that was a sample */
     uint64_t locks_every, copies_every; /* the coarsest; sums of them are estimates. 0, 1: they are not */
-    struct view_thread *threads; size_t n_threads;
+    struct view_thread *threads; size_t n_threads;      /* by id */
     struct view_handoff *handoffs; size_t n_handoffs;
     struct view_move *moves; size_t n_moves;
     struct view_process *processes; size_t n_processes;
@@ -346,6 +346,8 @@ struct view *graph_view_make_with(struct graph *g, const struct code *code, unsi
 struct view *graph_view_make_live(struct graph *g, const struct code *code, unsigned flags,
                                   struct snapshot **snapshots, size_t n, struct view_state *states, size_t n_states);
 void view_free(struct view *v);
+/* The thread of that id; NULL: the view has none. */
+const struct view_thread *view_thread_of(const struct view *v, uint32_t id);
 /* The block of that id, if it is alive, as a view has it, but its stack is of the code. Looks at all. */
 bool graph_block(struct graph *g, uint64_t id, struct view_block *found);
 

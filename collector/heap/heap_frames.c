@@ -4,9 +4,9 @@
 #include "heap/heap_frames.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "event/xalloc.h"
+#include "wire/clock.h"
 
 enum { CLOCK_EVERY = 16 };
 #define TIME_LIMIT_NS 200000000u /* all threads */
@@ -19,13 +19,6 @@ struct frames {
     uint64_t began_ns;
     bool late;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* The stack that an address lies in, as its index; n_roots: none. */
 static size_t root_of(const struct snapshot *s, uint64_t address)
@@ -42,7 +35,7 @@ static bool frame_add(void *context, const struct heap_unwound *at)
     struct heap_code *c = f->code;
     const struct heap_place *p = heap_modules_at(f->modules, at->pc - !at->exact);
     size_t root = root_of(f->s, at->sp);
-    if (++f->depth % CLOCK_EVERY == 0 && now_ns() - f->began_ns > TIME_LIMIT_NS)
+    if (++f->depth % CLOCK_EVERY == 0 && wire_clock_monotonic_ns() - f->began_ns > TIME_LIMIT_NS)
         f->late = true;
     if (f->late || root == f->s->n_roots)
         return false;
@@ -64,7 +57,7 @@ static int frames_order(const void *a, const void *b)
 void heap_frames(const struct snapshot *s, const struct heap_scan_input *in, const struct heap_modules *modules,
                  struct heap_unwind *unwind, struct heap_code *code)
 {
-    struct frames f = {.s = s, .modules = modules, .code = code, .began_ns = now_ns()};
+    struct frames f = {.s = s, .modules = modules, .code = code, .began_ns = wire_clock_monotonic_ns()};
     for (size_t i = 0; i < in->stop->n && !f.late; i++) {
         f.depth = 0;
         if (in->stop->threads[i].n_registers >= HEAP_GENERAL)

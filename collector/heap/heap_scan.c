@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "event/xalloc.h"
 #include "heap/heap_frames.h"
@@ -14,13 +13,7 @@
 #include "heap/heap_interior.h"
 #include "heap/heap_roots.h"
 #include "heap/heap_walk.h"
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
+#include "wire/clock.h"
 
 static void modules_tell(const struct heap_modules *m, struct heap_code *code)
 {
@@ -37,7 +30,7 @@ static void modules_tell(const struct heap_modules *m, struct heap_code *code)
 
 int heap_scan(struct snapshot *s, const struct heap_scan_input *in, struct heap_code *code)
 {
-    uint64_t began_ns = now_ns();
+    uint64_t began_ns = wire_clock_monotonic_ns();
     struct heap_modules modules;
     struct heap_find find;
     struct heap_types types;
@@ -68,7 +61,7 @@ int heap_scan(struct snapshot *s, const struct heap_scan_input *in, struct heap_
     heap_unwind_free(unwind);
     heap_standing_done(&stop);
     heap_modules_done(&modules);
-    s->scan_ns = now_ns() - began_ns;
+    s->scan_ns = wire_clock_monotonic_ns() - began_ns;
     return 0;
 }
 

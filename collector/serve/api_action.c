@@ -44,8 +44,7 @@ static void refuse(struct api_answer *a, int error)
 static const struct snapshot *snapshot_take(struct collector *c, const struct query *q, struct api_answer *a)
 {
     const struct snapshot *s;
-    uint32_t process = q->process ? (uint32_t)strtoul(q->process + (*q->process == 'p'), NULL, 10) : 0;
-    int error = q->pid ? collector_snapshot_of(c, (pid_t)q->pid, &s) : collector_snapshot(c, process, &s);
+    int error = q->pid ? collector_snapshot_of(c, (pid_t)q->pid, &s) : collector_snapshot(c, query_serial(q->process, 'p'), &s);
     if (error)
         refuse(a, error);
     return error ? NULL : s;

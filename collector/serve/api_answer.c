@@ -322,15 +322,9 @@ static void answer_status(struct collector *c, const struct query *q, struct api
         api_refuse(a, 500, "the session's name or command is no UTF-8");
 }
 
-/* "t3" or "3"; query_check has looked at it. */
-static uint32_t serial_of(const char *id, char kind)
-{
-    return id ? (uint32_t)strtoul(id + (*id == kind), NULL, 10) : 0;
-}
-
 static void answer_states(struct collector *c, const struct query *q, struct api_answer *a)
 {
-    struct states_query asked = { .thread = serial_of(q->thread, 't'), .process = serial_of(q->process, 'p'), .pid = (pid_t)q->pid, .stacks = q->stacks };
+    struct states_query asked = { .thread = query_serial(q->thread, 't'), .process = query_serial(q->process, 'p'), .pid = (pid_t)q->pid, .stacks = q->stacks };
     json_t *doc = NULL;
     int error = states_document(c, &asked, &live_symbols, &symbols_lock, &doc);
     if (error == -ENOENT)

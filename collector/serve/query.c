@@ -12,16 +12,10 @@
 #include "event/xalloc.h"
 #include "export/event_filter.h"
 
-/* "t3" or "3" with that letter. 0 or -EINVAL. */
-static int serial_parse(const char *text, char letter, uint32_t *serial)
+uint32_t query_serial(const char *id, char letter)
 {
-    char *end;
-    if (*text == letter)
-        text++;
-    if (strspn(text, "0123456789") != strlen(text) || !*text || strlen(text) > 9)
-        return -EINVAL;
-    *serial = (uint32_t)strtoul(text, &end, 10);
-    return *serial ? 0 : -EINVAL;
+    uint64_t n;
+    return !id || parse_count(id + (*id == letter), &n) || n > UINT32_MAX ? 0 : (uint32_t)n;
 }
 
 /* enum export_format, or -1. */
@@ -58,9 +52,9 @@ int query_check(const struct query *q, char **error)
         *error = xasprintf("'%s' is no range of sizes (4096, 4K..1M, 64K.., ..16)", q->size);
     else if (q->address && event_addresses_parse(q->address, &low, &high))
         *error = xasprintf("'%s' is no range of addresses (0x7f12..., 0x7f0000..0x7fffff)", q->address);
-    else if (q->thread && serial_parse(q->thread, 't', &number))
+    else if (q->thread && !query_serial(q->thread, 't'))
         *error = xasprintf("'%s' is no thread's ID (t3)", q->thread);
-    else if (q->process && serial_parse(q->process, 'p', &number))
+    else if (q->process && !query_serial(q->process, 'p'))
         *error = xasprintf("'%s' is no process's ID (p1)", q->process);
     else if (q->format && format_find(q->format) < 0)
         *error = xasprintf("format '%s' is not known; there are json, dot and heapsnapshot", q->format);
@@ -111,8 +105,7 @@ struct doc_options query_doc_options(const struct query *q)
     o.depth = (unsigned)q->depth;
     if (q->leak_class)
         leak_kinds_parse(&o.leak_kinds, q->leak_class, &wrong);
-    if (q->process)
-        serial_parse(q->process, 'p', &o.process);
+    o.process = query_serial(q->process, 'p');
     return o;
 }
 
@@ -144,8 +137,8 @@ int query_open(struct source *s, const char *path, const struct query *q, enum q
 {
     struct source_options o = { .flags = need == QUERY_BLOCKS ? VIEW_BLOCKS : 0,
                                 .heaps = need == QUERY_HEAP || need == QUERY_BLOCKS, .progress = progress, .progress_context = progress_context };
-    if (q->process && o.heaps)
-        serial_parse(q->process, 'p', &o.heap_process);
+    if (o.heaps)
+        o.heap_process = query_serial(q->process, 'p');
     if (need == QUERY_TRACE)
         return open_trace(s, path);
     if (q->at)
@@ -223,10 +216,8 @@ int query_range(struct source *s, const struct query *q, struct query_range *ran
     o->frames = (unsigned)q->frames;
     if (q->type)
         doc_event_types_parse(&o->types, q->type);
-    if (q->thread)
-        serial_parse(q->thread, 't', &o->thread);
-    if (q->process)
-        serial_parse(q->process, 'p', &o->process);
+    o->thread = query_serial(q->thread, 't');
+    o->process = query_serial(q->process, 'p');
     o->site = q->site;
     o->sizes = q->size && !parse_sizes(q->size, &o->low_bytes, &o->high_bytes);
     o->addresses = q->address && !event_addresses_parse(q->address, &o->low_address, &o->high_address);

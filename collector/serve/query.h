@@ -40,6 +40,8 @@ struct query {
 
 /* 0, or -EINVAL and *error, one malloc'ed line. */
 int query_check(const struct query *q, char **error);
+/* The number in "t3" or "3", with that letter; 0: not given, or it is none. */
+uint32_t query_serial(const char *id, char letter);
 /* Adds a file to q->suppressions. 0 or -E2BIG. */
 int query_add_suppressions(struct query *q, const char *path);
 /* Reads q->suppressions, and default.supp; NULL: there are none. 0, or -errno and *error, one malloc'ed line. */

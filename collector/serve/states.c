@@ -13,6 +13,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_maps.h"
 #include "heap/heap_stacks.h"
+#include "serve/query.h"
 #include "session/proc.h"
 
 #define LEAST_NS 250000000ull     /* between two looks that rates are of */
@@ -60,7 +61,7 @@ static struct states_look look_make(const struct view *v, const struct doc_state
                              .collector_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), .n = v->n_states };
     l.threads = xcalloc(l.n + 1, sizeof *l.threads);
     for (size_t i = 0; i < l.n; i++) {
-        const struct view_thread *t = doc_states_thread(v, v->states[i].thread);
+        const struct view_thread *t = view_thread_of(v, v->states[i].thread);
         l.threads[i] = (struct states_thread){ .thread = v->states[i].thread, .events = v->states[i].events,
                                                .allocations = t ? t->made.blocks : 0, .bytes = t ? t->made.bytes : 0,
                                                .cpu_ns = states[i].seen ? states[i].kernel.cpu_ns : 0 };
@@ -167,7 +168,7 @@ static void processes_complete(const struct view *v, const struct doc_state *sta
     size_t i;
     json_array_foreach(processes, i, p) {
         const char *id = json_string_value(json_object_get(p, "id"));
-        uint32_t serial = id ? (uint32_t)strtoul(id + 1, NULL, 10) : 0, pid = 0;
+        uint32_t serial = query_serial(id, 'p'), pid = 0;
         size_t threads = 0;
         double cpu = 0, allocations = 0;
         bool rated = false;
