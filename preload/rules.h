@@ -49,6 +49,8 @@ struct rules_own {
     uint32_t of[4];                   /* by bit of enum wire_rule_event */
     uint16_t born_tag;
     bool drops_all;
+    bool settles;                     /* code that is not known yet is waited for (rules_settle) */
+    bool unsettled;                   /* some was met */
     bool walked;                      /* the thread's stack was walked and not told since: what is told next is all of it */
     bool owes;                        /* the thread may hold locks whose acquisition was recorded before */
     uint8_t realloc;                  /* enum rules_realloc of the one under way */
@@ -78,9 +80,23 @@ bool rules_adopt(struct context *c, uint32_t gate);
 /* The collector has forgotten what it was told, or a next one never knew it. */
 void rules_untold(struct context *c);
 
+/* The event comes from code of which the collector does not know yet what rules say, and that is to be waited for: first
+ * slot->acting is taken back, then rules_settle waits for another gate than this. *began_stamp: 0 before an event's first wait. */
+bool rules_may_settle(void);
+bool rules_look(struct context *c, const struct hook_frame *site);
+void rules_settle(struct context *c, uint32_t gate, uint64_t *began_stamp);
+static inline bool rules_is_unsettled(struct context *c, const struct hook_frame *site)
+{
+    return unlikely(rules_own(c)->settles) && site && !c->holding && rules_look(c, site);
+}
+
 /* Whether this event is to be recorded under the filtered gate that was adopted. `kind`: as record_put's; *word: its extra
  * word or 0, which may be changed (a condition's mutex that is not followed). May record WIRE_RATE, WIRE_MODULE. */
 bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word);
+/* The rules that name the caller's place, and those that name some frame of the stack (rules_site.c). Until the collector has
+ * learnt of a new module, excludes that may speak of it hold. */
+const struct rules_site *rules_of_site(struct context *c, struct rules_own *own, uint64_t pc);
+uint32_t rules_of_stack(struct context *c, struct rules_own *own, const struct hook_frame *frame);
 /* Of locks' events (rules_lock.c). */
 bool rules_wants_lock(struct context *c, const struct hook_frame *site, unsigned type, unsigned family, uint64_t address,
                        uint64_t size, uint64_t *word);
