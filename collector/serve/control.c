@@ -399,10 +399,20 @@ static void verdict_rates(struct control *c, const struct limits_verdict *v)
     control_tell(c, EVENT_CONTROL_BUDGET, c->state, v->why);
 }
 
+/* In a tenth of a second a program can make ten times what a limit allows. */
+static bool tick_due(const struct control *c, uint64_t now_ns)
+{
+    uint64_t events, trace_bytes;
+    if (!c->tick_ns || now_ns - c->tick_ns >= CONTROL_TICK_NS)
+        return true;
+    c->host.counted(c->host.context, &events, &trace_bytes);
+    return limits_due(c->limits, now_ns, events, trace_bytes);
+}
+
 static void limits_look(struct control *c, uint64_t now_ns)
 {
     struct limits_verdict v = {0};
-    if ((c->tick_ns && now_ns - c->tick_ns < CONTROL_TICK_NS) || c->state == EVENT_PAUSED || session_is_emergency(c->host.session))
+    if (c->state == EVENT_PAUSED || session_is_emergency(c->host.session) || !tick_due(c, now_ns))
         return;
     c->tick_ns = now_ns;
     struct limits_input in = measure(c, now_ns);
