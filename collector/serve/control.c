@@ -47,7 +47,7 @@ static uint32_t gate_of(const struct control *c)
 int control_publish(struct control *c)
 {
     struct policy_spec spec = { .gate = gate_of(c), .rules = c->rules, .n_rules = c->n_rules, .sample_bytes = c->sample_bytes,
-                                .locks_every = c->locks_every, .copies_every = c->copies_every };
+                                .locks_every = c->locks_every, .copies_every = c->copies_every, .settles = c->settles };
     return c->state == EVENT_EMERGENCY ? 0 : policy_set(c->policy, &spec);
 }
 
@@ -238,6 +238,7 @@ static int order_trace(struct control *c, struct order *o)
         c->next_number--;
         return refuse_policy(c, o, e);
     }
+    c->settles = false;
     o->number = c->rules[c->n_rules - 1].number;
     o->rule = rule_text(&c->rules[c->n_rules - 1]);
     o->waits = c->state != EVENT_EMERGENCY;
@@ -399,17 +400,19 @@ static void verdict_rates(struct control *c, const struct limits_verdict *v)
     control_tell(c, EVENT_CONTROL_BUDGET, c->state, v->why);
 }
 
-/* A limit on events or time is reached, or will soon be, at the pace since the last look: rounds must not be long in coming then. */
-static bool is_reached(struct control *c, uint64_t now_ns)
+/* In a tenth of a second a program can make ten times what a limit allows. Where at the pace since the last look one on events or
+ * time will be reached soon, rounds must not be long in coming either. */
+static bool tick_due(struct control *c, uint64_t now_ns)
 {
-    uint64_t events_most, ns_most, events, since_ns = now_ns - c->tick_ns;
-    limits_reach(c->limits, &events_most, &ns_most);
+    uint64_t events, trace_bytes, events_most, ns_most, since_ns = now_ns - c->tick_ns;
     c->nears = false;
-    if (events_most == UINT64_MAX && ns_most == UINT64_MAX)
-        return false;
-    time_count(c, now_ns);
-    events = c->host.events && events_most != UINT64_MAX ? c->host.events(c->host.context) : 0;
-    if (events >= events_most || c->recorded_ns >= ns_most)
+    if (!c->tick_ns || since_ns >= CONTROL_TICK_NS)
+        return true;
+    c->host.counted(c->host.context, &events, &trace_bytes);
+    limits_reach(c->limits, &events_most, &ns_most);
+    if (ns_most != UINT64_MAX)
+        time_count(c, now_ns);
+    if (limits_due(c->limits, now_ns, events, trace_bytes) || c->recorded_ns >= ns_most)
         return true;
     double pace = since_ns && events > c->tick_events ? (double)(events - c->tick_events) / (double)since_ns : 0;
     c->nears = ns_most - c->recorded_ns < CONTROL_NEAR_NS || (double)(events_most - events) < pace * (double)CONTROL_NEAR_NS;
@@ -430,8 +433,7 @@ static void limits_look(struct control *c, uint64_t now_ns)
 {
     struct limits_verdict v = {0};
     c->nears = c->nears && c->state != EVENT_PAUSED;
-    if (c->state == EVENT_PAUSED || session_is_emergency(c->host.session) ||
-        (c->tick_ns && now_ns - c->tick_ns < CONTROL_TICK_NS && !is_reached(c, now_ns)))
+    if (c->state == EVENT_PAUSED || session_is_emergency(c->host.session) || !tick_due(c, now_ns))
         return;
     c->tick_ns = now_ns;
     struct limits_input in = measure(c, now_ns);
@@ -530,6 +532,7 @@ int control_new(struct control **out, const struct control_host *host, const str
     uint64_t recorded_ns = c->recorded_ns;
     int e = options_take(c, o, error);
     uint32_t gate = session_gate(host->session) & (WIRE_GATE_SERIAL - 1);
+    c->settles = !restored && records(c->state) && !session_alive(host->session);
     if (!e && (c->n_rules || gate != gate_of(c))) {
         e = control_publish(c);
         if (e == -EPERM)    /* while no collector was there */

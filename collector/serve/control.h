@@ -37,7 +37,7 @@ struct control_host {
     void (*tell)(void *context, const struct event *e);                     /* into the stream */
     void (*keep)(void *context);                                            /* what was told is in the file; NULL: there is none */
     void (*measure)(void *context, struct limits_input *in);
-    uint64_t (*events)(void *context);      /* of measure, alone: asked for in each round. NULL: nobody knows */
+    void (*counted)(void *context, uint64_t *events, uint64_t *trace_bytes);    /* of that, what costs nothing to know */
     void *context;
 };
 

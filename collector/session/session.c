@@ -535,7 +535,6 @@ const char *session_segment_path(const struct session *s) { return s->segment.pa
 const char *session_socket_path(const struct session *s) { return s->socket_path; }
 const struct wire_plan *session_plan(const struct session *s) { return &s->plan; }
 uint64_t session_now_ns(struct session *s) { return clock_ns(&s->clock, session_stamp(s)); }
-uint64_t session_events(const struct session *s) { return s->counts.events; }
 unsigned session_alive(const struct session *s) { return (unsigned)s->registry.process_count; }
 
 void session_reaped(struct session *s, pid_t pid, int status)
@@ -549,6 +548,8 @@ void session_reaped(struct session *s, pid_t pid, int status)
     s->quick_ns = 0; /* the next round looks, and the one after it need not wait long */
     s->pause_ns = 0;
 }
+
+uint64_t session_events(const struct session *s) { return s->counts.events; }
 
 void session_counts(const struct session *s, struct session_counts *c)
 {

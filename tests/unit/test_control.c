@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "serve/control.h"
+#include "serve/control_state.h"
 #include "session/directory.h"
 
 /* ---- what stands around it ---- */
@@ -23,7 +23,7 @@ static int policy_error;
 static bool settled;
 static struct limits_verdict verdict;   /* of the next tick */
 static unsigned ticks;
-static uint64_t recorded;               /* events, as the host has them */
+static uint64_t events_so_far;
 static char told[64][1200];
 static struct event told_events[64];
 static size_t n_told;
@@ -48,9 +48,9 @@ int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
 const char *__wrap_policy_waits_for(const struct policy *p) { return settled ? NULL : "something"; }
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out)
 {
-    ticks++;
     *out = verdict;
     verdict.what = LIMITS_NOTHING;
+    ticks++;
 }
 
 static void tell(void *context, const struct event *e)
@@ -62,8 +62,8 @@ static void tell(void *context, const struct event *e)
     told[n_told][e->text_bytes] = 0;
     told_events[n_told++] = *e;
 }
-static void measure(void *context, struct limits_input *in) { in->events = recorded; }
-static uint64_t events(void *context) { return recorded; }
+static void measure(void *context, struct limits_input *in) { in->events = events_so_far; }
+static void counted(void *context, uint64_t *events, uint64_t *trace_bytes) { *events = events_so_far; *trace_bytes = 0; }
 static bool live(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count)
 {
     *count = 0;
@@ -72,7 +72,7 @@ static bool live(void *context, void (*fn)(void *to, uint64_t address), void *to
 
 static int control_open(struct control_options o, char **error)
 {
-    struct control_host host = { .session = session, .tell = tell, .measure = measure, .events = events,
+    struct control_host host = { .session = session, .tell = tell, .measure = measure, .counted = counted,
                                  .policy = { .session = session, .code = code, .live = live, .tell = tell } };
     return control_new(&control, &host, &o, error);
 }
@@ -83,11 +83,11 @@ static void begin(void)
     setup();
     settled = true;
     ticks = 0;
-    recorded = 0;
     publications = 0;
     policy_error = 0;
     n_told = 0;
     verdict.what = LIMITS_NOTHING;
+    events_so_far = 0;
     ck_assert_int_eq(control_open((struct control_options){0}, &error), 0);
 }
 
@@ -115,6 +115,16 @@ static void ask(struct asked *a, const char *verb, const char *words)
 {
     *a = (struct asked){ .verb = verb, .words = words };
     ck_assert_int_eq(pthread_create(&a->thread, NULL, ask_run, a), 0);
+}
+
+/* Until somebody's order is in the queue. */
+static void queue_wait(void)
+{
+    for (bool any = false; !any; usleep(200)) {
+        pthread_mutex_lock(&control->lock);
+        any = control->first;
+        pthread_mutex_unlock(&control->lock);
+    }
 }
 
 static void answer_wait(struct asked *a)
@@ -312,7 +322,7 @@ START_TEST(what_came_before_an_emergency)
 {
     struct asked start, stop;
     ask(&start, "start", "");
-    usleep(20000);
+    queue_wait();
     ask(&stop, "emergency-stop", "");
     pthread_join(stop.thread, NULL); /* needs nobody here */
     ck_assert_int_eq(stop.result, 0);
@@ -345,6 +355,28 @@ START_TEST(emergency_past_the_collector)
 }
 END_TEST
 
+/* Ten times a second, and at once when what a limit counts is reached. */
+START_TEST(when_limits_are_looked_at)
+{
+    uint64_t now_ns = session_now_ns(session) + 3600 * 1000000000ull;
+    unsigned before;
+    ck_assert_int_eq(order("limits", "events=1000", "recording", NULL), 0);
+    control_round(control, now_ns);
+    before = ticks;
+    events_so_far = 999;
+    control_round(control, now_ns + 1);
+    ck_assert_uint_eq(ticks, before);
+    events_so_far = 1000;
+    control_round(control, now_ns + 2);
+    ck_assert_uint_eq(ticks, before + 1);
+    events_so_far = 0;
+    control_round(control, now_ns + 3);
+    ck_assert_uint_eq(ticks, before + 1);
+    control_round(control, now_ns + 2 + 100000000);
+    ck_assert_uint_eq(ticks, before + 2);
+}
+END_TEST
+
 START_TEST(nobody_waits_for_ever)
 {
     struct asked a;
@@ -357,7 +389,7 @@ START_TEST(nobody_waits_for_ever)
     ck_assert_int_ge(took, 900000000);
     json_decref(a.answer);
     ask(&a, "trace", "function=a");
-    usleep(20000);
+    queue_wait();
     control_round(control, session_now_ns(session));
     ck_assert(control_hurries(control));
     control_end(control); /* while it waits */
@@ -519,16 +551,16 @@ START_TEST(looked_at_when_reached)
     uint64_t at = session_now_ns(session) + 1000000000;
     control_round(control, at);
     unsigned before = ticks;
-    recorded = 100;
+    events_so_far = 100;
     control_round(control, at + 10000000);
     ck_assert(ticks == before && !control_hurries(control));
-    recorded = 900; /* at that pace, 2 ms more */
+    events_so_far = 900; /* at that pace, 2 ms more */
     control_round(control, at + 20000000);
     ck_assert(ticks == before && control_hurries(control));
-    recorded = 999;
+    events_so_far = 999;
     control_round(control, at + 21000000);
     ck_assert_uint_eq(ticks, before);
-    recorded = 1000;
+    events_so_far = 1000;
     control_round(control, at + 22000000);
     ck_assert_uint_eq(ticks, before + 1);
 }
@@ -597,7 +629,7 @@ int main(void)
     Suite *s = suite_create("control");
     TCase *c = tcase_create("control");
     tcase_add_checked_fixture(c, begin, end);
-    tcase_set_timeout(c, 20);
+    tcase_set_timeout(c, 60);
     tcase_add_test(c, stop_and_start);
     tcase_add_test(c, rules_come_and_go);
     tcase_add_test(c, too_many_rules);
@@ -607,6 +639,7 @@ int main(void)
     tcase_add_test(c, emergency);
     tcase_add_test(c, what_came_before_an_emergency);
     tcase_add_test(c, emergency_past_the_collector);
+    tcase_add_test(c, when_limits_are_looked_at);
     tcase_add_test(c, nobody_waits_for_ever);
     tcase_add_test(c, notes_have_an_end);
     tcase_add_test(c, the_next_collector_goes_on);

@@ -363,7 +363,7 @@ int main(void)
     tcase_add_test(t, test_emergency);
     tcase_add_test(t, test_emergency_unseen);
     tcase_add_test(t, test_after_another);
-    tcase_set_timeout(t, 20);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
