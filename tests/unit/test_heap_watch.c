@@ -16,6 +16,7 @@
 #include "heap/heap_watch.h"
 #include "heap_shared.h"
 #include "session/launch.h"
+#include "suite.h"
 
 enum { MARK = 0x5eed0001, THREADS = 3 };
 static const int signals[] = {SIGSEGV, SIGTERM, SIGABRT, SIGUSR2};
@@ -193,17 +194,11 @@ int main(void)
 {
     Suite *s = suite_create("heap_watch");
     TCase *c = tcase_create("heap_watch");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_stands, 0, sizeof signals / sizeof *signals);
     tcase_add_loop_test(c, test_goes, 0, 3);
     tcase_add_loop_test(c, test_end, 0, 2);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }
