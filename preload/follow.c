@@ -24,6 +24,14 @@ static struct {
 _Atomic(uint8_t) follow_counters[FOLLOW_COUNTERS];
 static atomic_u32 is_full;
 
+/* Of which birth of a process what is being changed is: a thread that was amid it when its process forked is not there in the
+ * child. So who finds it to be of another birth takes it for free. */
+enum { BIRTHS = 1 << 11 };
+static atomic_u32 births;
+
+void follow_reborn(void) { add_relaxed(&births, 1); }
+static inline uint64_t birth(void) { return load_relaxed(&births) % BIRTHS; }
+
 static inline uint64_t lines_of(unsigned level) { return 1ull << (FIRST_LINES_BITS + 2 * level); }
 
 /* As it stands in a line: no pointer, or who looks for holders of a block would find one here. */
@@ -138,16 +146,20 @@ bool follow_is_full(void) { return load_relaxed(&is_full); }
 /* ---- followed mappings: few, and each costs a system call ---- */
 
 enum { MAPS = 256 };
-static struct { atomic_u64 start, end; } maps[MAPS]; /* end 0: free, 1: being changed */
+static struct { atomic_u64 start, end; } maps[MAPS]; /* end 0: free; up to BIRTHS: being changed, by one of that birth */
+
+static bool map_is_free(uint64_t end) { return !end || (end <= BIRTHS && end != birth() + 1); }
 
 bool follow_add_map(uint64_t start, uint64_t end)
 {
-    for (unsigned i = 0; i < MAPS; i++)
-        if (!load_relaxed(&maps[i].end) && cas_acq_rel(&maps[i].end, (uint64_t)0, (uint64_t)1)) {
-            store_relaxed(&maps[i].start, start);
-            store_release(&maps[i].end, end); /* pairs with follow_take_map */
-            return true;
-        }
+    for (unsigned i = 0; i < MAPS; i++) {
+        uint64_t there = load_relaxed(&maps[i].end);
+        if (!map_is_free(there) || !cas_acq_rel(&maps[i].end, there, birth() + 1))
+            continue;
+        store_relaxed(&maps[i].start, start);
+        store_release(&maps[i].end, end); /* pairs with follow_take_map */
+        return true;
+    }
     store_relaxed(&is_full, 1);
     return false;
 }
@@ -157,7 +169,7 @@ bool follow_take_map(uint64_t start, uint64_t end)
     bool touched = false;
     for (unsigned i = 0; i < MAPS; i++) {
         uint64_t there = load_acquire(&maps[i].end), from = load_relaxed(&maps[i].start); /* pairs with follow_add_map */
-        if (there <= 1 || from >= end || start >= there)
+        if (there <= BIRTHS || from >= end || start >= there)
             continue;
         touched = true;
         if (start <= from && there <= end)
@@ -170,12 +182,15 @@ bool follow_take_map(uint64_t start, uint64_t end)
  *
  * In regions, each with its bits where something of it is gone. A region's key is its number and the tag whose bits it
  * has: who finds those of an older tag clears them, for nobody asks for that tag any more (the collector
- * makes a next filter only when no hook acts on the one before). Meanwhile nothing of it is remembered. */
+ * makes a next filter only when no hook acts on the one before). Meanwhile nothing of it is remembered, and above its number
+ * the key has the birth (BIRTHS) of who clears it. */
 
-enum { REGION_BITS = 21, REGIONS_BITS = 14, PROBES = 8, BEING_CLEARED = 0xffff, REGION_BYTES = (1 << REGION_BITS) / 64 };
+enum { REGION_BITS = 21, REGIONS_BITS = 14, PROBES = 8, BEING_CLEARED = 0xffff, REGION_BYTES = (1 << REGION_BITS) / 64, BIRTH_SHIFT = 53 };
 static struct { atomic_u64 key; _Atomic(atomic_u64 *) bits; } regions[1 << REGIONS_BITS];
 
 static uint64_t region_key(uint64_t address, uint16_t tag) { return ((address >> REGION_BITS) + 1) << 16 | tag; }
+static uint64_t region_number(uint64_t key) { return (key & ((1ull << BIRTH_SHIFT) - 1)) >> 16; }
+static bool is_being_cleared(uint64_t key) { return (uint16_t)key == BEING_CLEARED && key >> BIRTH_SHIFT == birth(); }
 
 /* Clears the region's bits, or makes them. The key says BEING_CLEARED. */
 static atomic_u64 *region_clear(unsigned i, uint64_t key)
@@ -204,9 +219,9 @@ static atomic_u64 *region_of(uint64_t address, uint16_t tag, bool make)
         uint64_t there = load_acquire(&regions[i].key);
         if (there == key)
             return load_relaxed(&regions[i].bits);
-        if (there && there >> 16 != key >> 16)
+        if (there && region_number(there) != region_number(key))
             continue;
-        if (!make || (uint16_t)there == BEING_CLEARED || !cas_acq_rel(&regions[i].key, there, key | BEING_CLEARED))
+        if (!make || is_being_cleared(there) || !cas_acq_rel(&regions[i].key, there, key | BEING_CLEARED | birth() << BIRTH_SHIFT))
             return NULL;
         return region_clear(i, key);
     }

@@ -7,7 +7,7 @@
  *
  * Any thread, lock-free, no heap: an address in a table is changed by one CAS, and a
  * table that fills up is followed by one of four times its size. All of it is private
- * to the process, so a forked child has its own. An address is asked for by who owns
+ * to the process, so a forked child has its own (follow_reborn). An address is asked for by who owns
  * the block, put in before anybody else can have it and taken out before it is given
  * back: between threads the program's own hand-over orders all of that.
  */
@@ -53,6 +53,9 @@ bool follow_add_map(uint64_t start, uint64_t end);
 bool follow_take_map(uint64_t start, uint64_t end);
 /* A block could not be followed: releases must all be recorded. */
 bool follow_is_full(void);
+
+/* A forked child goes on with its copy: what other threads of its parent were amid is nobody's. */
+void follow_reborn(void);
 
 /* Of the blocks in the `born` with that tag: gone. Of another tag: all are back. Where there is no room they are not
  * remembered. */

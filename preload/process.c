@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "preload/environment.h"
+#include "preload/follow.h"
 #include "preload/hold.h"
 #include "preload/hook.h"
 #include "preload/image.h"
@@ -259,6 +260,7 @@ void process_reborn(void)
     process.pid = system_getpid();
     hold_reborn();
     image_reborn();
+    follow_reborn();
     process_enter(process.page);
     context.generation = (uint32_t)CONTEXT_NONE;
     context_begin_process();

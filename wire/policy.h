@@ -81,6 +81,7 @@ struct wire_policy {
     uint32_t born_serial;     /* of the filter: another each time one is made, the same where it is handed on to a next policy.
                                * Processes remember by it which of its blocks are gone */
     uint32_t pad;
+    uint64_t retired_before;  /* the collectors' own: the next in the list that begins at wire_pulse.policy_retired */
     struct wire_rule rules[WIRE_RULES_MAX];
 };
 

@@ -37,7 +37,7 @@
 #include "wire/record.h"
 
 #define WIRE_MAGIC 0x45504f43534e574full /* "OWNSCOPE" */
-enum { WIRE_VERSION = 5 };
+enum { WIRE_VERSION = 6 };
 
 enum { WIRE_PAGE = 4096, WIRE_LINE = 64, WIRE_SLOTS_MAX = 4096 };
 /* A slot's scratch: the unwinder's memory, then the thread's struct wire_home (wire/policy.h). */
@@ -121,7 +121,10 @@ struct wire_pulse {
     atomic_u64 policy[2];       /* offset of the struct wire_policy of a gate, 0: none: at wire_policy_word. The one that is replaced
                                  * stays where it was until the next but one, so that a collector may die anywhere */
     atomic_u32 gate_serial;     /* of the gate that was published last: no two are equal, whatever came between */
-    uint8_t pad3[WIRE_LINE - 28];
+    uint32_t pad3;
+    atomic_u64 policy_retired;  /* offset of the policy that was replaced last and that hooks may still read, 0: none; from there on by
+                                 * `retired_before`. For the next collector: hooks do not look at it */
+    uint8_t pad4[WIRE_LINE - 40];
 };
 
 /* What a rule may still record: threads take one an event, the collector gives. Below 1: nothing (signed). */
@@ -209,6 +212,7 @@ _Static_assert(offsetof(struct wire_pulse, slots_ready) == 16, "pulse");
 _Static_assert(offsetof(struct wire_pulse, drained_events) == 24, "pulse");
 _Static_assert(offsetof(struct wire_pulse, sleeping) == WIRE_LINE, "pulse, the line of both");
 _Static_assert(offsetof(struct wire_pulse, gate) == 2 * WIRE_LINE, "pulse, the line of all hooks");
+_Static_assert(offsetof(struct wire_pulse, policy_retired) == 2 * WIRE_LINE + 32, "pulse");
 _Static_assert(sizeof(struct wire_pulse) == 3 * WIRE_LINE, "pulse");
 _Static_assert(WIRE_TOKENS_OFFSET + sizeof(struct wire_tokens) <= WIRE_CLAIMS_OFFSET && WIRE_TOKENS_OFFSET % WIRE_LINE == 0 &&
                WIRE_PULSE_OFFSET + sizeof(struct wire_pulse) <= WIRE_TOKENS_OFFSET, "tokens share the pulse's page, no line of it");

@@ -8,7 +8,7 @@
 #include "cli/table_line.h"
 #include "event/xalloc.h"
 
-enum { SNAPSHOT_ROWS = 8, TREE_ROWS = 40, TREE_CHILDREN = 5, ROOT_ROWS = 15, GROUP_ROWS = 40, LIST_ROWS = 15, PATH_ROWS = 24 };
+enum { SNAPSHOT_ROWS = 8, TREE_ROWS = 40, TREE_CHILDREN = 5, ROOT_ROWS = 15, GROUP_ROWS = 40, LIST_ROWS = 15, PATH_ROWS = 24, ESTIMATE_WIDTH = 40 };
 
 static void more(FILE *out, const struct table_style *s, uint64_t all, size_t shown)
 {
@@ -216,10 +216,21 @@ static void group_name(struct line *l, const json_t *doc, const json_t *j, const
     of_process(l, strcmp(by, "root") ? NULL : doc, j);
 }
 
+/* What a group's samples stand for: "~12.0 KiB ±3.1 KiB in ~15 ±6"; nothing of one that is known whole. */
+static void group_estimate(struct line *l, const json_t *e)
+{
+    char *text = json_is_object(e) ? xasprintf("~%s ±%s in ~%s ±%s", number_bytes(get_number(e, "bytes")).text, number_bytes(get_number(e, "error_bytes")).text,
+                                               number_count(get_number(e, "blocks")).text, number_count(get_number(e, "error_blocks")).text) : xstrdup("");
+    line_text(l, "  ");
+    line_left(l, ESTIMATE_WIDTH, text);
+    free(text);
+}
+
 static void groups(FILE *out, const json_t *doc, const struct table_style *s)
 {
     const json_t *list = get(doc, "groups");
     const char *by = get_text(doc, "by");
+    bool sampled = json_is_object(get(get(doc, "totals"), "estimated"));
     size_t shown = 0;
     struct line l;
     char *title = xasprintf("By %s", by);
@@ -227,7 +238,10 @@ static void groups(FILE *out, const json_t *doc, const struct table_style *s)
     free(title);
     line_begin(&l, out, s);
     line_look(&l, LOOK_DIM);
-    line_format(&l, "    retained       bytes      blocks  %s", by);
+    line_text(&l, "    retained       bytes      blocks  ");
+    if (sampled)
+        line_left(&l, ESTIMATE_WIDTH + 2, "standing for, in all");
+    line_text(&l, by);
     line_end(&l);
     for (; shown < json_array_size(list) && shown < GROUP_ROWS; shown++) {
         const json_t *j = json_array_get(list, shown);
@@ -236,6 +250,8 @@ static void groups(FILE *out, const json_t *doc, const struct table_style *s)
         line_look(&l, LOOK_PLAIN);
         line_right(&l, 12, number_bytes(get_number(j, "bytes")).text);
         line_right(&l, 12, number_count(get_number(j, "blocks")).text);
+        if (sampled)
+            group_estimate(&l, get(j, "estimated"));
         line_text(&l, "  ");
         group_name(&l, doc, j, by);
     }

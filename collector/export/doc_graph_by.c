@@ -6,12 +6,16 @@
  * another of its group in the dominator tree is in that one's sum already. It is
  * what would go at least if all of the group went: blocks that only several of
  * the group hold together hang above them and are not in it.
+ *
+ * Where blocks are samples, a group says what its own stand for, with the error. What it retains is of those that were recorded: who
+ * holds blocks that were not is not known.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
 #include "export/doc_graph.h"
+#include "export/interval.h"
 #include "export/text.h"
 #include "graph/dict.h"
 
@@ -30,6 +34,7 @@ bool doc_graph_by_known(const char *by) { return by_find(by) >= 0; }
 
 struct group {
     uint64_t blocks, bytes, retained_blocks, retained_bytes;
+    struct interval_sum stand;
     uint32_t open;              /* of its blocks that the walk is below */
     uint32_t heap, node;        /* its first block, or the root */
 };
@@ -92,6 +97,13 @@ static uint32_t group_of(struct groups *g, uint64_t key, uint32_t heap, uint32_t
 
 /* ---- sums --------------------------------------------------------------------------- */
 
+static void block_add(struct group *group, const struct snapshot *s, uint32_t block)
+{
+    group->blocks++;
+    group->bytes += s->size[block];
+    interval_add(&group->stand, s->size[block], s->size[block], s->rate ? s->rate[block] : 0);
+}
+
 /* The group of each block; their own sums. */
 static uint32_t *own_sums(struct groups *g, uint32_t heap)
 {
@@ -99,11 +111,8 @@ static uint32_t *own_sums(struct groups *g, uint32_t heap)
     uint32_t *of = xmalloc((s->n_blocks + 1) * sizeof *of);
     for (uint32_t block = 0; block < s->n_blocks; block++) {
         of[block] = group_of(g, block_key(g, s, block), heap, block);
-        struct group *group = &g->groups[of[block]];
-        if (s->born_ns[block] < g->m->since_ns)
-            continue;
-        group->blocks++;
-        group->bytes += s->size[block];
+        if (s->born_ns[block] >= g->m->since_ns)
+            block_add(&g->groups[of[block]], s, block);
     }
     return of;
 }
@@ -150,9 +159,8 @@ static void root_groups(struct groups *g, uint32_t heap)
         bool loose = holder == t->top && h->reach->loose && h->reach->loose[block];
         uint32_t number = group_of(g, (uint64_t)heap << 34 | (uint64_t)loose << 33 | holder, heap, loose ? block : holder);
         struct group *group = &g->groups[number];
-        bool counts = h->s->born_ns[block] >= g->m->since_ns;
-        group->blocks += counts;
-        group->bytes += counts ? h->s->size[block] : 0;
+        if (h->s->born_ns[block] >= g->m->since_ns)
+            block_add(group, h->s, block);
         group->retained_blocks += t->retained_blocks[block];
         group->retained_bytes += t->retained_bytes[block];
     }
@@ -219,6 +227,8 @@ static json_t *rows_json(struct groups *g, size_t rows, bool known)
         key_members(j, g, group);
         json_object_set_new(j, "blocks", doc_number(group->blocks));
         json_object_set_new(j, "bytes", doc_number(group->bytes));
+        if (group->stand.samples)
+            json_object_set_new(j, "estimated", interval_sum_json(&group->stand));
         json_object_set_new(j, "retained_blocks", known ? doc_number(group->retained_blocks) : json_null());
         json_object_set_new(j, "retained_bytes", known ? doc_number(group->retained_bytes) : json_null());
         json_array_append_new(list, j);

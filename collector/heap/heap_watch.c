@@ -6,8 +6,11 @@
  * them again. The dead are reaped as their tracer has to, but for the collector's own child:
  * that one is its waiter's.
  *
- * Who wants something of the watching thread wakes it with WAKE, again until it
- * has noticed: a wake may come just before it waits.
+ * Stops of several are seen in any order: what a child does may be seen before
+ * the fork that it came from, up to its end. So nothing rests on a fork's event.
+ *
+ * Who wants something of the watching thread stands in line with it and wakes it with
+ * WAKE, again until it has noticed: a wake may come just before it waits.
  */
 #include "heap/heap_watch.h"
 
@@ -27,11 +30,25 @@
 #include "heap/heap_refusal.h"
 #include "heap/heap_registers.h"
 #include "session/doctor.h"
+#include "session/proc.h"
 
 enum { WAKE = SIGSTKFLT /* no kernel sends it; launch_start.c leaves it alone */, KICK_NS = 1000000, NAP_NS = 1000000 };
 
 /* A thread that stands for its process's fatal signal; tid 0: the process went on, the rest of it follows. */
-struct standing { pid_t pid, tid; };
+struct standing {
+    pid_t pid, tid;
+    uint64_t start_time;        /* of the process: its number may be another's later */
+};
+
+/* What somebody asks of the watching thread, on his stack until it has taken it. */
+struct asked {
+    void *(*work)(void *context); /* NULL: to release */
+    void *context;
+    pid_t release;              /* EVERYBODY: and that is the end */
+    bool taken;
+    struct asked *next;
+};
+enum { EVERYBODY = -1 };
 
 static struct {
     pthread_t thread;
@@ -44,59 +61,68 @@ static struct {
     bool execs;                 /* children stay watched behind an exec */
     heap_watch_fatal fatal;
     void *context;
-    void *(*work)(void *context); /* asked for */
-    void *work_context;
-    pid_t release;              /* asked for; -1: everybody, and that is the end */
+    struct asked *line;         /* in turn */
     /* the watching thread's own */
     struct standing *standing; size_t n, capacity;
 } watch = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- who stands ---- */
 
-static bool is_known(pid_t pid, bool *went_on)
+static bool is_of(const struct standing *s, pid_t pid, uint64_t start_time)
+{
+    return s->pid == pid && (s->start_time == start_time || !s->start_time || !start_time);
+}
+
+static bool is_known(pid_t pid, uint64_t start_time, bool *went_on)
 {
     bool known = false;
     *went_on = false;
     for (size_t i = 0; i < watch.n; i++)
-        if (watch.standing[i].pid == pid) {
+        if (is_of(&watch.standing[i], pid, start_time)) {
             known = true;
             *went_on |= !watch.standing[i].tid;
         }
     return known;
 }
 
-static void note(pid_t pid, pid_t tid)
-{
-    watch.standing = xgrow(watch.standing, &watch.capacity, watch.n + 1, sizeof *watch.standing);
-    watch.standing[watch.n++] = (struct standing){pid, tid};
-}
-
-/* A number that a new process has. */
-static void forget(pid_t pid)
+/* Of processes that went on and are gone nothing has to be known any more. */
+static void forget(void)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < watch.n; i++)
-        if (watch.standing[i].pid != pid)
-            watch.standing[kept++] = watch.standing[i];
+    for (size_t i = 0; i < watch.n; i++) {
+        const struct standing *s = &watch.standing[i];
+        if (s->tid || !proc_gone((uint32_t)s->pid, s->start_time))
+            watch.standing[kept++] = *s;
+    }
     watch.n = kept;
+}
+
+static void note(pid_t pid, pid_t tid, uint64_t start_time)
+{
+    if (watch.n == watch.capacity)
+        forget();
+    watch.standing = xgrow(watch.standing, &watch.capacity, watch.n + 1, sizeof *watch.standing);
+    watch.standing[watch.n++] = (struct standing){pid, tid, start_time};
 }
 
 static void release(pid_t pid)
 {
+    uint64_t start_time = 0;
     bool any = false;
     size_t kept = 0;
     for (size_t i = 0; i < watch.n; i++) {
         struct standing *s = &watch.standing[i];
-        if ((pid < 0 || s->pid == pid) && s->tid) {
+        if ((pid == EVERYBODY || s->pid == pid) && s->tid) {
             ptrace(PTRACE_DETACH, s->tid, NULL, NULL);
+            start_time = s->start_time;
             any = true;
         } else {
             watch.standing[kept++] = *s;
         }
     }
     watch.n = kept;
-    if (any && pid > 0)
-        note(pid, 0);
+    if (any && pid != EVERYBODY)
+        note(pid, 0, start_time);
 }
 
 /* ---- stops ---- */
@@ -107,16 +133,16 @@ static bool stops(int signal_number)
 }
 
 /* Whether a thread that is about to end is to stand. */
-static bool wanted(pid_t pid, int signal_number)
+static bool wanted(pid_t pid, uint64_t start_time, int signal_number)
 {
     bool went_on, yes;
-    if (is_known(pid, &went_on))
+    if (is_known(pid, start_time, &went_on))
         return !went_on;
     pthread_mutex_lock(&watch.mutex);
     yes = watch.fatal && watch.fatal(watch.context, pid, signal_number);
     pthread_mutex_unlock(&watch.mutex);
     if (!yes)
-        note(pid, 0);
+        note(pid, 0, start_time);
     return yes;
 }
 
@@ -125,23 +151,24 @@ static void ending(pid_t tid)
     unsigned long code = 0;
     siginfo_t info;
     int signal_number;
+    uint64_t start_time;
     long pid;
     if (ptrace(PTRACE_GETEVENTMSG, tid, NULL, &code))
         code = 0;
     signal_number = (int)(code & 0x7f);
     pid = signal_number && signal_number != SIGKILL ? heap_refusal_status(tid, tid, "Tgid") : 0;
-    if (pid <= 0 || !wanted((pid_t)pid, signal_number)) {
+    start_time = pid > 0 ? proc_start_time((uint32_t)pid) : 0;
+    if (pid <= 0 || !wanted((pid_t)pid, start_time, signal_number)) {
         ptrace(PTRACE_DETACH, tid, NULL, NULL);
         return;
     }
-    note((pid_t)pid, tid);
+    note((pid_t)pid, tid, start_time);
     waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
 }
 
 void heap_watch_pass(pid_t tid, int status)
 {
     int event = status >> 8, signal_number = status & 0x7f;
-    unsigned long born;
     switch (event) {
     case 0: /* a signal, before its handler or whatever else it does: an ignored one would not have been seen at all */
         if (!stops(signal_number))
@@ -159,12 +186,6 @@ void heap_watch_pass(pid_t tid, int status)
             break;
         ptrace(PTRACE_DETACH, tid, NULL, NULL);
         return;
-    case PTRACE_EVENT_FORK:
-    case PTRACE_EVENT_VFORK:
-    case PTRACE_EVENT_CLONE:
-        if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &born))
-            forget((pid_t)born);
-        break;
     }
     ptrace(PTRACE_CONT, tid, NULL, NULL);
 }
@@ -187,26 +208,35 @@ static void dead(pid_t tid)
 
 /* ---- the thread ---- */
 
-/* What others asked for since. False: to end. */
+/* The next thing that others asked for. */
+static bool next_asked(struct asked *out)
+{
+    struct asked *a;
+    pthread_mutex_lock(&watch.mutex);
+    a = watch.line;
+    if (a) {
+        *out = *a;
+        watch.line = a->next;
+        a->taken = true;
+        pthread_cond_broadcast(&watch.changed);
+    }
+    pthread_mutex_unlock(&watch.mutex);
+    return a;
+}
+
+/* False: to end. */
 static bool serve(void)
 {
-    void *(*work)(void *context);
-    void *context;
-    pid_t pid;
-    pthread_mutex_lock(&watch.mutex);
-    work = watch.work;
-    context = watch.work_context;
-    pid = watch.release;
-    watch.work = NULL;
-    watch.release = 0;
-    if (work || pid)
-        pthread_cond_broadcast(&watch.changed);
-    pthread_mutex_unlock(&watch.mutex);
-    if (pid)
-        release(pid);
-    if (work)
-        work(context);
-    return pid != -1;
+    struct asked a;
+    while (next_asked(&a)) {
+        if (a.work)
+            a.work(a.context);
+        else
+            release(a.release);
+        if (a.release == EVERYBODY)
+            return false;
+    }
+    return true;
 }
 
 static void *run(void *unused)
@@ -279,10 +309,14 @@ int heap_watch_start(pid_t pid, bool execs, heap_watch_fatal fatal, void *contex
 
 /* ---- other threads ---- */
 
-/* Under the lock: until it has taken what `asked` for, or is gone. */
-static void kick(void)
+/* Under the lock: in line until the thread has taken it. False: it is gone, and has not. */
+static bool ask(struct asked *a)
 {
-    while (watch.alive && (watch.work || watch.release)) {
+    struct asked **at = &watch.line;
+    while (*at)
+        at = &(*at)->next;
+    *at = a;
+    while (watch.alive && !a->taken) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += KICK_NS;
@@ -291,15 +325,19 @@ static void kick(void)
         pthread_kill(watch.thread, WAKE);
         pthread_cond_clockwait(&watch.changed, &watch.mutex, CLOCK_MONOTONIC, &until);
     }
+    if (a->taken)
+        return true;
+    for (at = &watch.line; *at != a; at = &(*at)->next)
+        ;
+    *at = a->next;
+    return false;
 }
 
 static void ask_release(pid_t pid)
 {
-    if (!watch.alive)
-        return;
-    watch.release = pid;
-    kick();
-    watch.release = 0;
+    struct asked a = {.release = pid};
+    if (watch.alive)
+        ask(&a);
 }
 
 void heap_watch_release(pid_t pid)
@@ -316,7 +354,7 @@ void heap_watch_end(void)
     was = watch.told && !watch.error;
     watch.fatal = NULL;
     watch.told = false;
-    ask_release(-1);
+    ask_release(EVERYBODY);
     pthread_mutex_unlock(&watch.mutex);
     if (!was)
         return;
@@ -346,17 +384,10 @@ static bool is_watched(pid_t pid)
 
 bool heap_watch_run(pid_t pid, void *(*work)(void *context), void *context)
 {
+    struct asked a = {.work = work, .context = context};
     bool begun;
     pthread_mutex_lock(&watch.mutex);
-    if (!watch.alive || !is_watched(pid)) {
-        pthread_mutex_unlock(&watch.mutex);
-        return false;
-    }
-    watch.work = work;
-    watch.work_context = context;
-    kick();
-    begun = !watch.work;
-    watch.work = NULL;
+    begun = watch.alive && is_watched(pid) && ask(&a);
     pthread_mutex_unlock(&watch.mutex);
     return begun;
 }

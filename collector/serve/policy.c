@@ -28,7 +28,7 @@ struct policy *policy_new(const struct policy_host *host)
     p->cover_told = host->cover;
     p->cover = policy_cover_of_gate(p, p->gate);
     p->spec.gate = WIRE_GATE_ALL;
-    p->quiet = true;
+    p->quiet = session_quiet(host->session, p->gate); /* of a collector that was taken over from */
     p->born_words_most = BORN_WORDS_MOST;
     p->implied_slot = WIRE_RULES_MAX;
     p->names = names_find_new(host->session, host->code);

@@ -319,6 +319,8 @@ uint64_t session_wait_quiet(struct session *s, uint64_t most_ns)
 
 void gate_settle(struct session *s)
 {
-    s->gate.begun = s->gate.passed = s->gate.quiet = load_relaxed(&pulse_of(s)->gate_serial);
-    session_wait_quiet(s, SETTLE_NS);
+    uint32_t gate = load_relaxed(&pulse_of(s)->gate_serial);
+    if (session_wait_quiet(s, SETTLE_NS) == UINT64_MAX)
+        gate -= WIRE_GATE_SERIAL; /* it is to be asked for, as behind a publish */
+    s->gate.begun = s->gate.passed = s->gate.quiet = gate;
 }

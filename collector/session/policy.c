@@ -8,6 +8,7 @@
 #include "session/policy.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "event/xalloc.h"
@@ -18,6 +19,19 @@ enum { POLICY_BYTES_MOST = 64 << 20, RETIRED_BYTES_MOST = 64 << 20 };
 
 static bool policy_fits(uint64_t bytes) { return bytes >= sizeof(struct wire_policy) && bytes <= POLICY_BYTES_MOST; }
 
+/* What hooks may still read, as the next collector finds it: each names the one before it. Nothing is given back that is in
+ * the list, wherever this one dies. */
+static void retired_list(struct session *s)
+{
+    const struct gate_side *g = &s->gate;
+    uint64_t before = 0;
+    for (size_t i = 0; i < g->retired_count; i++) {
+        ((struct wire_policy *)(s->segment.wire.base + g->retired[i].offset))->retired_before = before;
+        before = g->retired[i].offset;
+    }
+    store_release(&wire_pulse_of(&s->segment.wire)->policy_retired, before); /* pairs with policy_adopt_last */
+}
+
 /* It lies in the pool until nobody acts on its gate any more, which is so for sure behind a barrier after `gate`. */
 static void retire(struct session *s, uint64_t offset, uint64_t bytes, uint32_t own, uint32_t gate)
 {
@@ -25,7 +39,7 @@ static void retire(struct session *s, uint64_t offset, uint64_t bytes, uint32_t 
     if (!offset)
         return;
     g->retired = xgrow(g->retired, &g->retired_capacity, g->retired_count + 1, sizeof *g->retired);
-    g->retired[g->retired_count++] = (struct gate_retired){offset, bytes, own, gate};
+    g->retired[g->retired_count++] = (struct gate_retired){offset, bytes, own, gate & ~(uint32_t)(WIRE_GATE_SERIAL - 1)};
     g->retired_bytes += bytes;
 }
 
@@ -42,17 +56,26 @@ static bool is_read(const struct session *s, uint32_t gate)
 void policy_release_retired(struct session *s, uint32_t passed)
 {
     struct gate_side *g = &s->gate;
-    size_t i, kept = 0;
-    for (i = 0; i < g->retired_count; i++) {
+    size_t i, all = g->retired_count, kept = 0;
+    struct gate_retired *free_ones;
+    if (!all || !session_still_ours(s))
+        return;
+    free_ones = xcalloc(all, sizeof *free_ones);
+    for (i = 0; i < all; i++) {
         struct gate_retired r = g->retired[i];
-        if ((int32_t)(r.gate - passed) <= 0 && session_still_ours(s) && !is_read(s, r.own)) {
-            g->retired_bytes -= r.bytes;
-            segment_give(&s->segment, r.offset, r.bytes);
-        } else {
+        if ((int32_t)(r.gate - passed) <= 0 && !is_read(s, r.own))
+            free_ones[i - kept] = r;
+        else
             g->retired[kept++] = r;
-        }
     }
     g->retired_count = kept;
+    if (kept < all)
+        retired_list(s); /* before anybody else has their memory */
+    for (i = 0; i < all - kept; i++) {
+        g->retired_bytes -= free_ones[i].bytes;
+        segment_give(&s->segment, free_ones[i].offset, free_ones[i].bytes);
+    }
+    free(free_ones);
 }
 
 /* The policy to the pool; its offset, or 0. */
@@ -85,31 +108,73 @@ int session_policy_publish(struct session *s, const struct wire_policy *policy, 
         return e;
     }
     retire(s, g->offset, g->bytes, g->own, *gate);
+    retired_list(s);
     g->offset = offset;
     g->own = *gate;
     g->bytes = offset ? policy->bytes : 0;
     return 0;
 }
 
-/* The policy that the collector before this one left in force keeps its memory, as long as it makes sense: else nobody
- * knows what is to be recorded, and nothing is until somebody says so. */
-void policy_adopt_last(struct session *s)
+/* Its memory is in use. 0: the place, or what lies there, makes no sense, or it has been adopted already. */
+static uint64_t adopt(struct session *s, uint64_t offset)
+{
+    uint64_t grown = s->segment.grown_bytes; /* of rings alone */
+    const struct wire_policy *p = wire_at(&s->segment.wire, offset, sizeof *p);
+    uint64_t bytes = p ? p->bytes : 0;
+    if (!policy_fits(bytes) || segment_adopt(&s->segment, offset, bytes))
+        return 0;
+    s->segment.grown_bytes = grown;
+    return bytes;
+}
+
+static uint32_t gate_at(const struct session *s, uint64_t offset)
+{
+    const struct wire_policy *p = offset ? wire_at(&s->segment.wire, offset, sizeof *p) : NULL;
+    return p ? p->gate : WIRE_ACTING_NOT;
+}
+
+/* In force: it keeps its memory as long as it makes sense. Else nobody knows what is to be recorded, and nothing is until
+ * somebody says so. */
+static void adopt_in_force(struct session *s)
 {
     uint32_t gate = session_gate(s);
-    uint64_t offset = gate ? load_relaxed(wire_policy_word(&s->segment.wire, gate)) : 0, bytes;
-    uint64_t grown = s->segment.grown_bytes; /* of rings alone */
-    const struct wire_policy *p = offset ? wire_at(&s->segment.wire, offset, sizeof *p) : NULL;
-    bytes = p ? p->bytes : 0;
-    if (!offset)
-        return;
-    if (p && p->gate == gate && policy_fits(bytes) && !segment_adopt(&s->segment, offset, bytes)) {
+    uint64_t offset = gate ? load_relaxed(wire_policy_word(&s->segment.wire, gate)) : 0;
+    uint64_t bytes = offset && gate_at(s, offset) == gate ? adopt(s, offset) : 0;
+    if (bytes) {
         s->gate.offset = offset;
         s->gate.bytes = bytes;
         s->gate.own = gate;
-        s->segment.grown_bytes = grown;
-    } else {
+    } else if (offset) {
         gate_swing(s, WIRE_GATE_LIFE, 0, &gate);
     }
+}
+
+/* Replaced: a thread that stood still all the while may yet read it. */
+static void adopt_if_read(struct session *s, uint64_t offset)
+{
+    uint32_t gate = gate_at(s, offset);
+    uint64_t bytes;
+    if (gate == WIRE_ACTING_NOT || !is_read(s, gate) || s->gate.retired_bytes >= RETIRED_BYTES_MOST || !(bytes = adopt(s, offset)))
+        return;
+    retire(s, offset, bytes, gate, load_relaxed(&wire_pulse_of(&s->segment.wire)->gate_serial));
+}
+
+void policy_adopt_last(struct session *s)
+{
+    const struct wire_pulse *pulse = wire_pulse_of(&s->segment.wire);
+    uint64_t offset = load_acquire(&pulse->policy_retired); /* pairs with retired_list */
+    uint64_t words[2] = {load_relaxed(&pulse->policy[0]), load_relaxed(&pulse->policy[1])};
+    unsigned most = RETIRED_BYTES_MOST / WIRE_PAGE;
+    adopt_in_force(s);
+    while (offset && most--) {
+        const struct wire_policy *p = wire_at(&s->segment.wire, offset, sizeof *p);
+        uint64_t before = p ? p->retired_before : 0;
+        adopt_if_read(s, offset);
+        offset = before;
+    }
+    for (unsigned i = 0; i < 2; i++) /* one of them may not have come into the list */
+        adopt_if_read(s, words[i]);
+    retired_list(s);
 }
 
 /* ---- what hooks and collector tell each other of rules ---- */

@@ -162,7 +162,7 @@ void session_relearn_modules(struct session *s);
 void gate_begin(struct session *s, bool paused);
 /* A gate that is not older than any other; opens the gate with it. `policy`: its offset, 0: none. 0 or -EPERM. */
 int gate_swing(struct session *s, uint32_t bits, uint64_t policy, uint32_t *gate);
-/* After a takeover: nobody acts on an older gate, or it was waited for long enough. */
+/* After a takeover: nobody acts on an older gate, or it was waited for long enough and is to be asked for (session_quiet). */
 void gate_settle(struct session *s);
 void gate_shut(struct session *s);
 void gate_free(struct session *s);

@@ -16,7 +16,7 @@ SHIM=$B/libownscope.so
 VICTIMS=$B/tests/victims
 COUNTER=$B/tests/counter/libcounter.so
 HERE=$ROOT/tests/e2e
-LIMIT=${LIMIT:-30} # seconds that any one command may take
+LIMIT=${LIMIT:-100} # seconds that any one command may take
 PATIENT="--wait-ms 20000" # of run, where nothing may be lost though the machine is overrun
 
 unset LD_PRELOAD OWNSCOPE_SESSION OWNSCOPE_DISABLE OWNSCOPE_DEBUG OWNSCOPE_OPTIONS
@@ -69,6 +69,14 @@ skip() { echo "skip $1: ${*:2}"; }
 # verdict NAME CODE WHY: ok when CODE is 0.
 verdict() { if [ "$2" = 0 ]; then ok "$1"; else not_ok "$1" "${@:3}"; fi; }
 have() { command -v "$1" >/dev/null 2>&1; }
+# await CMD…: until it succeeds, a minute at most: as fast as the machine is, and no verdict on how fast that is.
+await() {
+    local end=$((SECONDS + 60))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.02
+    done
+}
 first_line() { head -c 300 "$1" | head -n 1; }
 
 # run OUT CMD…: output in OUT.out and OUT.err, exit status in OUT.code; ends by LIMIT.

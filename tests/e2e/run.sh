@@ -7,7 +7,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 jobs=${E2E_JOBS:-2}
 limit=${E2E_LIMIT:-${TORTURE:+3600}}
-limit=${limit:-240}
+limit=${limit:-600}
 [ $# -gt 0 ] || set -- victims leaks orders transparency threads_real archive snapshots suppressions rotate recorder moments control graph top sites life poor narrow plan leaks_real leaks_cli kill locks counts crowd refusals signals live options unwind schema docs limits header time wrapper cli fatal sql sampling
 
 outputs=$(mktemp -d) || exit 99

@@ -26,6 +26,7 @@ struct fake_writer {
     struct ring_writer ring;
     uint32_t thread, process;
     bool drop_policy;       /* a full ring loses the event; else it waits */
+    unsigned patience_s;    /* looks for room by itself after so long; 0: half a second */
 };
 
 static inline int fake_map(struct wire_segment *s, const char *path)
@@ -82,7 +83,7 @@ static inline void *fake_room(struct fake_writer *w, uint64_t bytes, bool releas
     struct wire_slot *slot = w->ring.slot;
     void *room = ring_writer_reserve(&w->ring, bytes);
     while (!room && !(room = ring_writer_refresh(&w->ring, &w->segment, bytes, release))) {
-        struct timespec t = {0, 500000000}; /* a wake must come */
+        struct timespec t = {w->patience_s, w->patience_s ? 0 : 500000000}; /* a wake must come */
         uint32_t seen = load_relaxed(&slot->drain_seq);
         if (w->drop_policy) {
             count_up(&slot->lost[WIRE_LOST_RING_FULL], 1);

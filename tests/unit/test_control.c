@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "serve/control.h"
+#include "serve/control_state.h"
 #include "session/directory.h"
 
 /* ---- what stands around it ---- */
@@ -110,6 +110,16 @@ static void ask(struct asked *a, const char *verb, const char *words)
 {
     *a = (struct asked){ .verb = verb, .words = words };
     ck_assert_int_eq(pthread_create(&a->thread, NULL, ask_run, a), 0);
+}
+
+/* Until somebody's order is in the queue. */
+static void queue_wait(void)
+{
+    for (bool any = false; !any; usleep(200)) {
+        pthread_mutex_lock(&control->lock);
+        any = control->first;
+        pthread_mutex_unlock(&control->lock);
+    }
 }
 
 static void answer_wait(struct asked *a)
@@ -307,7 +317,7 @@ START_TEST(what_came_before_an_emergency)
 {
     struct asked start, stop;
     ask(&start, "start", "");
-    usleep(20000);
+    queue_wait();
     ask(&stop, "emergency-stop", "");
     pthread_join(stop.thread, NULL); /* needs nobody here */
     ck_assert_int_eq(stop.result, 0);
@@ -352,7 +362,7 @@ START_TEST(nobody_waits_for_ever)
     ck_assert_int_ge(took, 900000000);
     json_decref(a.answer);
     ask(&a, "trace", "function=a");
-    usleep(20000);
+    queue_wait();
     control_round(control, session_now_ns(session));
     ck_assert(control_hurries(control));
     control_end(control); /* while it waits */
@@ -470,7 +480,7 @@ int main(void)
     Suite *s = suite_create("control");
     TCase *c = tcase_create("control");
     tcase_add_checked_fixture(c, begin, end);
-    tcase_set_timeout(c, 20);
+    tcase_set_timeout(c, 60);
     tcase_add_test(c, stop_and_start);
     tcase_add_test(c, rules_come_and_go);
     tcase_add_test(c, too_many_rules);

@@ -1,6 +1,7 @@
 /*
  * tests/unit/test_doc_graph.c - the document `graph` of a heap made by hand.
  */
+#include "export/interval.h"
 #include "graph_scratch.h"
 #include "suite.h"
 
@@ -161,6 +162,46 @@ START_TEST(by)
 }
 END_TEST
 
+/* Two samples, and a mapping that is known whole: each group says what its own stand for and how far off that may be, and their
+ * sums are the totals'. */
+START_TEST(by_of_samples)
+{
+    static const char *const by[] = { "type", "site", "module", "thread", "root" };
+    for (size_t k = 0; k < sizeof by / sizeof *by; k++) {
+        struct view v = graph_view();
+        struct snapshot *s = graph_snapshots[0];
+        struct doc_context c = { 0 };
+        struct interval_sum four = { 0 }, both;
+        s->rate = xcalloc(s->n_blocks, sizeof *s->rate);
+        s->rate[3] = 1000;                  /* b4, of 40 bytes, the only abc::Foo; held by b1 */
+        s->rate[4] = 500;                   /* b7, of 50 */
+        interval_add(&four, 40, 40, 1000);
+        both = four;
+        interval_add(&both, 50, 50, 500);
+        json_t *doc = doc_graph(&v, &c, &(struct doc_options){ .by = by[k] }), *list = json_object_get(doc, "groups");
+        json_int_t samples = 0, blocks = 0;
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const json_t *j = json_array_get(list, i), *e = json_object_get(j, "estimated");
+            samples += num(e, "samples");
+            blocks += e ? num(e, "blocks") : num(j, "blocks");
+            ck_assert(!e || num(e, "bytes") > num(j, "bytes"));
+            ck_assert(!e || (num(e, "error_bytes") > 0 && num(e, "error_blocks") > 0));
+            if (!strcmp(str(j, "type"), "abc::Foo")) {
+                ck_assert_int_eq(num(e, "bytes"), (json_int_t)interval_sum_count(&four).bytes);
+                ck_assert_int_eq(num(e, "error_bytes"), (json_int_t)interval_half(four.bytes_variance, 1000));
+                ck_assert_int_eq(num(e, "error_blocks"), (json_int_t)interval_half(four.blocks_variance, four.heaviest));
+            }
+        }
+        bool by_root = !strcmp(by[k], "root");  /* whose groups are of what they hold directly */
+        ck_assert_int_eq(samples, by_root ? 1 : 2);
+        if (!by_root)
+            ck_assert_int_eq(blocks, 6 + (json_int_t)interval_sum_count(&both).blocks);
+        json_decref(doc);
+        snapshot_free(s);
+    }
+}
+END_TEST
+
 /* "r1+40 b1+8 b2" */
 static const char *way(const json_t *doc, const char *key)
 {
@@ -271,6 +312,7 @@ int main(void)
     tcase_add_test(t, rows_and_depth);
     tcase_add_test(t, roots);
     tcase_add_test(t, by);
+    tcase_add_test(t, by_of_samples);
     tcase_add_test(t, one_node);
     tcase_add_test(t, other_nodes);
     tcase_add_test(t, nothing_known);

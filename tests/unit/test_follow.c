@@ -121,6 +121,68 @@ START_TEST(forked)
 }
 END_TEST
 
+/* Forks come while another thread clears regions and changes mappings: whatever it was amid, the child is not hindered by it. */
+enum { AMID_FORKS = 300, AMID_TAG = 9 };
+static atomic_u32 amid_ends;
+
+static void *be_amid(void *unused)
+{
+    for (uint16_t tag = 10; !load_relaxed(&amid_ends); tag = tag < 60000 ? tag + 1 : 10) {
+        follow_gone_add(address_at(0), tag);
+        follow_add_map(0x10000, 0x20000);
+        follow_take_map(0x10000, 0x20000);
+    }
+    return unused;
+}
+
+static int amid_child(void)
+{
+    unsigned changing = 0;
+    follow_reborn();
+    follow_gone_add(address_at(0), AMID_TAG);
+    if (!follow_gone(address_at(0), AMID_TAG))
+        return 1;
+    for (uint64_t i = 1; i <= MAPS; i++)
+        changing += !follow_add_map(i << 20, (i << 20) + 4096);
+    return changing > 1 ? 2 : 0; /* one may be whole at the fork */
+}
+
+START_TEST(forked_amid)
+{
+    pthread_t t;
+    ck_assert(!pthread_create(&t, NULL, be_amid, NULL));
+    for (int i = 0; i < AMID_FORKS; i++) {
+        int status;
+        pid_t child = fork();
+        if (!child)
+            _exit(amid_child());
+        ck_assert(child > 0 && waitpid(child, &status, 0) == child);
+        ck_assert_int_eq(status, 0);
+    }
+    store_relaxed(&amid_ends, 1);
+    pthread_join(t, NULL);
+}
+END_TEST
+
+/* As it stands when a thread was amid it, told exactly: this birth keeps off, the next takes it. */
+START_TEST(left_amid)
+{
+    follow_gone_add(address_at(0), 3);
+    for (unsigned i = 0; i < 1 << REGIONS_BITS; i++)
+        if (load_relaxed(&regions[i].key))
+            store_relaxed(&regions[i].key, region_key(address_at(0), BEING_CLEARED) | birth() << BIRTH_SHIFT);
+    for (unsigned i = 0; i < MAPS; i++)
+        store_relaxed(&maps[i].end, birth() + 1);
+    follow_gone_add(address_at(0), 4);
+    ck_assert(!follow_gone(address_at(0), 4) && !follow_gone(address_at(0), 3));
+    ck_assert(!follow_add_map(0x10000, 0x20000) && !follow_take_map(0x10000, 0x20000));
+    follow_reborn();
+    follow_gone_add(address_at(1), 4);
+    ck_assert(follow_gone(address_at(1), 4) && !follow_gone(address_at(0), 4));
+    ck_assert(follow_add_map(0x10000, 0x20000) && follow_take_map(0x10000, 0x20000));
+}
+END_TEST
+
 START_TEST(mappings)
 {
     ck_assert(follow_add_map(0x10000, 0x20000) && follow_add_map(0x40000, 0x50000));
@@ -187,6 +249,8 @@ int main(void)
     tcase_add_test(t, counters_full);
     tcase_add_test(t, threads);
     tcase_add_test(t, forked);
+    tcase_add_test(t, forked_amid);
+    tcase_add_test(t, left_amid);
     tcase_add_test(t, mappings);
     tcase_add_test(t, gone_by_tag);
     tcase_add_test(t, born);

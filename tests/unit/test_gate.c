@@ -77,7 +77,7 @@ END_TEST
 /* A slot of a thread that is in the midst of a record, as far as anybody can see. */
 static struct wire_slot *acting_since(uint32_t gate, uint32_t pid, uint32_t tid)
 {
-    static struct fake_writer w;
+    struct fake_writer w = {0};
     ck_assert_int_eq(fake_claim_as(&w, &shared, fake_process(&shared), pid, tid), 0);
     fake_new(&w, 0x1000, 8);
     store_relaxed(&w.ring.slot->acting, gate);
@@ -366,10 +366,10 @@ START_TEST(test_emergency_wins)
 {
     pthread_t t;
     unsigned opened = 0, stops = 0, reopened = 0;
-    uint64_t end = wire_clock_monotonic_ns() + 400000000;
+    uint64_t began = wire_clock_monotonic_ns(), end = began + 400000000, last = began + 40000000000;
     store_relaxed(&over, 0);
     pthread_create(&t, NULL, publish_always, NULL);
-    for (; wire_clock_monotonic_ns() < end; stops++) {
+    for (; wire_clock_monotonic_ns() < (reopened > 10 ? end : last); stops++) {
         session_emergency(session);
         for (int i = 0; i < 200; i++)
             opened += bits(load_acquire(&pulse()->gate)) != 0;
@@ -422,6 +422,64 @@ START_TEST(test_takeover)
 }
 END_TEST
 
+static void publish_mark(uint8_t mark)
+{
+    struct wire_policy *p = policy_make(mark);
+    uint32_t gate;
+    ck_assert_int_eq(session_policy_publish(session, p, WIRE_GATE_ALL | WIRE_GATE_FILTERED, &gate), 0);
+    free(p);
+}
+
+/* Who stands still amid a record finds its policy as it was, however many collectors come and go; then its memory is given back. */
+START_TEST(test_takeover_beside_one_that_acts)
+{
+    struct wire_slot *slots[2];
+    const struct wire_policy *its[2];
+    uint64_t before = file_bytes();
+    for (unsigned i = 0; i < 2; i++) {
+        publish_mark((uint8_t)(20 + i));
+        its[i] = wire_at(&shared, load_relaxed(wire_policy_word(&shared, session_gate(session))), POLICY_BYTES);
+        slots[i] = acting_since(session_gate(session), (uint32_t)getpid(), (uint32_t)getpid());
+    }
+    publish_mark(30);
+    publish_mark(31);
+    for (uint8_t times = 0; times < 3; times++) {
+        take_over();
+        ck_assert(!session_quiet(session, session_gate(session)));
+        for (uint8_t i = 0; i < 4; i++) {
+            publish_mark((uint8_t)(40 + i));
+            ck_assert(!quiet_within(session_gate(session), 10));
+            ck_assert(whole(its[0], 20) && whole(its[1], 21));
+        }
+    }
+    store_relaxed(&slots[0]->acting, WIRE_ACTING_NOT);
+    store_relaxed(&slots[1]->acting, WIRE_ACTING_NOT);
+    ck_assert(quiet_within(session_gate(session), 2000));
+    ck_assert_uint_eq(load_relaxed(&pulse()->policy_retired), 0);
+    publish_mark(50);
+    ck_assert(quiet_within(session_gate(session), 2000));
+    ck_assert_uint_lt(file_bytes() - before, 24 << 20);
+}
+END_TEST
+
+/* What is named as replaced is input: whatever it says, the next collector goes on. */
+START_TEST(test_takeover_of_lies_retired)
+{
+    static const uint64_t offsets[] = {8, 4096, 1ull << 62, 3, WIRE_SLOTS_OFFSET};
+    publish_mark(20);
+    uint64_t own = load_relaxed(wire_policy_word(&shared, session_gate(session)));
+    acting_since(session_gate(session), (uint32_t)getpid(), (uint32_t)getpid());
+    publish_mark(21);
+    ((struct wire_policy *)wire_at(&shared, own, POLICY_BYTES))->retired_before = _i % 2 ? own : offsets[_i / 2];
+    if (_i % 3)
+        store_relaxed(&pulse()->policy_retired, offsets[_i / 2]);
+    take_over();
+    publish_mark(22);
+    ck_assert(!quiet_within(session_gate(session), 10));
+    ck_assert(whole(wire_at(&shared, own, POLICY_BYTES), 20));
+}
+END_TEST
+
 START_TEST(test_takeover_of_lies)
 {
     static const uint64_t offsets[] = {8, 4096, 1ull << 62, 3, WIRE_SLOTS_OFFSET};
@@ -450,7 +508,7 @@ START_TEST(test_words)
     uint32_t thread = 0;
     ck_assert_int_eq(fake_claim(&w, &shared, fake_process(&shared)), 0);
     fake_birth(&w, 0, WIRE_BORN_EXEC);
-    drain_until(&by_type[EVENT_PROCESS_START], 1, 2000);
+    drain_until(&by_type[EVENT_PROCESS_START], 1);
     session_each_thread(session, see_thread, &thread);
     ck_assert_uint_eq(threads_seen, 1);
     ck_assert_uint_eq(thread, w.thread);
@@ -493,6 +551,8 @@ int main(void)
     tcase_add_test(c, test_emergency_by_path);
     tcase_add_test(c, test_emergency_wins);
     tcase_add_test(c, test_takeover);
+    tcase_add_test(c, test_takeover_beside_one_that_acts);
+    tcase_add_loop_test(c, test_takeover_of_lies_retired, 0, 10);
     tcase_add_loop_test(c, test_takeover_of_lies, 0, 5);
     tcase_add_test(c, test_words);
     suite_add_tcase(s, c);

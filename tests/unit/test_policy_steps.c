@@ -364,7 +364,7 @@ int main(void)
     tcase_add_test(t, test_emergency);
     tcase_add_test(t, test_emergency_unseen);
     tcase_add_test(t, test_after_another);
-    tcase_set_timeout(t, 20);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return suite_run(s);
 }

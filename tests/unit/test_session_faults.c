@@ -49,7 +49,7 @@ START_TEST(test_sigkill)
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         if (*committed)
-            drain_until(&by_type[EVENT_PROCESS_GONE], 1, 3000);
+            drain_until(&by_type[EVENT_PROCESS_GONE], 1);
         else /* it may have claimed a slot, or written a record, or nothing */
             drain_while(&by_type[EVENT_PROCESS_GONE], 1, 500);
         for (i = 0; i < seen && i < KEEP; i++)
@@ -207,7 +207,7 @@ START_TEST(test_takeover)
     ck_assert_uint_eq(session_plan(session)->locks, 1); /* what is recorded stays as it was asked for */
     ck_assert_uint_eq(session_plan(session)->copies_min_bytes, 300);
     ck_assert_int_eq(fake_map(&shared, session_segment_path(session)), 0);
-    drain_until(&by_type[EVENT_NEW], 3000, 5000);
+    drain_until(&by_type[EVENT_NEW], 3000);
     ck_assert_uint_eq(session_alive(session), 1);
     __atomic_store_n(&t->stop, 1, __ATOMIC_SEQ_CST);
     waitpid(writer, NULL, 0);
@@ -304,7 +304,7 @@ START_TEST(test_resume)
     ck_assert_int_eq(session_attach(&session, t->name), 0);
     t->written = (uint32_t)((int)t->taken + beside[_i]);
     uint64_t unwritten = session_resume(session, written_by, t, t->written);
-    drain_until(&by_type[EVENT_NEW], 100, 3000);
+    drain_until(&by_type[EVENT_NEW], 100);
     ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
     for (size_t i = 0; i < seen && i < KEEP; i++)
         if (kept[i].type == EVENT_NEW) {
@@ -380,7 +380,7 @@ START_TEST(test_stale_in_round)
     store_relaxed(&wire_claims_of(&shared)->wanting, 0);
     ck_assert_int_eq(session_attach(&session, name), 0);
     session_resume(session, written_none, NULL, 0);
-    drain_until(&by_type[EVENT_NEW], 1000, 3000);
+    drain_until(&by_type[EVENT_NEW], 1000);
     ck_assert_uint_eq(by_type[EVENT_LOST], 0);
 }
 END_TEST

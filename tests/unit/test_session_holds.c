@@ -83,7 +83,7 @@ START_TEST(test_heard_and_answered)
     ck_assert_int_eq(status, 0);
     ck_assert_uint_eq(by_type[EVENT_LOST], 0); /* no record made no sense */
     session_reaped(session, pid, status);
-    drain_until(&by_type[EVENT_PROCESS_GONE], 1, 20000);
+    drain_until(&by_type[EVENT_PROCESS_GONE], 1);
     ck_assert_int_eq(session_pid_of(session, 1), 0);
     ck_assert_uint_eq(session_process_of(session, pid), 0);
 }
@@ -108,7 +108,7 @@ START_TEST(test_given_up)
     session_hold_end(session, &hold, false); /* says nothing to who does not wait */
     ck_assert_uint_eq(load_relaxed(&w.ring.slot->holding), WIRE_HOLDING_NOT);
     fake_put(&w, &(struct fake_record){.type = WIRE_HOLD, .size = 77});
-    drain_until(&lost_events[WIRE_LOST_TORN], 1, 20000);
+    drain_until(&lost_events[WIRE_LOST_TORN], 1);
 }
 END_TEST
 
@@ -127,7 +127,7 @@ START_TEST(test_killed_while_it_holds)
     kill(pid, SIGKILL);
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     session_reaped(session, pid, status);
-    drain_until(&by_type[EVENT_PROCESS_GONE], 1, 20000);
+    drain_until(&by_type[EVENT_PROCESS_GONE], 1);
     ck_assert(!session_hold_lasts(session, &hold));
     session_hold_end(session, &hold, false);
     struct fake_writer w = {0}; /* its slot's next thread is not taken for one that holds */
@@ -156,7 +156,7 @@ START_TEST(test_settle)
     }
     begin(&mine);
     fake_new(&mine, 0x300, 1);
-    drain_until(&by_type[EVENT_NEW], 2, 20000);
+    drain_until(&by_type[EVENT_NEW], 2);
     ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
     sigset_t usr1;
     sigemptyset(&usr1);
@@ -186,7 +186,7 @@ START_TEST(test_images)
     uint32_t process;
     begin(&w);
     fake_new(&w, 1, 1);
-    drain_until(&by_type[EVENT_NEW], 1, 20000);
+    drain_until(&by_type[EVENT_NEW], 1);
     process = session_process_of(session, getpid());
     for (unsigned i = 0; i < 3; i++) {
         session_image_ask(session, process);
@@ -204,7 +204,7 @@ START_TEST(test_images)
         fake_new(&w, 2, 1);
         ck_assert_int_eq(session_image(session, &hold), heard[i]);
         ck_assert_uint_eq(by_type[EVENT_NEW], i + 1);
-        drain_until(&by_type[EVENT_NEW], i + 2, 20000);
+        drain_until(&by_type[EVENT_NEW], i + 2);
     }
     ck_assert_uint_eq(lost_events[WIRE_LOST_TORN], 1);
     fake_hold(&w, WIRE_HOLD_FORK);
@@ -222,13 +222,13 @@ START_TEST(test_tell)
     struct event e = {.type = EVENT_MARK, .text = "here", .text_bytes = 4};
     begin(&w);
     fake_new(&w, 1, 1);
-    drain_until(&by_type[EVENT_NEW], 1, 20000);
+    drain_until(&by_type[EVENT_NEW], 1);
     session_tell(session, code, keep, NULL, &e);
     ck_assert_uint_eq(by_type[EVENT_MARK], 1);
     ck_assert_uint_ge(kept[seen - 1].ns, kept[seen - 2].ns);
     ck_assert_uint_eq(kept[seen - 1].ns % EVENT_TICK_NS, 0);
     fake_new(&w, 2, 1);
-    drain_until(&by_type[EVENT_NEW], 2, 20000);
+    drain_until(&by_type[EVENT_NEW], 2);
     ck_assert_uint_ge(kept[seen - 1].ns, kept[seen - 2].ns);
     ck_assert_uint_eq(session_running(session, running, 2), 1);
     ck_assert_uint_eq(running[0], session_process_of(session, getpid()));

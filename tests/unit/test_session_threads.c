@@ -161,7 +161,7 @@ START_TEST(test_watermark)
     pid = fork();
     if (!pid)
         child_two_rings(go, TOKENS);
-    drain_until(&by_type[EVENT_PROCESS_START], 1, 1000);
+    drain_until(&by_type[EVENT_PROCESS_START], 1);
     crowd = crowd_between(400);
     *go = 1;
     while (!waitpid(pid, &status, WNOHANG))
@@ -188,7 +188,7 @@ START_TEST(test_wakes_writer)
     uint64_t began;
     pid_t pid = fork();
     if (!pid) {
-        struct fake_writer w = {0};
+        struct fake_writer w = {.patience_s = 50};
         unsigned n;
         fake_claim(&w, &shared, fake_process(&shared));
         for (n = 0; n < WIRE_RING_FIRST_BYTES / 24; n++)
@@ -201,7 +201,7 @@ START_TEST(test_wakes_writer)
         session_drain(session, code, keep, NULL);
         usleep(1000);
     }
-    ck_assert_uint_lt(wire_clock_monotonic_ns() - began, 300000000);
+    ck_assert_uint_lt(wire_clock_monotonic_ns() - began, 40000000000);
 }
 END_TEST
 

@@ -234,7 +234,7 @@ int main(void)
     Suite *s = suite_create("states");
     TCase *t = tcase_create("states");
     suite_add_tcase(s, t);
-    tcase_set_timeout(t, 20);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, test_proc);
     tcase_add_test(t, test_looks);
     tcase_add_test(t, test_document);

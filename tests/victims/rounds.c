@@ -1,10 +1,12 @@
 /* Does what it is told, a line of standard input each, and says when it is done:
- *   round      in each function below so many blocks and locks as stand there; all are
- *              dropped by one other function
+ *   round      in each function below so many blocks and locks as stand there, and 700 blocks of
+ *              the thread "worker", which is there from the start; all are dropped by one other function
+ *   worker N   that thread makes N blocks; they are dropped likewise
  *   spin MS    allocates and drops in one function for so long
  *   busy, idle four threads hand blocks to each other under a lock, till told to stop
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,14 +38,25 @@ static APART void locked(void)
         pthread_mutex_unlock(&lock);
     }
 }
+static sem_t work_given, work_done;
+static int work;
 static void *worker(void *unused)
 {
     pthread_setname_np(pthread_self(), "worker");
-    struct timespec while_told = {0, 60000000};
-    nanosleep(&while_told, NULL);
-    for (int i = 0; i < 700; i++)
-        keep(malloc(50));
-    return NULL;
+    for (;;) {
+        sem_wait(&work_given);
+        if (!work)
+            return unused;
+        for (int i = 0; i < work; i++)
+            keep(malloc(50));
+        sem_post(&work_done);
+    }
+}
+static void worker_makes(int blocks)
+{
+    work = blocks;
+    sem_post(&work_given);
+    sem_wait(&work_done);
 }
 static APART void drop_all(void)
 {
@@ -53,7 +66,6 @@ static APART void drop_all(void)
 
 static void round_(void)
 {
-    pthread_t t;
     wanted();
     other();
     large();
@@ -61,8 +73,7 @@ static void round_(void)
     copied();
     grown();
     locked();
-    pthread_create(&t, NULL, worker, NULL);
-    pthread_join(t, NULL);
+    worker_makes(700);
     drop_all();
 }
 
@@ -106,12 +117,19 @@ static void *hand_over(void *seed)
 int main(void)
 {
     char line[64];
+    pthread_t hired;
+    sem_init(&work_given, 0, 0);
+    sem_init(&work_done, 0, 0);
+    pthread_create(&hired, NULL, worker, NULL);
     setvbuf(stdin, NULL, _IONBF, 0);
     setvbuf(stdout, NULL, _IONBF, 0);
     while (fgets(line, sizeof line, stdin)) {
         if (!strcmp(line, "round\n"))
             round_();
-        else if (!strncmp(line, "spin ", 5))
+        else if (!strncmp(line, "worker ", 7)) {
+            worker_makes(atoi(line + 7));
+            drop_all();
+        } else if (!strncmp(line, "spin ", 5))
             spin(atoi(line + 5));
         else if (!strcmp(line, "busy\n"))
             for (size_t i = 0; i < THREADS; i++)
@@ -125,5 +143,8 @@ int main(void)
         }
         puts("done");
     }
+    work = 0;
+    sem_post(&work_given);
+    pthread_join(hired, NULL);
     return 0;
 }
