@@ -86,7 +86,9 @@ $(B)/ownscope-preload: scripts/ownscope-preload
 	$(Q)install -m 755 $< $@
 
 # ---- tests --------------------------------------------------------------------
-# Unit tests link what they use of the rooms, and of the shim its unwinder.
+# Unit tests link what they use of the rooms, and of the shim its unwinder. They themselves need not be fast:
+# to optimize them more takes longer than it saves.
+UNIT_OPT := -O1
 TESTED_A := $(B)/tests/tested.a
 TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c preload/rules*.c) \
                $(addprefix preload/,arena.c program_headers.c plain.c filter.c follow.c sample.c))
@@ -99,7 +101,7 @@ $(TESTED_A): $(TESTED_O)
 $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
+	$(Q)$(CC) $(CFLAGS) $(UNIT_OPT) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
 	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
 
 # Holds the state at any moment against a replay from the start.
@@ -146,8 +148,10 @@ $(B)/tests/victims/%: tests/victims/%.cc
 	@echo "  CXX $<"
 	$(Q)$(CXX) $(VICTIM_FLAGS) -std=c++17 $(DEPS) -o $@ $< -lpthread -ldl
 
-# Unit tests, then everything from outside on real programs.
-check: setup-check all bench-programs
+# Unit tests, then everything from outside on real programs. What they need is built first and at once, on all
+# processors unless make was told otherwise.
+check: setup-check
+	$(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all bench-programs unit victims $(MOMENTS)
 	$(MAKE) check-unit
 	$(MAKE) check-e2e
 

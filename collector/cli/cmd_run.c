@@ -20,6 +20,7 @@
 #include "cli/message.h"
 #include "cli/record.h"
 #include "cli/refusal.h"
+#include "cli/trip_watch.h"
 #include "event/xalloc.h"
 #include "heap/heap_refusal.h"
 #include "heap/heap_watch.h"
@@ -211,6 +212,7 @@ int cmd_run(int argc, char **argv)
     struct run run = {0};
     struct api *api = NULL;
     struct deadlock_watch *watch;
+    struct trip_watch *trips;
     char **words, *name, *made = NULL;
     struct record_verdict said = {0};
     int n, e;
@@ -254,6 +256,7 @@ int cmd_run(int argc, char **argv)
     if (e)
         message("no questions can be asked while it runs: %s", strerror(-e));
     watch = deadlock_watch_start(run.collector);
+    trips = run.quiet ? NULL : trip_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
         heap_watch_end();
@@ -264,6 +267,7 @@ int cmd_run(int argc, char **argv)
     bounds_say(run.collector, run.quiet);
     heap_watch_end();
     deadlock_watch_stop(watch);
+    trip_watch_stop(trips);
     api_stop(api);
     if (e == -ESTALE)
         record_say_yielded(run.collector);

@@ -506,6 +506,7 @@ void collector_close(struct collector *c, bool over)
     collector_meta_free(c);
     free(c->trace_path);
     free(c->yield_to);
+    free(c->trip_why);
     pthread_cond_destroy(&c->answer);
     pthread_mutex_destroy(&c->lock);
     free(c);

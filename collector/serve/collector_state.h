@@ -70,6 +70,8 @@ struct collector {
     char *dump_why, *dump_path;
     int dump_result;
     uint64_t deadlocks; /* found so far; written by the ingest thread under the lock */
+    uint64_t trips;     /* of limits, and the latest's line: likewise */
+    char *trip_why;
 };
 
 /* ---- collector_yield.c ---- */

@@ -37,6 +37,7 @@ struct control_host {
     void (*tell)(void *context, const struct event *e);                     /* into the stream */
     void (*keep)(void *context);                                            /* what was told is in the file; NULL: there is none */
     void (*measure)(void *context, struct limits_input *in);
+    void (*counted)(void *context, uint64_t *events, uint64_t *trace_bytes);    /* of that, what costs nothing to know */
     void *context;
 };
 

@@ -397,6 +397,18 @@ static void try_again(struct limits *l, const struct limits_input *in, struct li
     snprintf(out->why, sizeof out->why, "%s: on trial for %s", limit_words[l->fired].name, print_time_ns(again, l->breaker.cooling_ns));
 }
 
+bool limits_due(const struct limits *l, uint64_t now_ns, uint64_t events, uint64_t trace_bytes)
+{
+    static const enum limit_key of[] = {LIMIT_EVENTS, LIMIT_EVENTS_PER_S, LIMIT_BYTES};
+    const struct limits_input in = {.now_ns = now_ns, .events = events, .trace_bytes = trace_bytes};
+    if (l->held || l->breaker.state == BREAKER_OPEN)
+        return false;
+    for (unsigned i = 0; i < sizeof of / sizeof *of; i++)
+        if (l->spec.limit[of[i]].set && l->spec.limit[of[i]].action != LIMIT_COARSER && over(l, of[i], now_of(l, &in, of[i])))
+            return true;
+    return false;
+}
+
 void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out)
 {
     memset(out, 0, sizeof *out);

@@ -60,7 +60,10 @@ struct limits *limits_new(void);
 void limits_free(struct limits *l);
 void limits_set(struct limits *l, const struct limits_spec *spec, const struct limits_input *now);
 const struct limits_spec *limits_spec_of(const struct limits *l);
-/* Some ten times a second while recording or tripped. */
+/* What is counted as it comes has reached its limit, which ends recording: a tick is due now. Cheap, for each round. (Coarser
+ * rates take a while to be seen in the counts: those wait for the next tick.) */
+bool limits_due(const struct limits *l, uint64_t now_ns, uint64_t events, uint64_t trace_bytes);
+/* Some ten times a second while recording or tripped, and when one is due. */
 void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
 /* `ctl reset`: closed, all counts from now, rates as at the beginning. Under a limit on CPU those that hold stay until the next tick. */
 void limits_reset(struct limits *l, const struct limits_input *now);

@@ -549,6 +549,8 @@ void session_reaped(struct session *s, pid_t pid, int status)
     s->pause_ns = 0;
 }
 
+uint64_t session_events(const struct session *s) { return s->counts.events; }
+
 void session_counts(const struct session *s, struct session_counts *c)
 {
     struct stat st;

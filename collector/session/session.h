@@ -159,6 +159,7 @@ struct session_counts {
     uint64_t denied_bytes, denied_free_bytes; /* the last of them */
 };
 void session_counts(const struct session *s, struct session_counts *c);
+uint64_t session_events(const struct session *s);   /* the count of events of these */
 
 /* One line about the last failure in this thread, "" when there is nothing to
  * say beyond the errno: no newline, not a sentence of its own. */

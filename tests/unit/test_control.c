@@ -23,6 +23,8 @@ static unsigned publications;
 static int policy_error;
 static bool settled;
 static struct limits_verdict verdict;   /* of the next tick */
+static unsigned ticks;
+static uint64_t events_so_far;
 static char told[64][1200];
 static struct event told_events[64];
 static size_t n_told;
@@ -49,6 +51,7 @@ void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct 
 {
     *out = verdict;
     verdict.what = LIMITS_NOTHING;
+    ticks++;
 }
 
 static void tell(void *context, const struct event *e)
@@ -61,6 +64,7 @@ static void tell(void *context, const struct event *e)
     told_events[n_told++] = *e;
 }
 static void measure(void *context, struct limits_input *in) { }
+static void counted(void *context, uint64_t *events, uint64_t *trace_bytes) { *events = events_so_far; *trace_bytes = 0; }
 static bool live(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count)
 {
     *count = 0;
@@ -69,7 +73,7 @@ static bool live(void *context, void (*fn)(void *to, uint64_t address), void *to
 
 static int control_open(struct control_options o, char **error)
 {
-    struct control_host host = { .session = session, .tell = tell, .measure = measure,
+    struct control_host host = { .session = session, .tell = tell, .measure = measure, .counted = counted,
                                  .policy = { .session = session, .code = code, .live = live, .tell = tell } };
     return control_new(&control, &host, &o, error);
 }
@@ -83,6 +87,7 @@ static void begin(void)
     policy_error = 0;
     n_told = 0;
     verdict.what = LIMITS_NOTHING;
+    events_so_far = 0;
     ck_assert_int_eq(control_open((struct control_options){0}, &error), 0);
 }
 
@@ -350,6 +355,28 @@ START_TEST(emergency_past_the_collector)
 }
 END_TEST
 
+/* Ten times a second, and at once when what a limit counts is reached. */
+START_TEST(when_limits_are_looked_at)
+{
+    uint64_t now_ns = session_now_ns(session) + 3600 * 1000000000ull;
+    unsigned before;
+    ck_assert_int_eq(order("limits", "events=1000", "recording", NULL), 0);
+    control_round(control, now_ns);
+    before = ticks;
+    events_so_far = 999;
+    control_round(control, now_ns + 1);
+    ck_assert_uint_eq(ticks, before);
+    events_so_far = 1000;
+    control_round(control, now_ns + 2);
+    ck_assert_uint_eq(ticks, before + 1);
+    events_so_far = 0;
+    control_round(control, now_ns + 3);
+    ck_assert_uint_eq(ticks, before + 1);
+    control_round(control, now_ns + 2 + 100000000);
+    ck_assert_uint_eq(ticks, before + 2);
+}
+END_TEST
+
 START_TEST(nobody_waits_for_ever)
 {
     struct asked a;
@@ -490,6 +517,7 @@ int main(void)
     tcase_add_test(c, emergency);
     tcase_add_test(c, what_came_before_an_emergency);
     tcase_add_test(c, emergency_past_the_collector);
+    tcase_add_test(c, when_limits_are_looked_at);
     tcase_add_test(c, nobody_waits_for_ever);
     tcase_add_test(c, notes_have_an_end);
     tcase_add_test(c, the_next_collector_goes_on);

@@ -79,6 +79,42 @@ START_TEST(by_unknown_site)
 }
 END_TEST
 
+/* Under rules that the program was started with, a call from code that is not known yet waits, until it is or for too long. */
+START_TEST(settles)
+{
+    struct hook_frame here = {0, 0x88000}, beside = {0, 0x88010}, other = {0, 0x1800};
+    uint64_t began = 0, first;
+    uint32_t gate;
+    policy_empty();
+    policy_rule(0, WIRE_RULE_EVENTS, WIRE_RULE_SITE);
+    policy_range(0x1000, 0x2000, SCRATCH_PROCESS, 1);
+    scratch_in_a_file = true;
+    policy_go(SCRATCH_FILTERED);
+    ck_assert(!rules_is_unsettled(c, &here)); /* rules that came later let nobody wait */
+    policy->flags = WIRE_POLICY_SETTLES;
+    gate = policy_go(SCRATCH_FILTERED);
+    ck_assert(!rules_is_unsettled(c, NULL) && !rules_is_unsettled(c, &other));
+    c->holding = true;
+    ck_assert(!rules_is_unsettled(c, &here)); /* others wait for its lock */
+    c->holding = false;
+    ck_assert(rules_is_unsettled(c, &here));
+    ck_assert(!rules_is_unsettled(c, &here)); /* asked once under a gate */
+    scratch_looks = 3;
+    scratch_next_gate = SCRATCH_FILTERED | (scratch_serial + 1) * WIRE_GATE_SERIAL;
+    rules_settle(c, gate, &began);
+    ck_assert(began && !scratch_looks);
+    first = began;
+    policy_range(0x88000, 0x99000, SCRATCH_PROCESS, 0); /* it is known, but not all of it */
+    ((struct wire_range *)((uint8_t *)policy + policy->ranges_offset))[1].flags = WIRE_RANGE_PENDING;
+    ck_assert_uint_eq(gate = policy_go(SCRATCH_FILTERED), scratch_next_gate);
+    ck_assert(rules_is_unsettled(c, &here));
+    rules_settle(c, gate, &began); /* no longer allowed: from now on nobody waits */
+    ck_assert(began == first && !rules_is_unsettled(c, &beside));
+    policy_go(SCRATCH_FILTERED);
+    ck_assert(!rules_is_unsettled(c, &here));
+}
+END_TEST
+
 START_TEST(by_thread)
 {
     policy_empty();
@@ -413,6 +449,7 @@ int main(void)
     tcase_add_test(t, by_kind_size_and_family);
     tcase_add_test(t, by_site);
     tcase_add_test(t, by_unknown_site);
+    tcase_add_test(t, settles);
     tcase_add_test(t, by_thread);
     tcase_add_test(t, by_exclude_and_order);
     tcase_add_test(t, tokens);

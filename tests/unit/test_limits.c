@@ -83,6 +83,40 @@ START_TEST(test_breaker)
 }
 END_TEST
 
+/* What is counted is looked at as soon as it is reached. */
+START_TEST(test_due)
+{
+    struct play p;
+    play_begin(&p, "events=1000 bytes=64K:coarser rss=1 time=1s");
+    ck_assert(!limits_due(p.limits, p.in.now_ns, 999, 1u << 30));
+    ck_assert(limits_due(p.limits, p.in.now_ns, 1000, 0));
+    play_set(&p, "bytes=64K:stop");
+    ck_assert(!limits_due(p.limits, p.in.now_ns, 0, 65535));
+    ck_assert(limits_due(p.limits, p.in.now_ns, 0, 65536));
+    p.in.events = 1000;
+    limits_tick(p.limits, &p.in, &p.last);
+    ck_assert_int_eq(p.last.what, LIMITS_DO_PAUSE);
+    ck_assert(!limits_due(p.limits, p.in.now_ns, 5000, 0)); /* it is paused */
+    limits_started(p.limits, &p.in);
+    ck_assert(!limits_due(p.limits, p.in.now_ns, 1999, 0));
+    ck_assert(limits_due(p.limits, p.in.now_ns, 2000, 0));
+    play_set(&p, "events=1000:trip bytes=off");
+    ck_assert(limits_due(p.limits, p.in.now_ns, 2000, 1u << 30));
+    p.in.events = 2000;
+    limits_tick(p.limits, &p.in, &p.last);
+    ck_assert_int_eq(p.last.what, LIMITS_DO_TRIP);
+    ck_assert(!limits_due(p.limits, p.in.now_ns, 5000, 0));
+    play_set(&p, "events=off events/s=100:pause");
+    limits_started(p.limits, &p.in);
+    ck_assert(!limits_due(p.limits, p.in.now_ns + 1000, 2100, 0));
+    ck_assert(limits_due(p.limits, p.in.now_ns + 1000, 2101, 0));
+    ck_assert(!limits_due(p.limits, p.in.now_ns + 2000000000, 2101, 0)); /* in two seconds */
+    play_set(&p, "events/s=off");
+    ck_assert(!limits_due(p.limits, p.in.now_ns, 1u << 30, 1u << 30));
+    play_end(&p);
+}
+END_TEST
+
 /* ---- each limit ---- */
 
 static const struct play_load usual = {.calls = 1e5, .mean_bytes = 64, .cpu = 1, .record_ns = 100, .event_ns = 100, .passed_ns = 3};
@@ -325,6 +359,7 @@ int main(void)
     tcase_add_test(t, test_words);
     tcase_add_test(t, test_words_refused);
     tcase_add_test(t, test_breaker);
+    tcase_add_test(t, test_due);
     tcase_add_test(t, test_each);
     tcase_add_test(t, test_next_collector);
     tcase_add_test(t, test_rss);

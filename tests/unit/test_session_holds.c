@@ -22,11 +22,12 @@ static void fake_hold(struct fake_writer *w, unsigned why)
 /* Waits as the shim does, without its bound: a wake must come. */
 static uint32_t fake_wait(struct fake_writer *w)
 {
-    struct timespec t = {10, 0};
-    while (load_acquire(&w->ring.slot->holding) == WIRE_HOLDING_HOLDS)
+    struct timespec t = {50, 0};
+    uint32_t word;
+    while ((word = load_acquire(&w->ring.slot->holding)) == WIRE_HOLDING_HOLDS)
         if (syscall(SYS_futex, &w->ring.slot->holding, FUTEX_WAIT, WIRE_HOLDING_HOLDS, &t, NULL, 0) && errno == ETIMEDOUT)
             return WIRE_HOLDING_HOLDS;
-    return load_acquire(&w->ring.slot->holding);
+    return word;
 }
 
 static void begin(struct fake_writer *w)

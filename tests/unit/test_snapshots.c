@@ -35,7 +35,7 @@ static void **root;
 static bool child_hold(unsigned why)
 {
     atomic_u32 *holding = &writer.ring.slot->holding;
-    struct timespec t = {60, 0};
+    struct timespec t = {50, 0};
     uint64_t tid = (uint64_t)syscall(SYS_gettid);
     store_relaxed(holding, WIRE_HOLDING_HOLDS);
     fake_put(&writer, &(struct fake_record){.type = WIRE_HOLD, .address = (uintptr_t)__builtin_frame_address(0), .size = why,

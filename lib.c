@@ -1,1 +1,0 @@
-__thread int own[100]; int *mine(void) { return own; }
