@@ -47,7 +47,7 @@ static uint32_t gate_of(const struct control *c)
 int control_publish(struct control *c)
 {
     struct policy_spec spec = { .gate = gate_of(c), .rules = c->rules, .n_rules = c->n_rules, .sample_bytes = c->sample_bytes,
-                                .locks_every = c->locks_every, .copies_every = c->copies_every };
+                                .locks_every = c->locks_every, .copies_every = c->copies_every, .settles = c->settles };
     return c->state == EVENT_EMERGENCY ? 0 : policy_set(c->policy, &spec);
 }
 
@@ -238,6 +238,7 @@ static int order_trace(struct control *c, struct order *o)
         c->next_number--;
         return refuse_policy(c, o, e);
     }
+    c->settles = false;
     o->number = c->rules[c->n_rules - 1].number;
     o->rule = rule_text(&c->rules[c->n_rules - 1]);
     o->waits = c->state != EVENT_EMERGENCY;
@@ -507,6 +508,7 @@ int control_new(struct control **out, const struct control_host *host, const str
     bool restored = control_restore(c) && !o->paused;
     int e = options_take(c, o, error);
     uint32_t gate = session_gate(host->session) & (WIRE_GATE_SERIAL - 1);
+    c->settles = !restored && records(c->state) && !session_alive(host->session);
     if (!e && (c->n_rules || gate != gate_of(c))) {
         e = control_publish(c);
         if (e == -EPERM)    /* while no collector was there */

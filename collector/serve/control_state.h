@@ -53,6 +53,7 @@ struct control {
     uint64_t emergency_ns;                  /* when the emergency stop came; CLOCK_MONOTONIC */
     uint64_t since_ns;                      /* of the state; since the session's start */
     struct rule *rules; size_t n_rules;
+    bool settles;               /* they are those that the session began with, before there was a program */
     uint32_t next_number;
     uint64_t sample_bytes; uint32_t locks_every, copies_every;  /* the limits' floors */
     char *promise;

@@ -20,6 +20,7 @@
 #include "heap/heap_watch.h"
 #include "heap_shared.h"
 #include "session/launch.h"
+#include "suite.h"
 
 enum { MARK = 0x5eed0001, THREADS = 3 };
 static const int signals[] = {SIGSEGV, SIGTERM, SIGABRT, SIGUSR2};
@@ -175,7 +176,7 @@ START_TEST(test_stands)
     int sig = signals[_i];
     pid_t pid = begin(true);
     for (int i = 0; i < 20; i++) { /* while it runs */
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         ck_assert_uint_eq(s.n, THREADS);
         heap_stop_free(&s);
     }
@@ -186,7 +187,7 @@ START_TEST(test_stands)
     ck_assert_int_eq(atomic_load(&asked_pid), pid);
     ck_assert_int_eq(atomic_load(&asked_signal), sig);
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         ck_assert_uint_eq(s.n, THREADS);
         ck_assert_uint_eq(s.missed, 0);
         ck_assert_uint_eq(word_of(pid), MARK);
@@ -240,7 +241,7 @@ START_TEST(test_end)
         heap_watch_end();
     } else {
         heap_watch_end();
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0); /* by a thread of its own again */
+        stop_begin(&s, pid, (struct heap_held){0}); /* by a thread of its own again */
         ck_assert_uint_eq(s.n, THREADS);
         heap_stop_free(&s);
         atomic_store(&shared->go, SIGTERM);
@@ -359,8 +360,6 @@ int main(void)
 {
     Suite *s = suite_create("heap_watch");
     TCase *c = tcase_create("heap_watch");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_stands, 0, sizeof signals / sizeof *signals);
@@ -371,9 +370,5 @@ int main(void)
     tcase_add_test(c, test_exec);
     tcase_add_test(c, test_in_line);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }
