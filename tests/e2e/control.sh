@@ -187,6 +187,14 @@ verdict "and the trace says so" $? "$("$OWNSCOPE" events --type control p.own | 
 grep -A3 '^Rules' s.err | grep -qE '^ +1 +[1-9][0-9,.]*( M)? +function=block_make events=heap$'
 verdict "the summary of a run has the rules' hits" $? "$(grep -A3 '^Rules' s.err)"
 
+# A program that is over before a table of symbols has been read.
+for rule in "function=wanted" "stack=wanted events=heap" "module=rounds function=wanted size=1.."; do
+    printf 'trace %s\n' "$rule" >first.rules
+    echo round | "$OWNSCOPE" run --wait-ms 60000 --rules first.rules -o f.own -- "$VICTIMS/rounds" >/dev/null 2>f.err
+    grep -A1 '^ rule' f.err | grep -qE '^ +1 +1,000 '
+    verdict "rules that a program is started under hold from its first call: $rule" $? "$(grep -A2 '^Rules' f.err)"
+done
+
 printf 'trace size=1..2\ntrace family=free\n' >wrong
 run w "$OWNSCOPE" run -q --rules wrong -- true
 [ "$(code w)" = 125 ] && grep -q 'line 2: family=free' w.err
