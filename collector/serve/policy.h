@@ -38,6 +38,7 @@ struct policy_spec {
     const struct rule *rules; size_t n_rules;
     /* Floors, of the adaptive rate: no rule samples finer. 0: none. */
     uint64_t sample_bytes; uint32_t locks_every, copies_every;
+    bool settles;           /* WIRE_POLICY_SETTLES: no order has changed the rules since the session began with them */
 };
 
 struct policy *policy_new(const struct policy_host *host);

@@ -89,7 +89,7 @@ answers "none where some are needed" 2 'needs a rule' trace
 
 # Past the collector: it is stopped, then killed.
 kill -STOP $runner
-answers "emergency stop past a stopped collector" 0 'by the segment, since the collector does not answer' emergency-stop
+answers "emergency stop past a stopped collector" 0 'was recording\); by the segment, since the collector does not answer' emergency-stop
 kill -CONT $runner
 in_state() { [ "$(state)" = "$1" ]; }
 await in_state emergency && "$OWNSCOPE" ctl -p "$pid" list | grep -qE "emergency-stop \(uid $(id -u), pid [0-9]+ ownscope\): by the segment"
@@ -102,7 +102,7 @@ ctl stop
 kill -KILL $runner
 wait $runner 2>/dev/null
 answers "without a collector there are no orders" 125 'serve --attach' start
-answers "but an emergency stop" 0 'by the segment, since the session has no collector' emergency-stop
+answers "but an emergency stop" 0 'was paused\); by the segment, since the session has no collector' emergency-stop
 "$OWNSCOPE" serve -q --attach "$pid" 2>serve.err &
 runner=$!
 await is '.state == "emergency"' list
@@ -169,6 +169,14 @@ verdict "and the trace says so" $? "$("$OWNSCOPE" events --type control p.own | 
 "$OWNSCOPE" run --rules rules -o s.own -- "$VICTIMS/busy" >/dev/null 2>s.err
 grep -A3 '^Rules' s.err | grep -qE '^ +1 +[1-9][0-9,.]*( M)? +function=block_make events=heap$'
 verdict "the summary of a run has the rules' hits" $? "$(grep -A3 '^Rules' s.err)"
+
+# A program that is over before a table of symbols has been read.
+for rule in "function=wanted" "stack=wanted events=heap" "module=rounds function=wanted size=1.."; do
+    printf 'trace %s\n' "$rule" >first.rules
+    echo round | "$OWNSCOPE" run --wait-ms 60000 --rules first.rules -o f.own -- "$VICTIMS/rounds" >/dev/null 2>f.err
+    grep -A1 '^ rule' f.err | grep -qE '^ +1 +1,000 '
+    verdict "rules that a program is started under hold from its first call: $rule" $? "$(grep -A2 '^Rules' f.err)"
+done
 
 printf 'trace size=1..2\ntrace family=free\n' >wrong
 run w "$OWNSCOPE" run -q --rules wrong -- true
