@@ -264,13 +264,13 @@ static void *works(void *first)
 }
 int main(int argc, char **argv)
 {
-    pthread_t t[3];
+    pthread_t t[2];
     self = argv[0];
     if (argc > 1)
         fall();
-    for (long i = 0; i < 3; i++)
-        pthread_create(&t[i], NULL, works, (void *)(i * WAYS / 3));
-    for (int i = 0; i < 3; i++)
+    for (long i = 0; i < 2; i++)
+        pthread_create(&t[i], NULL, works, (void *)(i * WAYS / 2));
+    for (int i = 0; i < 2; i++)
         pthread_join(t[i], NULL);
     puts("all ended");
     return 7;
