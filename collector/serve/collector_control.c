@@ -8,19 +8,27 @@
 
 #include "event/xalloc.h"
 
-static uint64_t trace_bytes_of(const struct collector *c) { return c->writer ? trace_write_size(c->writer) : c->trace_bytes; }
+/* In all files so far: a next one begins small. */
+static uint64_t trace_bytes_of(struct collector *c)
+{
+    uint64_t bytes = c->writer ? trace_write_size(c->writer) : c->trace_bytes;
+    c->bytes_made += bytes >= c->bytes_seen ? bytes - c->bytes_seen : bytes;
+    c->bytes_seen = bytes;
+    return c->bytes_made;
+}
 
 static void measure(void *context, struct limits_input *in)
 {
     struct collector *c = context;
     measure_read(c->measure, in);
+    in->events += c->events_resumed;
     in->trace_bytes = trace_bytes_of(c);
 }
 
 static void counted(void *context, uint64_t *events, uint64_t *trace_bytes)
 {
-    const struct collector *c = context;
-    *events = session_events(c->session);
+    struct collector *c = context;
+    *events = session_events(c->session) + c->events_resumed;
     *trace_bytes = trace_bytes_of(c);
 }
 

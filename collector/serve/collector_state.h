@@ -39,6 +39,8 @@ struct collector {
     char *trace_path;
     int trace_error;
     uint64_t trace_dropped, trace_bytes;
+    uint64_t events_resumed;    /* that its predecessors recorded */
+    uint64_t bytes_made, bytes_seen; /* of trace so far, in all its files; in the file that there was when that was looked at */
     uint64_t flushed_ns, flushed_events;
     bool marked;                /* session_mark was called when the writer had been given `marked_events` */
     uint64_t marked_events, pushed_ns;

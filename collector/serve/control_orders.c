@@ -262,7 +262,7 @@ void control_orders_round(struct control *c)
     settling_look(c);
 }
 
-bool control_hurries(const struct control *c) { return c->settling; }
+bool control_hurries(const struct control *c) { return c->settling || c->nears; }
 
 /* A start (names are looked up, memory is mapped) and an end (the heap is looked at) cost what no rule can help. */
 enum { PROMISE_AFTER_NS = 1000000000 };

@@ -89,6 +89,46 @@ ended $server
 wait $server
 exact "a session handed over alive: nothing is missing, nothing twice" living.own living.books
 
+# ---- limits -------------------------------------------------------------------
+# counts NAME LIMIT: a program under a limit loses one collector to SIGKILL, gives another one's place away, and pauses under the third.
+counts() {
+    local name=$1 session servers
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT -o "$name.own" --limits "$2" -- "$VICTIMS/steady" 5000 3 >/dev/null 2>&1 </dev/null &
+    servers=$!
+    collected $servers
+    session=$("$OWNSCOPE" ps --json | jq -r --argjson p $servers '.sessions[] | select(.collector == $p).session')
+    sleep 0.5
+    kill -KILL $servers
+    for takes in '' --takeover; do
+        # shellcheck disable=SC2086 # an option or none
+        "$OWNSCOPE" serve -q $takes --attach "$session" >/dev/null 2>&1 </dev/null &
+        servers=$!
+        collected $servers
+        sleep 0.4
+    done
+    ended $servers
+    "$OWNSCOPE" report --json "$name.own" >"$name.json"
+}
+{
+    counts time time=1.5s &
+    counts events events=15k &
+    wait
+} 2>/dev/null
+"$PYTHON" - >why <<'END'
+import json, re, sys
+# What the limit says it counted is what there is of all three together.
+good = True
+for name, of, near in ("time", lambda r: r["control"]["time_ns"]["recording"] / 1e9, 0.3), ("events", lambda r: r["events"]["new"] + r["events"]["drop"], 1500):
+    r = json.load(open(name + ".json"))
+    said = [re.match(name + r"=\S+: ([\d.]+)(k|s): paused", row["text"]) for row in r["control"]["log"]]
+    counted = [float(m.group(1)) * (1000 if m.group(2) == "k" else 1) for m in said if m]
+    print(name, counted, of(r))
+    good &= len(counted) == 1 and abs(counted[0] - of(r)) < near and r["control"]["state"] == "paused"
+sys.exit(not good)
+END
+verdict "what a limit counts goes on over collectors" $? "$(tr '\n' ' ' <why)"
+
 # ---- serve -------------------------------------------------------------------
 "$OWNSCOPE" serve -q -o served.own >first.out 2>&1 &
 first=$!

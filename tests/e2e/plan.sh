@@ -1,6 +1,6 @@
 #!/bin/bash
-# A plan fits its budget, keeps the site that grows whole, and costs what it promised: events within a factor of two, since the machine
-# that the tests run on does not keep a program's pace.
+# A plan fits its budget, keeps the site that grows whole, and costs what it promised: events within a factor of one and a half, since the
+# machine that the tests run on does not keep a program's pace.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
@@ -61,7 +61,7 @@ jq -e '[.sites[] | select(.stack[0].function == "growing") | .allocations] | add
 verdict "the growing site is exact once its name is known" $? "$(jq -c '[.sites[] | [.stack[0].function, .allocations]]' second.json)"
 jq -e '.plan | (.promised.events_per_s, .promised.bytes_per_h, .promised.cpu, .real.events_per_s, .real.bytes_per_h, .real.cpu) | type == "number"' second.json >/dev/null
 verdict "report --json has the promise and what was" $? "$(jq -c .plan second.json)"
-jq -e '.plan | .real.events_per_s / .promised.events_per_s | . > 0.6 and . < 2' second.json >/dev/null
+jq -e '.plan | .real.events_per_s / .promised.events_per_s | . > 0.67 and . < 1.5' second.json >/dev/null
 verdict "events are what was promised" $? "$(jq -c .plan second.json)"
 
 "$OWNSCOPE" run -q -o live.own -- ./paced 2000 >/dev/null 2>&1 &
