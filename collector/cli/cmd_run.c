@@ -229,7 +229,7 @@ int cmd_run(int argc, char **argv)
     r.snapshot_fork &= !run.watch; /* an image would be a child that is watched too */
     options_words(&o, &words, &n);
     if (!n)
-        options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
+        options_fail(&o, "a program is needed: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
     verdict_ready(&r.verdict, &o);
     record_ready(&r, &o);
     run.quiet = r.quiet;
