@@ -17,7 +17,8 @@
 #include "session/directory.h"
 #include "session/session.h"
 
-char *origin_newest(const char *folder)
+/* The newest *.own in a folder, malloc'ed; NULL: none. */
+static char *origin_newest(const char *folder)
 {
     struct timespec newest = { 0 };
     char *found = NULL;

@@ -20,7 +20,5 @@ void origin_find(struct origin *o, unsigned pid, const char *word);
  * program when sessions cannot be looked at. */
 struct origin_session { char *name, *trace, *segment; bool alive; /* it has a collector */ unsigned collector; };
 bool origin_session(unsigned pid, struct origin_session *s);
-/* The newest *.own in a folder, malloc'ed; NULL: none. */
-char *origin_newest(const char *folder);
 
 #endif

@@ -164,7 +164,6 @@ uint64_t collector_now_ns(const struct collector *c)
 
 int collector_trace_error(const struct collector *c) { return c->trace_error; }
 uint64_t collector_trace_dropped(const struct collector *c) { return c->trace_dropped; }
-uint64_t collector_trace_bytes(const struct collector *c) { return c->trace_bytes; }
 
 int collector_trace_rename(struct collector *c, const char *path)
 {

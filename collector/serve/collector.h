@@ -68,7 +68,6 @@ struct view *collector_last_view(struct collector *c);
 /* 0, or why the trace could not be written to its end. */
 int collector_trace_error(const struct collector *c);
 uint64_t collector_trace_dropped(const struct collector *c);
-uint64_t collector_trace_bytes(const struct collector *c);
 
 /* What became of files meanwhile, for who tells people. The thread of collector_run. */
 enum collector_news_kind { NEWS_ROTATION_FAILED, NEWS_RECORDED, NEWS_RECORDING_FAILED };

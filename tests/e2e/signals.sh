@@ -86,6 +86,17 @@ inherited() {
 why=$(same "$T/bare" "$T/traced")
 verdict "dispositions, limits and umask are inherited" $? "$why"
 
+# Who starts it may have all signals blocked: the program has them so, and its end is seen.
+cat >"$T/blocked.py" <<'E2'
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+os.execvp(sys.argv[1], sys.argv[1:])
+E2
+run "$T/bare" "$PYTHON" "$T/blocked.py" grep SigBlk /proc/self/status
+run "$T/traced" "$PYTHON" "$T/blocked.py" "$OWNSCOPE" run -q -o "$T/b.own" -- grep SigBlk /proc/self/status
+why=$(same "$T/bare" "$T/traced")
+verdict "blocked signals are inherited, and hide no end" $? "$why"
+
 seq 50000 | timeout "$LIMIT" "$OWNSCOPE" run -q -o "$T/c.own" -- cat | cmp -s - <(seq 50000)
 verdict "standard input and output pass" $?
 timeout "$LIMIT" "$OWNSCOPE" run -q -o "$T/y.own" -- yes 2>/dev/null | head -n 1 >/dev/null

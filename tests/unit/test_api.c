@@ -20,6 +20,7 @@
 #include "serve/api.h"
 #include "serve/client.h"
 #include "serve/collector.h"
+#include "suite.h"
 
 enum { EVENTS = 60000 };
 static char dir[64], path[128], trace_path[128];
@@ -545,9 +546,5 @@ int main(void)
     tcase_add_test(c, clients_that_leave_or_stall);
     tcase_add_test(c, many_idle_connections);
     tcase_add_test(c, stopping_does_not_wait_for_clients);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
  */
 /* LINK: -Wl,--wrap=policy_set -Wl,--wrap=limits_tick -Wl,--wrap=policy_waits_for */
 #include "session_fixture.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -650,9 +651,5 @@ int main(void)
     tcase_add_test(c, a_file_that_was_bent);
     tcase_add_test(c, options);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -11,6 +11,7 @@
 
 #include "session/policy.h"
 #include "session_fixture.h"
+#include "suite.h"
 
 static struct wire_pulse *pulse(void) { return wire_pulse_of(&shared); }
 static uint32_t bits(uint32_t gate) { return gate & (WIRE_GATE_SERIAL - 1); }
@@ -535,8 +536,6 @@ int main(void)
 {
     Suite *s = suite_create("gate");
     TCase *c = tcase_create("gate");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_beginning);
@@ -557,9 +556,5 @@ int main(void)
     tcase_add_loop_test(c, test_takeover_of_lies, 0, 5);
     tcase_add_test(c, test_words);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -18,6 +18,7 @@
 #include "heap/heap_image.h"
 #include "heap/heap_room.h"
 #include "heap_shared.h"
+#include "suite.h"
 
 enum { PAGE = 4096 };
 
@@ -632,8 +633,6 @@ int main(void)
 {
     Suite *suite = suite_create("heap_image");
     TCase *c = tcase_create("image");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_contents);
@@ -653,9 +652,5 @@ int main(void)
     tcase_add_test(c, test_other_user);
     tcase_add_test(c, test_killed_amid);
     suite_add_tcase(suite, c);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

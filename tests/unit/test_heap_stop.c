@@ -33,6 +33,7 @@
 
 #include "heap/heap_stop.h"
 #include "heap_shared.h"
+#include "suite.h"
 
 static uint64_t stop_once(pid_t pid, size_t threads)
 {
@@ -301,17 +302,11 @@ int main(void)
 {
     Suite *suite = suite_create("heap_stop");
     TCase *c = tcase_create("stop");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_stand_still);
     tcase_add_test(c, test_crowd);
     tcase_add_test(c, test_no_call_interrupted);
     suite_add_tcase(suite, c);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -18,6 +18,7 @@
 #include "heap/heap_stop.h"
 #include "heap_shared.h"
 #include "session/launch.h"
+#include "suite.h"
 
 static const struct heap_held NOBODY = {0};
 
@@ -545,8 +546,6 @@ int main(void)
 {
     Suite *suite = suite_create("heap_stop_life");
     TCase *c = tcase_create("life");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 120);
     tcase_add_test(c, test_signals_once);
@@ -565,9 +564,5 @@ int main(void)
     tcase_add_test(c, test_undumpable);
     tcase_add_test(c, test_held);
     suite_add_tcase(suite, c);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

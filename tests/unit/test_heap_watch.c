@@ -20,6 +20,7 @@
 #include "heap/heap_watch.h"
 #include "heap_shared.h"
 #include "session/launch.h"
+#include "suite.h"
 
 enum { MARK = 0x5eed0001, THREADS = 3 };
 static const int signals[] = {SIGSEGV, SIGTERM, SIGABRT, SIGUSR2};
@@ -359,8 +360,6 @@ int main(void)
 {
     Suite *s = suite_create("heap_watch");
     TCase *c = tcase_create("heap_watch");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_stands, 0, sizeof signals / sizeof *signals);
@@ -371,9 +370,5 @@ int main(void)
     tcase_add_test(c, test_exec);
     tcase_add_test(c, test_in_line);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -1,6 +1,7 @@
 /* What doors pass over: allocations, releases, copies and locks that are not drawn, by a
  * count, and everything else never. */
 #include "hook_rules_scratch.h"
+#include "suite.h"
 
 #include "preload/arena.h"
 
@@ -163,8 +164,6 @@ int main(void)
 {
     Suite *s = suite_create("doors");
     TCase *t = tcase_create("doors");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, scratch_begin, scratch_end);
     tcase_add_test(t, chances);
     tcase_add_test(t, shut);
@@ -173,9 +172,5 @@ int main(void)
     tcase_add_test(t, releases);
     tcase_add_test(t, bytes);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -1,6 +1,7 @@
 /* What is recorded under a policy: which rules match, who decides, what is told,
  * what is followed, and what a policy that makes no sense can do. */
 #include "hook_rules_scratch.h"
+#include "suite.h"
 
 /* ---- matching ---- */
 
@@ -444,8 +445,6 @@ int main(void)
 {
     Suite *s = suite_create("rules");
     TCase *t = tcase_create("rules");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, scratch_begin, scratch_end);
     tcase_add_test(t, by_kind_size_and_family);
     tcase_add_test(t, by_site);
@@ -465,9 +464,5 @@ int main(void)
     tcase_add_test(t, hostile_ranges);
     tcase_add_test(t, overtaken);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

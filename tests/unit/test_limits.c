@@ -8,6 +8,7 @@
 
 #include "limits_play.h"
 #include "serve/breaker.h"
+#include "suite.h"
 
 /* ---- words ---- */
 
@@ -509,9 +510,5 @@ int main(void)
     tcase_add_test(t, test_coarser);
     tcase_add_loop_test(t, test_any, 0, 40);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

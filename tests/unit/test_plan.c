@@ -6,6 +6,7 @@
 
 #include "export/plan.h"
 #include "session/rules.h"
+#include "suite.h"
 
 static uint64_t seed = 88172645463325252ull;
 static double draw(void)
@@ -229,9 +230,5 @@ int main(void)
     tcase_add_test(c, rates_told_are_counted);
     tcase_add_test(c, pace_of_the_program);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "session_fixture.h"
+#include "suite.h"
 
 static struct session_hold hold;
 
@@ -282,8 +283,6 @@ int main(void)
 {
     Suite *s = suite_create("session holds");
     TCase *c = tcase_create("holds");
-    SRunner *r = srunner_create(s);
-    int failed;
     block_usr1();
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
@@ -295,8 +294,5 @@ int main(void)
     tcase_add_test(c, test_tell);
     tcase_add_test(c, test_outlives_its_collector);
     suite_add_tcase(s, c);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

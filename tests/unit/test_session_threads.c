@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "session_fixture.h"
+#include "suite.h"
 
 static uint32_t short_process;
 
@@ -321,8 +322,6 @@ int main(void)
 {
     Suite *s = suite_create("session_threads");
     TCase *t = tcase_create("session_threads");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_causal_order);
@@ -333,9 +332,5 @@ int main(void)
     tcase_add_test(t, test_crowd);
     tcase_add_test(t, test_growth);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

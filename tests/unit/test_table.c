@@ -7,6 +7,7 @@
 #include "cli/table_line.h"
 #include "doc_scratch.h"
 #include "export/event_json.h"
+#include "suite.h"
 #include "table_check.h"
 
 static struct symbols *symbols;
@@ -331,9 +332,5 @@ int main(void)
     tcase_add_test(tc, history_table);
     tcase_add_test(tc, style_of_a_stream);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }
