@@ -145,7 +145,7 @@ int cmd_ctl(int argc, char **argv)
     reading_start(&r, &usage_ctl, argc, argv);
     const struct verb *v = verb_find(&r.options, r.words, r.word_count);
     if (!r.pid)
-        options_fail(&r.options, "ctl needs -p PID: the collector of which process; ownscope ps lists them");
+        options_fail(&r.options, "-p PID is needed: the collector of which process; ownscope ps lists them");
     if (v->way == STOPS)
         return reading_show(&r, stop_at_once(&r), v->print);
     reading_source(&r, NULL);

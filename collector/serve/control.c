@@ -287,7 +287,7 @@ static int order_untrace(struct control *c, struct order *o)
     for (i = 0; !all && i < c->n_rules && c->rules[i].number != number;)
         i++;
     if (!all && i == c->n_rules)
-        return refuse(o, -ENOENT, xasprintf("there is no rule %" PRIu64, number));
+        return refuse(o, -ENOENT, xasprintf("there is no rule %" PRIu64 "; list tells their numbers", number));
     int e = untrace(c, o, all ? c->n_rules : i);
     o->waits = !e && c->state != EVENT_EMERGENCY;
     return e;

@@ -404,6 +404,17 @@ START_TEST(other_methods_and_bodies)
 }
 END_TEST
 
+/* The collector's own number stands for the only process that runs. */
+START_TEST(own_pid)
+{
+    char text[100];
+    snprintf(text, sizeof text, "POST /v1/snapshot?pid=%d HTTP/1.1\r\nHost: x\r\n\r\n", (int)getpid());
+    int fd = send_raw(text, strlen(text));
+    ck_assert_int_eq(status_raw(fd), 400); /* there are several, as without it */
+    close(fd);
+}
+END_TEST
+
 START_TEST(orders)
 {
     static const struct { const char *target; int status; const char *ordered; } t[] = {
@@ -541,6 +552,7 @@ int main(void)
     tcase_add_test(c, other_users_are_refused);
     tcase_add_test(c, sockets_are_private);
     tcase_add_test(c, other_methods_and_bodies);
+    tcase_add_test(c, own_pid);
     tcase_add_test(c, orders);
     tcase_add_test(c, hostile_bytes);
     tcase_add_test(c, clients_that_leave_or_stall);
