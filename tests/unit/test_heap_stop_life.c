@@ -290,7 +290,7 @@ END_TEST
 static void body_exec(void)
 {
     char *words[] = {(char *)"/bin/sh", (char *)"-c", (char *)"[ $1 = 0 ] && exit 7; exec /bin/sh -c \"$0\" \"$0\" $(($1 - 1))",
-                     (char *)"[ $1 = 0 ] && exit 7; exec /bin/sh -c \"$0\" \"$0\" $(($1 - 1))", (char *)"150", NULL};
+                     (char *)"[ $1 = 0 ] && exit 7; exec /bin/sh -c \"$0\" \"$0\" $(($1 - 1))", (char *)"40", NULL};
     atomic_store(&shared->ready, 1);
     execv(words[0], words);
     _exit(1);
