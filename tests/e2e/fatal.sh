@@ -222,6 +222,18 @@ looked traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o life.own -- ./
 why=$(same bare traced)
 verdict "signals, stops, children and calls are the same" $? "$why"
 
+# A signal that comes before the program is begun.
+cat >before.c <<'E2'
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void alone(void) { unsetenv("LD_PRELOAD"); }
+int execve(const char *path, char *const argv[], char *const env[]) { (void)path, (void)argv, (void)env; return raise(SIGTERM); }
+E2
+cc -shared -fPIC -w -o before.so before.c
+looked before env LD_PRELOAD="$T/before.so" "$OWNSCOPE" run -q --snapshot-on-signal -o before.own -- ./ends kill
+verdict "an end before the program has begun" $((! ($(code before) == 143))) "exit code $(code before): $(first_line before.err)"
+
 # A core file, where they go into the folder; what is in /proc is only read.
 if [ "$(cat /proc/sys/kernel/core_pattern)" = core ]; then
     mkdir cores

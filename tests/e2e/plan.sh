@@ -64,13 +64,10 @@ verdict "report --json has the promise and what was" $? "$(jq -c .plan second.js
 jq -e '.plan | .real.events_per_s / .promised.events_per_s | . > 0.67 and . < 1.5' second.json >/dev/null
 verdict "events are what was promised" $? "$(jq -c .plan second.json)"
 
-"$OWNSCOPE" run -q -o live.own -- ./paced 2000 >/dev/null 2>&1 &
+"$OWNSCOPE" run -q -o live.own -- ./paced 60000 >/dev/null 2>&1 &
 runner=$!
-for _ in $(seq 300); do
-    pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty')
-    [ -n "$pid" ] && break
-    sleep 0.01
-done
+traced_pid() { pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty') && [ -n "$pid" ]; }
+await traced_pid
 "$OWNSCOPE" plan -p "$pid" --seconds 1 --cpu 20% >live.rules 2>err && grep -q '^promise cpu=[0-9.]*% of=program' live.rules
 verdict "a plan of a live second" $? "$(first_line err)"
 kill "$pid"
