@@ -257,7 +257,7 @@ redis_under() {
         return
     fi
     until [ -e "$T/stop" ]; do
-        redis-benchmark -s "$T/socket" --dbnum 1 -q -n 20000 -c 20 -r 5000 -d 100 -t set,get,lpush,lpop,hset,zadd || echo "Error: ended with $?"
+        redis-benchmark -s "$T/socket" --dbnum 1 -q -n 2000 -c 20 -r 5000 -d 100 -t set,get,lpush,lpop,hset,zadd || echo "Error: ended with $?"
     done >"$T/benchmark" 2>&1 </dev/null &
     benchmark=$!
     timeout 600 "$PYTHON" "$T/client.py" "$T/socket" "$T/stop" >"$T/client" 2>&1 </dev/null &
