@@ -13,9 +13,11 @@ LIMITS = os.path.join(HERE, "bench", "instructions.txt")
 SLACK = 0.03
 SHORT, LONG = 2000, 6000
 
-# name: stacks (None: the shim is off), the loop, events of one turn
+# name: stacks (None: the shim is off; or an option of WAYS), the loop, events of one turn
 CASES = {
     "pair off": (None, ["pair"], 0),
+    "pair paused": ("paused", ["pair"], 0),
+    "pair passed": ("passed", ["pair"], 0),
     "pair none": ("none", ["pair"], 2),
     "pair caller": ("caller", ["pair"], 2),
     "pair full": ("full", ["pair"], 2),
@@ -28,6 +30,7 @@ CASES = {
     "map none": ("none", ["map"], 2),
     "map full": ("full", ["map"], 2),
     "mutex off": (None, ["mutex", "10"], 0),
+    "mutex paused": ("paused", ["mutex", "10"], 0),
     "mutex none": ("none", ["mutex", "10"], 2),
     "mutex full": ("full", ["mutex", "10"], 2),
     "copy none": ("none", ["copy", "10"], 5 / 7),
@@ -35,6 +38,9 @@ CASES = {
     "short full": ("full", ["short"], 0),
     "string full": ("full", ["string"], 0),
 }
+
+# Nothing is recorded, or of what is asked nothing is drawn: what all that is not recorded costs.
+WAYS = {"paused": ["--paused"], "passed": ["--sample", "1T"]}
 
 
 def callgrind(loop, turns, tmp, before, env):
@@ -65,7 +71,7 @@ def traced(name, turns, tmp):
     if not stacks:
         return callgrind(loop, turns, tmp, [], {"LD_PRELOAD": SHIM, "OWNSCOPE_DISABLE": "1"})
     trace = os.path.join(tmp, "t.own")
-    count = callgrind(loop, turns, tmp, [OWNSCOPE, "run", "-q", "-o", trace, "--stacks", stacks, "--"], {})
+    count = callgrind(loop, turns, tmp, [OWNSCOPE, "run", "-q", "-o", trace, *WAYS.get(stacks, ["--stacks", stacks]), "--"], {})
     if recorded(trace) < turns * events:
         raise RuntimeError("%s: %d events recorded, %d expected" % (name, recorded(trace), turns * events))
     return count

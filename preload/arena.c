@@ -27,6 +27,8 @@ void *arena_alloc(size_t bytes, size_t alignment)
     return arena_memory + at;
 }
 
+bool arena_is_used(void) { return load_relaxed(&arena_used_bytes) != 0; }
+
 size_t arena_size(const void *p)
 {
     return *(const size_t *)((const uint8_t *)p - 16);

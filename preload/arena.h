@@ -24,6 +24,8 @@ static inline bool arena_has(const void *p)
 
 /* Zeroed memory; NULL when the arena is used up. `alignment`: a power of two. */
 void *arena_alloc(size_t bytes, size_t alignment);
+/* A block was had, ever. */
+bool arena_is_used(void);
 /* Bytes that were asked for when p was made. */
 size_t arena_size(const void *p);
 

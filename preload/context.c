@@ -119,6 +119,8 @@ static bool context_open(struct context *c, uint32_t serial)
     store_relaxed(&slot->holding, WIRE_HOLDING_NOT);
     store_relaxed(&slot->acting, WIRE_ACTING_NOT);
     c->gate = GATE_NONE;
+    c->new_gate = c->free_gate = 0;
+    c->memory_left = 0;
     c->ended = false;
     c->starved = false;
     c->holding = false;

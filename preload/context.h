@@ -53,8 +53,13 @@ struct context {
     bool holding;               /* the record is of a lock just got: it waits for nobody */
     bool futex_told;            /* WIRE_FUTEX has been recorded */
     uint32_t gate;              /* that it has adopted: its records are made under it without asking; GATE_NONE: ask (policy.h) */
+    /* What the doors of malloc and free ask under a filtered gate (rules.h); of private memory, so that a forked child goes on
+     * with it until it is a process of its own. The gate that was adopted, or 0: where */
+    uint32_t new_gate;          /* memory_left says which blocks are passed over, and an allocation calls nothing of ours; */
+    uint32_t free_gate;         /* a release is recorded only of what is followed */
+    uint64_t memory_left;       /* bytes to the next sample; 0: not drawn yet */
 };
-_Static_assert(sizeof(struct context) <= 112, "static TLS is scarce: keep the context small");
+_Static_assert(sizeof(struct context) <= 128, "static TLS is scarce: keep the context small");
 
 extern __thread struct context context __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

@@ -13,6 +13,15 @@
 #include "preload/heap.h"
 #include "preload/record.h"
 
+/* Before the real functions are known. */
+static void *early(size_t bytes, size_t alignment)
+{
+    void *p = arena_alloc(bytes, alignment);
+    fence_full(); /* A, pairs with B in heap_doors_open: before anybody can have it to release */
+    heap_doors_look();
+    return p;
+}
+
 /* An allocation inside operator new that fails may be followed by an
  * exception: the operator's guard must not stay (see hooks_cxx.c). */
 void *heap_inner(void *p)
@@ -27,7 +36,7 @@ void *heap_malloc(size_t size)
     struct context *c = HOOK_ENTER(CONTEXT_REAL, false);
     void *p;
     if (unlikely(!c))
-        return real.malloc ? heap_inner(real.malloc(size)) : arena_alloc(size, 16);
+        return real.malloc ? heap_inner(real.malloc(size)) : early(size, 16);
     p = real.malloc(size);
     if (likely(p != NULL))
         record_new(c, HOOK_SITE, WIRE_MALLOC, p, size, 0);
@@ -60,7 +69,7 @@ void *heap_calloc(size_t n, size_t size)
         size_t bytes;
         if (real.calloc)
             return heap_inner(real.calloc(n, size));
-        return __builtin_mul_overflow(n, size, &bytes) ? NULL : arena_alloc(bytes, 16);
+        return __builtin_mul_overflow(n, size, &bytes) ? NULL : early(bytes, 16);
     }
     p = real.calloc(n, size);
     if (likely(p != NULL))
@@ -73,7 +82,7 @@ void *heap_calloc(size_t n, size_t size)
 static void *realloc_from_arena(void *p, size_t size)
 {
     size_t had = arena_size(p);
-    void *q = real.malloc ? heap_malloc(size) : arena_alloc(size, 16);
+    void *q = real.malloc ? heap_malloc(size) : early(size, 16);
     if (q)
         memcpy(q, p, had < size ? had : size);
     return q;
@@ -111,7 +120,7 @@ void *heap_realloc(void *p, size_t size)
         return realloc_from_arena(p, size);
     c = HOOK_ENTER(CONTEXT_REAL, false);
     if (unlikely(!c))
-        return real.realloc ? heap_inner(real.realloc(p, size)) : arena_alloc(size, 16);
+        return real.realloc ? heap_inner(real.realloc(p, size)) : early(size, 16);
     q = realloc_record(c, HOOK_SITE, WIRE_REALLOC, p, size, call_realloc, size, 1);
     hook_leave(c);
     return q;
@@ -130,7 +139,7 @@ void *heap_reallocarray(void *p, size_t n, size_t each)
         return realloc_from_arena(p, size);
     c = HOOK_ENTER(CONTEXT_REAL, false);
     if (unlikely(!c))
-        return real.reallocarray ? heap_inner(real.reallocarray(p, n, each)) : arena_alloc(size, 16);
+        return real.reallocarray ? heap_inner(real.reallocarray(p, n, each)) : early(size, 16);
     q = realloc_record(c, HOOK_SITE, WIRE_REALLOCARRAY, p, size, call_reallocarray, n, each);
     hook_leave(c);
     return q;
@@ -142,7 +151,7 @@ int heap_posix_memalign(void **to, size_t alignment, size_t size)
     int r;
     if (unlikely(!c)) {
         if (!real.posix_memalign) {
-            *to = arena_alloc(size, alignment);
+            *to = early(size, alignment);
             return *to ? 0 : ENOMEM;
         }
         r = real.posix_memalign(to, alignment, size);
@@ -162,7 +171,7 @@ int heap_posix_memalign(void **to, size_t alignment, size_t size)
         struct context *c = HOOK_ENTER(CONTEXT_REAL, false);         \
         void *p;                                                     \
         if (unlikely(!c))                                            \
-            return real.name ? heap_inner(real.name names) : arena_alloc(size_, alignment_); \
+            return real.name ? heap_inner(real.name names) : early(size_, alignment_); \
         p = real.name names;                                         \
         if (p)                                                       \
             record_new(c, HOOK_SITE, family, p, size_, alignment_); \

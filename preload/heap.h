@@ -28,6 +28,11 @@ HIDDEN void heap_free_aligned_sized(void *p, size_t alignment, size_t size);
 /* Inside operator new, what an allocation returned. */
 HIDDEN void *heap_inner(void *p);
 
+/* The doors of malloc and its kin (hooks_heap.c). The real functions are known, and the gate is not published yet. */
+HIDDEN void heap_doors_open(void);
+/* The arena has a block, or is about to: whoever is given one to release looks whose it is. */
+HIDDEN void heap_doors_look(void);
+
 /* Under a filtered gate (heap_sampled.c). */
 HIDDEN void *sampled_malloc(size_t size);
 HIDDEN void *sampled_calloc(size_t n, size_t size);

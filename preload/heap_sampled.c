@@ -89,13 +89,13 @@ static inline __attribute__((always_inline)) struct context *pass_realloc(uintpt
     struct context *c = &context;
     uint32_t gate = gate_now();
     uint64_t had, has = wire_drawn_bytes(size);
-    if (unlikely(!own || own->simple_gate != gate || own->free_gate != gate || !size || follow_maybe(p) || !real.malloc_usable_size))
+    if (unlikely(!own || own->simple_gate != gate || c->free_gate != gate || !size || follow_maybe(p) || !real.malloc_usable_size))
         return NULL;
     c->guard_pc = pc;
     hook_guard(c, frame, CONTEXT_REAL);
     c->guard_pc = pc;
     had = p ? real.malloc_usable_size(p) : 0;
-    if (unlikely(has > had && !rules_count_down(own, WIRE_RATE_MEMORY, has - had))) {
+    if (unlikely(has > had && !rules_count_down(&c->memory_left, has - had))) {
         hook_leave(c);
         return NULL;
     }

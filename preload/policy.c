@@ -14,9 +14,11 @@
 bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word)
 {
     struct wire_slot *slot = c->writer.slot;
-    uint32_t bit = policy_gate_bit(kind & 255), gate, now = gate_now();
-    uint64_t from;
+    uint32_t bit = policy_gate_bit(kind & 255), gate, now;
+    uint64_t from, waits_from = 0;
     bool wanted;
+again:
+    now = gate_now();
     do { /* acting is told before the gate is looked at, each time */
         gate = now;
         if (!(gate & bit))
@@ -30,6 +32,11 @@ bool policy_adopt(struct context *c, const struct hook_frame *site, unsigned kin
     c->gate = gate & WIRE_GATE_FILTERED ? GATE_NONE : gate;
     if (!(gate & WIRE_GATE_FILTERED))
         return true;
+    if (rules_is_unsettled(c, site)) {
+        store_release(&slot->acting, WIRE_ACTING_NOT);
+        rules_settle(c, gate, &waits_from);
+        goto again;
+    }
     from = timing_begin(c);
     wanted = rules_wants(c, site, kind, address, size, word);
     timing_end(c, from, wanted);

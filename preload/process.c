@@ -17,6 +17,7 @@
 
 #include "preload/environment.h"
 #include "preload/follow.h"
+#include "preload/heap.h"
 #include "preload/hold.h"
 #include "preload/hook.h"
 #include "preload/image.h"
@@ -233,6 +234,7 @@ void process_start(void)
     c->guard = CONTEXT_BOOT;
     real_resolve();
     process.plain_malloc = real_malloc_is_libcs();
+    heap_doors_open();
     why = process_join();
     if (why)
         say_why(why);

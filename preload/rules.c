@@ -12,10 +12,7 @@
 
 #include <string.h>
 
-#include "preload/module.h"
 #include "preload/record.h"
-#include "preload/wait.h"
-
 /* Before a record's stack is walked: one that was walked for the rules' sake alone was never told. */
 static bool wanted(struct context *c)
 {
@@ -46,9 +43,11 @@ static uint64_t rate_of(const struct wire_rule *r, unsigned which)
 }
 
 /* Nothing is passed over unseen, until take() knows better. */
-static void quick_shut(struct rules_own *own)
+static void quick_shut(struct context *c)
 {
-    own->simple_gate = own->bare_gate = own->free_gate = own->quick_gate = own->locks_gate = own->copies_gate = 0;
+    struct rules_own *own = rules_own(c);
+    c->new_gate = c->free_gate = own->simple_gate = own->quick_gate = own->locks_gate = own->copies_gate = 0;
+    c->memory_left = 0;
     memset(own->single, RULES_NOT_ONE, sizeof own->single);
     memset(own->quick, 0, sizeof own->quick);
 }
@@ -66,8 +65,9 @@ static bool single_take(struct rules_own *own, const struct wire_policy *p, unsi
 }
 
 /* What the thread needs of it. False: it makes no sense. */
-static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t bytes)
+static bool take(struct context *c, const struct wire_policy *p, uint64_t bytes)
 {
+    struct rules_own *own = rules_own(c);
     uint64_t words = p->born_words;
     own->ranges_count = p->ranges_count;
     if (!inside(bytes, p->ranges_offset, own->ranges_count, sizeof(struct wire_range)) ||
@@ -79,6 +79,7 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
     own->born_words = words;
     own->born_tag = (uint16_t)(p->born_serial ? p->born_serial : own->gate / WIRE_GATE_SERIAL);
     own->drops_all = p->flags & WIRE_POLICY_DROPS_ALL;
+    own->settles = p->flags & WIRE_POLICY_SETTLES && rules_may_settle();
     own->rules = p->includes | p->excludes;
     own->excludes = p->excludes;
     for (unsigned i = 0; i < WIRE_RULES_MAX; i++) {
@@ -95,7 +96,7 @@ static bool take(struct rules_own *own, const struct wire_policy *p, uint64_t by
     if (p->flags & WIRE_POLICY_SIMPLE && p->simple < WIRE_RULES_MAX) {
         own->single[WIRE_RATE_MEMORY] = (uint8_t)p->simple;
         own->simple_gate = own->gate;
-        own->bare_gate = process.plain_malloc ? own->gate : 0;
+        c->new_gate = process.plain_malloc ? own->gate : 0;
     }
     own->copies_gate = single_take(own, p, WIRE_RATE_COPIES, WIRE_RULE_COPY) ? own->gate : 0;
     own->locks_gate = single_take(own, p, WIRE_RATE_LOCKS, WIRE_RULE_LOCK) && !own->owes ? own->gate : 0;
@@ -143,7 +144,7 @@ bool rules_adopt(struct context *c, uint32_t gate)
 
     if (before == gate)
         return gate & WIRE_GATE_FILTERED ? true : tell_all(c);
-    quick_shut(own);
+    quick_shut(c);
     if (!(gate & WIRE_GATE_FILTERED)) {
         own->gate = gate;
         wanted(c);
@@ -156,22 +157,23 @@ bool rules_adopt(struct context *c, uint32_t gate)
         return false;
     own->gate = gate;
     own->rules = own->excludes = own->sited = own->stacked = own->masked = 0;
+    own->settles = false;
     memset(own->of, 0, sizeof own->of);
     memset(own->left, 0, sizeof own->left);
     if (!(before & WIRE_GATE_FILTERED) || !(before & WIRE_GATE_LOCKS)) {
         locks_forget(own);
         own->owes = before != 0;
     }
-    if (!p || !take(own, p, bytes)) { /* of what can be recorded nothing is asked for; nothing is to look leaked */
+    if (!p || !take(c, p, bytes)) { /* of what can be recorded nothing is asked for; nothing is to look leaked */
         own->rules = own->excludes = 0;
         memset(own->of, 0, sizeof own->of);
-        quick_shut(own);
+        quick_shut(c);
         own->born = NULL;
         own->drops_all = true;
     }
     if (!own->drops_all && !follow_is_full())
         own->quick_gate = gate;
-    own->free_gate = own->born ? 0 : own->quick_gate;
+    c->free_gate = own->born ? 0 : own->quick_gate;
     return true;
 }
 
@@ -186,58 +188,6 @@ void rules_untold(struct context *c)
 }
 
 /* ---- which rules match ---- */
-
-/* Of a return address; NULL: it is in no range; *unknown: it is of a module that the collector has not heard of before. */
-static const struct wire_range *site_search(struct context *c, const struct rules_own *own, uint64_t pc, bool *unknown)
-{
-    uint64_t at = pc - 1; /* in the call */
-    uint32_t low = 0, high = own->ranges_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct wire_range *r = &own->ranges[middle];
-        if (r->process < process.serial || (r->process == process.serial && r->end <= at))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < own->ranges_count && own->ranges[low].process == process.serial && own->ranges[low].begin <= at)
-        return &own->ranges[low];
-    if (!module_announced(pc)) { /* until it is known, rules do not see it: the collector is not to sleep on that */
-        module_announce_slow(c, pc);
-        fence_full(); /* orders the record before sleeping: a collector that is not woken here looks again */
-        wait_wake_collector();
-    }
-    *unknown = module_announced(pc); /* not so of code that lies in no file */
-    return NULL;
-}
-
-/* Until the collector has learnt of a new module, an exclude that may speak of it holds. */
-static const struct rules_site *site_rules(struct context *c, struct rules_own *own, uint64_t pc)
-{
-    struct rules_site *s = &own->sites[pc * 0x9e3779b97f4a7c15ull >> 58];
-    _Static_assert(RULES_SITES == 1 << (64 - 58), "by the hash's top bits");
-    bool unknown = false;
-    if (unlikely(s->pc != pc || s->gate != own->gate)) {
-        const struct wire_range *r = site_search(c, own, pc, &unknown);
-        uint32_t all = unknown ? own->excludes : 0;
-        *s = (struct rules_site){pc, own->gate, r ? r->rules : all, r ? r->stacks : all, 0};
-    }
-    return s;
-}
-
-/* The rules that some frame of the stack is named by. */
-static uint32_t stack_rules(struct context *c, struct rules_own *own, const struct hook_frame *frame)
-{
-    uint64_t pushed[UNWIND_QUICK_PUSH_MAX], pc;
-    const struct unwind_site site = hook_site(frame);
-    struct unwind_change change;
-    uint32_t rules = 0, at = 0;
-    unwind_take(c->stack, &site, false, pushed, &change);
-    own->walked = true;
-    while (unwind_frame(c->stack, &at, &pc))
-        rules |= site_rules(c, own, pc & ~WIRE_FRAME_EXACT)->stacks;
-    return rules;
-}
 
 static bool in_size(const struct wire_rule *r, unsigned event, uint64_t size)
 {
@@ -260,9 +210,9 @@ static uint32_t matching(struct context *c, struct rules_own *own, const struct 
             rules &= ~(left & -left);
     }
     if (rules & own->sited)
-        rules &= ~own->sited | site_rules(c, own, site->pc)->rules;
+        rules &= ~own->sited | rules_of_site(c, own, site->pc)->rules;
     if (rules & own->stacked && site)
-        rules &= ~own->stacked | stack_rules(c, own, site);
+        rules &= ~own->stacked | rules_of_stack(c, own, site);
     return rules & own->excludes ? 0 : rules;
 }
 
@@ -301,7 +251,8 @@ bool rules_draws(struct context *c, const struct hook_frame *site, unsigned even
     while ((best = finest(own, rules, which)) >= 0) {
         const struct wire_rule *r = &own->policy->rules[best];
         uint64_t rate = rate_of(r, which);
-        uint64_t *left = own->single[which] == best ? &own->quick[which] : &own->left[which][best];
+        uint64_t *left = own->single[which] != best ? &own->left[which][best]
+                         : which == WIRE_RATE_MEMORY ? &c->memory_left : &own->quick[which];
         if (event == WIRE_RULE_MAP)
             rate = 0; /* few, and large: each is recorded */
         else if (which == WIRE_RATE_MEMORY ? !sample_draws(&own->random, left, rate, bytes)
@@ -352,7 +303,7 @@ static void follow(struct context *c, struct rules_own *own, unsigned family, ui
     bool was_full = follow_is_full();
     if (likely(is_mapping(family) ? follow_add_map(address, address + size) : follow_add(address)))
         return;
-    own->quick_gate = own->free_gate = 0;
+    own->quick_gate = c->free_gate = 0;
     if (!was_full)
         record_text(c, WIRE_MARK, 0, NULL, 0, full, sizeof full - 1);
 }

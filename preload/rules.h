@@ -31,11 +31,9 @@ struct rules_site { uint64_t pc; uint32_t gate, rules, stacks, pad; };
 /* The thread's own, in its home page; zeros at a claim. */
 struct rules_own {
     /* What hooks ask first, in one line with the counts before it. The gate that was adopted, or 0: where */
-    uint32_t simple_gate;             /* quick[WIRE_RATE_MEMORY] says which blocks are passed over; */
-    uint32_t bare_gate;               /* the same, and an allocation calls nothing of ours; */
-    uint32_t free_gate;               /* a release is recorded only of what is followed; */
+    uint32_t simple_gate;             /* context.memory_left says which blocks are passed over; */
     uint32_t quick_gate;              /* a release is recorded only of what is followed, or of `born` */
-    uint64_t quick[WIRE_RATES];       /* bytes, and events, to the next sample of single[]; 0: not drawn yet */
+    uint64_t quick[WIRE_RATES];       /* events to the next sample of single[], locks and copies; 0: not drawn yet */
     uint32_t locks_gate, copies_gate; /* quick[] says which locks, and copies, are passed over */
     uint32_t gate;                    /* adopted last; all is of it */
     uint8_t single[WIRE_RATES];       /* the one rule that all of them ask; RULES_NOT_ONE */
@@ -51,6 +49,8 @@ struct rules_own {
     uint32_t of[4];                   /* by bit of enum wire_rule_event */
     uint16_t born_tag;
     bool drops_all;
+    bool settles;                     /* code that is not known yet is waited for (rules_settle) */
+    bool unsettled;                   /* some was met */
     bool walked;                      /* the thread's stack was walked and not told since: what is told next is all of it */
     bool owes;                        /* the thread may hold locks whose acquisition was recorded before */
     uint8_t realloc;                  /* enum rules_realloc of the one under way */
@@ -80,9 +80,23 @@ bool rules_adopt(struct context *c, uint32_t gate);
 /* The collector has forgotten what it was told, or a next one never knew it. */
 void rules_untold(struct context *c);
 
+/* The event comes from code of which the collector does not know yet what rules say, and that is to be waited for: first
+ * slot->acting is taken back, then rules_settle waits for another gate than this. *began_stamp: 0 before an event's first wait. */
+bool rules_may_settle(void);
+bool rules_look(struct context *c, const struct hook_frame *site);
+void rules_settle(struct context *c, uint32_t gate, uint64_t *began_stamp);
+static inline bool rules_is_unsettled(struct context *c, const struct hook_frame *site)
+{
+    return unlikely(rules_own(c)->settles) && site && !c->holding && rules_look(c, site);
+}
+
 /* Whether this event is to be recorded under the filtered gate that was adopted. `kind`: as record_put's; *word: its extra
  * word or 0, which may be changed (a condition's mutex that is not followed). May record WIRE_RATE, WIRE_MODULE. */
 bool rules_wants(struct context *c, const struct hook_frame *site, unsigned kind, uint64_t address, uint64_t size, uint64_t *word);
+/* The rules that name the caller's place, and those that name some frame of the stack (rules_site.c). Until the collector has
+ * learnt of a new module, excludes that may speak of it hold. */
+const struct rules_site *rules_of_site(struct context *c, struct rules_own *own, uint64_t pc);
+uint32_t rules_of_stack(struct context *c, struct rules_own *own, const struct hook_frame *frame);
 /* Of locks' events (rules_lock.c). */
 bool rules_wants_lock(struct context *c, const struct hook_frame *site, unsigned type, unsigned family, uint64_t address,
                        uint64_t size, uint64_t *word);
@@ -100,9 +114,8 @@ static inline __attribute__((always_inline)) struct rules_own *rules_ready(void)
 }
 
 /* So many bytes, or events, and no sample among them. A handler's may come in between: read once, and written. */
-static inline __attribute__((always_inline)) bool rules_count_down(struct rules_own *own, unsigned which, uint64_t by)
+static inline __attribute__((always_inline)) bool rules_count_down(volatile uint64_t *left, uint64_t by)
 {
-    volatile uint64_t *left = &own->quick[which];
     uint64_t had = *left;
     if (unlikely(by >= had))
         return false;
@@ -127,7 +140,7 @@ static inline __attribute__((always_inline)) uint64_t rules_bytes(uint64_t size)
 static inline bool rules_passes_new(struct context *c, uint32_t gate, size_t size)
 {
     struct rules_own *own = rules_own(c);
-    if (unlikely(own->simple_gate != gate) || !rules_count_down(own, WIRE_RATE_MEMORY, wire_drawn_bytes(size)))
+    if (unlikely(own->simple_gate != gate) || !rules_count_down(&c->memory_left, wire_drawn_bytes(size)))
         return false;
     rules_passed(own);
     return true;
@@ -140,7 +153,7 @@ static inline bool rules_passes_drop(uint32_t gate, const void *p)
     struct rules_own *own = rules_own(c);
     if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation)))
         return false;
-    if (unlikely(own->free_gate != gate) && (own->quick_gate != gate || !rules_born_passes(c, gate, p)))
+    if (unlikely(c->free_gate != gate) && (own->quick_gate != gate || !rules_born_passes(c, gate, p)))
         return false;
     rules_passed(own);
     return true;
@@ -148,13 +161,14 @@ static inline bool rules_passes_drop(uint32_t gate, const void *p)
 
 /* ---- what doors ask, without a frame: neither recorded nor of any other matter to us. Counted as calls. ---- */
 
-/* An allocation that calls nothing of ours. */
+/* An allocation that calls nothing of ours. It and the next do not ask whether the thread's slot is still its process's: in
+ * a forked child that has recorded nothing yet, what is passed over is counted with its parent's. */
 static inline __attribute__((always_inline)) bool rules_door_new(uint32_t gate, size_t size)
 {
-    struct rules_own *own = rules_ready();
-    if (unlikely(!own || own->bare_gate != gate) || !rules_count_down(own, WIRE_RATE_MEMORY, rules_bytes(size)))
+    struct context *c = &context;
+    if (unlikely(c->new_gate != gate || c->guard) || !rules_count_down(&c->memory_left, rules_bytes(size)))
         return false;
-    rules_passed(own);
+    rules_passed(rules_own(c));
     return true;
 }
 
@@ -162,13 +176,9 @@ static inline __attribute__((always_inline)) bool rules_door_new(uint32_t gate, 
 static inline __attribute__((always_inline)) bool rules_door_drop(uint32_t gate, const void *p)
 {
     const struct context *c = &context;
-    struct rules_own *own;
-    if (unlikely(follow_maybe(p) || c->generation != load_relaxed(&process.page->generation)))
+    if (unlikely(follow_maybe(p) || c->free_gate != gate))
         return false;
-    own = rules_own(c);
-    if (unlikely(own->free_gate != gate))
-        return false;
-    rules_passed(own);
+    rules_passed(rules_own(c));
     return true;
 }
 
@@ -176,7 +186,7 @@ static inline __attribute__((always_inline)) bool rules_door_drop(uint32_t gate,
 static inline __attribute__((always_inline)) bool rules_door_copy(uint32_t gate)
 {
     struct rules_own *own = rules_ready();
-    if (unlikely(!own || own->copies_gate != gate) || !rules_count_down(own, WIRE_RATE_COPIES, 1))
+    if (unlikely(!own || own->copies_gate != gate) || !rules_count_down(&own->quick[WIRE_RATE_COPIES], 1))
         return false;
     rules_passed(own);
     return true;
@@ -187,7 +197,7 @@ static inline __attribute__((always_inline)) bool rules_door_lock(uint32_t gate)
 {
     struct rules_own *own = rules_ready();
     if (unlikely(!own || own->locks_gate != gate || own->followed_count || own->pending_count) ||
-        !rules_count_down(own, WIRE_RATE_LOCKS, 1))
+        !rules_count_down(&own->quick[WIRE_RATE_LOCKS], 1))
         return false;
     rules_passed(own);
     return true;

@@ -62,11 +62,15 @@ struct wire_rule {
 /* Code of one process (its serial in the segment: an image's). Sorted by process, then begin; disjoint. All modules that the collector
  * knows are covered, by ranges without rules too: an address in none is of a module it has not heard of, which
  * the hook announces. */
-struct wire_range { uint64_t begin, end; uint32_t process, rules, stacks, pad; };
+enum wire_range_flag { WIRE_RANGE_PENDING = 1 /* the names that rules ask for are still looked up here */ };
+struct wire_range { uint64_t begin, end; uint32_t process, rules, stacks, flags; };
 
 enum wire_policy_flag {
     WIRE_POLICY_DROPS_ALL = 1, /* all releases are recorded: `born` is being made */
-    WIRE_POLICY_SIMPLE = 2     /* one include that matches all of memory: hooks may draw without asking further */
+    WIRE_POLICY_SIMPLE = 2,    /* one include that matches all of memory: hooks may draw without asking further */
+    WIRE_POLICY_SETTLES = 4    /* the rules are those that the programs were started under: a call from code that the collector
+                                * has not heard of, or whose names it is looking up, waits for that (no longer than for room in a
+                                * ring), so that a rule holds from the first call on */
 };
 struct wire_policy {
     uint64_t bytes;           /* of all of it */

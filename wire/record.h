@@ -18,8 +18,8 @@
  * from the outermost of them to the innermost. pop == WIRE_STACK_ESCAPE means
  * that the first extra word holds both counts (pop << 32 | push).
  *
- * What the writer wrote is input to the reader: lengths are checked there by
- * wire_record_words() against what the ring holds.
+ * What the writer wrote is input to the reader: lengths are checked there against
+ * what the ring holds (wire/ring_reader.h, collector/session/decode.c).
  */
 #ifndef WIRE_RECORD_H
 #define WIRE_RECORD_H
@@ -121,7 +121,7 @@ enum wire_copy {
 };
 
 /* How memory was made or released. A release family says which New families
- * it may release: see wire_family_matches() in collector/event/event.h. */
+ * it may release: see family_matches() in collector/event/event.h. */
 enum wire_family {
     WIRE_FAMILY_NONE = 0,
     WIRE_MALLOC, WIRE_CALLOC, WIRE_REALLOC, WIRE_REALLOCARRAY,

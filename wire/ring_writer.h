@@ -1,8 +1,8 @@
 /*
  * wire/ring_writer.h - the traced thread's end of its ring.
  *
- * One writer a slot, at any moment: the thread that claimed it. Wait-free but
- * for ring_writer_room(), which is the slow path and may sleep, bounded.
+ * One writer a slot, at any moment: the thread that claimed it. Wait-free: where there
+ * is no room the caller decides whether to wait (preload/wait.h), bounded.
  *
  * Positions are bytes ever written, over all rings of the slot. Records never
  * wrap: one that does not fit before the ring's end is preceded by a pad.

@@ -94,8 +94,9 @@ struct wire_plan {
  * these bits, FILTERED is set and wire/policy.h says how. */
 enum wire_gate {
     WIRE_GATE_LIFE = 1,       /* processes, threads, modules, marks, holds */
-    WIRE_GATE_MEMORY = 2, WIRE_GATE_LOCKS = 4, WIRE_GATE_COPIES = 8,
-    WIRE_GATE_FILTERED = 16,
+    WIRE_GATE_MEMORY = 2,
+    WIRE_GATE_FILTERED = 4,   /* beside MEMORY: the two as a number say where the doors of malloc lead (preload/hooks_heap.c) */
+    WIRE_GATE_LOCKS = 8, WIRE_GATE_COPIES = 16,
     WIRE_GATE_SERIAL = 32     /* one step of the serial */
 };
 #define WIRE_GATE_ALL (WIRE_GATE_LIFE | WIRE_GATE_MEMORY | WIRE_GATE_LOCKS | WIRE_GATE_COPIES)

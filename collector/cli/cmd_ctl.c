@@ -54,7 +54,7 @@ static json_t *stop_at_once(const struct reading *r)
     char *error;
     if (!origin_session(r->pid, &session))
         message_fail(EXIT_SOURCE, "process %u is not traced by a session of this user; ownscope ps lists those that are", r->pid);
-    json_t *doc = emergency_stop(session.name, session.segment, session.alive, &error);
+    json_t *doc = emergency_stop(session.name, session.segment, session.alive, session.recording, &error);
     if (!doc)
         message_fail(EXIT_SOURCE, "%s", error);
     return doc;
@@ -145,7 +145,7 @@ int cmd_ctl(int argc, char **argv)
     reading_start(&r, &usage_ctl, argc, argv);
     const struct verb *v = verb_find(&r.options, r.words, r.word_count);
     if (!r.pid)
-        options_fail(&r.options, "ctl needs -p PID: the collector of which process; ownscope ps lists them");
+        options_fail(&r.options, "-p PID is needed: the collector of which process; ownscope ps lists them");
     if (v->way == STOPS)
         return reading_show(&r, stop_at_once(&r), v->print);
     reading_source(&r, NULL);

@@ -73,7 +73,7 @@ int cmd_doctor(int argc, char **argv)
     if (pid && n)
         options_fail(&o, "-p PID and the program %s are two questions; ask one", words[0]);
     if (pid && !doctor_process(&d, pid))
-        message_fail(EXIT_SOURCE, "there is no process %d", (int)pid);
+        message_fail(EXIT_SOURCE, "there is no process %d; -p takes the number of one that runs", (int)pid);
     if (n)
         program_judge(&d, words[0]);
     doctor_places(&d);

@@ -20,11 +20,13 @@
 #include "cli/message.h"
 #include "cli/record.h"
 #include "cli/refusal.h"
+#include "cli/trip_watch.h"
 #include "event/xalloc.h"
 #include "heap/heap_refusal.h"
 #include "heap/heap_watch.h"
 #include "serve/api.h"
 #include "session/launch.h"
+#include "session/proc.h"
 
 struct run {
     struct collector *collector;
@@ -166,11 +168,18 @@ static int end_broken(const struct run *r, const struct verdict *verdict, const 
     return verdict->status;
 }
 
+/* On the watching thread. Our child before its exec does not stand: we wait for that exec, and serve nobody. */
+static bool fatal(void *context, pid_t pid, int signal_number)
+{
+    struct run *r = context;
+    return !(pid == r->pid && proc_before_exec((uint32_t)pid)) && collector_fatal(r->collector, pid, signal_number);
+}
+
 /* Between fork and exec. */
 static void watch_begin(void *context, pid_t pid)
 {
     struct run *r = context;
-    int e = heap_watch_start(pid, r->execs, collector_fatal, r->collector);
+    int e = heap_watch_start(pid, r->execs, fatal, r);
     char why[400];
     if (!e)
         return;
@@ -211,6 +220,7 @@ int cmd_run(int argc, char **argv)
     struct run run = {0};
     struct api *api = NULL;
     struct deadlock_watch *watch;
+    struct trip_watch *trips;
     char **words, *name, *made = NULL;
     struct record_verdict said = {0};
     int n, e;
@@ -227,7 +237,7 @@ int cmd_run(int argc, char **argv)
     r.snapshot_fork &= !run.watch; /* an image would be a child that is watched too */
     options_words(&o, &words, &n);
     if (!n)
-        options_fail(&o, "run needs a program: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
+        options_fail(&o, "a program is needed: ownscope run [OPTIONS] [--] PROGRAM [ARG...]");
     verdict_ready(&r.verdict, &o);
     record_ready(&r, &o);
     run.quiet = r.quiet;
@@ -254,6 +264,7 @@ int cmd_run(int argc, char **argv)
     if (e)
         message("no questions can be asked while it runs: %s", strerror(-e));
     watch = deadlock_watch_start(run.collector);
+    trips = run.quiet ? NULL : trip_watch_start(run.collector);
     e = collector_run(run.collector, run_done, &run);
     if (!run.ended) { /* another collector took over: the program's end is still ours */
         heap_watch_end();
@@ -264,6 +275,7 @@ int cmd_run(int argc, char **argv)
     bounds_say(run.collector, run.quiet);
     heap_watch_end();
     deadlock_watch_stop(watch);
+    trip_watch_stop(trips);
     api_stop(api);
     if (e == -ESTALE)
         record_say_yielded(run.collector);

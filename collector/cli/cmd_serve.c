@@ -15,6 +15,7 @@
 #include "cli/deadlock_watch.h"
 #include "cli/message.h"
 #include "cli/record.h"
+#include "cli/trip_watch.h"
 #include "event/xalloc.h"
 #include "serve/api.h"
 #include "serve/client.h"
@@ -206,10 +207,12 @@ static int serve(struct serve *s, const struct record_options *r)
         message("no questions can be asked while it runs: %s", strerror(-error));
     serve_say(s, r);
     struct deadlock_watch *watch = deadlock_watch_start(s->collector);
+    struct trip_watch *trips = r->quiet ? NULL : trip_watch_start(s->collector);
     error = collector_run(s->collector, serve_done, s);
     collector_finish(s->collector);
     bounds_say(s->collector, s->quiet);
     deadlock_watch_stop(watch);
+    trip_watch_stop(trips);
     api_stop(api);
     wake_session = NULL;
     if (error == -ESTALE)

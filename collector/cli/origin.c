@@ -17,7 +17,8 @@
 #include "session/directory.h"
 #include "session/session.h"
 
-char *origin_newest(const char *folder)
+/* The newest *.own in a folder, malloc'ed; NULL: none. */
+static char *origin_newest(const char *folder)
 {
     struct timespec newest = { 0 };
     char *found = NULL;
@@ -51,7 +52,7 @@ static int listing_match(void *context, const struct session_listing *l)
     if (!match)
         return 0;
     *s->session = (struct origin_session){ .name = xstrdup(l->name), .trace = xstrdup(l->trace_path), .segment = xstrdup(l->segment_path),
-                                           .alive = l->collector_alive, .collector = l->collector_pid };
+                                           .alive = l->collector_alive, .collector = l->collector_pid, .recording = l->recording };
     return 1;
 }
 

@@ -74,7 +74,8 @@ static bool only_unknown(const json_t *totals)
     return get_number(get(totals, "unknown"), "blocks") > 0;
 }
 
-void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s) { totals_from(out, totals, 0, s); }
+/* One line a class. */
+static void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s) { totals_from(out, totals, 0, s); }
 
 /* ---- rows ----------------------------------------------------------------- */
 

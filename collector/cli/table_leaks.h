@@ -6,8 +6,6 @@
 
 #include "cli/table.h"
 
-/* One line a class. */
-void table_leaks_totals(FILE *out, const json_t *totals, const struct table_style *s);
 /* report.leaks, under a heading of its own. */
 void table_leaks_brief(FILE *out, const json_t *leaks, const struct table_style *s);
 

@@ -306,15 +306,17 @@ static const struct section sections[] = {
 static char *section_title(const struct page *p, const struct section *s)
 {
     const json_t *t = p->totals;
+    bool about = json_is_true(get(t, "estimated"));
     if (!strcmp(s->key, "peak"))
-        return xasprintf("Most memory at the peak (%s at %s)", number_bytes(get_number(t, "peak_bytes")).text, number_time(get_number(t, "peak_ns")).text);
+        return xasprintf("Most memory at the peak (%s at %s)", number_about(about, number_bytes(get_number(t, "peak_bytes"))).text,
+                         number_time(get_number(t, "peak_ns")).text);
     if (!strcmp(s->key, "live"))
         return xasprintf("Still live %s (%s in %s block%s)", json_is_true(get(p->metadata, "live")) ? "now" : "at the end",
-                         number_bytes(get_number(t, "live_bytes")).text, number_count(get_number(t, "live_blocks")).text,
-                         get_number(t, "live_blocks") == 1 ? "" : "s");
+                         number_about(about, number_bytes(get_number(t, "live_bytes"))).text,
+                         number_about(about, number_count(get_number(t, "live_blocks"))).text, get_number(t, "live_blocks") == 1 ? "" : "s");
     if (!strcmp(s->key, "temporary"))
         return xasprintf("Most temporary allocations (%s)", number_count(get_number(t, "temporary")).text);
-    return xasprintf("Most allocations (%s)", number_count(get_number(t, "allocations")).text);
+    return xasprintf("Most allocations (%s)", number_about(about, number_count(get_number(t, "allocations"))).text);
 }
 
 static uint64_t section_whole(const struct page *p, const struct section *s)
@@ -358,9 +360,11 @@ static void entry(const struct page *p, const struct section *s, const json_t *e
         text = xasprintf("±%s", sum_text(get_number(get(e, "error"), s->measure), s->bytes).text);
         line_right(&l, 12, text);
         free(text);
+    } else if (json_is_true(get(p->totals, "estimated"))) {
+        line_right(&l, 12, "");
     }
     line_right(&l, 8, number_share(value, section_whole(p, s)).text);
-    line_right(&l, 12, calls ? number_bytes(get_number(e, "bytes")).text : number_count(entry_count(s, e)).text);
+    line_right(&l, 12, number_about(estimated, calls ? number_bytes(get_number(e, "bytes")) : number_count(entry_count(s, e))).text);
     line_text(&l, "  ");
     struct shown shown = shown_frames(get(e, "stack"), get(e, "shown"), SIZE_MAX);
     line_stack(&l, get(e, "stack"), &shown);

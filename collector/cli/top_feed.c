@@ -283,13 +283,6 @@ void top_feed_screen(struct top_feed *f, enum top_screen screen)
     pthread_mutex_unlock(&f->mutex);
 }
 
-void top_feed_delay(struct top_feed *f, double delay_s)
-{
-    pthread_mutex_lock(&f->mutex);
-    f->delay_s = delay_s;
-    pthread_mutex_unlock(&f->mutex);
-}
-
 void top_feed_hurry(struct top_feed *f)
 {
     pthread_mutex_lock(&f->mutex);

@@ -36,7 +36,6 @@ struct top_feed *top_feed_start(const struct top_feed_options *o);
 void top_feed_stop(struct top_feed *f);
 /* Another screen is looked at; its document is fetched at once. */
 void top_feed_screen(struct top_feed *f, enum top_screen screen);
-void top_feed_delay(struct top_feed *f, double delay_s);
 /* Fetches now. */
 void top_feed_hurry(struct top_feed *f);
 /* Something to do: POSTs /v1/VERB?PARAMETERS, or GETs when not `post`. The answer comes by top_feed_answer; orders are sent in turn. */

@@ -58,9 +58,7 @@ void block_types_free(struct block_types *t)
     free(t);
 }
 
-uint32_t block_types_count(const struct block_types *t) { return (uint32_t)t->n; }
-
-struct block_type block_types_at(const struct block_types *t, uint32_t number)
+static struct block_type numbered(const struct block_types *t, uint32_t number)
 {
     return number - 1u < t->n ? t->types[number - 1] : (struct block_type){ 0 };
 }
@@ -168,10 +166,10 @@ struct block_type block_type_of(struct block_types *t, const struct snapshot *s,
     if (type && t->vtables[type] == NOT_YET)
         t->vtables[type] = by_vtable(t, &s->types[type - 1]);
     if (type && t->vtables[type])
-        return block_types_at(t, t->vtables[type]);
+        return numbered(t, t->vtables[type]);
     if (stack > t->v->n_stacks)
         stack = 0;
     if (t->stacks[stack] == NOT_YET)
         t->stacks[stack] = stack ? by_stack(t, stack) : 0;
-    return block_types_at(t, t->stacks[stack]);
+    return numbered(t, t->stacks[stack]);
 }

@@ -24,9 +24,6 @@ struct block_types;
 struct block_types *block_types_new(const struct view *v, struct symbols *symbols, struct frames *frames);
 void block_types_free(struct block_types *t);
 struct block_type block_type_of(struct block_types *t, const struct snapshot *s, uint32_t block);
-/* Numbers given out so far are 1 to this; what one stands for. */
-uint32_t block_types_count(const struct block_types *t);
-struct block_type block_types_at(const struct block_types *t, uint32_t number);
 
 /* The type that an allocating function is made for, "T", or "T[]" where it makes
  * room for any number: malloc'ed; NULL: its name tells none. `function` is

@@ -16,7 +16,8 @@ const char *doc_recording_name(unsigned state)
     return state < sizeof names / sizeof *names ? names[state] : "?";
 }
 
-const char *doc_control_name(unsigned kind)
+/* "verb", "limit", "budget", "promise". */
+static const char *doc_control_name(unsigned kind)
 {
     static const char *const names[] = { "?", [EVENT_CONTROL_VERB] = "verb", [EVENT_CONTROL_LIMIT] = "limit",
                                          [EVENT_CONTROL_BUDGET] = "budget", [EVENT_CONTROL_PROMISE] = "promise" };

@@ -15,7 +15,5 @@
 json_t *doc_control(const struct view *v);
 /* "recording", "paused", "tripped", "half-open", "emergency". */
 const char *doc_recording_name(unsigned state);
-/* "verb", "limit", "budget", "promise". */
-const char *doc_control_name(unsigned kind);
 
 #endif

@@ -60,7 +60,8 @@ static uint32_t suppression_of(const struct leak_book *b, size_t group)
     return b->finding[group] ? b->kept.which[b->finding[group] - 1] : 0;
 }
 
-const char *leak_book_known(const struct leak_book *b, size_t group)
+/* The name of default.supp's suppression that knows a group; NULL: none does. */
+static const char *leak_book_known(const struct leak_book *b, size_t group)
 {
     uint32_t by = suppression_of(b, group);
     return by && suppression_is_default(b->kept.by, by - 1) ? suppression_name(b->kept.by, by - 1) : NULL;

@@ -28,8 +28,6 @@ void leak_book_close(struct leak_book *b);
 /* True when somebody's suppression silences a group. What default.supp knows is shown and counted in its class all the
  * same: doc_leak marks it. */
 bool leak_book_silenced(const struct leak_book *b, size_t group);
-/* The name of default.supp's suppression that knows a group; NULL: none does. */
-const char *leak_book_known(const struct leak_book *b, size_t group);
 
 /* {"definite":{"blocks","bytes"},"indirect":…,"possible":…,"reachable":…,"suppressed":…[,"unknown":…]} of all
  * snapshots (UINT32_MAX) or one. */

@@ -98,7 +98,8 @@ static void maker_end(struct maker *m)
 
 static json_t *time_json(uint64_t ns) { return ns == VIEW_UNKNOWN ? json_null() : doc_number(ns); }
 
-json_t *doc_times(const struct view_times *t)
+/* {"count","total","max","p50","p99"} in nanoseconds. */
+static json_t *doc_times(const struct view_times *t)
 {
     return json_pack("{s:o,s:o,s:o,s:o,s:o}", "count", doc_number(t->count), "total", doc_number(t->total_ns), "max", time_json(t->max_ns),
                      "p50", time_json(t->p50_ns), "p99", time_json(t->p99_ns));
@@ -117,7 +118,8 @@ void doc_lock_sums(json_t *j, const struct view *v, uint64_t acquisitions, uint6
     json_object_set_new(j, "hold_ns", doc_times(hold));
 }
 
-json_t *doc_lock_type(unsigned type)
+/* WIRE_LOCK_TYPE_* as words. */
+static json_t *doc_lock_type(unsigned type)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < LOCK_TYPE_WORDS; i++)

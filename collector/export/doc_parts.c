@@ -86,7 +86,7 @@ json_t *doc_lost(const struct view *v)
     return json_pack("{s:o,s:o}", "events", doc_number(total), "by_reason", reasons);
 }
 
-json_t *doc_process_exit(const struct view_process *p)
+static json_t *doc_process_exit(const struct view_process *p)
 {
     if (!p->ended || !p->exit_known)
         return json_null();

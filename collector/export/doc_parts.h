@@ -30,7 +30,6 @@ json_t *doc_moves(const struct view *v);
 json_t *doc_processes(const struct view *v);
 /* Why nothing is known of a process that is asked for: there is none. NULL: there is, or all are asked for (0). */
 json_t *doc_process_absent(const struct view *v, uint32_t process);
-json_t *doc_process_exit(const struct view_process *p);
 /* All heap snapshots up to the view's moment, in order of their numbers. */
 json_t *doc_snapshots(const struct view *v, const struct doc_context *c);
 /* Made last: it reports on the modules that the document's stacks needed. */
@@ -40,13 +39,9 @@ json_t *doc_metadata(const struct view *v, const struct doc_context *c, json_t *
 void doc_since(json_t *j, const struct view *v);
 /* The largest hand-offs by blocks, at most `most`. */
 json_t *doc_handoffs(const struct view *v, struct frames *f, size_t most);
-/* {"count","total","max","p50","p99"} in nanoseconds. */
-json_t *doc_times(const struct view_times *t);
 /* Sets acquisitions, shared_acquisitions, contended, wait_ns, hold_ns. */
 void doc_lock_sums(json_t *j, const struct view *v, uint64_t acquisitions, uint64_t shared, uint64_t contended, const struct view_times *wait,
                    const struct view_times *hold);
-/* WIRE_LOCK_TYPE_* as words. */
-json_t *doc_lock_type(unsigned type);
 /* A lock in the narrow sense; false for what threads meet at or signal by: conditions, barriers, semaphores. */
 bool doc_lock_excludes(unsigned family);
 /* The view's locks in the narrow sense before the others, those waited for longest first, then those taken most; malloc'ed. */

@@ -13,7 +13,8 @@
 static const char *const part_names[] = { "memory", "drops", "locks", "copies", "life" };
 enum { PARTS = sizeof part_names / sizeof *part_names };
 
-json_t *doc_cover_parts(unsigned bits)
+/* Of enum event_cover: ["memory","drops","locks","copies","life"]. */
+static json_t *doc_cover_parts(unsigned bits)
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < PARTS; i++)

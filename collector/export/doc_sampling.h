@@ -14,7 +14,5 @@ json_t *doc_sampling(const struct view *v);
 /* Kinds `sampled`, `unrecorded`, `control`. */
 void doc_sampling_coverage(json_t *list, const struct view *v);
 
-/* Of enum event_cover: ["memory","drops","locks","copies","life"]. */
-json_t *doc_cover_parts(unsigned bits);
 
 #endif

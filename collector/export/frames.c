@@ -109,8 +109,6 @@ void frames_free(struct frames *f)
     free(f);
 }
 
-uint32_t frames_count(const struct frames *f) { return code_stacks(f->pool); }
-
 /* ---- interning ---- */
 
 /* An array of zeros that reaches `index`, grown by doubling. */

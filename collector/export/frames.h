@@ -42,8 +42,6 @@ void frames_free(struct frames *f);
 /* Own numbers of a view's stack and of a stack of the code tables. */
 uint32_t frames_view_stack(struct frames *f, uint32_t stack);
 uint32_t frames_code_stack(struct frames *f, uint32_t stack);
-/* The largest number given out so far. */
-uint32_t frames_count(const struct frames *f);
 
 /* The places of a stack, at most `max` (0: all); valid until the next call. */
 size_t frames_places(struct frames *f, uint32_t stack, size_t max, const struct frame_place **places);

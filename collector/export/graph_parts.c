@@ -27,7 +27,7 @@ void graph_maker_end(struct graph_maker *m)
     analysis_free(m->hs);
 }
 
-json_t *graph_hex(uint64_t n)
+static json_t *graph_hex(uint64_t n)
 {
     char text[24];
     snprintf(text, sizeof text, "0x%llx", (unsigned long long)n);
@@ -137,7 +137,8 @@ static json_t *snapshot_json(const struct heap *h)
     return j;
 }
 
-json_t *graph_snapshots(const struct graph_maker *m)
+/* Each snapshot: when, why, how it was taken, what is missing of it, its classes. */
+static json_t *graph_snapshots(const struct graph_maker *m)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < m->hs->n; i++)
@@ -167,7 +168,8 @@ static void add_heap(struct sums *sums, const struct heap *h)
     }
 }
 
-json_t *graph_totals(const struct graph_maker *m)
+/* All of them added up. */
+static json_t *graph_totals(const struct graph_maker *m)
 {
     struct sums sums = { 0 };
     for (size_t i = 0; i < m->hs->n; i++)

@@ -21,7 +21,6 @@ struct graph_maker {
 void graph_maker_begin(struct graph_maker *m, const struct view *v, const struct doc_context *c, uint32_t process, uint64_t since_ns);
 void graph_maker_end(struct graph_maker *m);
 
-json_t *graph_hex(uint64_t n);
 /* id and kind; block: size_bytes type type_by; root: where root. */
 json_t *graph_node_brief(struct graph_maker *m, const struct heap *h, uint32_t node);
 /* And all else that is known of it, but its children. */
@@ -30,10 +29,6 @@ json_t *graph_node(struct graph_maker *m, const struct heap *h, uint32_t node);
 json_t *graph_node_id(const struct heap *h, uint32_t node);
 /* Of `blocks`, when there are such. */
 json_t *graph_type_members(json_t *j, struct block_type t);
-/* Each snapshot: when, why, how it was taken, what is missing of it, its classes. */
-json_t *graph_snapshots(const struct graph_maker *m);
-/* All of them added up. */
-json_t *graph_totals(const struct graph_maker *m);
 /* {metadata, snapshots, refused, totals} */
 json_t *graph_head(struct graph_maker *m);
 

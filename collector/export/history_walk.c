@@ -217,12 +217,6 @@ int history_walk(const struct history_walk *w)
     return got < 0 ? got : 0;
 }
 
-int history_range(struct trace *t, uint64_t first, uint64_t last, graph_observer observer, bool (*stop)(void *), void *context)
-{
-    struct replay r = { .trace = t, .first_event = first, .last_event = last, .observer = observer, .stop = stop, .context = context };
-    return replay_run(&r);
-}
-
 uint64_t history_arrival_before(struct trace *t, uint64_t address, uint32_t process, uint64_t last)
 {
     const struct trace_group *list;

@@ -34,9 +34,6 @@ int history_walk(const struct history_walk *w);
 /* The event of the last checkpoint that does not know the block yet. */
 uint64_t history_begin(struct trace *t, uint64_t block, uint64_t until);
 
-/* Facts of all events from `first` on, until `stop` says so. As above. */
-int history_range(struct trace *t, uint64_t first, uint64_t last, graph_observer observer, bool (*stop)(void *), void *context);
-
 /* Number of the last event from first to last that may bring a block to `address`; process 0: any. 0: there is none. */
 uint64_t history_arrival_before(struct trace *t, uint64_t address, uint32_t process, uint64_t last);
 

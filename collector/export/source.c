@@ -138,7 +138,7 @@ static int view_before(struct source *s, const struct source_options *o, struct 
     graph_free(g);
     if ((*before)->events <= s->events)
         return 0;
-    snprintf(last_error, sizeof last_error, "the moment since which is asked lies behind the one that is looked at");
+    snprintf(last_error, sizeof last_error, "the moment since which is asked lies behind the one that is looked at; --since takes an earlier one than --at");
     view_free(*before);
     *before = NULL;
     return -EINVAL;

@@ -219,5 +219,4 @@ bool graph_unsettled(const struct graph *g, uint64_t now_ns) { return repair_lat
 
 uint64_t graph_events(const struct graph *g) { return g->events; }
 uint64_t graph_now_ns(const struct graph *g) { return g->now_ns; }
-size_t graph_parked(const struct graph *g) { return g->n_parked; }
 uint64_t graph_peak_event(const struct graph *g) { return g->totals.peak_event; }

@@ -83,7 +83,7 @@ const char *fact_type_name(unsigned type);   /* "new", "drop", "move", "borrow",
 
 struct graph;
 struct code;
-/* `code` is only read for nothing today but kept for later folds; it must outlive the graph. */
+/* Of `code` it reads which place initialises a lock (NULL: the stack tells); it must outlive the graph. */
 struct graph *graph_new(const struct code *code);
 void graph_free(struct graph *g);
 /* From here on its ids are those of `code`, which gave them the same meaning so far. */
@@ -183,7 +183,6 @@ enum graph_end graph_process_end(const struct graph *g, uint32_t process, int *w
 uint64_t graph_deadlocks(const struct graph *g);
 
 uint64_t graph_events(const struct graph *g);       /* folded so far */
-size_t graph_parked(const struct graph *g);         /* of them, those that wait for another's (graph/repair.h) */
 uint64_t graph_now_ns(const struct graph *g);       /* largest stamp folded */
 uint64_t graph_peak_event(const struct graph *g);   /* view_totals.peak_event */
 

@@ -14,7 +14,7 @@
 #include "graph/graph_modules.h"
 #include "graph/graph_pointee.h"
 
-struct locks *locks_of(struct graph *g)
+static struct locks *locks_of(struct graph *g)
 {
     if (g->locks)
         return g->locks;

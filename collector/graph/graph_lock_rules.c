@@ -16,7 +16,8 @@ struct view_evidence evidence_held(const struct graph *g, const struct hold *h)
                                    .ns = h->since_ns, .lock = lock_at(g->locks, h->lock)->id };
 }
 
-size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct view_evidence *to)
+/* Where it was initialised, where its block was made. */
+static size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct view_evidence *to)
 {
     size_t n = 0;
     if (lock->init_ns || lock->init_stack)

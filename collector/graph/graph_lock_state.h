@@ -194,7 +194,6 @@ static inline bool hold_certain(const struct graph *g, const struct hold *h)
 
 /* ---- graph_lock_identity.c: which lock is meant --------------------------------- */
 
-struct locks *locks_of(struct graph *g);
 /* The live lock at an address, 0: none is known. */
 static inline uint32_t lock_find(const struct process *p, uint64_t address) { return dict_get(&p->lock_of, address); }
 /* The same, made when it is new or of another kind; 0: there are too many. */
@@ -246,7 +245,6 @@ void rule_exited(struct graph *g, const struct event *e, const struct thread *t,
 void rule_buried(struct graph *g, struct process *p, const struct event *e, struct lock *lock, const struct grave *grave);
 /* Evidence of a finding: who has a lock, where it was initialised, where its block was made. */
 struct view_evidence evidence_held(const struct graph *g, const struct hold *h);
-size_t evidence_of_lock(const struct graph *g, const struct lock *lock, struct view_evidence *to);
 
 /* ---- graph_lock_order.c, graph_lock_cycles.c, graph_deadlock.c ---------------------- */
 

@@ -102,7 +102,6 @@ static inline void pool_give(struct pool *pool, uint32_t place)
 void pool_clear(struct pool *pool);
 /* Numbers the blocks for a checkpoint, and forgets it. */
 void pool_number(struct pool *pool);
-void pool_number_count(struct pool *pool, const struct block *b);
 void pool_number_end(struct pool *pool);
 
 /* The note of a block, made when it has none (owner: the maker, by New). */

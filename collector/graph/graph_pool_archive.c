@@ -19,7 +19,7 @@ _Static_assert(EVENT_TICK_NS == 1 << TICK_BITS, "stamps are whole ticks");
 /* ---- numbers ------------------------------------------------------------------ */
 
 /* For parts that need not look at all blocks then. */
-void pool_number_count(struct pool *pool, const struct block *b)
+static void pool_number_count(struct pool *pool, const struct block *b)
 {
     pool->unmade += !b->maker;
     pool->parked += (b->flags & BLOCK_PARKED) != 0;

@@ -197,7 +197,7 @@ struct view_flow { uint32_t from_stack, to_stack; uint64_t copies, bytes; };
 /* From one block to another, with VIEW_BLOCKS; a bounded number of them, the newest. */
 struct view_block_flow { uint64_t from, to; uint64_t copies, bytes, first_ns, last_ns; uint32_t thread; };
 
-/* ---- findings: see graph/findings.h ---- */
+/* ---- findings: see graph_findings.h ---- */
 enum finding_rule {
     RULE_LEAK, RULE_DOUBLE_DROP, RULE_INVALID_DROP, RULE_MISMATCHED_DROP, RULE_USE_AFTER_DROP, RULE_OUT_OF_BOUNDS,
     RULE_OVERLAP, RULE_UNORDERED_BORROW, RULE_DROPPED_WHILE_LOCKED, RULE_DESTROYED_WHILE_HELD, RULE_EXITED_HOLDING,

@@ -27,6 +27,7 @@
 
 enum {
     PATIENCE_NS = 500000000,        /* for the next one to stop … */
+    PATIENCE_ROUNDS = 500,          /* … and so many looks: where we wait for a processor ourselves, so do they … */
     PATIENCE_ALL = 6,               /* … and so many times that for all */
     PATIENCE_ASLEEP_NS = 20000000,  /* for uninterruptible sleepers, when nobody else is waited for */
     PATIENCE_HELD_NS = 20000000,
@@ -254,18 +255,20 @@ static int wait_all(struct heap_tracing *t, uint64_t deadline_ns)
 {
     uint64_t progress = now_ns(), now;
     size_t settled = t->settled;
+    unsigned progressed = 0;
     for (unsigned round = 0; !look(t, round % FULL_LOOK ? FEW : SIZE_MAX); round++) {
         now = now_ns();
         if (settled != t->settled) {
             settled = t->settled;
             progress = now;
+            progressed = round;
         }
         if (now - progress > PATIENCE_ASLEEP_NS && round % FULL_LOOK == 0 && all_asleep(t)) {
             if (!look(t, SIZE_MAX))
                 leave_asleep(t);
             return 0;
         }
-        if (now - progress > PATIENCE_NS || now > deadline_ns)
+        if ((now - progress > PATIENCE_NS && round - progressed > PATIENCE_ROUNDS) || now > deadline_ns)
             return fail(t, -ETIMEDOUT);
         rest(round);
     }

@@ -1,10 +1,10 @@
 /*
  * collector/heap/heap_watch.c - see heap_watch.h.
  *
- * Stops are looked at and not taken (WNOWAIT), so that heap_tracer sees them too;
- * only those who stand for a fatal signal are taken, or the next look would show
- * them again. The dead are reaped as their tracer has to, but for the collector's own child:
- * that one is its waiter's.
+ * Stops are looked at (WNOWAIT), so that heap_tracer sees them too, and taken when they
+ * are passed on: who stands on would be shown again and again, and one that an exec made
+ * the first of its process is refused to us until then. The dead are reaped as their
+ * tracer has to, but for the collector's own child: that one is its waiter's.
  *
  * Stops of several are seen in any order: what a child does may be seen before
  * the fork that it came from, up to its end. So nothing rests on a fork's event.
@@ -37,7 +37,7 @@ enum { WAKE = SIGSTKFLT /* no kernel sends it; launch_start.c leaves it alone */
 /* A thread that stands for its process's fatal signal; tid 0: the process went on, the rest of it follows. */
 struct standing {
     pid_t pid, tid;
-    uint64_t start_time;        /* of the process: its number may be another's later */
+    uint64_t start_time;        /* of the process, 0 when that cannot be told: its number may be another's later */
 };
 
 /* What somebody asks of the watching thread, on his stack until it has taken it. */
@@ -68,17 +68,12 @@ static struct {
 
 /* ---- who stands ---- */
 
-static bool is_of(const struct standing *s, pid_t pid, uint64_t start_time)
-{
-    return s->pid == pid && (s->start_time == start_time || !s->start_time || !start_time);
-}
-
 static bool is_known(pid_t pid, uint64_t start_time, bool *went_on)
 {
     bool known = false;
     *went_on = false;
     for (size_t i = 0; i < watch.n; i++)
-        if (is_of(&watch.standing[i], pid, start_time)) {
+        if (watch.standing[i].pid == pid && watch.standing[i].start_time == start_time) {
             known = true;
             *went_on |= !watch.standing[i].tid;
         }
@@ -149,7 +144,6 @@ static bool wanted(pid_t pid, uint64_t start_time, int signal_number)
 static void ending(pid_t tid)
 {
     unsigned long code = 0;
-    siginfo_t info;
     int signal_number;
     uint64_t start_time;
     long pid;
@@ -163,12 +157,21 @@ static void ending(pid_t tid)
         return;
     }
     note((pid_t)pid, tid, start_time);
-    waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+}
+
+/* False: it does not stand any more, or stands for its fatal signal already. */
+static bool take(pid_t tid)
+{
+    siginfo_t info;
+    info.si_pid = 0;
+    return !waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD) && info.si_pid;
 }
 
 void heap_watch_pass(pid_t tid, int status)
 {
     int event = status >> 8, signal_number = status & 0x7f;
+    if (!take(tid))
+        return;
     switch (event) {
     case 0: /* a signal, before its handler or whatever else it does: an ignored one would not have been seen at all */
         if (!stops(signal_number))

@@ -107,6 +107,15 @@ static int number_read(const char *value, uint64_t most, uint64_t *n)
 }
 
 /* 0, or -EINVAL for a value that cannot be. Texts are checked by query_check. */
+/* Our own: whichever process runs in the session. */
+static int pid_read(const char *value, uint64_t *pid)
+{
+    int e = number_read(value, INT32_MAX, pid);
+    if (!e && *pid == (uint64_t)getpid())
+        *pid = 0;
+    return e;
+}
+
 static int parameter_set(struct query *q, unsigned bit, const char *value)
 {
     switch (bit) {
@@ -126,7 +135,7 @@ static int parameter_set(struct query *q, unsigned bit, const char *value)
     case API_FRAMES: return number_read(value, API_FRAMES_MAX, &q->frames);
     case API_SUPPRESSIONS: return *value == '/' ? query_add_suppressions(q, value) : -EINVAL;
     case API_CLASS: q->leak_class = value; return 0;
-    case API_PID: return number_read(value, INT32_MAX, &q->pid);
+    case API_PID: return pid_read(value, &q->pid);
     case API_OF: q->of = value; return 0;
     case API_BY: q->by = value; return 0;
     case API_DEPTH: return number_read(value, QUERY_DEPTH_MAX, &q->depth);

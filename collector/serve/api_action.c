@@ -33,7 +33,7 @@ static void refuse(struct api_answer *a, int error)
     if (error == -ESRCH)
         api_refuse(a, 404, "no such process runs in this session");
     else if (error == -EINVAL)
-        api_refuse(a, 400, "several processes run in this session; say which with process= or pid=");
+        api_refuse(a, 400, "several processes run in this session; say which: -p PID, or pid= or process= in a request");
     else if (error == -ECANCELED)
         api_refuse(a, 503, "the session is ending; read its trace file");
     else

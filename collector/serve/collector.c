@@ -164,7 +164,6 @@ uint64_t collector_now_ns(const struct collector *c)
 
 int collector_trace_error(const struct collector *c) { return c->trace_error; }
 uint64_t collector_trace_dropped(const struct collector *c) { return c->trace_dropped; }
-uint64_t collector_trace_bytes(const struct collector *c) { return c->trace_bytes; }
 
 int collector_trace_rename(struct collector *c, const char *path)
 {
@@ -507,6 +506,7 @@ void collector_close(struct collector *c, bool over)
     collector_meta_free(c);
     free(c->trace_path);
     free(c->yield_to);
+    free(c->trip_why);
     pthread_cond_destroy(&c->answer);
     pthread_mutex_destroy(&c->lock);
     free(c);

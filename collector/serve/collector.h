@@ -68,7 +68,6 @@ struct view *collector_last_view(struct collector *c);
 /* 0, or why the trace could not be written to its end. */
 int collector_trace_error(const struct collector *c);
 uint64_t collector_trace_dropped(const struct collector *c);
-uint64_t collector_trace_bytes(const struct collector *c);
 
 /* What became of files meanwhile, for who tells people. The thread of collector_run. */
 enum collector_news_kind { NEWS_ROTATION_FAILED, NEWS_RECORDED, NEWS_RECORDING_FAILED };
@@ -106,6 +105,9 @@ int collector_mark(struct collector *c, const char *name);
 /* Blocks until more deadlocks than *seen have been found, ever; sets *seen.
  * False: the collector is ending. */
 bool collector_deadlock_wait(struct collector *c, uint64_t *seen);
+/* Blocks until limits have ended recording (paused, tripped, stopped) more often than *seen, ever; sets *seen, and *why to the
+ * latest's line, malloc'ed. False: the collector is ending; *why is NULL then, or still to be said. */
+bool collector_trip_wait(struct collector *c, uint64_t *seen, char **why);
 /* Gives the session up to another collector, for whoever asks in these words: everything is in the file, and collector_run
  * returns -ESTALE. 0; -ENOTSUP: there is no file to go on with; -ECANCELED; -errno of the file. */
 int collector_yield(struct collector *c, const char *to);

@@ -115,6 +115,7 @@ static int trace_resume(struct collector *c)
     if (r)
         return r;
     meta_copy(c, trace_meta(t));
+    c->events_resumed = trace_events(t);
     r = predecessor_read(c, t, &threads);
     trace_close(t);
     unwritten = session_resume(c->session, written_by, &threads, threads.in_all);
@@ -137,6 +138,7 @@ static uint64_t resume_beside(struct collector *c, const char *session)
         if (trace_events_before(t))
             written_find(&threads, session, trace_events_before(t));
         written_read(&threads, t);
+        c->events_resumed = trace_events(t);
         trace_close(t);
     }
     unwritten = session_resume(c->session, written_beside, &threads, threads.in_all);

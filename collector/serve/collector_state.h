@@ -39,6 +39,8 @@ struct collector {
     char *trace_path;
     int trace_error;
     uint64_t trace_dropped, trace_bytes;
+    uint64_t events_resumed;    /* that its predecessors recorded */
+    uint64_t bytes_made, bytes_seen; /* of trace so far, in all its files; in the file that there was when that was looked at */
     uint64_t flushed_ns, flushed_events;
     bool marked;                /* session_mark was called when the writer had been given `marked_events` */
     uint64_t marked_events, pushed_ns;
@@ -70,6 +72,8 @@ struct collector {
     char *dump_why, *dump_path;
     int dump_result;
     uint64_t deadlocks; /* found so far; written by the ingest thread under the lock */
+    uint64_t trips;     /* of limits, and the latest's line: likewise */
+    char *trip_why;
 };
 
 /* ---- collector_yield.c ---- */

@@ -80,6 +80,7 @@ bool collector_yield_round(struct collector *c)
     if (!asked)
         return false;
     tell(c);
+    control_leave(c->control);
     heartbeat_begin(c->heart); /* the disk may take its time */
     r = c->trace_error ? c->trace_error : trace_write_drain(c->writer, c->code);
     heartbeat_end(c->heart);

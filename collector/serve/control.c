@@ -47,7 +47,7 @@ static uint32_t gate_of(const struct control *c)
 int control_publish(struct control *c)
 {
     struct policy_spec spec = { .gate = gate_of(c), .rules = c->rules, .n_rules = c->n_rules, .sample_bytes = c->sample_bytes,
-                                .locks_every = c->locks_every, .copies_every = c->copies_every };
+                                .locks_every = c->locks_every, .copies_every = c->copies_every, .settles = c->settles };
     return c->state == EVENT_EMERGENCY ? 0 : policy_set(c->policy, &spec);
 }
 
@@ -238,6 +238,7 @@ static int order_trace(struct control *c, struct order *o)
         c->next_number--;
         return refuse_policy(c, o, e);
     }
+    c->settles = false;
     o->number = c->rules[c->n_rules - 1].number;
     o->rule = rule_text(&c->rules[c->n_rules - 1]);
     o->waits = c->state != EVENT_EMERGENCY;
@@ -286,7 +287,7 @@ static int order_untrace(struct control *c, struct order *o)
     for (i = 0; !all && i < c->n_rules && c->rules[i].number != number;)
         i++;
     if (!all && i == c->n_rules)
-        return refuse(o, -ENOENT, xasprintf("there is no rule %" PRIu64, number));
+        return refuse(o, -ENOENT, xasprintf("there is no rule %" PRIu64 "; list tells their numbers", number));
     int e = untrace(c, o, all ? c->n_rules : i);
     o->waits = !e && c->state != EVENT_EMERGENCY;
     return e;
@@ -395,27 +396,50 @@ static void verdict_rates(struct control *c, const struct limits_verdict *v)
     c->locks_every = v->locks_every;
     c->copies_every = v->copies_every;
     control_publish(c); /* if there is no room, the next change has more luck */
+    control_save(c);
     control_tell(c, EVENT_CONTROL_BUDGET, c->state, v->why);
 }
 
-/* In a tenth of a second a program can make ten times what a limit allows. */
-static bool tick_due(const struct control *c, uint64_t now_ns)
+/* In a tenth of a second a program can make ten times what a limit allows. Where at the pace since the last look one on events or
+ * time will be reached soon, rounds must not be long in coming either. */
+static bool tick_due(struct control *c, uint64_t now_ns)
 {
-    uint64_t events, trace_bytes;
-    if (!c->tick_ns || now_ns - c->tick_ns >= CONTROL_TICK_NS)
+    uint64_t events, trace_bytes, events_most, ns_most, since_ns = now_ns - c->tick_ns;
+    c->nears = false;
+    if (!c->tick_ns || since_ns >= CONTROL_TICK_NS)
         return true;
     c->host.counted(c->host.context, &events, &trace_bytes);
-    return limits_due(c->limits, events, trace_bytes);
+    limits_reach(c->limits, &events_most, &ns_most);
+    if (ns_most != UINT64_MAX)
+        time_count(c, now_ns);
+    if (limits_due(c->limits, now_ns, events, trace_bytes) || c->recorded_ns >= ns_most)
+        return true;
+    double pace = since_ns && events > c->tick_events ? (double)(events - c->tick_events) / (double)since_ns : 0;
+    c->nears = ns_most - c->recorded_ns < CONTROL_NEAR_NS || (double)(events_most - events) < pace * (double)CONTROL_NEAR_NS;
+    return false;
+}
+
+/* So that a collector that is killed leaves behind what was counted, but for the last second; where hooks count, or time, no more
+ * than the state is needed. */
+static void counts_save(struct control *c, uint64_t now_ns)
+{
+    if (now_ns - c->saved_ns < CONTROL_COUNTS_NS || !limits_spec_of(c->limits)->limit[LIMIT_BYTES].set)
+        return;
+    c->saved_ns = now_ns;
+    control_save(c);
 }
 
 static void limits_look(struct control *c, uint64_t now_ns)
 {
     struct limits_verdict v = {0};
+    c->nears = c->nears && c->state != EVENT_PAUSED;
     if (c->state == EVENT_PAUSED || session_is_emergency(c->host.session) || !tick_due(c, now_ns))
         return;
     c->tick_ns = now_ns;
     struct limits_input in = measure(c, now_ns);
+    c->tick_events = in.events;
     limits_tick(c->limits, &in, &v);
+    counts_save(c, now_ns);
     switch (v.what) {
     case LIMITS_NOTHING: break;
     case LIMITS_RATES: verdict_rates(c, &v); break;
@@ -505,8 +529,10 @@ int control_new(struct control **out, const struct control_host *host, const str
     c->limits = limits_new();
     c->looked_ns = c->since_ns = session_now_ns(host->session);
     bool restored = control_restore(c) && !o->paused;
+    uint64_t recorded_ns = c->recorded_ns;
     int e = options_take(c, o, error);
     uint32_t gate = session_gate(host->session) & (WIRE_GATE_SERIAL - 1);
+    c->settles = !restored && records(c->state) && !session_alive(host->session);
     if (!e && (c->n_rules || gate != gate_of(c))) {
         e = control_publish(c);
         if (e == -EPERM)    /* while no collector was there */
@@ -519,13 +545,20 @@ int control_new(struct control **out, const struct control_host *host, const str
         return e;
     }
     if (!records(c->state))
-        c->recorded_ns = 0; /* nothing was recorded while options were read */
+        c->recorded_ns = recorded_ns; /* nothing was recorded while options were read */
     policy_cover_taken(c->policy);
     beginning_tell(c, restored);
     limits_look(c, session_now_ns(host->session));  /* a budget begins coarse, before the program does */
     control_save(c);
     *out = c;
     return 0;
+}
+
+void control_leave(struct control *c)
+{
+    struct limits_input in = measure(c, session_now_ns(c->host.session));
+    limits_note(c->limits, &in);
+    control_save(c);
 }
 
 void control_free(struct control *c)

@@ -47,7 +47,9 @@ int control_check(const struct control_options *o, char **error);
 int control_new(struct control **out, const struct control_host *host, const struct control_options *o, char **error);
 void control_free(struct control *c);
 void control_round(struct control *c, uint64_t now_ns);
-/* Somebody waits for all hooks to act on an order: the next round is not to be long in coming. */
+/* Another collector goes on with the session: it finds what holds and what was counted up to now. */
+void control_leave(struct control *c);
+/* Somebody waits for all hooks to act on an order, or a limit is about to be reached: the next round is not to be long in coming. */
 bool control_hurries(const struct control *c);
 /* The rules with their hits, as control_list has them, for the last words to people. */
 json_t *control_rules(const struct control *c);

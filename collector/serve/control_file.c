@@ -6,7 +6,9 @@
  *
  *   state paused       (of an emergency stop: the state before it; that it holds stands in the segment)
  *   rule 3 5 1200      the number of the rule in the next line, where hooks count it, and what was counted there before it
- *   breaker open events/s 2000000000    that of a limit, if it is not closed
+ *   counted, held, level                how far the limits are (serve/limits_keep.c)
+ *   breaker open events/s 2000000000 5  that of a limit, if it is not closed
+ *   recorded 5000 9000 4000             time of recording up to a moment, that moment, and since when the state holds
  *   next 5             the number of the rule to come
  */
 #include "serve/control_state.h"
@@ -38,13 +40,22 @@ static int trace_read(struct control *c, const char *words, uint32_t number, cha
     return e;
 }
 
+static struct limits_input measure_now(struct control *c)
+{
+    struct limits_input now = { 0 };
+    c->host.measure(c->host.context, &now);
+    now.now_ns = session_now_ns(c->host.session);
+    now.recorded_ns = c->recorded_ns;
+    return now;
+}
+
 static int limits_read(struct control *c, const char *words, char **error)
 {
     struct limits_spec spec = *limits_spec_of(c->limits);
-    struct limits_input now = { .now_ns = session_now_ns(c->host.session) };
+    struct limits_input now;
     int e = limits_parse(&spec, words, error);
     if (!e) {
-        c->host.measure(c->host.context, &now);
+        now = measure_now(c);
         limits_set(c->limits, &spec, &now);
     }
     return e;
@@ -140,6 +151,10 @@ void control_save(const struct control *c)
     if (*words)
         fprintf(out, "limits %s\n", words);
     free(words);
+    fprintf(out, "recorded %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", c->recorded_ns, c->looked_ns, c->since_ns);
+    words = limits_counts_text(c->limits);
+    fputs(words, out);
+    free(words);
     words = limits_breaker_text(c->limits);
     if (*words)
         fprintf(out, "breaker %s\n", words);
@@ -155,11 +170,32 @@ void control_save(const struct control *c)
 /* A limit's breaker that was not closed goes on: what it says is the state, unless somebody paused. */
 static void breaker_read(struct control *c, const char *words)
 {
-    struct limits_input now = { .now_ns = session_now_ns(c->host.session) };
+    struct limits_input now = measure_now(c);
     bool open;
-    c->host.measure(c->host.context, &now);
     if (c->state == EVENT_RECORDING && limits_breaker_take(c->limits, words, &now, &open))
         control_become(c, open ? EVENT_TRIPPED : EVENT_HALF_OPEN);
+}
+
+/* Who was not there meanwhile knows what was recorded by the state that held, which nobody changes without a collector but by an
+ * emergency stop. */
+static void recorded_read(struct control *c, const char *words, bool records)
+{
+    uint64_t now_ns = session_now_ns(c->host.session), ns, at_ns, since_ns;
+    bool stopped = session_is_emergency(c->host.session);
+    if (sscanf(words, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ns, &at_ns, &since_ns) != 3 || at_ns > now_ns || ns > at_ns || since_ns > at_ns)
+        return;
+    c->recorded_ns = ns + (records && !stopped ? now_ns - at_ns : 0);
+    c->looked_ns = now_ns;
+    if (!stopped)
+        c->since_ns = since_ns;
+}
+
+/* What paused is known only to who is paused. */
+static void counts_read(struct control *c, const char *line)
+{
+    struct limits_input now = measure_now(c);
+    if (strncmp(line, "held", 4) != 0 || c->state == EVENT_PAUSED || session_is_emergency(c->host.session))
+        limits_counts_take(c->limits, line, &now);
 }
 
 /* The rule that was read last is known to hooks already. */
@@ -169,10 +205,7 @@ static void place_read(struct control *c, unsigned slot, uint64_t hits)
         policy_rule_known(c->policy, &c->rules[c->n_rules - 1], slot, hits);
 }
 
-static enum event_recording state_read(const char *name)
-{
-    return !strcmp(name, control_state_name(EVENT_PAUSED)) ? EVENT_PAUSED : EVENT_RECORDING;
-}
+static bool is_state(const char *name, enum event_recording state) { return !strcmp(name, control_state_name(state)); }
 
 /* The word behind `key` and a blank; NULL: it is another line. */
 static const char *value_of(const char *line, const char *key)
@@ -186,18 +219,26 @@ bool control_restore(struct control *c)
     char *text = session_file_get(session_name(c->host.session), FILE_NAME), *rest = text, *line, *why;
     uint32_t number = 0;
     unsigned slot = WIRE_RULES_MAX;
-    uint64_t n, hits = 0;
+    uint64_t n, hits = 0, since_ns;
+    bool records = false;
     if (!text)
         return false;
     while ((line = strsep(&rest, "\n"))) {
         const char *value;
         if ((value = value_of(line, "state"))) {
-            control_become(c, state_read(value));
+            control_become(c, is_state(value, EVENT_PAUSED) ? EVENT_PAUSED : EVENT_RECORDING);
+            records = is_state(value, EVENT_RECORDING) || is_state(value, EVENT_HALF_OPEN);
         } else if ((value = value_of(line, "rule"))) {
             if (sscanf(value, "%" SCNu32 " %u %" SCNu64, &number, &slot, &hits) != 3 || number == UINT32_MAX)
                 number = 0;
         } else if ((value = value_of(line, "breaker"))) {
+            since_ns = c->since_ns;
             breaker_read(c, value);
+            c->since_ns = since_ns;
+        } else if ((value = value_of(line, "recorded"))) {
+            recorded_read(c, value, records);
+        } else if (value_of(line, "counted") || value_of(line, "held") || value_of(line, "level")) {
+            counts_read(c, line);
         } else if ((value = value_of(line, "next"))) {
             if (!parse_count(value, &n) && n < UINT32_MAX && n > c->next_number)
                 c->next_number = (uint32_t)n;
@@ -211,6 +252,9 @@ bool control_restore(struct control *c)
         }
     }
     free(text);
+    limits_rates(c->limits, &c->sample_bytes, &c->locks_every);
+    c->copies_every = c->locks_every;
+    c->by_limit = limits_held(c->limits) && c->state == EVENT_PAUSED;
     if (session_is_emergency(c->host.session)) {
         c->before = c->state;
         control_become(c, EVENT_EMERGENCY);

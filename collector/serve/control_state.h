@@ -17,6 +17,8 @@ enum { CONTROL_LOG_MAX = 64, CONTROL_WORDS_MAX = 8192, CONTROL_TEXT_MAX = 1000, 
 #define CONTROL_QUIET_NS 50000000ull        /* likewise of an emergency stop */
 #define CONTROL_TOLD_NS 200000000ull        /* who brought one waits so long at most until the trace has it */
 #define CONTROL_TICK_NS 100000000ull        /* limits are looked at so often */
+#define CONTROL_NEAR_NS 20000000ull         /* what will be reached so soon is looked for in rounds that follow each other closely */
+#define CONTROL_COUNTS_NS 1000000000ull     /* what only this collector counts is left for the next one so often */
 
 enum control_verb { CONTROL_START, CONTROL_STOP, CONTROL_TRACE, CONTROL_UNTRACE, CONTROL_LIMITS, CONTROL_RESET, CONTROL_EMERGENCY,
                     CONTROL_VERBS, CONTROL_SNAPSHOT = CONTROL_VERBS, CONTROL_DUMP, CONTROL_MARK, CONTROL_NAMES, CONTROL_LIST = CONTROL_NAMES };
@@ -53,12 +55,15 @@ struct control {
     uint64_t emergency_ns;                  /* when the emergency stop came; CLOCK_MONOTONIC */
     uint64_t since_ns;                      /* of the state; since the session's start */
     struct rule *rules; size_t n_rules;
+    bool settles;               /* they are those that the session began with, before there was a program */
     uint32_t next_number;
     uint64_t sample_bytes; uint32_t locks_every, copies_every;  /* the limits' floors */
     char *promise;
     struct limits_input promise_from, promise_to;   /* what tracing had cost when the start was over; and lately */
     uint64_t recorded_ns, looked_ns;        /* time of recording so far; until when */
-    uint64_t tick_ns;
+    uint64_t tick_ns, tick_events;          /* the last look at limits; what had been recorded then */
+    uint64_t saved_ns;
+    bool nears;                             /* a limit on events or time is about to be reached */
     struct control_log log[CONTROL_LOG_MAX]; size_t n_log;
     struct order *settling;                 /* carried out, in their order */
     atomic_u32 shown;                       /* the state */

@@ -4,7 +4,7 @@
  *
  * If several limits have something to say at once, the hardest action wins: stop, pause, trip; rates come last.
  */
-#include "serve/limits.h"
+#include "serve/limits_state.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,25 +14,10 @@
 
 #include "event/units.h"
 #include "event/xalloc.h"
-#include "serve/breaker.h"
-#include "serve/budget.h"
 #include "serve/limits_words.h"
 
 static const uint64_t SECOND_NS = 1000000000ull, SPACING_NS = 90000000ull, CPU_WINDOW_NS = 1000000000ull, CPU_LEAST_NS = 50000000ull;
-enum { SECOND_SAMPLES = 24, COARSER_FIRST = 9 /* 1 KiB */, COARSER_STEP = 4 };
-
-struct limits {
-    struct limits_spec spec;
-    struct breaker breaker;
-    struct budget budget;
-    unsigned told;                          /* the level that the last verdict had */
-    double base[LIMITS], next[LIMITS];      /* counted from; the next step of `coarser` */
-    enum limit_key fired;                   /* what opened the breaker, or paused */
-    bool held;                              /* paused or stopped by a limit, until somebody says start */
-    struct limits_input recent[SECOND_SAMPLES]; /* of the last second or two, a ring */
-    unsigned newest, samples;
-    struct limits_input last;
-};
+enum { COARSER_FIRST = 9 /* 1 KiB */, COARSER_STEP = 4 };
 
 struct limits *limits_new(void)
 {
@@ -44,9 +29,9 @@ struct limits *limits_new(void)
 void limits_free(struct limits *l) { free(l); }
 const struct limits_spec *limits_spec_of(const struct limits *l) { return &l->spec; }
 
-static bool is_counted(enum limit_key key) { return key == LIMIT_EVENTS || key == LIMIT_BYTES || key == LIMIT_TIME; }
+bool limits_is_counted(enum limit_key key) { return key == LIMIT_EVENTS || key == LIMIT_BYTES || key == LIMIT_TIME; }
 
-static double measure_of(const struct limits_input *in, enum limit_key key)
+double limits_measure(const struct limits_input *in, enum limit_key key)
 {
     switch (key) {
     case LIMIT_EVENTS: return (double)in->events;
@@ -59,7 +44,7 @@ static double measure_of(const struct limits_input *in, enum limit_key key)
 
 static void count_from(struct limits *l, enum limit_key key, const struct limits_input *in)
 {
-    l->base[key] = is_counted(key) ? measure_of(in, key) : 0;
+    l->base[key] = limits_is_counted(key) ? limits_measure(in, key) : 0;
     l->next[key] = l->spec.limit[key].most;
 }
 
@@ -126,32 +111,6 @@ void limits_started(struct limits *l, const struct limits_input *now)
     second_clear(l, now);
 }
 
-char *limits_breaker_text(const struct limits *l)
-{
-    if (l->breaker.state == BREAKER_CLOSED)
-        return xstrdup("");
-    return xasprintf("%s %s %" PRIu64, breaker_name(l->breaker.state), limit_words[l->fired].name, l->breaker.cooling_ns);
-}
-
-bool limits_breaker_take(struct limits *l, const char *text, const struct limits_input *now, bool *open)
-{
-    char state[16], name[16];
-    uint64_t cooling_ns;
-    if (sscanf(text, "%15s %15s %" SCNu64, state, name, &cooling_ns) != 3 || !cooling_ns ||
-        cooling_ns > l->spec.cooldown_ns * BREAKER_TIMES_MOST)
-        return false;
-    *open = !strcmp(state, breaker_name(BREAKER_OPEN));
-    if (!*open && strcmp(state, breaker_name(BREAKER_HALF_OPEN)))
-        return false;
-    for (unsigned i = 0; i < LIMITS; i++)
-        if (!strcmp(name, limit_words[i].name) && l->spec.limit[i].set && l->spec.limit[i].action == LIMIT_TRIP) {
-            l->fired = (enum limit_key)i;
-            l->breaker = (struct breaker){*open ? BREAKER_OPEN : BREAKER_HALF_OPEN, now->now_ns, cooling_ns};
-            return true;
-        }
-    return false;
-}
-
 /* ---- words ---- */
 
 /* Three digits: 131k, 1.07G, 12.5s. */
@@ -208,9 +167,9 @@ static void second_note(struct limits *l, const struct limits_input *in)
 {
     if (in->now_ns - l->recent[l->newest].now_ns < SPACING_NS)
         return;
-    l->newest = (l->newest + 1) % SECOND_SAMPLES;
+    l->newest = (l->newest + 1) % LIMITS_SECOND;
     l->recent[l->newest] = *in;
-    l->samples += l->samples < SECOND_SAMPLES;
+    l->samples += l->samples < LIMITS_SECOND;
 }
 
 /* The oldest of the samples that are no older than that; else the one before now. */
@@ -218,7 +177,7 @@ static const struct limits_input *second_from(const struct limits *l, uint64_t n
 {
     const struct limits_input *found = &l->recent[l->newest];
     for (unsigned i = 1; i < l->samples; i++) {
-        const struct limits_input *s = &l->recent[(l->newest + SECOND_SAMPLES - i) % SECOND_SAMPLES];
+        const struct limits_input *s = &l->recent[(l->newest + LIMITS_SECOND - i) % LIMITS_SECOND];
         if (now_ns - s->now_ns > age_ns + SPACING_NS / 2)
             break;
         found = s;
@@ -246,7 +205,7 @@ static double now_of(const struct limits *l, const struct limits_input *in, enum
         c = budget_cost_between(from, in);
         return in->now_ns - from->now_ns < CPU_WINDOW_NS || in->program_cpu_ns - from->program_cpu_ns < CPU_LEAST_NS ? 0 : budget_cost_sum(&c);
     default:
-        return measure_of(in, key) - l->base[key];
+        return limits_measure(in, key) - l->base[key];
     }
 }
 
@@ -397,14 +356,14 @@ static void try_again(struct limits *l, const struct limits_input *in, struct li
     snprintf(out->why, sizeof out->why, "%s: on trial for %s", limit_words[l->fired].name, print_time_ns(again, l->breaker.cooling_ns));
 }
 
-bool limits_due(const struct limits *l, uint64_t events, uint64_t trace_bytes)
+bool limits_due(const struct limits *l, uint64_t now_ns, uint64_t events, uint64_t trace_bytes)
 {
-    const struct { enum limit_key key; uint64_t counted; } of[] = {{LIMIT_EVENTS, events}, {LIMIT_BYTES, trace_bytes}};
+    static const enum limit_key of[] = {LIMIT_EVENTS, LIMIT_EVENTS_PER_S, LIMIT_BYTES};
+    const struct limits_input in = {.now_ns = now_ns, .events = events, .trace_bytes = trace_bytes};
     if (l->held || l->breaker.state == BREAKER_OPEN)
         return false;
     for (unsigned i = 0; i < sizeof of / sizeof *of; i++)
-        if (l->spec.limit[of[i].key].set && l->spec.limit[of[i].key].action != LIMIT_COARSER &&
-            (double)of[i].counted - l->base[of[i].key] >= l->spec.limit[of[i].key].most)
+        if (l->spec.limit[of[i]].set && l->spec.limit[of[i]].action != LIMIT_COARSER && over(l, of[i], now_of(l, &in, of[i])))
             return true;
     return false;
 }
@@ -432,6 +391,17 @@ void limits_rates(const struct limits *l, uint64_t *sample_bytes, uint32_t *ever
 
 /* ---- for people ---- */
 
+/* Of the last minute. Behind a start it begins anew: until its first second is over, of what there is of that; before the program
+ * has done anything, as it was last. */
+static struct budget_cost mean_of(const struct limits *l)
+{
+    const struct budget *b = &l->budget;
+    if (b->second || b->seconds[1].now_ns)
+        return budget_minute(b);
+    bool little = l->last.now_ns <= b->seconds[0].now_ns || l->last.program_cpu_ns - b->seconds[0].program_cpu_ns < CPU_LEAST_NS;
+    return little ? b->now : budget_cost_between(&b->seconds[0], &l->last);
+}
+
 static json_t *limit_json(const struct limits *l, enum limit_key key)
 {
     double now = key == LIMIT_CPU && budget_of(l, key) > 0 ? budget_cost_sum(&l->budget.now) : now_of(l, &l->last, key);
@@ -441,7 +411,7 @@ static json_t *limit_json(const struct limits *l, enum limit_key key)
     json_object_set_new(doc, "now", whole ? json_integer((json_int_t)now) : json_real(now));
     json_object_set_new(doc, "action", json_string(limit_action_words[l->spec.limit[key].action]));
     if (key == LIMIT_CPU) {
-        struct budget_cost c = budget_minute(&l->budget);
+        struct budget_cost c = mean_of(l);
         json_object_set_new(doc, "mean", json_real(budget_cost_sum(&c)));
         json_object_set_new(doc, "hooks", json_real(c.records + c.passed));
         json_object_set_new(doc, "collector", json_real(c.collector));

@@ -62,19 +62,30 @@ void limits_set(struct limits *l, const struct limits_spec *spec, const struct l
 const struct limits_spec *limits_spec_of(const struct limits *l);
 /* What is counted as it comes has reached its limit, which ends recording: a tick is due now. Cheap, for each round. (Coarser
  * rates take a while to be seen in the counts: those wait for the next tick.) */
-bool limits_due(const struct limits *l, uint64_t events, uint64_t trace_bytes);
+bool limits_due(const struct limits *l, uint64_t now_ns, uint64_t events, uint64_t trace_bytes);
 /* Some ten times a second while recording or tripped, and when one is due. */
 void limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
+/* What it was held against last, for limits_json and limits_counts_text. */
+void limits_note(struct limits *l, const struct limits_input *now);
 /* `ctl reset`: closed, all counts from now, rates as at the beginning. Under a limit on CPU those that hold stay until the next tick. */
 void limits_reset(struct limits *l, const struct limits_input *now);
 /* What holds now, as said last. */
 void limits_rates(const struct limits *l, uint64_t *sample_bytes, uint32_t *every);
 /* Somebody said `start`: closed; what had paused it is counted from now. */
 void limits_started(struct limits *l, const struct limits_input *now);
-/* For the next collector: "open events/s 2000000000", which of it tripped and how long that lasts; malloc'ed; "": closed. */
+/* For the next collector: "open events/s 2000000000 812000000", which of it tripped, how long that lasts and since when; malloc'ed;
+ * "": closed. */
 char *limits_breaker_text(const struct limits *l);
-/* It goes on so, from now. False: the text is no such, or the limit does not trip. */
+/* It goes on so. False: the text is no such, or the limit does not trip. */
 bool limits_breaker_take(struct limits *l, const char *text, const struct limits_input *now, bool *open);
+/* Likewise what was counted, what paused, and the rates that hold, a line each (limits_keep.c); malloc'ed. And one such line, when
+ * the limits are set again: false: it is none, or of a limit that is not set. */
+char *limits_counts_text(const struct limits *l);
+bool limits_counts_take(struct limits *l, const char *text, const struct limits_input *now);
+/* Paused or stopped by a limit, until somebody says start. */
+bool limits_held(const struct limits *l);
+/* Limits on events and time are reached, and pause, trip or stop, when so many are recorded, or so long was; UINT64_MAX: none. */
+void limits_reach(const struct limits *l, uint64_t *events, uint64_t *recorded_ns);
 /* {"cpu":{"limit","now","action","mean","hooks","collector"},"events":{"limit","now","action"},…,"breaker":"closed","cooldown_ns",
  * "sample_bytes","locks_every","copies_every"}: of status, list and top. Limits that are not set are not there. */
 json_t *limits_json(const struct limits *l);

@@ -195,6 +195,8 @@ struct policy_compiled policy_compile(const struct policy *p, const struct polic
     simple_find(&head);
     if (drops_all)
         head.flags |= WIRE_POLICY_DROPS_ALL;
+    if (spec->settles && c.by_site)
+        head.flags |= WIRE_POLICY_SETTLES;
     c.bits |= WIRE_GATE_FILTERED;
     head.bytes = sizeof head + (c.by_site ? p->ranges.n : 0) * sizeof(struct wire_range) + (drops_all ? 0 : p->born.n) * 8;
     c.policy = xcalloc(1, head.bytes);

@@ -188,11 +188,11 @@ static bool job_next(struct policy_names *n, enum answer_state state)
     return false;
 }
 
-static bool job_take(struct policy_names *n)
+static enum names_news job_take(struct policy_names *n)
 {
     struct job *j = &n->job;
     struct answers *m = &n->modules[j->module];
-    bool news = false;
+    enum names_news news = NAMES_NO_NEWS;
     for (size_t k = 0; k < j->n; k++) {
         struct names_answer *a = answer_find(m, j->patterns[k]);
         if (!a)
@@ -202,10 +202,13 @@ static bool job_take(struct policy_names *n)
                 continue;
             a->at = xgrow(a->at, &a->capacity, a->n + 1, sizeof *a->at);
             a->at[a->n++] = (struct names_span){j->found[i].begin, j->found[i].end};
-            news = true;
+            news = NAMES_FOUND;
         }
         a->state = !j->inlined && j->state == SYMBOLS_DEBUG ? ANSWER_TABLES : ANSWER_WHOLE;
-        n->waiting -= a->state == ANSWER_WHOLE;
+        a->whole = a->state == ANSWER_WHOLE;
+        n->waiting -= a->whole;
+        if (a->whole && news == NAMES_NO_NEWS)
+            news = NAMES_NO_MORE;
     }
     job_clear(j);
     return news;
@@ -228,12 +231,12 @@ void names_end(struct policy_names *n)
     job_start(n);
 }
 
-bool names_round(struct policy_names *n)
+enum names_news names_round(struct policy_names *n)
 {
-    bool news = false;
+    enum names_news news = NAMES_NO_NEWS;
     if (n->working) {
         if (!aside_ended(&n->aside, false))
-            return false;
+            return NAMES_NO_NEWS;
         n->working = false;
         news = job_take(n);
     }

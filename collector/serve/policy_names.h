@@ -13,6 +13,7 @@ struct names_answer {
     char *pattern;
     struct names_span *at; size_t n, capacity;  /* in no order, they may overlap */
     uint8_t state;
+    bool whole;             /* that is all, for good */
     uint64_t turn;          /* when it was asked for last */
 };
 
@@ -24,8 +25,9 @@ void names_begin(struct policy_names *n);
 /* Valid until the next question. */
 const struct names_answer *names_ask(struct policy_names *n, uint32_t module, const char *pattern);
 void names_end(struct policy_names *n);
-/* Lets the look-up go on. True: there is more to be known than before. */
-bool names_round(struct policy_names *n);
+/* Lets the look-up go on. What is known since: that there is no more in a module, or where more is. */
+enum names_news { NAMES_NO_NEWS, NAMES_NO_MORE, NAMES_FOUND };
+enum names_news names_round(struct policy_names *n);
 /* Something that was asked for is not known yet. */
 bool names_pending(const struct policy_names *n);
 

@@ -20,6 +20,7 @@ struct edge { uint64_t at; uint8_t slot; int8_t step; };
 
 struct layer {                          /* of one module */
     bool made;
+    bool pending;                       /* of some rule it is not known yet */
     uint64_t everywhere;                /* rules that speak of all of it */
     struct piece *pieces; size_t n, capacity;   /* and of parts: sorted, disjoint */
 };
@@ -53,10 +54,11 @@ static void edge_add(struct making *m, uint64_t at, unsigned slot, int step)
     m->edges[m->n_edges++] = (struct edge){at, (uint8_t)slot, (int8_t)step};
 }
 
-static void functions_add(struct making *m, uint32_t module, const struct rule_words *functions, unsigned slot)
+static void functions_add(struct making *m, struct layer *l, uint32_t module, const struct rule_words *functions, unsigned slot)
 {
     for (size_t i = 0; i < functions->n; i++) {
         const struct names_answer *a = names_ask(m->p->names, module, functions->list[i]);
+        l->pending |= !a->whole;
         for (size_t k = 0; k < a->n; k++) {
             edge_add(m, a->at[k].begin, slot, 1);
             edge_add(m, a->at[k].end, slot, -1);
@@ -98,11 +100,11 @@ static struct layer *layer_of(struct making *m, uint32_t module)
     struct layer *l = &m->layers[module];
     for (size_t i = 0; !l->made && i < m->spec->n_rules; i++) {
         const struct rule *r = &m->spec->rules[i];
-        functions_add(m, module, &r->stacks, STACKS + m->slot_of[i]);
+        functions_add(m, l, module, &r->stacks, STACKS + m->slot_of[i]);
         if (!is_by_caller(r) || !word_is_of(&r->modules, c->path))
             continue;
         if (r->functions.n)
-            functions_add(m, module, &r->functions, m->slot_of[i]);
+            functions_add(m, l, module, &r->functions, m->slot_of[i]);
         else
             l->everywhere |= 1ull << m->slot_of[i];
     }
@@ -114,18 +116,18 @@ static struct layer *layer_of(struct making *m, uint32_t module)
 
 /* ---- all of them, in all processes ---- */
 
-static void range_add(struct policy_ranges *to, uint32_t process, uint64_t begin, uint64_t end, uint64_t rules)
+static void range_add(struct policy_ranges *to, uint32_t process, uint64_t begin, uint64_t end, uint64_t rules, uint32_t flags)
 {
     struct wire_range *last = to->n ? &to->at[to->n - 1] : NULL;
     if (begin >= end)
         return;
     if (last && last->process == process && last->rules == (uint32_t)rules && last->stacks == (uint32_t)(rules >> STACKS) &&
-        last->end == begin) {
+        last->flags == flags && last->end == begin) {
         last->end = end;
         return;
     }
     to->at = xgrow(to->at, &to->capacity, to->n + 1, sizeof *to->at);
-    to->at[to->n++] = (struct wire_range){begin, end, process, (uint32_t)rules, (uint32_t)(rules >> STACKS), 0};
+    to->at[to->n++] = (struct wire_range){begin, end, process, (uint32_t)rules, (uint32_t)(rules >> STACKS), flags};
 }
 
 static uint64_t within(uint64_t at, const struct known *k) { return at < k->begin ? k->begin : at > k->end ? k->end : at; }
@@ -133,15 +135,16 @@ static uint64_t within(uint64_t at, const struct known *k) { return at < k->begi
 static void ranges_add(struct policy_ranges *to, const struct known *k, const struct layer *l)
 {
     uint64_t here = k->begin;
+    uint32_t flags = l->pending ? WIRE_RANGE_PENDING : 0;
     for (size_t i = 0; i < l->n; i++) {
         uint64_t begin = within(l->pieces[i].begin + k->bias, k), end = within(l->pieces[i].end + k->bias, k);
         if (begin >= end || begin < here) /* behind the end of all addresses it begins anew */
             continue;
-        range_add(to, k->process, here, begin, l->everywhere);
-        range_add(to, k->process, begin, end, l->everywhere | l->pieces[i].rules);
+        range_add(to, k->process, here, begin, l->everywhere, flags);
+        range_add(to, k->process, begin, end, l->everywhere | l->pieces[i].rules, flags);
         here = end;
     }
-    range_add(to, k->process, here, k->end, l->everywhere);
+    range_add(to, k->process, here, k->end, l->everywhere, flags);
 }
 
 static void module_know(void *context, uint32_t process, uint64_t begin, uint64_t end, uint64_t bias, uint32_t module)
@@ -209,6 +212,6 @@ void ranges_make(struct policy *p, const struct policy_spec *spec, const uint8_t
 
 bool ranges_stale(struct policy *p)
 {
-    bool news = names_round(p->names);
-    return p->by_site && (news || session_modules_version(p->host.session) != p->modules_version);
+    enum names_news news = names_round(p->names);
+    return p->by_site && (news == NAMES_FOUND || (news && p->spec.settles) || session_modules_version(p->host.session) != p->modules_version);
 }

@@ -105,6 +105,17 @@ static void handlers_install(void)
     sigaction(SIGCHLD, &child, NULL);
 }
 
+/* Who started us may have left signals blocked: those that we handle must come, or the program's end is never seen. */
+static void mask_open(sigset_t *mask)
+{
+    int i;
+    for (i = 0; i < PASSED_ON_COUNT; i++)
+        sigdelset(mask, PASSED_ON[i]);
+    for (i = SIGRTMIN; i <= SIGRTMAX; i++)
+        sigdelset(mask, i);
+    sigdelset(mask, SIGCHLD);
+}
+
 static void dispositions_restore(void)
 {
     int i;
@@ -244,6 +255,7 @@ int launch_start_seen(struct launch_check *c, char *const argv[], struct session
     }
     woken = s;
     store_relaxed(&child_pid, *pid > 0 ? (uint32_t)*pid : 0);
+    mask_open(&mask);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     close(ends[1]);
     environment_free(env);

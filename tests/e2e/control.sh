@@ -10,12 +10,9 @@ begin() {
     : >file
     "$OWNSCOPE" run -q --wait-ms 20000 "$@" -- nice -n 19 "$VICTIMS/busy" file >busy.out 2>busy.err </dev/null &
     runner=$!
-    for _ in $(seq 500); do
-        pid=$(cat file 2>/dev/null)
-        [ -n "$pid" ] && "$OWNSCOPE" ctl -p "$pid" status >/dev/null 2>&1 && return
-        sleep 0.01
-    done
+    await answered
 }
+answered() { pid=$(cat file 2>/dev/null) && [ -n "$pid" ] && "$OWNSCOPE" ctl -p "$pid" status >/dev/null 2>&1; }
 end() {
     rm -f file
     wait $runner 2>/dev/null
@@ -32,51 +29,41 @@ answers() {
     [ "$(code c)" = "$expected" ] && cat c.out c.err | grep -qE -- "$pattern"
     verdict "$name" $? "$(code c): $(cat c.out c.err | head -n 2 | tr '\n' ' ')"
 }
-grows() {
-    local before
-    before=$(made)
-    for _ in $(seq 50); do
-        [ "$(made)" -gt "$before" ] && return 0
-        sleep 0.05
-    done
-    return 1
-}
-stands_still() {
+more_than() { [ "$(made)" -gt "$1" ]; }
+grows() { await more_than "$(made)"; }
+# What stands in the rings when hooks are quiet is yet to come.
+stands_still() { await stood_still; }
+stood_still() {
     local before
     before=$(made)
     sleep 0.05
     [ "$(made)" = "$before" ]
 }
+# is FILTER VERB…: the document that answers the order, asked again until it is so. A hook that has no processor is at
+# its last record for as long as it has none.
+is() { ctl "${@:2}" --json && [ "$(key "$1" 2>/dev/null)" = true ]; }
+# What ends an answer.
+QUIET='(no hook records any more after [0-9.]+ [um]?s|not all hooks act on it yet)'
 
 begin -o t.own
-answers "stop: hooks are quiet when it answers" 0 '^paused \(was recording\); no hook records any more after [0-9.]+ [um]?s' stop
-stands_still
+answers "stop: hooks are quiet when it answers" 0 "^paused \(was recording\); $QUIET" stop
+await is .settled stop && stands_still
 verdict "and nothing is recorded" $? "$(made)"
 "$OWNSCOPE" ps | grep -w "$pid" | grep -qw paused && "$OWNSCOPE" ps --json | jq -e '.sessions[0] | .state == "collected" and .recording == "paused"' >/dev/null
 verdict "ps says paused" $? "$("$OWNSCOPE" ps | tail -n 1)"
-ctl stop --json
-[ "$(key '[.verb, .state, .was, .settled] | join(" ")')" = "stop paused paused true" ] && [ "$(key '.quiet_ns < 1000000000 and .took_ns > 0')" = true ]
+await is '.verb == "stop" and .state == "paused" and .was == "paused" and .settled and .quiet_ns < 1000000000 and .took_ns > 0' stop
 verdict "its document" $? "$(first_line c.out)"
 answers "start" 0 '^recording \(was paused\)' start
 grows
 verdict "and it records" $? "$(made)"
 
 answers "trace: one function" 0 '^rule 1: function=block_copy; (all hooks act on it after [0-9.]+ [um]?s|not all hooks act on it yet)$' trace function=block_copy
-for _ in $(seq 100); do
-    ctl list --json
-    [ "$(key '.rules[0].hits')" -gt 0 ] && break
-    sleep 0.02
-done
+await is '.rules[0].hits > 0' list
 [ "$(key '.rules[0] | [.number, .rule, .unmet, .hits > 0] | join(" ")')" = "1 function=block_copy false true" ]
 verdict "list: its hits" $? "$(first_line c.out)"
 answers "list, for people" 0 '^ +1 +[0-9,.]+( M)? +function=block_copy$' list
 answers "a second rule, with words of the shell" 0 "^rule 2: function='operator nowhere\*' size=4K\.\. events=memory" trace 'function=operator nowhere*' size=4K..
-for _ in $(seq 100); do # debug information is looked through
-    ctl list --json
-    [ "$(key '.rules[1].unmet')" = true ] && break
-    sleep 0.02
-done
-[ "$(key '.rules[1].unmet')" = true ]
+await is '.rules[1].unmet' list # debug information is looked through
 verdict "of what is nowhere it is said" $? "$(first_line c.out)"
 answers "untrace of what is not there" 1 'no rule 9' untrace 9
 answers "untrace one" 0 '^1 rule left' untrace 2
@@ -87,9 +74,8 @@ answers "limits are set and shown" 0 '^events +1,000 M|^events +1000.0 M|^events
 answers "limits: what makes no sense" 2 'colour' limits colour=3
 answers "limits: one is taken away" 0 'no limits' limits events=off
 
-answers "emergency stop" 0 '^emergency stop \(was recording\); no hook records any more after' emergency-stop
-ctl emergency-stop --json
-[ "$(key '.settled and .quiet_ns < 10000000 and .state == "emergency"')" = true ]
+answers "emergency stop" 0 "^emergency stop \(was recording\); $QUIET" emergency-stop
+await is '.settled and .quiet_ns < 10000000 and .state == "emergency"' emergency-stop
 verdict "within ten milliseconds" $? "$(first_line c.out)"
 stands_still && "$OWNSCOPE" ps | grep -w "$pid" | grep -qw emergency
 verdict "and nothing is recorded then" $? "$("$OWNSCOPE" ps | tail -n 1)"
@@ -103,10 +89,10 @@ answers "none where some are needed" 2 'needs a rule' trace
 
 # Past the collector: it is stopped, then killed.
 kill -STOP $runner
-answers "emergency stop past a stopped collector" 0 'by the segment, since the collector does not answer' emergency-stop
+answers "emergency stop past a stopped collector" 0 'was recording\); by the segment, since the collector does not answer' emergency-stop
 kill -CONT $runner
-for _ in $(seq 300); do [ "$(state)" = emergency ] && break; sleep 0.01; done
-[ "$(state)" = emergency ] && "$OWNSCOPE" ctl -p "$pid" list | grep -qE "emergency-stop \(uid $(id -u), pid [0-9]+ ownscope\): by the segment"
+in_state() { [ "$(state)" = "$1" ]; }
+await in_state emergency && "$OWNSCOPE" ctl -p "$pid" list | grep -qE "emergency-stop \(uid $(id -u), pid [0-9]+ ownscope\): by the segment"
 verdict "it knows when it goes on, and who did it" $? "$(state) $("$OWNSCOPE" ctl -p "$pid" list | tail -n 2 | tr '\n' ' ')"
 answers "start lifts that" 0 '^recording \(was emergency\)' start
 ctl untrace all
@@ -116,13 +102,10 @@ ctl stop
 kill -KILL $runner
 wait $runner 2>/dev/null
 answers "without a collector there are no orders" 125 'serve --attach' start
-answers "but an emergency stop" 0 'by the segment, since the session has no collector' emergency-stop
+answers "but an emergency stop" 0 'was paused\); by the segment, since the session has no collector' emergency-stop
 "$OWNSCOPE" serve -q --attach "$pid" 2>serve.err &
 runner=$!
-for _ in $(seq 500); do
-    "$OWNSCOPE" ctl -p "$pid" list --json >c.out 2>/dev/null && break
-    sleep 0.01
-done
+await is '.state == "emergency"' list
 [ "$(key '[.state, .rules[0].number, .rules[0].rule, .limits.text] | join(" ")')" = "emergency 4 size=64.. events=heap time=10h" ]
 verdict "the next collector goes on with rules, limits and the stop" $? "$(first_line c.out) $(first_line serve.err)"
 answers "and reset with the state before it" 0 '^paused \(was emergency\)' reset
@@ -186,6 +169,14 @@ verdict "and the trace says so" $? "$("$OWNSCOPE" events --type control p.own | 
 "$OWNSCOPE" run --rules rules -o s.own -- "$VICTIMS/busy" >/dev/null 2>s.err
 grep -A3 '^Rules' s.err | grep -qE '^ +1 +[1-9][0-9,.]*( M)? +function=block_make events=heap$'
 verdict "the summary of a run has the rules' hits" $? "$(grep -A3 '^Rules' s.err)"
+
+# A program that is over before a table of symbols has been read.
+for rule in "function=wanted" "stack=wanted events=heap" "module=rounds function=wanted size=1.."; do
+    printf 'trace %s\n' "$rule" >first.rules
+    echo round | "$OWNSCOPE" run --wait-ms 60000 --rules first.rules -o f.own -- "$VICTIMS/rounds" >/dev/null 2>f.err
+    grep -A1 '^ rule' f.err | grep -qE '^ +1 +1,000 '
+    verdict "rules that a program is started under hold from its first call: $rule" $? "$(grep -A2 '^Rules' f.err)"
+done
 
 printf 'trace size=1..2\ntrace family=free\n' >wrong
 run w "$OWNSCOPE" run -q --rules wrong -- true

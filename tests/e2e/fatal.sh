@@ -72,6 +72,7 @@ static void on(int s, siginfo_t *i, void *u) { (void)u; got = s; value = i->si_v
 static void nap(int ms) { struct timespec t = {ms / 1000, ms % 1000 * 1000000L}; while (nanosleep(&t, &t)) ; }
 static void *poker(void *main_thread) { nap(50); pthread_kill(*(pthread_t *)main_thread, SIGWINCH); nap(50); return NULL; }
 static void *through(void *p) { return p; }
+static void *becomes(void *p) { execlp("sh", "sh", "-c", "echo exec of one with threads; kill -TERM $$", (char *)NULL); return p; }
 int main(void)
 {
     struct sigaction a = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};
@@ -134,13 +135,18 @@ int main(void)
         _exit(0);
     n = wait(&status);
     printf("ignored children: %d %d\n", n, errno == ECHILD);
-    if (!(child = fork())) { /* by a thread: the others end, and it becomes the first */
-        pthread_create(&t, NULL, (void *(*)(void *))pause, NULL);
-        execlp("sh", "sh", "-c", "echo exec of one with threads; kill -TERM $$", (char *)NULL);
+    for (int i = 0; i < 2; i++) { /* by the first thread, and by another: the others end, and it becomes the first */
+        if (!(child = fork())) {
+            pthread_create(&t, NULL, i ? becomes : (void *(*)(void *))pause, NULL);
+            if (!i)
+                becomes(NULL);
+            for (;;) pause();
+        }
+        signal(SIGCHLD, SIG_DFL);
+        waitpid(child, &status, 0);
+        printf("after exec: %x\n", status);
+        fflush(stdout);
     }
-    signal(SIGCHLD, SIG_DFL);
-    waitpid(child, &status, 0);
-    printf("after exec: %x\n", status);
     fflush(stdout);
     signal(SIGUSR1, SIG_DFL);
     raise(SIGUSR1);
@@ -163,12 +169,34 @@ for s in sorted(d["snapshots"], key=lambda s: s["process"]):
     print(s["process"], s["why"], s["how"], lost, held)
 E2
 
+# What the script's processes do, a line a thread: "PID/TID NAME: state, tracer, where in the kernel".
+doing() {
+    local t
+    for t in $(leftovers | sed 's:.*:/proc/&/task/*:'); do
+        awk -v of="${t#/proc/}" '/^Name/ {name = $2} /^State/ {state = $2} /^PPid/ {parent = $2} /^TracerPid/ {tracer = $2}
+            END {printf "%s %s: %s, of %s, traced by %s, ", of, name, state, parent, tracer}' "$t/status" 2>/dev/null
+        echo "$(cat "$t/wchan" 2>/dev/null) $(cut -d' ' -f1 "$t/syscall" 2>/dev/null)"
+    done
+}
+mkfifo never
+# looked OUT CMD…: as run; shortly before its time is over, what everybody does goes to OUT.doing.
+looked() {
+    local out=$1 looker
+    rm -f "$out.doing"
+    (exec 9<>never; read -r -t $((LIMIT * 9 / 10)) -u 9 _ || doing >"$out.doing" 2>&1) &
+    looker=$!
+    run "$@"
+    kill "$looker" 2>/dev/null
+    wait "$looker" 2>/dev/null
+    [ ! -s "$out.doing" ] || sed 's/^/# /' "$out.doing"
+}
+
 # WAY SNAPSHOTS: one "why lost held" a process; held: what the stacks of its threads hold.
 ends() {
     local way=$1 expected=$2 why
     run bare ./ends "$way"
     # shellcheck disable=SC2086 # two words
-    run traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o "$way.own" -- ./ends "$way"
+    looked traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o "$way.own" -- ./ends "$way"
     why=$(same bare traced) || { not_ok "an end by $way is the same" "$why"; return; }
     "$OWNSCOPE" leaks --class all --top 1000 --json "$way.own" >leaks.json 2>leaks.err
     "$PYTHON" said.py <leaks.json >said 2>&1
@@ -190,9 +218,21 @@ ends kill 'p1 exit unread 0 0;'
 
 run bare ./life
 # shellcheck disable=SC2086 # two words
-run traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o life.own -- ./life
+looked traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o life.own -- ./life
 why=$(same bare traced)
 verdict "signals, stops, children and calls are the same" $? "$why"
+
+# A signal that comes before the program is begun.
+cat >before.c <<'E2'
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void alone(void) { unsetenv("LD_PRELOAD"); }
+int execve(const char *path, char *const argv[], char *const env[]) { (void)path, (void)argv, (void)env; return raise(SIGTERM); }
+E2
+cc -shared -fPIC -w -o before.so before.c
+looked before env LD_PRELOAD="$T/before.so" "$OWNSCOPE" run -q --snapshot-on-signal -o before.own -- ./ends kill
+verdict "an end before the program has begun" $((! ($(code before) == 143))) "exit code $(code before): $(first_line before.err)"
 
 # A core file, where they go into the folder; what is in /proc is only read.
 if [ "$(cat /proc/sys/kernel/core_pattern)" = core ]; then

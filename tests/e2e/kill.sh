@@ -19,7 +19,8 @@ kill_program() {
     local threads=$1 i why status
     for i in $(seq "$KILLS"); do
         rm -f "$T/books" "$T/k.own"
-        "$OWNSCOPE" run -q -o "$T/k.own" -- "$VICTIMS/selfcount" "$T/books" "$threads" >"$T/k.out" 2>"$T/k.err" </dev/null &
+        # shellcheck disable=SC2086 # two words
+        "$OWNSCOPE" run -q $PATIENT -o "$T/k.own" -- "$VICTIMS/selfcount" "$T/books" "$threads" >"$T/k.out" 2>"$T/k.err" </dev/null &
         local runner=$!
         wait_for_books "$T/books" || { why="never started: $(cat "$T/k.err")"; break; }
         nap $((RANDOM % 250))

@@ -6,66 +6,71 @@
 cd "$T" || exit 99
 
 pid_in_books() { od -A n -t u8 -j 4088 -N 8 "$1" 2>/dev/null | tr -d ' '; }
+begun() { case $(pid_in_books "$1") in '' | 0) return 1 ;; esac }
 # started BOOKS: until the victim has begun.
-started() {
-    for _ in $(seq 500); do
-        case $(pid_in_books "$1") in '' | 0) sleep 0.01 ;; *) return 0 ;; esac
-    done
-    return 1
-}
-# ended PID [CENTISECONDS]
-ended() {
-    for _ in $(seq "${2:-800}"); do
-        kill -0 "$1" 2>/dev/null || return 0
-        sleep 0.01
-    done
-    return 1
-}
-# collected SESSION-KEY PID: until ps shows it with that collector.
-collected() {
-    for _ in $(seq 300); do
-        "$OWNSCOPE" ps --json 2>/dev/null | jq -e --argjson p "$1" '[.sessions[].collector] | index($p)' >/dev/null && return 0
-        sleep 0.01
-    done
-    return 1
-}
-# A victim whose pace the rings can hold: it keeps its own books, 64 mallocs and frees a breath.
+started() { await begun "$1"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+# ended PID
+ended() { await gone "$1"; }
+shown() { "$OWNSCOPE" ps --json 2>/dev/null | jq -e --argjson p "$1" '[.sessions[].collector] | index($p)' >/dev/null; }
+# collected PID: until ps shows a session with that collector.
+collected() { await shown "$1"; }
+# A victim whose pace the rings can hold: it keeps its own books, 64 mallocs and frees in PACE microseconds, until it is told to end.
+export PACE=3000
 victim() {
     # shellcheck disable=SC2086 # two words
-    "$OWNSCOPE" run -q $PATIENT -o "$1.own" -- "$T/paced" "$1.books" "${2:-2}" "${3:-1.6}" >"$1.out" 2>"$1.err" </dev/null &
+    "$OWNSCOPE" run -q $PATIENT -o "$1.own" -- "$T/paced" "$1.books" "${2:-2}" >"$1.out" 2>"$1.err" </dev/null &
     runner=$!
     started "$1.books"
 }
+enough() { printf '\1' | dd of="$1.books" bs=1 seek=4080 conv=notrunc status=none; } # NAME
+# worked NAME: the first thread has done more since.
+worked() {
+    worked_before=$(first_made "$1")
+    await more_than "$1" $((worked_before + 128))
+}
+first_made() { od -A n -t u8 -j 0 -N 8 "$1.books" | tr -d ' '; }
+more_than() { [ "$(first_made "$1")" -gt "$2" ]; }
 # exact NAME FILE BOOKS: all that the victim did is on record, and nothing is counted as lost; stacks are known.
 exact() {
     local why
     why=$("$OWNSCOPE" report --json "$2" 2>&1 >r.json) && [ -z "$why" ] && why=$("$PYTHON" "$HERE/books.py" "$3" r.json 2>&1)
     verdict "$1" $? "$why"
 }
-sed 's/victim_breathe();/usleep(3000);/' "$ROOT/tests/victims/selfcount.c" >paced.c
+sed 's/victim_breathe();/usleep(atoi(getenv("PACE")));/; s/!seconds || last < end/!((volatile char *)books)[4080]/' "$ROOT/tests/victims/selfcount.c" >paced.c
 cc -O1 -g -w -pthread -I"$ROOT/tests/victims" -o paced paced.c || exit 99
 
 # ---- killed ------------------------------------------------------------------
-{
+kills() {
+    rm -f killed.*
     victim killed
     for _ in 1 2 3; do
-        sleep 0.25
+        worked killed
+        sleep 0.15
         kill -KILL $runner
         wait $runner
         "$OWNSCOPE" serve -q --attach "$(pid_in_books killed.books)" >serve.out 2>&1 &
         runner=$!
         collected $runner
     done
+    worked killed
+    enough killed
     ended "$(pid_in_books killed.books)"
     ended $runner
     wait $runner
-} 2>/dev/null
+}
+# Where the collector has the processor for a tenth of its time only, the rings hold a tenth of that pace.
+for PACE in 3000 30000 300000; do
+    kills 2>/dev/null
+    [ "$(number killed.own lost.events)" = 0 ] && break
+done
 exact "three collectors killed with SIGKILL: nothing is missing, nothing twice" killed.own killed.books
 [ "$(number killed.own lost.events)" = 0 ]
-verdict "and none of it was lost" $? "$("$OWNSCOPE" report --json killed.own | jq -c .lost)"
+verdict "and none of it was lost" $? "$("$OWNSCOPE" report --json killed.own | jq -c .lost) at $PACE us"
+PACE=3000
 
 # ---- taken over --------------------------------------------------------------
-victim living 2 1.1
+victim living
 session=$("$OWNSCOPE" ps --json | jq -r '.sessions[0].session')
 run "$T/second" "$OWNSCOPE" serve -q --attach "$session"
 [ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q "collector $runner has it; .*--takeover" "$T/second.err"
@@ -76,11 +81,53 @@ collected $server
 verdict "--takeover has the session" $? "$(first_line serve.out)"
 kill -0 "$(pid_in_books living.books)"
 verdict "while the program runs on" $?
+worked living
+enough living
 wait $runner && grep -q 'done' living.out && [ "$(grep -c '^ownscope: ' living.err)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session $session over" living.err
 verdict "the first says so in one line, and ends as the program did" $? "$(first_line living.err)"
 ended $server
 wait $server
 exact "a session handed over alive: nothing is missing, nothing twice" living.own living.books
+
+# ---- limits -------------------------------------------------------------------
+# counts NAME LIMIT: a program under a limit loses one collector to SIGKILL, gives another one's place away, and pauses under the third.
+counts() {
+    local name=$1 session servers
+    # shellcheck disable=SC2086 # two words
+    "$OWNSCOPE" run -q $PATIENT -o "$name.own" --limits "$2" -- "$VICTIMS/steady" 5000 3 >/dev/null 2>&1 </dev/null &
+    servers=$!
+    collected $servers
+    session=$("$OWNSCOPE" ps --json | jq -r --argjson p $servers '.sessions[] | select(.collector == $p).session')
+    sleep 0.5
+    kill -KILL $servers
+    for takes in '' --takeover; do
+        # shellcheck disable=SC2086 # an option or none
+        "$OWNSCOPE" serve -q $takes --attach "$session" >/dev/null 2>&1 </dev/null &
+        servers=$!
+        collected $servers
+        sleep 0.4
+    done
+    ended $servers
+    "$OWNSCOPE" report --json "$name.own" >"$name.json"
+}
+{
+    counts time time=1.5s &
+    counts events events=15k &
+    wait
+} 2>/dev/null
+"$PYTHON" - >why <<'END'
+import json, re, sys
+# What the limit says it counted is what there is of all three together.
+good = True
+for name, of, near in ("time", lambda r: r["control"]["time_ns"]["recording"] / 1e9, 0.3), ("events", lambda r: r["events"]["new"] + r["events"]["drop"], 1500):
+    r = json.load(open(name + ".json"))
+    said = [re.match(name + r"=\S+: ([\d.]+)(k|s): paused", row["text"]) for row in r["control"]["log"]]
+    counted = [float(m.group(1)) * (1000 if m.group(2) == "k" else 1) for m in said if m]
+    print(name, counted, of(r))
+    good &= len(counted) == 1 and abs(counted[0] - of(r)) < near and r["control"]["state"] == "paused"
+sys.exit(not good)
+END
+verdict "what a limit counts goes on over collectors" $? "$(tr '\n' ' ' <why)"
 
 # ---- serve -------------------------------------------------------------------
 "$OWNSCOPE" serve -q -o served.own >first.out 2>&1 &
@@ -89,15 +136,17 @@ collected $first
 run "$T/second" "$OWNSCOPE" serve -q -o other.own
 [ "$(code "$T/second")" = 125 ] && [ "$(wc -l <"$T/second.err")" = 1 ] && grep -q "collector $first serves this user already" "$T/second.err"
 verdict "a second serve refuses, and names the first" $? "$(code "$T/second"): $(first_line "$T/second.err")"
-"$B/ownscope-preload" "$T/paced" served.books 1 0.8 >/dev/null 2>&1 &
+"$B/ownscope-preload" "$T/paced" served.books 1 >/dev/null 2>&1 &
 program=$!
 started served.books
 "$OWNSCOPE" serve -q --takeover >second.out 2>&1 &
 server=$!
 collected $server
 verdict "serve --takeover has it" $? "$(first_line second.out)"
-ended $first 300 && wait $first && [ "$(wc -l <first.out)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session" first.out
+ended $first && wait $first && [ "$(wc -l <first.out)" = 1 ] && grep -q "process $server (uid [0-9]*) has taken session" first.out
 verdict "the first serve ends well, with one line" $? "$(first_line first.out)"
+worked served
+enough served
 wait $program
 "$B/ownscope-preload" "$VICTIMS/exit_raw" >/dev/null
 kill -TERM $server
@@ -106,7 +155,7 @@ exact "programs of before are on record whole" served.own served.books
 [ "$("$OWNSCOPE" report --json served.own | jq '.processes | length')" -ge 2 ]
 verdict "and so is one that came later" $?
 run "$T/second" "$OWNSCOPE" run -q --ring-only -o ring.own -- true
-"$OWNSCOPE" run -q --ring-only -o ring.own -- sleep 5 &
+"$OWNSCOPE" run -q --ring-only -o ring.own -- sleep 60 &
 runner=$!
 collected $runner
 run "$T/second" "$OWNSCOPE" serve -q --takeover --attach "$("$OWNSCOPE" ps --json | jq -r '.sessions[0].session')"
@@ -117,9 +166,9 @@ wait $runner
 
 # ---- side by side, and dead ---------------------------------------------------
 {
-    victim left 1 2
+    victim left 1
     left=$runner
-    victim right 1 0.6
+    victim right 1
     right=$runner
     [ "$("$OWNSCOPE" ps --json | jq '[.sessions[] | select(.state == "collected")] | length')" = 2 ]
     verdict "two sessions side by side" $?
@@ -129,6 +178,7 @@ wait $runner
     verdict "ps shows the one whose collector was killed as orphaned" $? "$("$OWNSCOPE" ps)"
     [ "$("$OWNSCOPE" report -p "$(pid_in_books right.books)" --json | jq .totals.allocations)" -gt 0 ]
     verdict "the other goes on" $?
+    enough right
     wait $right
     kill -KILL "$(pid_in_books left.books)"
     ended "$(pid_in_books left.books)"
@@ -155,12 +205,10 @@ if [ "$(id -u)" = 0 ] && have setpriv; then
         tool=$T/theirs/ownscope
     fi
     chmod 1777 "$T"
-    "${nobody[@]}" env OWNSCOPE_DIR="$T/theirs/s" "$tool" run -q -o "$T/theirs/t.own" -- sleep 20 &
-    for _ in $(seq 300); do [ -S "$(echo theirs/s/*/socket)" ] && break; sleep 0.01; done
-    pid=$(pgrep -u 65534 -n -x sleep)
+    "${nobody[@]}" env OWNSCOPE_DIR="$T/theirs/s" "$tool" run -q -o "$T/theirs/t.own" -- sleep 300 &
+    named() { pid=$(pgrep -u 65534 -n -x sleep) && [ -S "$(echo theirs/s/*/socket)" ] && ask "${nobody[@]}" && [ "$(code "$T/a")" = 0 ]; }
     ask() { OWNSCOPE_DIR=$T/theirs/s run "$T/a" "$@" "$tool" report -p "$pid" --json; }
-    ask "${nobody[@]}"
-    [ "$(code "$T/a")" = 0 ]
+    await named
     verdict "the owner may ask" $? "$(first_line "$T/a.err")"
     ask
     [ "$(code "$T/a")" = 0 ]
@@ -197,10 +245,11 @@ s.bind(sys.argv[1])
 os.chown(sys.argv[1], 65533, 65533)
 os.setuid(65533)
 s.listen()
-time.sleep(3)
+time.sleep(300)
 E2
     liar=$!
-    for _ in $(seq 200); do [ -S "$socket" ] && [ "$(stat -c %u "$socket")" = 65533 ] && break; sleep 0.01; done
+    changed() { [ -S "$socket" ] && [ "$(stat -c %u "$socket")" = 65533 ]; }
+    await changed
     ask "${nobody[@]}"
     [ "$(code "$T/a")" = 125 ] && [ "$(wc -l <"$T/a.err")" = 1 ] && grep -q 'uid 65533' "$T/a.err"
     verdict "a client refuses a socket that is somebody else's" $? "$(code "$T/a"): $(first_line "$T/a.err")"

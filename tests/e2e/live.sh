@@ -5,13 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
 
-"$OWNSCOPE" run -q -o live.own -- "$VICTIMS/selfcount" books 3 60 >live.out 2>live.err </dev/null &
+"$OWNSCOPE" run -q -o live.own -- "$VICTIMS/selfcount" books 3 600 >live.out 2>live.err </dev/null &
 runner=$!
-for _ in $(seq 300); do
-    pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ')
-    [ -n "$pid" ] && [ "$pid" != 0 ] && break
-    sleep 0.01
-done
+begun() { pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ') && [ -n "$pid" ] && [ "$pid" != 0 ]; }
+await begun
 sleep 0.3
 
 [ "$(stat -c %a "$OWNSCOPE_DIR")" = 700 ]
@@ -27,17 +24,17 @@ import json, sys
 print(json.load(sys.stdin)["totals"]["allocations"])'
 }
 
-first=$(live_number 2>live.why)
-sleep 0.3
-second=$(live_number 2>live.why)
-[ "${first:-0}" -gt 0 ] && [ "${second:-0}" -gt "$first" ]
+more_than() { second=$(live_number 2>live.why) && [ "${second:-0}" -gt "$1" ]; }
+await more_than 0
+first=$second
+await more_than "$first"
 verdict "report -p goes on counting" $? "$first then $second; $(first_line live.why)"
 "$OWNSCOPE" threads -p "$pid" --json >live-threads.json 2>live.why
 verdict "threads -p" $? "$(first_line live.why)"
 "$OWNSCOPE" report -p "$pid" --json >live-report.json 2>live.why
 "$OWNSCOPE" export -f json -p "$pid" >live-export.json 2>live.why && keys live-export.json >/dev/null
 verdict "export -p" $? "$(first_line live.why)"
-timeout 10 "$OWNSCOPE" events -p "$pid" --json -n 20 >live-events.json 2>live.why && [ -s live-events.json ]
+timeout "$LIMIT" "$OWNSCOPE" events -p "$pid" --json -n 20 >live-events.json 2>live.why && [ -s live-events.json ]
 verdict "events -p" $? "$(first_line live.why)"
 block=$("$PYTHON" -c '
 import json, sys
@@ -65,14 +62,14 @@ verdict "the same keys, live and from the file" $? "$(keys live-report.json) / $
 verdict "nothing is left of the session" $? "$(ls -A "$OWNSCOPE_DIR")"
 
 # ---- a program that does nothing -----------------------------------------------
-"$OWNSCOPE" run -q -o sleeper.own -- sleep 60 &
+"$OWNSCOPE" run -q -o sleeper.own -- sleep 600 &
 runner=$!
 duration() { "$OWNSCOPE" "$@" 2>/dev/null | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["duration_ns"])' 2>/dev/null; }
-for _ in $(seq 200); do
+asleep() {
     sleeper=$("$OWNSCOPE" ps --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["sessions"][0]["processes"][0]["pid"])' 2>/dev/null)
-    [ -n "$sleeper" ] && [ -n "$(duration report -p "$sleeper" --json)" ] && break
-    sleep 0.01
-done
+    [ -n "$sleeper" ] && [ -n "$(duration report -p "$sleeper" --json)" ]
+}
+await asleep
 for words in "report --json" "export"; do
     # shellcheck disable=SC2086
     {
@@ -92,7 +89,7 @@ import json, sys
 t = json.load(sys.stdin)["totals"]
 print(t["allocations"], t["live_bytes"], t["peak_bytes"])'; }
 read -r whole _ peak <<<"$(at)"
-read -r half _ _ <<<"$(at --at 500ms)"
+read -r half _ _ <<<"$(at --at $(($(number live.own metadata.duration_ns) / 2))ns)"
 read -r _ live_at_peak _ <<<"$(at --at peak)"
 read -r first _ _ <<<"$(at --at event:10)"
 [ "${half:-0}" -gt 0 ] && [ "$half" -lt "${whole:-0}" ]
@@ -108,10 +105,8 @@ verdict "--at nonsense" $? "$refuse"
 # ---- a collector that serves, and programs that join it --------------------
 "$OWNSCOPE" serve -q -o serve.own >serve.out 2>&1 &
 server=$!
-for _ in $(seq 200); do
-    [ -n "$(find "$OWNSCOPE_DIR" -name socket 2>/dev/null)" ] && break
-    sleep 0.01
-done
+listens() { [ -n "$(find "$OWNSCOPE_DIR" -name socket 2>/dev/null)" ]; }
+await listens
 "$B/ownscope-preload" "$VICTIMS/fork_chain" >joined.out 2>joined.err
 "$VICTIMS/fork_chain" >bare.out
 cmp -s joined.out bare.out && [ ! -s joined.err ]
@@ -119,7 +114,7 @@ verdict "a program joins by ownscope-preload" $? "$(first_line joined.err)"
 LD_PRELOAD=$SHIM "$VICTIMS/realloc" >/dev/null 2>joined.err
 kill -TERM $server
 wait $server 2>/dev/null
-LIMIT=10 run "$T/served" "$OWNSCOPE" report --json serve.own
+run "$T/served" "$OWNSCOPE" report --json serve.own
 [ "$(number serve.own totals.frees 2>serve.why)" = 18 ]
 verdict "serve saw both programs" $? "$(number serve.own totals 2>&1) $(first_line serve.why) $(first_line serve.out)"
 "$B/ownscope-preload" "$VICTIMS/fork_chain" >joined.out 2>joined.err
@@ -140,7 +135,7 @@ int main(void)
         printf("%d %d\n", getpid(), child);
         fflush(stdout);
     }
-    alarm(60);
+    alarm(600);
     for (;;)
         pause();
 }
@@ -148,13 +143,14 @@ E2
 cc -g -w -o pair pair.c
 "$OWNSCOPE" run -q -o pair.own -- ./pair >pair.out 2>pair.err </dev/null &
 runner=$!
-for _ in $(seq 300); do [ -s pair.out ] && break; sleep 0.01; done
-sleep 0.5
+await [ -s pair.out ]
 read -r parent child <pair.out
-"$OWNSCOPE" leaks -p "$parent" --at 300s >pair.leaks 2>pair.why
+child_known() { "$OWNSCOPE" graph -p "$child" --at 3000s 2>pair.why | grep -q '^p2: 2 blocks'; }
+await child_known
+"$OWNSCOPE" leaks -p "$parent" --at 3000s >pair.leaks 2>pair.why
 grep -q "^p1 (pid $parent), no snapshot" pair.leaks && ! grep -q 'p2' pair.leaks
 verdict "leaks -p --at tells of that process alone" $? "$(first_line pair.why) $(head -c 300 pair.leaks)"
-"$OWNSCOPE" graph -p "$child" --at 300s >pair.graph 2>pair.why
+"$OWNSCOPE" graph -p "$child" --at 3000s >pair.graph 2>pair.why
 grep -q '^p2: 2 blocks at .*, no snapshot$' pair.graph && ! grep -q 'p1' pair.graph
 verdict "graph -p --at tells of that process alone" $? "$(first_line pair.why) $(head -c 300 pair.graph)"
 kill "$child" "$parent" 2>/dev/null

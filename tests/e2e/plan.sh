@@ -1,6 +1,6 @@
 #!/bin/bash
-# A plan fits its budget, keeps the site that grows whole, and costs what it promised: events within a factor of two, since the machine
-# that the tests run on does not keep a program's pace.
+# A plan fits its budget, keeps the site that grows whole, and costs what it promised: events within a factor of one and a half, since the
+# machine that the tests run on does not keep a program's pace.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$T" || exit 99
@@ -61,16 +61,13 @@ jq -e '[.sites[] | select(.stack[0].function == "growing") | .allocations] | add
 verdict "the growing site is exact once its name is known" $? "$(jq -c '[.sites[] | [.stack[0].function, .allocations]]' second.json)"
 jq -e '.plan | (.promised.events_per_s, .promised.bytes_per_h, .promised.cpu, .real.events_per_s, .real.bytes_per_h, .real.cpu) | type == "number"' second.json >/dev/null
 verdict "report --json has the promise and what was" $? "$(jq -c .plan second.json)"
-jq -e '.plan | .real.events_per_s / .promised.events_per_s | . > 0.6 and . < 2' second.json >/dev/null
+jq -e '.plan | .real.events_per_s / .promised.events_per_s | . > 0.67 and . < 1.5' second.json >/dev/null
 verdict "events are what was promised" $? "$(jq -c .plan second.json)"
 
-"$OWNSCOPE" run -q -o live.own -- ./paced 2000 >/dev/null 2>&1 &
+"$OWNSCOPE" run -q -o live.own -- ./paced 60000 >/dev/null 2>&1 &
 runner=$!
-for _ in $(seq 300); do
-    pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty')
-    [ -n "$pid" ] && break
-    sleep 0.01
-done
+traced_pid() { pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty') && [ -n "$pid" ]; }
+await traced_pid
 "$OWNSCOPE" plan -p "$pid" --seconds 1 --cpu 20% >live.rules 2>err && grep -q '^promise cpu=[0-9.]*% of=program' live.rules
 verdict "a plan of a live second" $? "$(first_line err)"
 kill "$pid"

@@ -136,7 +136,7 @@ program_xz() {
 program_redis() {
     cat >r.sh <<'EOF'
 redis-server --port 0 --unixsocket "$PWD/s" --save '' --appendonly no --daemonize no --io-threads 2 >/dev/null &
-for i in $(seq 100); do [ "$(redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ "$(redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
 { for i in $(seq 500); do echo "set k$i v$i"; done; echo "get k77"; echo dbsize; for i in $(seq 200); do echo "lpush l $i"; done
   echo "lrange l 0 3"; echo "eval 'return 1+1' 0"; echo flushall; echo dbsize; } | redis-cli -s "$PWD/s" | tail -n 12
 redis-cli -s "$PWD/s" shutdown nosave; wait $!; echo "server: $?"
@@ -156,7 +156,7 @@ http { access_log off; client_body_temp_path $PWD/tmp/b; proxy_temp_path $PWD/tm
 EOF
     cat >n.sh <<'EOF'
 nginx -e "$PWD/error.log" -p "$PWD" -c "$PWD/n.conf" &
-for i in $(seq 100); do [ -S sock ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ -S sock ] && break; sleep 0.05; done
 for i in 1 2 3; do curl -s --compressed --unix-socket sock http://x/ | sha256sum; done
 curl -s -o /dev/null -w '%{http_code}\n' --unix-socket sock http://x/missing
 kill -QUIT $!; wait $!; echo "server: $?"

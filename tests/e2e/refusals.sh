@@ -179,10 +179,11 @@ E2
 else
     skip "full disk" "needs root and unshare"
 fi
-"$OWNSCOPE" run -o limited.own -- sh -c 'sleep 0.6; echo done' >limited.out 2>limited.err </dev/null &
+"$OWNSCOPE" run -o limited.own -- sh -c 'echo up; until [ -e limited.go ]; do sleep 0.05; done; echo done' >limited.out 2>limited.err </dev/null &
 runner=$!
-sleep 0.3
+await grep -q up limited.out
 prlimit --pid $runner --fsize=64:64
+: >limited.go
 wait $runner
 said=$?
 grep -qi 'too large' limited.err && grep -q 'done' limited.out && [ $said = 0 ]
@@ -221,10 +222,10 @@ else
     skip "full /dev/shm" "needs root, unshare and a /dev/shm"
 fi
 if [ "$(id -u)" = 0 ] && have unshare && unshare -pf true 2>/dev/null; then
-    run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o pidns.own -- unshare -pf sh -c '/bin/true; exit 4'
+    run "$T/u" timeout -k 1 90 "$OWNSCOPE" run -q -o pidns.own -- unshare -pf sh -c '/bin/true; exit 4'
     [ "$(code "$T/u")" = 4 ]
     verdict "a program in a pid namespace of its own ends" $? "$(code "$T/u"): $(first_line "$T/u.err")"
-    run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o two.own -- unshare -pf unshare -pf sh -c 'sleep 0.1; exit 6'
+    run "$T/u" timeout -k 1 90 "$OWNSCOPE" run -q -o two.own -- unshare -pf unshare -pf sh -c 'sleep 0.1; exit 6'
     [ "$(code "$T/u")" = 6 ]
     verdict "so do two that are each the first of theirs" $? "$(code "$T/u"): $(first_line "$T/u.err")"
     "$OWNSCOPE" leaks pidns.own >pidns.out 2>&1
@@ -233,7 +234,7 @@ if [ "$(id -u)" = 0 ] && have unshare && unshare -pf true 2>/dev/null; then
 else
     skip "pid namespaces" "needs root and unshare"
 fi
-run "$T/u" timeout -k 1 20 "$OWNSCOPE" run -q -o outer.own -- "$OWNSCOPE" run -q -o inner.own -- "$VICTIMS/exit_raw"
+run "$T/u" timeout -k 1 90 "$OWNSCOPE" run -q -o outer.own -- "$OWNSCOPE" run -q -o inner.own -- "$VICTIMS/exit_raw"
 [ "$(code "$T/u")" = 7 ] && "$OWNSCOPE" events inner.own 2>/dev/null | grep -q 'process start.*exit_raw' &&
     "$OWNSCOPE" events outer.own 2>/dev/null | grep -q 'process start.*ownscope' &&
     ! "$OWNSCOPE" events outer.own 2>/dev/null | grep -q 'process start.*exit_raw'

@@ -30,10 +30,7 @@ forwarded() {
     local name=$1 number=$2
     "$OWNSCOPE" run -q -o "$T/f.own" -- "$VICTIMS/signal_count" "$number" >"$T/f.out" 2>"$T/f.err" </dev/null &
     local runner=$!
-    for _ in $(seq 300); do
-        grep -q ready "$T/f.out" 2>/dev/null && break
-        sleep 0.01
-    done
+    await grep -qs ready "$T/f.out"
     kill "-$number" $runner
     wait $runner
     local status=$?
@@ -51,7 +48,7 @@ tool, trace, victim, key, number = sys.argv[1:]
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(tool, [tool, "run", "-q", "-o", trace, "--", victim, number])
-said, sent, end = b"", False, time.time() + 20
+said, sent, end = b"", False, time.time() + 90
 while time.time() < end:
     if select.select([fd], [], [], 0.1)[0]:
         try:
@@ -86,6 +83,17 @@ inherited() {
 why=$(same "$T/bare" "$T/traced")
 verdict "dispositions, limits and umask are inherited" $? "$why"
 
+# Who starts it may have all signals blocked: the program has them so, and its end is seen.
+cat >"$T/blocked.py" <<'E2'
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+os.execvp(sys.argv[1], sys.argv[1:])
+E2
+run "$T/bare" "$PYTHON" "$T/blocked.py" grep SigBlk /proc/self/status
+run "$T/traced" "$PYTHON" "$T/blocked.py" "$OWNSCOPE" run -q -o "$T/b.own" -- grep SigBlk /proc/self/status
+why=$(same "$T/bare" "$T/traced")
+verdict "blocked signals are inherited, and hide no end" $? "$why"
+
 seq 50000 | timeout "$LIMIT" "$OWNSCOPE" run -q -o "$T/c.own" -- cat | cmp -s - <(seq 50000)
 verdict "standard input and output pass" $?
 timeout "$LIMIT" "$OWNSCOPE" run -q -o "$T/y.own" -- yes 2>/dev/null | head -n 1 >/dev/null
@@ -103,7 +111,7 @@ time.sleep(0.3)
 os.killpg(p.pid, signal.SIGSTOP)
 time.sleep(0.3)
 os.killpg(p.pid, signal.SIGCONT)
-out, _ = p.communicate(timeout=20)
+out, _ = p.communicate(timeout=90)
 sys.exit(not (out == b"end\n" and p.returncode == 0))
 E2
 timeout "$LIMIT" "$PYTHON" job.py "$OWNSCOPE" "$T/j.own"

@@ -52,7 +52,7 @@ done
 if have valgrind; then
     # victim, tool; how many of our findings Valgrind does not have (a pointer passed to a thread, a free)
     while read -r victim tool unseen; do
-        timeout 60 valgrind --tool="$tool" -q --gen-suppressions=all "$VICTIMS/$victim" >vg.log 2>&1 </dev/null
+        timeout "$LIMIT" valgrind --tool="$tool" -q --gen-suppressions=all "$VICTIMS/$victim" >vg.log 2>&1 </dev/null
         sed -n '/^{/,/^}/p' vg.log >vg.supp
         all=$(others "$victim.own")
         [ "$all" -gt "$unseen" ] && [ "$(others "$victim.own" --suppressions vg.supp)" = "$unseen" ]
@@ -209,15 +209,16 @@ verdict "--gen-suppressions=yes without a terminal is refused" $? "$(first_line 
 # ---- of a live process ----
 "$OWNSCOPE" run -q -o live.own -- "$VICTIMS/deadlock" 1 >live.out 2>live.err &
 runner=$!
-for _ in $(seq 300); do
+# The deadlock, and that its locks were taken in another order.
+found() {
     pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[].processes[].pid' | head -n 1)
-    [ -n "$pid" ] && [ "$(timeout 10 "$OWNSCOPE" findings -p "$pid" --json 2>why | jq .findings_total)" -gt 0 ] 2>/dev/null && break
-    sleep 0.05
-done
+    [ -n "$pid" ] && [ "$(timeout "$LIMIT" "$OWNSCOPE" findings -p "$pid" --json 2>why | jq '[.findings[].rule] | contains(["deadlock"])')" = true ]
+}
+await found
 printf 'deadlock:take_\n' >dead.supp
-[ "$(timeout 10 "$OWNSCOPE" findings -p "$pid" --json --suppressions dead.supp 2>why | jq -c '[.findings_total, .suppressed > 0]')" = '[0,true]' ]
+[ "$(timeout "$LIMIT" "$OWNSCOPE" findings -p "$pid" --json --suppressions dead.supp 2>why | jq -c '[.findings_total, .suppressed > 0]')" = '[0,true]' ]
 verdict "a live process is asked with suppressions" $? "$(first_line why)"
-timeout 10 "$OWNSCOPE" findings -p "$pid" --gen-suppressions=all 2>why | grep -q '^   ownscope:deadlock'
+timeout "$LIMIT" "$OWNSCOPE" findings -p "$pid" --gen-suppressions=all 2>why | grep -q '^   ownscope:deadlock'
 verdict "and shows what would silence its findings" $? "$(first_line why)"
 kill -KILL "${pid:-$runner}"
 wait "$runner" 2>/dev/null

@@ -16,36 +16,25 @@ end_all() {
 trap end_all EXIT
 
 # window NAME WIDTH HEIGHT WORD…: a command on a terminal of that size.
-window() { tm new-session -d -s "$1" -x "$2" -y "$3" "${*:4}; echo left with \$?; sleep 60"; }
+window() { tm new-session -d -s "$1" -x "$2" -y "$3" "${*:4}; echo left with \$?; sleep 600"; }
 shot() { tm capture-pane -p -t "$1"; }
 keys() { tm send-keys -t "$@"; }
-# seen NAME TEXT: it stands on the screen within some seconds; what stood there last is in shot.NAME.
-seen() {
-    for _ in $(seq 60); do
-        shot "$1" >"shot.$1"
-        grep -qE -- "$2" "shot.$1" && return 0
-        sleep 0.1
-    done
-    return 1
-}
+# seen NAME TEXT: it comes to stand on the screen; what stood there last is in shot.NAME.
+stands() { shot "$1" >"shot.$1" && grep -qE -- "$2" "shot.$1"; }
+seen() { await stands "$@"; }
 screen() { tr '\n' '|' <"shot.$1" | head -c 700; }
 pid_of() { # FILE: written by the program when it is ready
-    for _ in $(seq 100); do
-        [ -s "$1" ] && break
-        sleep 0.05
-    done
+    await [ -s "$1" ]
     head -n 1 "$1"
 }
 
 # ---- two threads that wait for each other ------------------------------------------
-"$OWNSCOPE" run -q -o dead.own -- "$VICTIMS/deadlock" stay >dead.out 2>dead.err </dev/null &
+# shellcheck disable=SC2086 # two words
+"$OWNSCOPE" run -q $PATIENT -o dead.own -- "$VICTIMS/deadlock" stay >dead.out 2>dead.err </dev/null &
 runner=$!
-for _ in $(seq 100); do
-    pid=$(pgrep -P $runner -x deadlock) && "$OWNSCOPE" states -p "$pid" --json 2>/dev/null | grep -q right_fork && break
-    sleep 0.05
-done
-"$OWNSCOPE" states -p "$pid" --stacks --json >dead.json 2>dead.why
-"$PYTHON" - <<'END' >dead.why 2>&1
+found() { pid=$(pgrep -P $runner -x deadlock) && "$OWNSCOPE" states -p "$pid" --json 2>/dev/null | grep -q right_fork; }
+await found
+cat >dead.py <<'END'
 import json
 doc = json.load(open("dead.json"))
 threads = {t["id"]: t for t in doc["threads"]}
@@ -60,7 +49,10 @@ for me, other, take in ("t2", "t3", "take_right"), ("t3", "t2", "take_left"):
     assert functions.index(take) < functions.index("left_handed" if me == "t2" else "right_handed"), functions
     assert t["last"]["stack"] and t["rates"]["events_per_s"] == 0 and t["cpu_share"] < 0.5, t
 END
-verdict "states: who waits for whom, and where each stands" $? "$(tail -n 1 dead.why)"
+# Rates are those of a while, and a thread that has no processor cannot be stopped at once.
+told() { "$OWNSCOPE" states -p "$pid" --stacks --json >dead.json 2>dead.err && "$PYTHON" dead.py >dead.why 2>&1; }
+await told
+verdict "states: who waits for whom, and where each stands" $? "$(tail -n 1 dead.why) $(first_line dead.err)"
 "$PYTHON" -c '
 import json, jsonschema, sys
 jsonschema.validate(json.load(open("dead.json")), json.load(open(sys.argv[1])))' "$ROOT/collector/export/schema/ownscope-states.schema.json" 2>r.why
@@ -102,7 +94,8 @@ verdict "top: q quits with 0" $? "$(screen locks)"
 
 # ---- a program that works -------------------------------------------------------------
 touch going
-"$OWNSCOPE" run -q -o busy.own -- "$VICTIMS/busy" going >busy.out 2>busy.err </dev/null &
+# shellcheck disable=SC2086 # two words
+"$OWNSCOPE" run -q $PATIENT -o busy.own -- "$VICTIMS/busy" going >busy.out 2>busy.err </dev/null &
 runner=$!
 pid=$(pid_of going)
 window busy 80 24 "$OWNSCOPE" top --delay 0.2
@@ -112,11 +105,9 @@ keys busy s
 seen busy 'PAUSED' && seen busy 'stop: recording -> paused'
 verdict "top: s stops recording, and the answer is shown" $? "$(screen busy)"
 keys busy 2
-seen busy "MADE BY" && sleep 0.5
-"$OWNSCOPE" states -p "$pid" --json >busy.json 2>busy.why
-tm resize-window -t busy -x 200 -y 50 && seen busy 'h Help' && shot busy >shot.busy
-# Paused, so that both are of the same state.
-"$PYTHON" - <<'END' >busy.why 2>&1
+seen busy "MADE BY"
+tm resize-window -t busy -x 200 -y 50 && seen busy 'h Help'
+cat >busy.py <<'END'
 import json, re
 doc, lines = json.load(open("busy.json")), open("shot.busy").read().split("\n")
 def text(n):
@@ -130,6 +121,9 @@ assert re.search(r"lost 0\b", lines[2]) and "records nothing" in lines[3], lines
 assert sum(line.count("<") for line in lines[6:]) > 5 and len(lines) >= 50, lines[6:9]
 assert max(map(len, lines)) <= 200
 END
+# Paused, so that both are of the same state, once the screen has been drawn again.
+agree() { "$OWNSCOPE" states -p "$pid" --json >busy.json 2>busy.err && shot busy >shot.busy && "$PYTHON" busy.py >busy.why 2>&1; }
+await agree
 verdict "top at 200x50: the same as --json of that moment" $? "$(tail -n 1 busy.why)"
 keys busy s
 seen busy 'start: paused -> recording'
@@ -160,7 +154,7 @@ verdict "top without UTF-8, without a terminal" $? "$(first_line text.err) $(LC_
 
 # ---- a terminal that goes --------------------------------------------------------------
 tm kill-session -t busy
-sleep 0.3
-[ -z "$(pgrep -f "^$OWNSCOPE top --delay 0.2$")" ]
+ended() { [ -z "$(pgrep -f "^$OWNSCOPE top --delay 0.2$")" ]; }
+await ended
 verdict "top ends with its terminal" $? "$(pgrep -af "^$OWNSCOPE top")"
 rm -f going

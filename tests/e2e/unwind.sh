@@ -28,7 +28,8 @@ truth() {
     local compared different incomparable without
     shift 4
     run bare "$@"
-    run traced "$OWNSCOPE" run -q --verify-unwind "$every" -o t.own -- "$@"
+    # shellcheck disable=SC2086 # two words
+    run traced "$OWNSCOPE" run -q $PATIENT --verify-unwind "$every" -o t.own -- "$@"
     read -r compared different incomparable without < <(verified t.own)
     [ "$(code bare)" = "$(code traced)" ] || why="exit code $(code traced), bare $(code bare): $(first_line traced.err)"
     [ "${without:-1}" = 0 ] || why="a process without libunwind: $("$OWNSCOPE" events --type mark --json t.own | head -n 1)"

@@ -14,11 +14,10 @@
 #include <stdlib.h>
 
 #include "archive_stream.h"
-#include "event/archive.h"
 #include "event/xalloc.h"
 #include "export/doc.h"
-#include "graph/graph.h"
 #include "graph/view.h"
+#include "state_save.h"
 
 /* ---- bytes ---------------------------------------------------------------------- */
 
@@ -42,31 +41,10 @@ static inline struct saved saved_of(struct archive *a)
 static inline struct saved save(struct graph *g)
 {
     struct archive a;
-    archive_write_begin(&a);
-    graph_save(g, &a);
-    archive_write_end(&a);
+    state_save(g, &a);
     struct saved s = saved_of(&a);
     archive_free(&a);
     return s;
-}
-
-/* What a save gives, loaded; the same bytes again. */
-static inline struct graph *reload(struct graph *g, const struct code *code)
-{
-    struct archive a, in;
-    struct archive_replay replay;
-    archive_write_begin(&a);
-    graph_save(g, &a);
-    archive_write_end(&a);
-    archive_read_again(&in, &replay, &a);
-    struct graph *loaded = graph_load(code, &in);
-    if (!loaded)
-        ck_abort_msg("refused: %s", in.flaw);
-    if (in.at != in.end || in.left_bytes)
-        ck_abort_msg("%zu bytes of the state were not read", (size_t)(in.end - in.at) + (size_t)in.left_bytes);
-    archive_free(&in);
-    archive_free(&a);
-    return loaded;
 }
 
 static inline void saves_equal(struct graph *a, struct graph *b, const char *when)
@@ -196,7 +174,7 @@ struct archive_run {
 static inline void follower_begin(struct archive_run *run, size_t which, size_t now, size_t events)
 {
     struct follower *f = &run->followers[which];
-    f->g = reload(run->g, run->code);
+    f->g = graph_twin(run->g, run->code);
     f->until = now + events;
     saves_equal(run->g, f->g, "just loaded");
     graph_observe(f->g, facts_note, &f->facts);

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 
 #include "archive_stream.h"
-#include "event/archive.h"
 #include "event/snapshot.h"
 #include "event/xalloc.h"
-#include "graph/graph.h"
 #include "graph/view.h"
+#include "state_save.h"
 
 enum { DAMAGE_KINDS = 9, DAMAGE_EVENTS = 600, DAMAGE_AFTER = 300 };
 
@@ -55,9 +54,7 @@ static inline const struct damage_base *damage_base(unsigned kind)
         struct event e = stream_next(s);
         graph_fold(g, &e);
     }
-    archive_write_begin(&a);
-    graph_save(g, &a);
-    archive_write_end(&a);
+    state_save(g, &a);
     b->n = a.parts[0].bytes;
     b->bytes = a.parts[0].data;
     a.parts[0].data = NULL;
@@ -99,9 +96,7 @@ static inline void damage_use(struct graph *g, const struct code *code, unsigned
         graph_heap_take(g, heaps[i].process, true, heap);
         snapshot_free(heap);
     }
-    archive_write_begin(&a);
-    graph_save(g, &a);
-    archive_write_end(&a);
+    state_save(g, &a);
     archive_free(&a);
     free(heaps);
     free(s);

@@ -11,8 +11,8 @@
 #define ARCHIVE_WORLD_H
 
 #include "graph_play.h"
+#include "state_save.h"
 
-#include "event/archive.h"
 #include "graph/graph_state.h"
 
 enum { WORLD_PROCESSES = 48, WORLD_OPEN = 6, WORLD_FORKS = 16, WORLD_BLOCKS = 96 };
@@ -279,38 +279,6 @@ static inline uint64_t view_digest(struct graph *g)
     }
     view_free(v);
     return hash;
-}
-
-/* ---- saving and loading ------------------------------------------------------------- */
-
-static inline void state_save(struct graph *graph, struct archive *a)
-{
-    archive_write_begin(a);
-    graph_save(graph, a);
-    archive_write_end(a);
-}
-
-/* NULL: refused, and *flaw says why. */
-static inline struct graph *state_load(const struct archive *saved, const char **flaw)
-{
-    struct archive a;
-    struct archive_replay r;
-    archive_read_again(&a, &r, saved);
-    struct graph *graph = graph_load(NULL, &a);
-    if (flaw)
-        *flaw = a.flaw;
-    archive_free(&a);
-    return graph;
-}
-
-static inline bool states_equal(const struct archive *a, const struct archive *b)
-{
-    if (a->n_parts != b->n_parts)
-        return false;
-    for (size_t i = 0; i < a->n_parts; i++)
-        if (a->parts[i].bytes != b->parts[i].bytes || memcmp(a->parts[i].data, b->parts[i].data, a->parts[i].bytes))
-            return false;
-    return true;
 }
 
 #endif

@@ -6,6 +6,7 @@
 #define OWNSCOPE_TEST_HEAP_SHARED_H
 
 #include <check.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "heap/heap_stop.h"
 
 /* What a child shares with its test. */
 struct shared {
@@ -38,18 +41,35 @@ static inline void nap(long us) { nanosleep(&(struct timespec){us / 1000000, us 
 /* Nothing that is waited for fails by time alone but after this long: other programs may have the machine. */
 enum { PATIENCE_MS = 20000 };
 
+static inline uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+static inline uint64_t patience_ends(void) { return clock_ns() + PATIENCE_MS * 1000000ull; }
+
 static inline void wait_for(atomic_int *what, int value)
 {
-    for (int i = 0; i < PATIENCE_MS && atomic_load(what) < value; i++)
+    for (uint64_t end = patience_ends(); atomic_load(what) < value && clock_ns() < end;)
         nap(1000);
     ck_assert_int_ge(atomic_load(what), value);
 }
 
 static inline void wait_more(atomic_long *what, long than)
 {
-    for (int i = 0; i < PATIENCE_MS && atomic_load(what) <= than; i++)
+    for (uint64_t end = patience_ends(); atomic_load(what) <= than && clock_ns() < end;)
         nap(1000);
     ck_assert_int_gt(atomic_load(what), than);
+}
+
+/* Stops it: where others have the machine a thread may not come to a stop in its time, and all go on. */
+static inline void stop_begin(struct heap_stop *s, pid_t pid, struct heap_held held)
+{
+    int e = -ETIMEDOUT;
+    for (uint64_t end = patience_ends(); e == -ETIMEDOUT && clock_ns() < end;)
+        e = heap_stop_begin(s, pid, held);
+    ck_assert_msg(!e, "%d: %s", e, heap_stop_text());
 }
 
 static inline pid_t child_start(void (*body)(void))

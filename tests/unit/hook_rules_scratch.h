@@ -43,6 +43,18 @@ bool record_text(struct context *of, unsigned type, uint64_t address, const uint
 
 void wait_wake_collector(void) { }
 
+/* So many looks while somebody waits; at the last one the gate becomes what is next. */
+static unsigned scratch_looks;
+static uint32_t scratch_next_gate;
+bool wait_allowed(uint64_t began_stamp)
+{
+    if (!scratch_looks)
+        return false;
+    if (!--scratch_looks && scratch_next_gate)
+        store_relaxed(&wire_pulse_of(&process.segment)->gate, scratch_next_gate);
+    return true;
+}
+
 void module_announce_slow(struct context *of, uint64_t pc)
 {
     scratch_announced++;
@@ -65,6 +77,7 @@ static void scratch_begin(void)
     c = &context;
     *c = (struct context){.writer.slot = slot, .stack = (void *)(s->base + SCRATCH_SLOT)};
     process.page = &page;
+    process.gate = &wire_pulse_of(s)->gate;
     policy = (struct wire_policy *)(s->base + SCRATCH_POLICY);
     memset(module_pages, 0, sizeof module_pages);
     scratch_tells = scratch_announced = 0;

@@ -11,7 +11,7 @@
 
 #include <check.h>
 
-#include "graph/graph.h"
+#include "state_save.h"
 #include "trace_make.h"
 
 enum { MOMENT_ADDRESSES = 400, MOMENT_THREADS = 24, MOMENT_PROCESSES = 6 };
@@ -240,9 +240,7 @@ static inline void moment_file(const struct make *k, size_t every)
         if (!every || (i + 1) % every)
             continue;
         struct archive a;
-        archive_write_begin(&a);
-        graph_save(g, &a);
-        archive_write_end(&a);
+        state_save(g, &a);
         uint64_t event = trace_write_cut(w, k->code);
         ck_assert_uint_eq(event, i + 1);
         ck_assert_int_eq(trace_write_checkpoint(w, k->code, event, graph_now_ns(g), &a), 0);

@@ -14,7 +14,7 @@ shm_choose "$outputs/shm"
 one() {
     local t=$1 name out status line checks bad
     name=$(basename "$t")
-    out=$(CK_VERBOSITY=minimal timeout "${UNIT_LIMIT:-300}" "$t" 2>&1)
+    out=$(CK_VERBOSITY=normal timeout "${UNIT_LIMIT:-300}" "$t" 2>&1)
     status=$?
     line=$(printf '%s\n' "$out" | grep -E '^[0-9]+%: Checks: ' | tail -n 1)
     checks=$(printf '%s\n' "$line" | sed -n 's/.*Checks: \([0-9]*\),.*/\1/p')

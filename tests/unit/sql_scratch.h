@@ -8,6 +8,7 @@
 #include "doc_scratch.h"
 #include "graph/graph.h"
 #include "sql/sql.h"
+#include "state_save.h"
 
 enum { PLAY_EVENTS = 6000, PLAY_CUT = 1000, PLAY_BLOCKS = 200, PLAY_THREADS = 4, PLAY_STACKS = 12, PLAY_MARK = 2500 };
 
@@ -39,9 +40,7 @@ static inline void play_event(struct play *p, struct event e)
     struct archive a;
     uint64_t cut = trace_write_cut(p->w, p->code);
     ck_assert_uint_eq(cut, p->n);
-    archive_write_begin(&a);
-    graph_save(p->g, &a);
-    archive_write_end(&a);
+    state_save(p->g, &a);
     ck_assert_int_eq(trace_write_checkpoint(p->w, p->code, cut, p->ns, &a), 0);
 }
 

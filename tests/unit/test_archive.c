@@ -6,6 +6,7 @@
  * CK_RUN_CASE=locks build/tests/unit/test_archive
  */
 #include "archive_check.h"
+#include "suite.h"
 
 #define SOME .n_processes = 1, .n_threads = 1, .n_slots = 64, .n_locks = 12
 
@@ -50,9 +51,5 @@ int main(void)
         tcase_add_loop_test(c, loaded_as_folded, i * SEEDS, (i + 1) * SEEDS);
         suite_add_tcase(s, c);
     }
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -3,6 +3,7 @@
  * size come back as they were, and so do runs of blocks that are cut anywhere.
  */
 #include "archive_check.h"
+#include "suite.h"
 
 #include "graph/graph_state.h"
 
@@ -91,7 +92,7 @@ START_TEST(runs_of_blocks)
         struct event e = { .type = EVENT_DROP, .ns = 10000000 + 100 * n, .thread = 1, .process = 1, .address = g->pool.chunks[0][1 + i % 4000].address };
         graph_fold(g, &e);
     }
-    struct graph *loaded = reload(g, code);
+    struct graph *loaded = graph_twin(g, code);
     ck_assert_uint_eq(loaded->pool.live, g->pool.live);
     saves_equal(g, loaded, "loaded");
     for (uint32_t number = 1, place = 1; place < g->pool.next && n < 5000; place++) {
@@ -116,9 +117,5 @@ int main(void)
     tcase_add_test(c, noise_is_short);
     tcase_add_loop_test(c, runs_of_blocks, 0, 7);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "archive_damage.h"
+#include "suite.h"
 
 enum { ROUNDS = 150 };
 
@@ -66,9 +67,5 @@ int main(void)
     tcase_add_loop_test(c, numbers_that_were_changed, 0, DAMAGE_KINDS);
     tcase_add_loop_test(c, bytes_that_were_flipped_or_cut, 0, DAMAGE_KINDS);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "lock_stream.h"
+#include "state_save.h"
+#include "suite.h"
 
 #include "event/archive.h"
 #include "event/xalloc.h"
@@ -154,44 +156,10 @@ static char *view_text(struct graph *g)
 
 /* ---- saved and loaded --------------------------------------------------------------------------- */
 
-static void save(struct graph *g, struct archive *a)
-{
-    archive_write_begin(a);
-    graph_save(g, a);
-    archive_write_end(a);
-}
-
-static struct graph *load(const struct archive *saved, const char **flaw)
-{
-    struct archive a;
-    struct archive_replay replay;
-    archive_read_again(&a, &replay, saved);
-    struct graph *g = graph_load(code, &a);
-    if (flaw)
-        *flaw = a.flaw;
-    else if (!g)
-        ck_abort_msg("not loaded: %s", a.flaw);
-    archive_free(&a);
-    return g;
-}
-
-static bool same_bytes(const struct archive *a, const struct archive *b)
-{
-    bool same = a->n_parts == b->n_parts;
-    for (size_t i = 0; i < a->n_parts && same; i++)
-        same = a->parts[i].bytes == b->parts[i].bytes && !memcmp(a->parts[i].data, b->parts[i].data, a->parts[i].bytes);
-    return same;
-}
-
 /* Both graphs are one. */
 static void same_graphs(struct graph *x, struct graph *y)
 {
-    struct archive a, b;
-    save(x, &a);
-    save(y, &b);
-    must(same_bytes(&a, &b));
-    archive_free(&a);
-    archive_free(&b);
+    graphs_check(x, y);
     char *text = view_text(x), *other = view_text(y);
     ck_assert_str_eq(text, other);
     free(text);
@@ -200,13 +168,8 @@ static void same_graphs(struct graph *x, struct graph *y)
 
 static struct graph *load_same(struct graph *g)
 {
-    struct archive a, b;
-    save(g, &a);
-    struct graph *again = load(&a, NULL);
-    save(again, &b);
-    must(same_bytes(&a, &b));
-    archive_free(&a);
-    archive_free(&b);
+    struct graph *again = graph_twin(g, code);
+    graphs_check(g, again);
     return again;
 }
 
@@ -370,14 +333,14 @@ static size_t hostile(uint64_t seed, size_t n, size_t times)
     struct graph *g = graph_new(code);
     for (size_t i = 0; i < stream.n - GO_ON; i++)
         graph_fold(g, &stream.events[i]);
-    save(g, &saved);
+    state_save(g, &saved);
     graph_free(g);
     while (times--) {
         spoil(&saved, &spoilt);
-        if ((g = load(&spoilt, &flaw)) != NULL) {
+        if ((g = state_load(&spoilt, code, &flaw)) != NULL) {
             for (size_t i = stream.n - GO_ON; i < stream.n; i++)
                 graph_fold(g, &stream.events[i]);
-            save(g, &again);
+            state_save(g, &again);
             archive_free(&again);
             free(view_text(g));
             graph_free(g);
@@ -419,9 +382,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

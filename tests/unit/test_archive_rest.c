@@ -4,6 +4,7 @@
  * was loaded goes on as the one that was saved; what makes no sense is refused.
  */
 #include "archive_world.h"
+#include "suite.h"
 
 #include "graph/graph_claims.h"
 #include "graph/graph_forks.h"
@@ -48,28 +49,6 @@ static void go_on(struct world *w, struct graph *one, struct graph *other, size_
     graph_observe(other, NULL, NULL);
 }
 
-static void must_be_equal(struct graph *one, struct graph *other)
-{
-    struct archive a, b;
-    state_save(one, &a);
-    state_save(other, &b);
-    ck_assert(states_equal(&a, &b));
-    archive_free(&a);
-    archive_free(&b);
-}
-
-static struct graph *twin(struct graph *g)
-{
-    struct archive saved;
-    const char *flaw;
-    state_save(g, &saved);
-    struct graph *loaded = state_load(&saved, &flaw);
-    if (!loaded)
-        ck_abort_msg("refused: %s", flaw);
-    archive_free(&saved);
-    return loaded;
-}
-
 static struct graph *world_graph(struct world *w, uint64_t seed, size_t events)
 {
     struct graph *g = graph_new(NULL);
@@ -87,13 +66,13 @@ START_TEST(a_loaded_graph_goes_on_as_the_saved_one)
         struct world w;
         struct graph *g = world_graph(&w, seed, 50 + (size_t)(seed * 37 % 2500));
         look(g);
-        struct graph *loaded = twin(g);
-        must_be_equal(g, loaded);
+        struct graph *loaded = graph_twin(g, NULL);
+        graphs_check(g, loaded);
         go_on(&w, g, loaded, 600);
-        must_be_equal(g, loaded);
-        struct graph *again = twin(loaded);
+        graphs_check(g, loaded);
+        struct graph *again = graph_twin(loaded, NULL);
         go_on(&w, g, again, 200);
-        must_be_equal(g, again);
+        graphs_check(g, again);
         graph_free(g);
         graph_free(loaded);
         graph_free(again);
@@ -165,7 +144,7 @@ static void graves_go_on(size_t dug, bool asked)
     if (asked)
         graves_digest(g);
     some_bury(&w, g, NULL, dug - dug / 2);
-    struct graph *loaded = twin(g);
+    struct graph *loaded = graph_twin(g, NULL);
     const struct process *p = loaded->processes[1];
     ck_assert_uint_eq(graves_dug(&p->graves), dug);
     ck_assert_uint_eq(graves_digest(g), graves_digest(loaded));
@@ -173,7 +152,7 @@ static void graves_go_on(size_t dug, bool asked)
         some_bury(&w, g, loaded, i < 2 ? 50 : GRAVES_MAX / 5);
         ck_assert_uint_eq(graves_digest(g), graves_digest(loaded));
     }
-    must_be_equal(g, loaded);
+    graphs_check(g, loaded);
     graph_free(g);
     graph_free(loaded);
 }
@@ -196,7 +175,7 @@ START_TEST(large_graves_hide_no_small_ones)
         bury(g, NULL, &ns, 0x100000 + 64 * (i % 500), 48);
     bury(g, NULL, &ns, 0x5000000, 100 << 10);
     bury(g, NULL, &ns, 0x5000000, 200 << 10);
-    struct graph *loaded = twin(g);
+    struct graph *loaded = graph_twin(g, NULL);
     struct graph *graphs[] = { g, loaded };
     for (size_t i = 0; i < 2; i++) {
         struct grave v;
@@ -207,7 +186,7 @@ START_TEST(large_graves_hide_no_small_ones)
         ck_assert(graves_find_start(graphs[i], p, 0x5000000, &v));
         ck_assert_uint_eq(v.size, 200 << 10);
     }
-    must_be_equal(g, loaded);
+    graphs_check(g, loaded);
     graph_free(g);
     graph_free(loaded);
 }
@@ -257,10 +236,10 @@ START_TEST(a_full_ring_of_copies_forgets_as_ever)
         graph_fold(g, &e);
     }
     copy_some(&w, g, NULL, FLOWS_FIRST);
-    struct graph *loaded = twin(g);
+    struct graph *loaded = graph_twin(g, NULL);
     copy_some(&w, g, loaded, FLOWS_THEN);
     ck_assert_uint_eq(view_digest(g), view_digest(loaded));
-    must_be_equal(g, loaded);
+    graphs_check(g, loaded);
     graph_free(g);
     graph_free(loaded);
 }
@@ -355,13 +334,13 @@ static const struct { const char *what; void (*fn)(struct graph *); } broken[] =
 START_TEST(what_makes_no_sense_is_refused)
 {
     struct graph *whole = rich();
-    graph_free(twin(whole));
+    graph_free(graph_twin(whole, NULL));
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        struct graph *g = twin(whole);
+        struct graph *g = graph_twin(whole, NULL);
         struct archive a;
         broken[i].fn(g);
         state_save(g, &a);
-        if (state_load(&a, NULL))
+        if (state_load(&a, NULL, NULL))
             ck_abort_msg("%s was taken", broken[i].what);
         archive_free(&a);
         if (g->n_parked)
@@ -400,7 +379,7 @@ static size_t hostile(uint64_t seed, size_t events, size_t times)
         struct world then = w;
         state_save(g, &copy);
         mutate(&rnd, &copy);
-        struct graph *loaded = state_load(&copy, NULL);
+        struct graph *loaded = state_load(&copy, NULL, NULL);
         for (size_t k = 0; loaded && k < 300; k++) {
             struct event e = world_next(&then);
             graph_fold(loaded, &e);
@@ -440,9 +419,5 @@ int main(void)
     tcase_add_test(c, what_makes_no_sense_is_refused);
     tcase_add_test(c, any_bytes_are_taken_or_refused);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

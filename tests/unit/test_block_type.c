@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "export/block_type.h"
+#include "suite.h"
 #include "symbols/names.h"
 
 static const struct { const char *function, *type; } told[] = {
@@ -78,9 +79,5 @@ int main(void)
     tcase_add_loop_test(t, functions, 0, sizeof told / sizeof *told);
     tcase_add_test(t, mangled);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

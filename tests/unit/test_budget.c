@@ -6,6 +6,7 @@
 
 #include "limits_play.h"
 #include "serve/budget.h"
+#include "suite.h"
 
 START_TEST(test_grid)
 {
@@ -191,9 +192,5 @@ int main(void)
     tcase_add_test(t, test_all);
     tcase_add_test(t, test_events);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -5,34 +5,13 @@
  * Who judges: a graph that folds the same events from the first on, saved at the
  * same event: the bytes are equal. Also built with SAN=thread.
  */
-#include <check.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
+#include "collector_fixture.h"
 #include "event/xalloc.h"
-#include "fake_writer.h"
-#include "serve/collector.h"
-
-static char dir[] = "/tmp/ownscope-test-XXXXXX";
-static char trace_path[128];
-
-static void setup(void)
-{
-    strcpy(dir, "/tmp/ownscope-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    setenv("OWNSCOPE_DIR", dir, 1);
-    snprintf(trace_path, sizeof trace_path, "%s.own", dir);
-}
-
-static void teardown(void)
-{
-    char command[256];
-    snprintf(command, sizeof command, "rm -rf %s %s", dir, trace_path);
-    ck_assert_int_eq(system(command), 0);
-}
+#include "state_save.h"
+#include "suite.h"
 
 /* ---- the module alone ----------------------------------------------------- */
 
@@ -136,14 +115,8 @@ static void check_state(const struct archive *saved, uint64_t n)
         struct event e = event_number(i);
         graph_fold(g, &e);
     }
-    archive_write_begin(&a);
-    graph_save(g, &a);
-    archive_write_end(&a);
-    ck_assert_uint_eq(a.n_parts, saved->n_parts);
-    for (size_t i = 0; i < a.n_parts; i++) {
-        ck_assert_uint_eq(a.parts[i].bytes, saved->parts[i].bytes);
-        ck_assert_mem_eq(a.parts[i].data, saved->parts[i].data, a.parts[i].bytes);
-    }
+    state_save(g, &a);
+    ck_assert(states_equal(&a, saved));
     archive_free(&a);
     graph_free(g);
     code_free(code);
@@ -315,9 +288,6 @@ END_TEST
 
 /* ---- in a collector ------------------------------------------------------- */
 
-static struct collector *collector;
-static pid_t writer;
-
 /* A process that makes blocks and drops every other one: half of them once it is told where the segment is, the other
  * half when it is told to go on. It was forked before there was a segment, whose lock its collector has alone. */
 static int tell[2];
@@ -332,15 +302,14 @@ static void news(struct fake_writer *w, uint64_t from, uint64_t to)
 static void start_writer(uint64_t n)
 {
     ck_assert_int_eq(pipe(tell), 0);
-    writer = fork();
-    if (writer)
+    child = fork();
+    if (child)
         return;
-    struct wire_segment s;
     struct fake_writer w = {0};
     char path[4096], byte;
-    if (read(tell[0], path, sizeof path) != sizeof path || fake_map(&s, path) || fake_claim(&w, &s, fake_process(&s)) ||
-        fake_birth(&w, 0, WIRE_BORN_EXEC))
+    if (read(tell[0], path, sizeof path) != sizeof path)
         _exit(1);
+    child_begin(&w, path);
     news(&w, 0, n / 2);
     if (read(tell[0], &byte, 1) != 1)
         _exit(3);
@@ -357,22 +326,9 @@ static void tell_segment(void)
 
 static void tell_to_go_on(void) { ck_assert_int_eq(write(tell[1], "", 1), 1); }
 
-static bool writer_ended(void *unused)
+static void record(const struct checkpoints_options *k, const char *attach)
 {
-    int status;
-    if (waitpid(writer, &status, WNOHANG) != writer)
-        return false;
-    ck_assert_int_eq(status, 0);
-    session_reaped(collector_session(collector), writer, status);
-    return true;
-}
-
-static void open_collector(const struct checkpoints_options *k, const char *attach)
-{
-    enum collector_step step;
-    struct collector_options o = {.session = {.preload_path = "/nowhere.so", .stacks = WIRE_STACKS_FULL, .wait_ms = 5000},
-                                  .attach = attach, .trace_path = attach ? NULL : trace_path, .command = "fake", .checkpoints = *k};
-    ck_assert_int_eq(collector_open(&collector, &o, &step), 0);
+    open_collector((struct collector_options){.session.wait_ms = 5000, .attach = attach, .checkpoints = *k});
 }
 
 /* Each checkpoint of the file holds what a graph has that folds from the first event. */
@@ -390,7 +346,7 @@ static size_t check_file(void)
     if (!trace_has_locks(t))
         graph_without_locks(g);
     for (size_t i = 0; i < n; i++) {
-        struct archive in, again, naive;
+        struct archive in;
         for (; folded < list[i].event; folded++) {
             ck_assert_int_eq(trace_next(from_start, &e), 1);
             graph_fold(g, &e);
@@ -400,17 +356,7 @@ static size_t check_file(void)
         struct graph *loaded = graph_load(trace_code(t), &in);
         ck_assert_msg(loaded, "%s", in.flaw);
         ck_assert_int_eq(trace_checkpoint_end(t, &in), 0);
-        archive_write_begin(&again);
-        graph_save(loaded, &again);
-        archive_write_end(&again);
-        archive_write_begin(&naive);
-        graph_save(g, &naive);
-        archive_write_end(&naive);
-        ck_assert_uint_eq(archive_bytes_written(&again), archive_bytes_written(&naive));
-        for (size_t part = 0; part < naive.n_parts; part++)
-            ck_assert_mem_eq(again.parts[part].data, naive.parts[part].data, naive.parts[part].bytes);
-        archive_free(&again);
-        archive_free(&naive);
+        graphs_check(loaded, g);
         graph_free(loaded);
     }
     graph_free(g);
@@ -425,10 +371,10 @@ START_TEST(in_the_trace)
 {
     const struct checkpoints_options k = {.given = true, .every = 20000};
     start_writer(2 * NEWS);
-    open_collector(&k, NULL);
+    record(&k, NULL);
     tell_segment();
     tell_to_go_on();
-    ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
+    ck_assert_int_eq(collector_run(collector, child_ended, NULL), 0);
     collector_finish(collector);
     struct view *v = collector_last_view(collector);
     ck_assert_uint_eq(v->totals.allocations, 2 * NEWS);
@@ -452,16 +398,16 @@ START_TEST(gone_on_with)
     const struct checkpoints_options k = {.given = true, .every = 20000};
     char name[SESSION_NAME_MAX + 1];
     start_writer(2 * NEWS);
-    open_collector(&k, NULL);
+    record(&k, NULL);
     tell_segment();
     ck_assert_int_eq(collector_run(collector, half_done, NULL), 0);
     snprintf(name, sizeof name, "%s", session_name(collector_session(collector)));
     collector_close(collector, false);      /* without an end */
     size_t before = check_file();
     ck_assert_uint_gt(before, 0);
-    open_collector(&k, name);
+    record(&k, name);
     tell_to_go_on();
-    ck_assert_int_eq(collector_run(collector, writer_ended, NULL), 0);
+    ck_assert_int_eq(collector_run(collector, child_ended, NULL), 0);
     collector_finish(collector);
     struct view *v = collector_last_view(collector);
     ck_assert_uint_eq(v->totals.allocations, 2 * NEWS);
@@ -487,8 +433,8 @@ static void *other_thread(void *unused)
 static void start_waiting_writer(void)
 {
     ck_assert_int_eq(pipe(tell), 0);
-    writer = fork();
-    if (writer)
+    child = fork();
+    if (child)
         return;
     struct wire_segment s;
     struct fake_writer first = {0}, second = {0};
@@ -537,7 +483,7 @@ START_TEST(looked_at)
     int status;
     store_relaxed(&seen, 0);
     start_waiting_writer();
-    open_collector(&k, NULL);
+    record(&k, NULL);
     tell_segment();
     ck_assert_int_eq(pthread_create(&looker, NULL, look, NULL), 0);
     ck_assert_int_eq(collector_run(collector, was_seen, NULL), 0);
@@ -549,7 +495,7 @@ START_TEST(looked_at)
     collector_close(collector, true);
     ck_assert_uint_eq(check_file(), 1);
     tell_to_go_on();
-    ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
 }
 END_TEST
@@ -558,9 +504,7 @@ int main(void)
 {
     Suite *s = suite_create("checkpoints");
     TCase *c = tcase_create("checkpoints");
-    SRunner *r = srunner_create(s);
-    int failed;
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, folder_make, folder_remove);
     tcase_set_timeout(c, 120);
     tcase_add_test(c, due);
     tcase_add_test(c, due_by_itself);
@@ -573,8 +517,5 @@ int main(void)
     tcase_add_test(c, gone_on_with);
     tcase_add_test(c, looked_at);
     suite_add_tcase(s, c);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

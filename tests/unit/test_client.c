@@ -14,6 +14,7 @@
 
 #include "serve/address.h"
 #include "serve/client.h"
+#include "suite.h"
 
 static char dir[64], path[128];
 
@@ -262,9 +263,5 @@ int main(void)
     tcase_add_test(c, sockets_are_taken_over);
     tcase_add_test(c, long_paths);
     tcase_add_test(c, escapes);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

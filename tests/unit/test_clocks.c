@@ -4,6 +4,7 @@
  * reachability over all of their events.
  */
 #include "clocks_play.h"
+#include "suite.h"
 
 enum { A = 0x1000, B = 0x2000 };
 
@@ -474,9 +475,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite());
 }

@@ -9,6 +9,7 @@
 #include "event/code.h"
 #include "event/event.h"
 #include "event/xalloc.h"
+#include "suite.h"
 
 static uint32_t module(struct code *c, const char *path, const char *id)
 {
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(t, allocation_helpers);
     tcase_add_exit_test(t, exhaustion_ends_the_collector, 125);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
  */
 /* LINK: -Wl,--wrap=policy_set -Wl,--wrap=limits_tick -Wl,--wrap=policy_waits_for */
 #include "session_fixture.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +31,7 @@ static size_t n_told;
 
 int __wrap_policy_set(struct policy *p, const struct policy_spec *spec);
 int __real_policy_set(struct policy *p, const struct policy_spec *spec);
-const char *__wrap_policy_waits_for(const struct policy *p);
+const char *__wrap_policy_waits_for(struct policy *p);
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
 
 int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
@@ -45,7 +46,7 @@ int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
         published_rules[i] = spec->rules[i].number;
     return __real_policy_set(p, spec);
 }
-const char *__wrap_policy_waits_for(const struct policy *p) { return settled ? NULL : "something"; }
+const char *__wrap_policy_waits_for(struct policy *p) { return settled ? NULL : "something"; }
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out)
 {
     *out = verdict;
@@ -62,7 +63,7 @@ static void tell(void *context, const struct event *e)
     told[n_told][e->text_bytes] = 0;
     told_events[n_told++] = *e;
 }
-static void measure(void *context, struct limits_input *in) { }
+static void measure(void *context, struct limits_input *in) { in->events = events_so_far; }
 static void counted(void *context, uint64_t *events, uint64_t *trace_bytes) { *events = events_so_far; *trace_bytes = 0; }
 static bool live(void *context, void (*fn)(void *to, uint64_t address), void *to, uint64_t *count)
 {
@@ -82,6 +83,7 @@ static void begin(void)
     char *error;
     setup();
     settled = true;
+    ticks = 0;
     publications = 0;
     policy_error = 0;
     n_told = 0;
@@ -460,11 +462,133 @@ START_TEST(the_next_collector_goes_on)
 }
 END_TEST
 
+static void *list_run(void *answer)
+{
+    *(json_t **)answer = control_list(control);
+    return NULL;
+}
+
+static json_t *list(void)
+{
+    pthread_t thread;
+    json_t *answer = NULL;
+    ck_assert_int_eq(pthread_create(&thread, NULL, list_run, &answer), 0);
+    while (pthread_tryjoin_np(thread, NULL)) {
+        control_round(control, session_now_ns(session));
+        usleep(200);
+    }
+    ck_assert_ptr_nonnull(answer);
+    return answer;
+}
+
+static uint64_t listed(const char *key)
+{
+    json_t *answer = list();
+    uint64_t n = (uint64_t)json_integer_value(json_object_get(answer, key));
+    json_decref(answer);
+    return n;
+}
+
+/* Time of recording goes on, also where nobody was there; what paused by a limit, too, and since when. */
+START_TEST(time_goes_on)
+{
+    usleep(130000);
+    uint64_t before = listed("recorded_ns"), began = listed("since_ns");
+    ck_assert_uint_ge(before, 130000000);
+    control_leave(control);
+    control_free(control);
+    usleep(30000);
+    char *error;
+    ck_assert_int_eq(control_open((struct control_options){0}, &error), 0);
+    ck_assert_uint_ge(listed("recorded_ns"), before + 30000000);
+    ck_assert_uint_eq(listed("since_ns"), began);
+    ck_assert_int_eq(order("limits", "time=1h", "recording", NULL), 0);
+    verdict = (struct limits_verdict){ .what = LIMITS_DO_PAUSE, .why = "enough" };
+    usleep(110000);
+    control_round(control, session_now_ns(session));
+    ck_assert_str_eq(control_state_name(control_state(control)), "paused");
+    before = listed("recorded_ns");
+    began = listed("since_ns");
+    usleep(20000);
+    again((struct control_options){0});
+    ck_assert_uint_eq(listed("recorded_ns"), before);
+    ck_assert_uint_eq(listed("since_ns"), began);
+    json_t *answer = list();
+    uint64_t now = (uint64_t)json_integer_value(json_object_get(json_object_get(json_object_get(answer, "limits"), "time"), "now"));
+    json_decref(answer);
+    ck_assert_uint_gt(now, 0);
+    ck_assert_uint_le(now, before);
+    ck_assert_int_eq(order("emergency-stop", "", "emergency", NULL), 0);
+    again((struct control_options){0});
+    usleep(20000);
+    ck_assert_uint_eq(listed("recorded_ns"), before);
+}
+END_TEST
+
+/* A rule that was used up stays so; its hits count on. */
+START_TEST(rules_go_on)
+{
+    struct fake_writer w = { 0 };
+    ck_assert_int_eq(fake_claim(&w, &shared, fake_process(&shared)), 0);
+    ck_assert_int_eq(order("trace", "size=1..9 limit=40", "recording", NULL), 0);
+    ck_assert_int_eq(session_tokens(session, 0), 40);
+    store_relaxed(&wire_home_of(&shared, w.ring.slot)->hits[0], 40);
+    session_tokens_set(session, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        json_t *answer = list(), *rule = json_array_get(json_object_get(answer, "rules"), 0);
+        ck_assert_int_eq(json_integer_value(json_object_get(rule, "hits")), 40);
+        ck_assert(json_is_true(json_object_get(rule, "spent")));
+        json_decref(answer);
+        ck_assert_int_eq(session_tokens(session, 0), 0);
+        again((struct control_options){0});
+    }
+}
+END_TEST
+
+/* A limit on events is looked at as soon as they are there, however lately that was done; shortly before, rounds hurry. */
+START_TEST(looked_at_when_reached)
+{
+    ck_assert_int_eq(order("limits", "events=1000", "recording", NULL), 0);
+    uint64_t at = session_now_ns(session) + 1000000000;
+    control_round(control, at);
+    unsigned before = ticks;
+    events_so_far = 100;
+    control_round(control, at + 10000000);
+    ck_assert(ticks == before && !control_hurries(control));
+    events_so_far = 900; /* at that pace, 2 ms more */
+    control_round(control, at + 20000000);
+    ck_assert(ticks == before && control_hurries(control));
+    events_so_far = 999;
+    control_round(control, at + 21000000);
+    ck_assert_uint_eq(ticks, before);
+    events_so_far = 1000;
+    control_round(control, at + 22000000);
+    ck_assert_uint_eq(ticks, before + 1);
+}
+END_TEST
+
+START_TEST(looked_at_in_time)
+{
+    uint64_t earliest = session_now_ns(session), latest;
+    ck_assert_int_eq(order("limits", "time=100s", "recording", NULL), 0);
+    latest = session_now_ns(session);
+    control_round(control, earliest + 99950000000);
+    unsigned before = ticks;
+    control_round(control, earliest + 99999000000);
+    ck_assert_uint_eq(ticks, before);
+    control_round(control, latest + 100000000000);
+    ck_assert_uint_eq(ticks, before + 1);
+}
+END_TEST
+
 /* It is a file: what stands in it may be anything. */
 START_TEST(a_file_that_was_bent)
 {
     static const char *const t[] = { "", "\n\n", "state dancing\nnext -1\nrule x\ntrace function=\nlimits x=y\n", "state", "rule 4294967295\ntrace function=a\n",
-                                     "next 99999999999999999999\n", "\xff\xff\nstate paused\x01\n", "trace" };
+                                     "next 99999999999999999999\n", "\xff\xff\nstate paused\x01\n", "trace",
+                                     "state recording\nrecorded 99999999999999999 1 2\nrecorded 5 99999999999999999 0\nrecorded -1 -1 -1\nrecorded\n",
+                                     "limits time=1h\nheld time\ncounted time -9 1 2\ncounted time nan nan nan\nlevel 99999999999 1\n",
+                                     "limits events=5\nheld\nbreaker open events 5 5\nbreaker half-open events 5\n" };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         char *error;
         control_end(control);
@@ -520,12 +644,12 @@ int main(void)
     tcase_add_test(c, nobody_waits_for_ever);
     tcase_add_test(c, notes_have_an_end);
     tcase_add_test(c, the_next_collector_goes_on);
+    tcase_add_test(c, time_goes_on);
+    tcase_add_test(c, rules_go_on);
+    tcase_add_test(c, looked_at_when_reached);
+    tcase_add_test(c, looked_at_in_time);
     tcase_add_test(c, a_file_that_was_bent);
     tcase_add_test(c, options);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -3,6 +3,7 @@
  * by site and by block, and the rules that a copy can break.
  */
 #include "play_findings.h"
+#include "suite.h"
 
 #define found_is(text) ck_assert_str_eq(found(), text)
 
@@ -415,9 +416,5 @@ int main(void)
     tcase_add_test(c, after_a_loss);
     tcase_add_test(c, any_numbers);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -3,15 +3,9 @@
  * only wait.
  */
 #include "lock_play.h"
+#include "suite.h"
 
-enum { MODULE = 0x600000, A = 0x601000, B = 0x602000, C = 0x603000 };
-
-static void started(uint32_t threads)
-{
-    some_threads(threads);
-    module_at(MODULE, 0x10000, 1);
-    hush();
-}
+enum { A = 0x601000, B = 0x602000, C = 0x603000 };
 
 static void hold(uint32_t thread, unsigned family, uint64_t lock)
 {
@@ -264,9 +258,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "session/decode.h"
+#include "suite.h"
 
 static struct decode decode;
 static struct code *code;
@@ -334,8 +335,6 @@ int main(void)
 {
     Suite *s = suite_create("decode");
     TCase *t = tcase_create("decode");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_fields);
@@ -347,9 +346,5 @@ int main(void)
     tcase_add_test(t, test_modules);
     tcase_add_test(t, test_any_bytes);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

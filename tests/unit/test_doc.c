@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "doc_scratch.h"
+#include "suite.h"
 
 static struct symbols *symbols;
 static struct doc_context context;
@@ -551,9 +552,5 @@ int main(void)
     tcase_add_test(tc, documents_match_their_schemas);
     tcase_add_test(tc, thousand_events_in_time);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include "cli/table.h"
 #include "doc_scratch.h"
 #include "export/doc_control.h"
+#include "suite.h"
 
 static json_t *control_of(struct view_control *rows, size_t n, uint64_t orders)
 {
@@ -90,9 +91,5 @@ int main(void)
     tcase_add_test(t, orders_and_rates_stand_apart);
     tcase_add_test(t, logs_are_bounded);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -3,6 +3,7 @@
  * events, histories of locks and blocks, the export with everything in it.
  */
 #include "doc_scratch.h"
+#include "suite.h"
 
 static struct code *code;
 
@@ -227,9 +228,5 @@ int main(void)
     tcase_add_test(tc, export_with_all);
     tcase_add_test(tc, schemas);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "doc_scratch.h"
 #include "export/findings.h"
 #include "export/fingerprint.h"
+#include "suite.h"
 #define scratch symbols_dir
 #include "symbols_scratch.h"
 #undef scratch
@@ -297,10 +298,7 @@ int main(void)
     tcase_add_test(tc, parts_of_functions);
     tcase_add_test(tc, schema);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    scratch_end(failed && getenv("KEEP"));
-    return failed != 0;
+    int status = suite_run(suite);
+    scratch_end(status && getenv("KEEP"));
+    return status;
 }

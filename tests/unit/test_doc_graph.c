@@ -3,6 +3,7 @@
  */
 #include "export/interval.h"
 #include "graph_scratch.h"
+#include "suite.h"
 
 static json_t *graph(const struct doc_options *o)
 {
@@ -316,9 +317,5 @@ int main(void)
     tcase_add_test(t, other_nodes);
     tcase_add_test(t, nothing_known);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * snapshots are made by hand (leak_play.h).
  */
 #include "export/doc_leaks.h"
+#include "suite.h"
 
 #include "cli/verdict.h"
 #include "leak_play.h"
@@ -577,9 +578,5 @@ int main(void)
     tcase_add_test(c, what_grew);
     tcase_add_test(c, schemas);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * tell of them: of a view made by hand, held against the schemas.
  */
 #include "doc_scratch_locks.h"
+#include "suite.h"
 
 static struct symbols *symbols;
 static struct doc_context context;
@@ -329,9 +330,5 @@ int main(void)
     tcase_add_test(tc, targets);
     tcase_add_test(tc, schemas);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

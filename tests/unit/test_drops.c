@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "play_findings.h"
+#include "suite.h"
 
 #define found_is(text) ck_assert_str_eq(found(), text)
 
@@ -338,9 +339,5 @@ int main(void)
     tcase_add_loop_test(c, locked_after_its_drop, 0, 2);
     tcase_add_test(c, after_a_loss);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

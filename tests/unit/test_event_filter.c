@@ -8,6 +8,7 @@
 
 #include "event/units.h"
 #include "export/event_filter.h"
+#include "suite.h"
 
 START_TEST(sizes)
 {
@@ -105,9 +106,5 @@ int main(void)
     tcase_add_test(tc, site_words);
     tcase_add_test(tc, facts_that_pass);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

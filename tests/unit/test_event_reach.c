@@ -6,6 +6,7 @@
 #include "export/event_reach.h"
 #include "moment_make.h"
 #include "sql_scratch.h"
+#include "suite.h"
 
 enum { PHASE = 17000, EVENTS = 4 * PHASE, ROUNDS = 12 };
 
@@ -232,9 +233,5 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, what_comes_from_afar_is_told);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

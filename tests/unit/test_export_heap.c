@@ -4,6 +4,7 @@
  * may hold them.
  */
 #include "graph_scratch.h"
+#include "suite.h"
 
 static struct scratch_text out;
 
@@ -200,9 +201,5 @@ int main(void)
     tcase_add_test(t, odd_ones);
     tcase_add_test(t, a_sink_that_fails);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "preload/filter.h"
+#include "suite.h"
 
 #define NUMBER BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
@@ -79,14 +80,9 @@ int main(void)
 {
     Suite *s = suite_create("filter");
     TCase *t = tcase_create("filter");
-    SRunner *r = srunner_create(s);
-    int failed;
     tcase_add_test(t, lists);
     tcase_add_test(t, arguments);
     tcase_add_test(t, nonsense);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -4,6 +4,7 @@
  * bounded, taken back.
  */
 #include "play_findings.h"
+#include "suite.h"
 
 #include "graph/graph_findings.h"
 
@@ -135,9 +136,5 @@ int main(void)
     tcase_add_test(c, doubt_since_a_loss);
     tcase_add_test(c, bounded);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

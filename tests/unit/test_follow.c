@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "preload/follow.c"
+#include "suite.h"
 
 static uint64_t address_at(uint64_t i) { return 0x7f0000000000ull + i * 16; }
 
@@ -243,8 +244,6 @@ int main(void)
 {
     Suite *s = suite_create("follow");
     TCase *t = tcase_create("follow");
-    SRunner *r;
-    int failed;
     tcase_add_test(t, exact);
     tcase_add_test(t, counters);
     tcase_add_test(t, counters_full);
@@ -256,9 +255,5 @@ int main(void)
     tcase_add_test(t, gone_by_tag);
     tcase_add_test(t, born);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -10,6 +10,7 @@
 #include "export/json_writer.h"
 #include "export/plumbing.h"
 #include "export/text.h"
+#include "suite.h"
 
 static struct symbols *symbols;
 
@@ -251,9 +252,5 @@ int main(void)
     tcase_add_test(tc, plumbing_by_name);
     tcase_add_test(tc, lives_come_and_go);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

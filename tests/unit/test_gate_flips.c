@@ -11,6 +11,7 @@
 
 #include "session/policy.h"
 #include "session_fixture.h"
+#include "suite.h"
 
 static pid_t victim;
 static char stop_file[64];
@@ -234,17 +235,11 @@ int main(void)
 {
     Suite *s = suite_create("gate flips");
     TCase *c = tcase_create("gate flips");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup_full, teardown);
     tcase_set_timeout(c, 120);
     tcase_add_test(c, test_flips);
     tcase_add_test(c, test_quiet_is_quiet);
     tcase_add_loop_test(c, test_emergency, 0, 3);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

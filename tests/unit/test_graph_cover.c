@@ -3,6 +3,7 @@
  * all was recorded; and the orders that the fold keeps.
  */
 #include "graph_play.h"
+#include "suite.h"
 
 static void setup(void)
 {
@@ -218,9 +219,5 @@ int main(void)
     tcase_add_test(c, nothing_is_unordered_while_locks_are_sampled);
     tcase_add_test(c, orders_are_kept_with_who_and_why);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

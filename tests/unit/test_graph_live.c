@@ -2,6 +2,7 @@
  * none is left out, whatever became of its process. */
 #include "event/snapshot.h"
 #include "graph_play.h"
+#include "suite.h"
 
 enum { SPAN = 1 << 12 };
 static uint8_t told[SPAN];
@@ -134,9 +135,5 @@ int main(void)
     tcase_add_test(t, of_a_fork);
     tcase_add_test(t, as_snapshots);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

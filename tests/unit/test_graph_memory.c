@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "graph/graph_table.h"
 #include "graph/view.h"
+#include "suite.h"
 
 enum {
     SLACK_BYTES = 512 * 1024,   /* a chunk of the pool, what every graph has */
@@ -139,8 +140,6 @@ int main(void)
 {
     Suite *s = suite_create("graph memory");
     TCase *c = tcase_create("memory"), *table = tcase_create("table");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, a_live_block_costs_64_bytes);
@@ -148,9 +147,5 @@ int main(void)
     suite_add_tcase(s, c);
     tcase_add_loop_test(table, table_is_as_a_list, 0, 4);
     suite_add_tcase(s, table);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

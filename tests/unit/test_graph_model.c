@@ -7,6 +7,7 @@
  */
 #include "event/snapshot.h"
 #include "graph_model.h"
+#include "suite.h"
 
 /* ---- what happens -------------------------------------------------------------------- */
 
@@ -372,9 +373,5 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, random_events_as_the_model, 0, LOOPS);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

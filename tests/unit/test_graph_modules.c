@@ -4,6 +4,7 @@
  */
 #include "graph/graph_modules.h"
 #include "graph_play.h"
+#include "suite.h"
 
 static void module(uint64_t start, uint64_t size, uint64_t bias, uint32_t id)
 {
@@ -137,9 +138,5 @@ int main(void)
     tcase_add_test(t, gone_with_the_image);
     tcase_add_test(t, tables_are_bounded);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

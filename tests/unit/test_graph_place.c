@@ -3,6 +3,7 @@
  * rest: events in, facts out, in exact order.
  */
 #include "graph_play.h"
+#include "suite.h"
 
 /* ---- mapped memory ---------------------------------------------------------------------- */
 
@@ -350,9 +351,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

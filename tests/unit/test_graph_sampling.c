@@ -8,6 +8,7 @@
 #include "export/block_life.h"
 #include "export/interval.h"
 #include "graph_play.h"
+#include "suite.h"
 
 static void setup(void)
 {
@@ -164,9 +165,5 @@ int main(void)
     tcase_add_test(c, locks_and_copies_count_for_so_many);
     tcase_add_test(c, rates_past_the_bound_are_the_nearest);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

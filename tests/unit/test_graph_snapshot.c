@@ -6,6 +6,7 @@
 
 #include "event/snapshot.h"
 #include "graph_play.h"
+#include "suite.h"
 
 static void snapshot(uint32_t number, unsigned why)
 {
@@ -366,9 +367,5 @@ int main(void)
     tcase_add_test(tc, parents_in_a_circle);
     tcase_add_test(tc, as_a_view_has_them);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

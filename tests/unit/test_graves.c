@@ -4,6 +4,7 @@
  * somebody else's by now.
  */
 #include "graph_play.h"
+#include "suite.h"
 
 #include "graph/graph_state.h"
 
@@ -253,9 +254,5 @@ int main(void)
     tcase_add_loop_test(c, the_oldest_are_forgotten, 0, 3);
     tcase_add_test(c, a_busy_address_does_not_crowd_its_page);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include "doc_scratch.h"
 #include "export/heap_growth.h"
 #include "heap_play.h"
+#include "suite.h"
 
 enum { BEFORE = GROWTH_BEFORE, AFTER = GROWTH_AFTER };
 
@@ -217,9 +218,5 @@ int main(void)
     tcase_add_test(c, mappings_are_none);
     tcase_add_test(c, no_snapshots);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

@@ -18,6 +18,7 @@
 #include "heap/heap_image.h"
 #include "heap/heap_room.h"
 #include "heap_shared.h"
+#include "suite.h"
 
 enum { PAGE = 4096 };
 
@@ -34,7 +35,7 @@ static struct heap_image *image_of(pid_t pid, struct heap_stop *s)
     struct heap_image *i;
     int e = heap_image_prepare(&i, pid, &o);
     ck_assert_msg(!e, "%d: %s", e, heap_image_text());
-    ck_assert_int_eq(heap_stop_begin(s, pid, (struct heap_held){0}), 0);
+    stop_begin(s, pid, (struct heap_held){0});
     e = heap_image_copy(i, s);
     ck_assert_msg(!e, "%d: %s", e, heap_image_text());
     heap_stop_end(s);
@@ -266,7 +267,7 @@ static struct heap_image *image_with(pid_t pid, const struct heap_image_options 
     struct heap_stop s;
     struct heap_image *i;
     ck_assert_int_eq(heap_image_prepare(&i, pid, o), 0);
-    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    stop_begin(&s, pid, (struct heap_held){0});
     ck_assert_int_eq(heap_image_copy(i, &s), 0);
     heap_stop_free(&s);
     return i;
@@ -390,7 +391,7 @@ START_TEST(test_grows_between)
     ck_assert_int_eq(heap_image_prepare(&i, pid, &o), 0);
     atomic_store(&shared->go, 1);
     wait_for(&shared->done, 1);
-    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    stop_begin(&s, pid, (struct heap_held){0});
     ck_assert_int_eq(heap_image_copy(i, &s), 0);
     heap_stop_free(&s);
     ck_assert_uint_ge(heap_image_bytes(i), shared->address[1]);
@@ -466,7 +467,7 @@ START_TEST(test_comes_and_goes)
         struct heap_image *i;
         struct heap_stop s;
         ck_assert_int_eq(heap_image_prepare(&i, pid, &o), 0);
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         ck_assert_int_eq(heap_image_copy(i, &s), 0);
         if (shared->address[0]) {
             held++;
@@ -512,7 +513,7 @@ START_TEST(test_forked)
     uint64_t start, bytes;
     wait_for(&shared->ready, 1);
     start = shared->address[0], bytes = shared->address[1];
-    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    stop_begin(&s, pid, (struct heap_held){0});
     heap_stop_end(&s);
     ck_assert_int_eq(heap_image_of(&i, shared->ids[0], &s, &o), 0);
     ck_assert_uint_eq(heap_image_bytes(i), 0);
@@ -547,7 +548,7 @@ START_TEST(test_forked_ends)
     uint64_t start;
     wait_for(&shared->ready, 1);
     start = shared->address[0];
-    ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+    stop_begin(&s, pid, (struct heap_held){0});
     heap_stop_end(&s);
     ck_assert_int_eq(heap_image_of(&i, shared->ids[0], &s, &o), 0);
     ck_assert_uint_eq(word_at(i, start + 80), 170);
@@ -615,7 +616,7 @@ START_TEST(test_killed_amid)
         int e;
         wait_for(&shared->ready, 1);
         ck_assert_int_eq(heap_image_prepare(&i, pid, &o), 0);
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         kill(pid, SIGKILL);
         nap(round * 100);
         e = heap_image_copy(i, &s);
@@ -632,8 +633,6 @@ int main(void)
 {
     Suite *suite = suite_create("heap_image");
     TCase *c = tcase_create("image");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_contents);
@@ -653,9 +652,5 @@ int main(void)
     tcase_add_test(c, test_other_user);
     tcase_add_test(c, test_killed_amid);
     suite_add_tcase(suite, c);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

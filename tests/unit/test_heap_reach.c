@@ -5,6 +5,7 @@
 #include "event/event.h"
 #include "heap/heap_order.h"
 #include "heap_play.h"
+#include "suite.h"
 
 /* A letter a block: r p i d; L: loose. */
 static const char *classes(const struct snapshot *s)
@@ -266,9 +267,5 @@ int main(void)
     tcase_add_test(t, five_million_in_a_row);
     tcase_add_test(t, order);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

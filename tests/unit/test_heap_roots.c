@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "heap_child.h"
+#include "suite.h"
 
 /* A sanitizer brings an allocator of its own: what is said of glibc's cannot be seen then. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -376,9 +377,5 @@ int main(void)
     tcase_add_test(t, data_knows_its_module);
     tcase_add_test(t, roots_are_apart);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "heap/heap_scan.h"
 #include "heap/heap_find.h"
 #include "heap_fake.h"
+#include "suite.h"
 #include "wire/record.h"
 
 static uint64_t seed;
@@ -298,9 +299,5 @@ int main(void)
     tcase_add_test(t, registers_are_roots);
     tcase_add_test(t, unsound_blocks_are_refused);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

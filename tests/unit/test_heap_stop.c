@@ -33,13 +33,13 @@
 
 #include "heap/heap_stop.h"
 #include "heap_shared.h"
+#include "suite.h"
 
 static uint64_t stop_once(pid_t pid, size_t threads)
 {
     struct heap_stop s;
     uint64_t ns;
-    int e = heap_stop_begin(&s, pid, (struct heap_held){0});
-    ck_assert_msg(!e, "%d: %s", e, heap_stop_text());
+    stop_begin(&s, pid, (struct heap_held){0});
     if (threads)
         ck_assert_uint_eq(s.n, threads);
     ns = heap_stop_end(&s);
@@ -72,7 +72,7 @@ START_TEST(test_stand_still)
     long count;
     wait_for(&shared->ready, 4);
     for (int i = 0; i < 20; i++) {
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         ck_assert_uint_eq(s.n, 4);
         ck_assert_uint_eq(s.missed, 0);
         count = atomic_load(&shared->count);
@@ -302,17 +302,11 @@ int main(void)
 {
     Suite *suite = suite_create("heap_stop");
     TCase *c = tcase_create("stop");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_stand_still);
     tcase_add_test(c, test_crowd);
     tcase_add_test(c, test_no_call_interrupted);
     suite_add_tcase(suite, c);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  */
 #include "heap/heap_tree.h"
 #include "heap_play.h"
+#include "suite.h"
 
 enum { NODES_MAX = 80 };
 
@@ -274,9 +275,5 @@ int main(void)
     tcase_add_test(t, random_parts);
     tcase_add_test(t, five_million_in_a_row);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * tables in memory that lies about everything.
  */
 #include "heap_scratch.h"
+#include "suite.h"
 
 #include "heap/heap_types.h"
 
@@ -138,9 +139,5 @@ int main(void)
     tcase_add_test(t, without_rtti_the_place_is_known);
     tcase_add_loop_test(t, good_interior_pointers, 0, 3);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -20,6 +20,7 @@
 #include "heap/heap_watch.h"
 #include "heap_shared.h"
 #include "session/launch.h"
+#include "suite.h"
 
 enum { MARK = 0x5eed0001, THREADS = 3 };
 static const int signals[] = {SIGSEGV, SIGTERM, SIGABRT, SIGUSR2};
@@ -123,6 +124,23 @@ static void body_forks_again(void)
     }
 }
 
+static void *becomes(void *unused)
+{
+    execl("/bin/sh", "sh", "-c", "exit 7", (char *)NULL);
+    return unused;
+}
+
+/* Another thread than the first becomes another program. */
+static void body_becomes(void)
+{
+    pthread_t t;
+    while (!atomic_load(&shared->go))
+        nap(1000);
+    pthread_create(&t, NULL, becomes, NULL);
+    for (;;)
+        pause();
+}
+
 static int ended(pid_t pid)
 {
     int status = -1;
@@ -158,7 +176,7 @@ START_TEST(test_stands)
     int sig = signals[_i];
     pid_t pid = begin(true);
     for (int i = 0; i < 20; i++) { /* while it runs */
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         ck_assert_uint_eq(s.n, THREADS);
         heap_stop_free(&s);
     }
@@ -169,7 +187,7 @@ START_TEST(test_stands)
     ck_assert_int_eq(atomic_load(&asked_pid), pid);
     ck_assert_int_eq(atomic_load(&asked_signal), sig);
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0);
+        stop_begin(&s, pid, (struct heap_held){0});
         ck_assert_uint_eq(s.n, THREADS);
         ck_assert_uint_eq(s.missed, 0);
         ck_assert_uint_eq(word_of(pid), MARK);
@@ -223,7 +241,7 @@ START_TEST(test_end)
         heap_watch_end();
     } else {
         heap_watch_end();
-        ck_assert_int_eq(heap_stop_begin(&s, pid, (struct heap_held){0}), 0); /* by a thread of its own again */
+        stop_begin(&s, pid, (struct heap_held){0}); /* by a thread of its own again */
         ck_assert_uint_eq(s.n, THREADS);
         heap_stop_free(&s);
         atomic_store(&shared->go, SIGTERM);
@@ -292,6 +310,17 @@ START_TEST(test_same_number)
 }
 END_TEST
 
+/* The thread that execs has the first one's number from then on. */
+START_TEST(test_exec)
+{
+    pid_t pid = child_start(body_becomes);
+    ck_assert_int_eq(heap_watch_start(pid, true, fatal, &asked), 0);
+    atomic_store(&shared->go, 1);
+    ck_assert_int_eq(ended(pid), 7 << 8);
+    heap_watch_end();
+}
+END_TEST
+
 enum { ASKERS = 3, ASKS = 300 };
 static pid_t looked_at;
 
@@ -331,8 +360,6 @@ int main(void)
 {
     Suite *s = suite_create("heap_watch");
     TCase *c = tcase_create("heap_watch");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_stands, 0, sizeof signals / sizeof *signals);
@@ -340,11 +367,8 @@ int main(void)
     tcase_add_loop_test(c, test_end, 0, 2);
     tcase_add_test(c, test_child_first);
     tcase_add_test(c, test_same_number);
+    tcase_add_test(c, test_exec);
     tcase_add_test(c, test_in_line);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "event/xalloc.h"
 #include "heap/heap_scan.h"
 #include "heap_fake.h"
+#include "suite.h"
 #include "wire/record.h"
 #include "wire/segment.h"
 
@@ -155,9 +156,5 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, wild_memory_is_only_read, 0, 12);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(suite);
 }

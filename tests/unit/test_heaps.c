@@ -4,6 +4,7 @@
  */
 #include "export/source.h"
 #include "snapshot_make.h"
+#include "suite.h"
 #include "trace/trace_format.h"
 #include "trace_check.h"
 
@@ -260,9 +261,5 @@ int main(void)
     tcase_add_test(c, damaged);
     tcase_add_test(c, of_an_older_version);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

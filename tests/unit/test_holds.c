@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "session_fixture.h"
+#include "suite.h"
 
 static struct session_hold hold;
 static char said[4096];     /* by the victim, so far */
@@ -420,8 +421,6 @@ int main(void)
 {
     Suite *s = suite_create("holds");
     TCase *c = tcase_create("holds");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(c, setup_holds, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_ends, 0, sizeof ways / sizeof *ways);
@@ -433,9 +432,5 @@ int main(void)
     tcase_add_loop_test(c, test_images_end, 0, 3);
     tcase_add_test(c, test_image_not_wanted);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

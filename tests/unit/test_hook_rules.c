@@ -1,6 +1,7 @@
 /* What is recorded under a policy: which rules match, who decides, what is told,
  * what is followed, and what a policy that makes no sense can do. */
 #include "hook_rules_scratch.h"
+#include "suite.h"
 
 /* ---- matching ---- */
 
@@ -75,6 +76,42 @@ START_TEST(by_unknown_site)
     policy_range(0x88000, 0x99000, SCRATCH_PROCESS, 0);
     policy_go(SCRATCH_FILTERED);
     ck_assert(wants_at(0x88008, WIRE_NEW | WIRE_MALLOC << 8, 0x10030, 8));
+}
+END_TEST
+
+/* Under rules that the program was started with, a call from code that is not known yet waits, until it is or for too long. */
+START_TEST(settles)
+{
+    struct hook_frame here = {0, 0x88000}, beside = {0, 0x88010}, other = {0, 0x1800};
+    uint64_t began = 0, first;
+    uint32_t gate;
+    policy_empty();
+    policy_rule(0, WIRE_RULE_EVENTS, WIRE_RULE_SITE);
+    policy_range(0x1000, 0x2000, SCRATCH_PROCESS, 1);
+    scratch_in_a_file = true;
+    policy_go(SCRATCH_FILTERED);
+    ck_assert(!rules_is_unsettled(c, &here)); /* rules that came later let nobody wait */
+    policy->flags = WIRE_POLICY_SETTLES;
+    gate = policy_go(SCRATCH_FILTERED);
+    ck_assert(!rules_is_unsettled(c, NULL) && !rules_is_unsettled(c, &other));
+    c->holding = true;
+    ck_assert(!rules_is_unsettled(c, &here)); /* others wait for its lock */
+    c->holding = false;
+    ck_assert(rules_is_unsettled(c, &here));
+    ck_assert(!rules_is_unsettled(c, &here)); /* asked once under a gate */
+    scratch_looks = 3;
+    scratch_next_gate = SCRATCH_FILTERED | (scratch_serial + 1) * WIRE_GATE_SERIAL;
+    rules_settle(c, gate, &began);
+    ck_assert(began && !scratch_looks);
+    first = began;
+    policy_range(0x88000, 0x99000, SCRATCH_PROCESS, 0); /* it is known, but not all of it */
+    ((struct wire_range *)((uint8_t *)policy + policy->ranges_offset))[1].flags = WIRE_RANGE_PENDING;
+    ck_assert_uint_eq(gate = policy_go(SCRATCH_FILTERED), scratch_next_gate);
+    ck_assert(rules_is_unsettled(c, &here));
+    rules_settle(c, gate, &began); /* no longer allowed: from now on nobody waits */
+    ck_assert(began == first && !rules_is_unsettled(c, &beside));
+    policy_go(SCRATCH_FILTERED);
+    ck_assert(!rules_is_unsettled(c, &here));
 }
 END_TEST
 
@@ -408,12 +445,11 @@ int main(void)
 {
     Suite *s = suite_create("rules");
     TCase *t = tcase_create("rules");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, scratch_begin, scratch_end);
     tcase_add_test(t, by_kind_size_and_family);
     tcase_add_test(t, by_site);
     tcase_add_test(t, by_unknown_site);
+    tcase_add_test(t, settles);
     tcase_add_test(t, by_thread);
     tcase_add_test(t, by_exclude_and_order);
     tcase_add_test(t, tokens);
@@ -428,9 +464,5 @@ int main(void)
     tcase_add_test(t, hostile_ranges);
     tcase_add_test(t, overtaken);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

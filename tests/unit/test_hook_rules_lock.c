@@ -2,6 +2,7 @@
  * what was not leaves no half behind. Random threads are held against what a reader of
  * the records must find. */
 #include "hook_rules_scratch.h"
+#include "suite.h"
 
 static uint64_t mutex_word; /* of the last condition's event, as recorded */
 
@@ -147,8 +148,6 @@ int main(void)
 {
     Suite *s = suite_create("rules_lock");
     TCase *t = tcase_create("rules_lock");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, scratch_begin, scratch_end);
     tcase_add_test(t, to_the_release);
     tcase_add_test(t, waits);
@@ -157,9 +156,5 @@ int main(void)
     tcase_add_test(t, full);
     tcase_add_test(t, random_thread);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -11,6 +11,7 @@
 
 #include "export/interval.h"
 #include "graph/graph.h"
+#include "suite.h"
 
 static uint64_t seed;
 
@@ -181,9 +182,5 @@ int main(void)
     tcase_add_test(c, intervals_are_not_wider_than_they_must_be);
     tcase_add_test(c, sums_of_blocks);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "session/launch.h"
+#include "suite.h"
 
 static char dir[] = "/tmp/ownscope-launch-XXXXXX";
 static struct launch_check check;
@@ -321,8 +322,6 @@ int main(void)
 {
     Suite *s = suite_create("launch");
     TCase *t = tcase_create("check"), *run = tcase_create("run");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_find);
     tcase_add_test(t, test_elf);
@@ -339,9 +338,5 @@ int main(void)
     tcase_add_test(run, test_child_wakes);
     tcase_set_timeout(run, 60);
     suite_add_tcase(s, run);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -3,15 +3,9 @@
  * that.
  */
 #include "lock_play.h"
+#include "suite.h"
 
-enum { MODULE = 0x600000, A = 0x601000, B = 0x602000, C = 0x603000, G = 0x604000, HEAP = 0x8000 };
-
-static void started(uint32_t threads)
-{
-    some_threads(threads);
-    module_at(MODULE, 0x10000, 1);
-    hush();
-}
+enum { A = 0x601000, B = 0x602000, C = 0x603000, G = 0x604000, HEAP = 0x8000 };
 
 /* A thread takes one, then the other, and gives them up. */
 static void both(uint32_t thread, unsigned first_family, uint64_t first, unsigned second_family, uint64_t second)
@@ -591,9 +585,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

@@ -3,15 +3,9 @@
  * lock, each with what looks like it and is right.
  */
 #include "lock_play.h"
+#include "suite.h"
 
-enum { M = 0x601000, N = 0x601040, C = 0x601080, BLOCK = 0x8000, IN_BLOCK = 0x8010, MODULE = 0x600000 };
-
-static void started(uint32_t threads)
-{
-    some_threads(threads);
-    module_at(MODULE, 0x10000, 1);
-    hush();
-}
+enum { M = 0x601000, N = 0x601040, C = 0x601080, BLOCK = 0x8000, IN_BLOCK = 0x8010 };
 
 /* ---- identity ------------------------------------------------------------------ */
 
@@ -497,9 +491,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

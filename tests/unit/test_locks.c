@@ -3,6 +3,7 @@
  * long it was held and waited for.
  */
 #include "lock_play.h"
+#include "suite.h"
 
 #include "graph/graph_lock_times.h"
 
@@ -443,9 +444,5 @@ int main(void)
     tcase_add_test(tc, percentiles_within_three_percent);
     tcase_add_test(tc, times_of_few);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

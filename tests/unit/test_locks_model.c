@@ -3,6 +3,7 @@
  * keep every rule, held against a naive model; and of nobody that could be.
  */
 #include "lock_play.h"
+#include "suite.h"
 
 enum { THREADS = 6, MUTEXES = 8, RWLOCKS = 4, LOCKS = MUTEXES + RWLOCKS, STEPS = 200000, BASE = 0x601000 };
 
@@ -255,9 +256,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(suite());
 }

@@ -8,6 +8,7 @@
 
 #include "serve/measure.h"
 #include "session_fixture.h"
+#include "suite.h"
 #include "wire/policy.h"
 
 static uint64_t cpu_now(void)
@@ -114,9 +115,5 @@ int main(void)
     tcase_add_test(t, test_costs);
     tcase_add_test(t, test_ended);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

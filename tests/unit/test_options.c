@@ -15,6 +15,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/record.h"
+#include "suite.h"
 
 /* Merged options live as long as the program: that is no leak. */
 const char *__asan_default_options(void);
@@ -307,9 +308,5 @@ int main(void)
     tcase_add_exit_test(c, no_copies_of_nothing, 125);
     tcase_add_exit_test(c, no_copies_of_words, 125);
     tcase_add_exit_test(c, no_other_locks, 125);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

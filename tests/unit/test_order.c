@@ -6,6 +6,7 @@
 
 #include "session/clock.h"
 #include "session/order.h"
+#include "suite.h"
 #include "wire/record.h"
 
 /* Many sources, each rising: what comes out is sorted, nothing missing. */
@@ -118,17 +119,11 @@ int main(void)
 {
     Suite *s = suite_create("order");
     TCase *t = tcase_create("order");
-    SRunner *r;
-    int failed;
     tcase_add_test(t, test_merge);
     tcase_add_test(t, test_release_first);
     tcase_add_test(t, test_what_gives_up_first);
     tcase_add_test(t, test_clock_corrects);
     tcase_add_test(t, test_clock_here);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "session/own_locks.h"
+#include "suite.h"
 
 static char folder[] = "/tmp/own_locks.XXXXXX";
 
@@ -105,9 +106,5 @@ int main(void)
     tcase_add_test(c, what_is_no_module);
     tcase_add_test(c, asked_once);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

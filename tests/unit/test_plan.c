@@ -1,10 +1,12 @@
 /* plan_solve against every choice there is, and what plan_rules makes of a report. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "export/plan.h"
 #include "session/rules.h"
+#include "suite.h"
 
 static uint64_t seed = 88172645463325252ull;
 static double draw(void)
@@ -147,6 +149,77 @@ START_TEST(rules_of_a_report)
 }
 END_TEST
 
+/* "about N events/s". */
+static double events_promised(const char *text)
+{
+    const char *at = strstr(text, "events/s=");
+    ck_assert_ptr_nonnull(at);
+    return atof(at + strlen("events/s="));
+}
+
+/* Blocks that are recorded whole and samples among each other: each time the one follows the other the rate is told, which is an
+ * event. Held against a row that is drawn. */
+START_TEST(rates_told_are_counted)
+{
+    struct plan_ask ask = { .cpu = 0.5, .usual = { 60, 60, 1, 5, 90, 1e6 }, .most = { 0, 100, 0, 10, 0, 2e6 }, .event_bytes = 2, .source = "x.own" };
+    enum { GROW = 20000, HOT = 1000000, HOT_BYTES = 100 };
+    json_t *doc = json_pack("{s:{s:I},s:[{s:[{s:s}],s:i,s:i,s:i,s:i},{s:[{s:s}],s:i,s:I,s:i,s:i}]}", "metadata", "duration_ns", (json_int_t)1000000000, "sites",
+        "stack", "function", "grow", "allocations", GROW, "bytes", 100 * GROW, "live_blocks", GROW, "live_bytes", 100 * GROW,
+        "stack", "function", "hot", "allocations", HOT, "bytes", (json_int_t)HOT * HOT_BYTES, "live_blocks", 0, "live_bytes", 0);
+    bool mixed = false;
+    for (ask.cpu = 0.003; ask.cpu < 0.2; ask.cpu *= 2) {
+        char *text = plan_rules(doc, &ask), *at = strstr(text, "sample=");
+        double chance = 1 - exp(-HOT_BYTES / atof(at + strlen("sample="))), of[2], events = 0;
+        bool whole[2] = { strstr(text, "\ntrace function=hot"), strstr(text, "\ntrace function=grow") }, was = false;
+        of[0] = strstr(text, "exclude function=hot") ? 0 : whole[0] ? 1 : chance;
+        of[1] = strstr(text, "exclude function=grow") ? 0 : whole[1] ? 1 : chance;
+        mixed |= whole[1] && of[0] > 0 && of[0] < 1;
+        ck_assert_double_le(promised(text), 100 * ask.cpu + 0.005);
+        srand(1);
+        for (int i = 0; i < GROW + HOT; i++) {
+            bool grows = rand() % (GROW + HOT) < GROW;
+            if (rand() / (RAND_MAX + 1.0) >= of[grows])
+                continue;
+            events += (grows ? 1 : 2) + (whole[grows] != was);
+            was = whole[grows];
+        }
+        ck_assert_msg(fabs(events_promised(text) / events - 1) < 0.05, "%.3f: %.0f promised, %.0f drawn", ask.cpu, events_promised(text), events);
+        free(text);
+    }
+    ck_assert(mixed);
+    json_decref(doc);
+}
+END_TEST
+
+/* What recording cost a busy program is none of its time: it makes so many more without. One that waits is not slowed. */
+START_TEST(pace_of_the_program)
+{
+    struct plan_ask ask = { .cpu = 10, .usual = { 60, 60, 1, 5, 90, 1e6 }, .most = { 100, 100, 3, 10, 150, 2e6 }, .event_bytes = 2, .source = "x.own" };
+    json_t *doc = report();
+    double all = 2000100 + 1000 - 100 + 50;     /* what stays is not dropped; `small` is */
+    char *text = plan_rules(doc, &ask);         /* 2 M events of 250 ns: half of the second */
+    double slow = 1 - 2001300 * 250e-9;
+    ck_assert_double_eq_tol(events_promised(text), all / slow, 0.001 * all);
+    ck_assert_ptr_nonnull(strstr(text, "\n# Recording it cost up to 50% of that time (2001300 events): the program is taken to be 2.00 times as fast without.\n"));
+    free(text);
+    ask.program_cpu = 0.99;                     /* 0.2 of it were hooks */
+    text = plan_rules(doc, &ask);
+    ck_assert_double_eq_tol(events_promised(text), all / (1 - 2001300 * 100e-9), 0.001 * all);
+    free(text);
+    ask.program_cpu = 0.5;
+    text = plan_rules(doc, &ask);
+    ck_assert_double_eq_tol(events_promised(text), all, 0.001 * all);
+    ck_assert_ptr_null(strstr(text, "Recording it cost"));
+    free(text);
+    json_object_set_new(json_object_get(doc, "events"), "total", json_integer(400000)); /* it was sampled itself */
+    ask.program_cpu = 0;
+    text = plan_rules(doc, &ask);
+    ck_assert_double_eq_tol(events_promised(text), all / 0.9, 0.001 * all);
+    free(text);
+    json_decref(doc);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("plan");
@@ -154,10 +227,8 @@ int main(void)
     tcase_add_test(c, against_all);
     tcase_add_test(c, takes_what_pays);
     tcase_add_test(c, rules_of_a_report);
+    tcase_add_test(c, rates_told_are_counted);
+    tcase_add_test(c, pace_of_the_program);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -1,6 +1,7 @@
 /* tests/unit/test_policy.c - rules and floors become a policy of integers: gate bits, numbers of
  * rules, rates, and the steps from one policy to the next. */
 #include "policy_play.h"
+#include "suite.h"
 
 /* ---- bits ---- */
 
@@ -305,9 +306,5 @@ int main(void)
     tcase_add_test(t, test_rate);
     tcase_add_test(t, test_rate_and_limit);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

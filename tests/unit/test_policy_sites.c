@@ -1,6 +1,7 @@
 /* tests/unit/test_policy_sites.c - modules, functions, threads and processes of rules: ranges of calling
  * addresses against a search by hand, and what comes while rules stand. */
 #include "policy_play.h"
+#include "suite.h"
 
 #include <fnmatch.h>
 #include <pthread.h>
@@ -374,11 +375,8 @@ int main(void)
     tcase_add_test(t, test_end_amid);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
     scratch_begin("policy-sites");
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int status = suite_run(s);
     scratch_end(false);
-    return failed != 0;
+    return status;
 }

@@ -1,6 +1,7 @@
 /* tests/unit/test_policy_steps.c - from recording everything to less and back: what is told of it
  * when, and the filter of the blocks that lived. */
 #include "policy_play.h"
+#include "suite.h"
 
 #define ALL "memory,drops,locks,copies,life"
 
@@ -365,9 +366,5 @@ int main(void)
     tcase_add_test(t, test_after_another);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

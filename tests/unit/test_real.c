@@ -11,6 +11,7 @@ static void *dlsym_of_old(void *handle, const char *name)
 }
 #define dlsym dlsym_of_old
 #include "preload/real.c"
+#include "suite.h"
 #undef dlsym
 
 __thread struct context context;
@@ -39,13 +40,7 @@ int main(void)
 {
     Suite *s = suite_create("real");
     TCase *c = tcase_create("real");
-    SRunner *r;
-    int failed;
     tcase_add_test(c, clocks_missing);
     suite_add_tcase(s, c);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

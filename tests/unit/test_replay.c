@@ -7,6 +7,7 @@
 #include "export/doc.h"
 #include "export/replay.h"
 #include "moment_make.h"
+#include "suite.h"
 
 struct text { char *text; size_t bytes, capacity; };
 
@@ -24,9 +25,7 @@ static struct text told(struct graph *g, const struct code *code)
 {
     struct text text = { 0 };
     struct archive a;
-    archive_write_begin(&a);
-    graph_save(g, &a);
-    archive_write_end(&a);
+    state_save(g, &a);
     for (size_t i = 0; i < a.n_parts; i++)
         text_sink(&text, (const char *)a.parts[i].data, a.parts[i].bytes);
     archive_free(&a);
@@ -190,9 +189,5 @@ int main(void)
     tcase_add_test(c, ranges_are_equal);
     tcase_add_test(c, replay_stops_when_asked);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

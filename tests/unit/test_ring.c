@@ -11,6 +11,7 @@
 
 #include "fake_writer.h"
 #include "session/segment.h"
+#include "suite.h"
 #include "wire/ring_reader.h"
 
 enum { RECORDS = 300000, SEALED = 5000 };
@@ -273,8 +274,6 @@ int main(void)
 {
     Suite *s = suite_create("ring");
     TCase *t = tcase_create("ring");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_wraps);
@@ -286,9 +285,5 @@ int main(void)
     tcase_add_test(t, test_apart);
     tcase_add_test(t, test_grown_limit);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -9,6 +9,7 @@
 
 #include "event/units.h"
 #include "session/rules.h"
+#include "suite.h"
 
 enum { MEMORY = WIRE_RULE_HEAP | WIRE_RULE_MAP };
 
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(c, lines);
     tcase_add_test(c, amounts);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

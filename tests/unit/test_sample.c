@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "preload/sample.h"
+#include "suite.h"
 
 static uint64_t seed, state;
 
@@ -152,8 +153,6 @@ int main(void)
 {
     Suite *s = suite_create("sample");
     TCase *t = tcase_create("sample");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, seeded, NULL);
     tcase_add_test(t, logarithm);
     tcase_add_test(t, chance_by_size);
@@ -163,9 +162,5 @@ int main(void)
     tcase_add_test(t, one_in);
     tcase_add_test(t, extremes);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -8,6 +8,7 @@
 
 #include "session/directory.h"
 #include "session_fixture.h"
+#include "suite.h"
 
 static _Noreturn void child_plain(void)
 {
@@ -293,8 +294,6 @@ int main(void)
 {
     Suite *s = suite_create("session");
     TCase *t = tcase_create("session");
-    SRunner *r;
-    int failed;
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_life);
@@ -305,9 +304,5 @@ int main(void)
     tcase_add_test(t, test_directory);
     tcase_add_test(t, test_wait);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

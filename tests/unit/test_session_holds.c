@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "session_fixture.h"
+#include "suite.h"
 
 static struct session_hold hold;
 
@@ -21,11 +22,12 @@ static void fake_hold(struct fake_writer *w, unsigned why)
 /* Waits as the shim does, without its bound: a wake must come. */
 static uint32_t fake_wait(struct fake_writer *w)
 {
-    struct timespec t = {10, 0};
-    while (load_acquire(&w->ring.slot->holding) == WIRE_HOLDING_HOLDS)
+    struct timespec t = {50, 0};
+    uint32_t word;
+    while ((word = load_acquire(&w->ring.slot->holding)) == WIRE_HOLDING_HOLDS)
         if (syscall(SYS_futex, &w->ring.slot->holding, FUTEX_WAIT, WIRE_HOLDING_HOLDS, &t, NULL, 0) && errno == ETIMEDOUT)
             return WIRE_HOLDING_HOLDS;
-    return load_acquire(&w->ring.slot->holding);
+    return word;
 }
 
 static void begin(struct fake_writer *w)
@@ -281,8 +283,6 @@ int main(void)
 {
     Suite *s = suite_create("session holds");
     TCase *c = tcase_create("holds");
-    SRunner *r = srunner_create(s);
-    int failed;
     block_usr1();
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
@@ -294,8 +294,5 @@ int main(void)
     tcase_add_test(c, test_tell);
     tcase_add_test(c, test_outlives_its_collector);
     suite_add_tcase(s, c);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
  */
 #include "graph/view_since.h"
 #include "moment_make.h"
+#include "suite.h"
 
 struct between { uint64_t facts[FACT_TYPES], news; struct { uint64_t stack, n; } sites[4096]; size_t n_sites; const struct code *code; };
 
@@ -241,9 +242,5 @@ int main(void)
     tcase_add_loop_test(c, changes_are_what_happened, 0, getenv("TORTURE") ? 200 : 12);
     tcase_add_test(c, times_that_are_known);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -4,47 +4,26 @@
  * told so. The traced processes are children with memory of their own.
  * Also built with SAN=thread.
  */
-#include <check.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-#include "fake_writer.h"
+#include "collector_fixture.h"
 #include "serve/backlog.h"
-#include "serve/collector.h"
+#include "suite.h"
 
 enum { MANY = 300000, LIVE = 120000, ASKERS = 3 };
 
-static char dir[] = "/tmp/ownscope-test-XXXXXX";
-static char trace_path[128];
-static struct collector *collector;
-static pid_t child;
 static atomic_u32 over, taken, wrong;
 static int first_taken[2];   /* a pipe: closed when it was */
 
 static void setup(void)
 {
-    enum collector_step step;
-    struct collector_options o = {.session = {.preload_path = "/nowhere.so", .stacks = WIRE_STACKS_FULL, .wait_ms = 20000,
-                                              .snapshots = WIRE_SNAPSHOT_AT_EXIT | WIRE_SNAPSHOT_AT_MARK},
-                                  .trace_path = trace_path, .command = "fake"};
-    strcpy(dir, "/tmp/ownscope-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    setenv("OWNSCOPE_DIR", dir, 1);
-    snprintf(trace_path, sizeof trace_path, "%s.own", dir);
+    folder_make();
     store_relaxed(&over, 0);
     store_relaxed(&taken, 0);
     store_relaxed(&wrong, 0);
-    ck_assert_int_eq(collector_open(&collector, &o, &step), 0);
-}
-
-static void teardown(void)
-{
-    char command[256];
-    snprintf(command, sizeof command, "rm -rf %s %s", dir, trace_path);
-    ck_assert_int_eq(system(command), 0);
+    open_collector((struct collector_options){
+        .session = {.wait_ms = 20000, .snapshots = WIRE_SNAPSHOT_AT_EXIT | WIRE_SNAPSHOT_AT_MARK}});
 }
 
 /* ---- the traced side ---- */
@@ -52,19 +31,11 @@ static void teardown(void)
 static struct fake_writer writer;
 static void **root;
 
-static void child_begin(void)
-{
-    struct wire_segment s;
-    if (fake_map(&s, session_segment_path(collector_session(collector))) || fake_claim(&writer, &s, fake_process(&s)) ||
-        fake_birth(&writer, 0, WIRE_BORN_EXEC))
-        _exit(90);
-}
-
 /* As the shim does; false: its bound ended it. */
 static bool child_hold(unsigned why)
 {
     atomic_u32 *holding = &writer.ring.slot->holding;
-    struct timespec t = {10, 0};
+    struct timespec t = {50, 0};
     uint64_t tid = (uint64_t)syscall(SYS_gettid);
     store_relaxed(holding, WIRE_HOLDING_HOLDS);
     fake_put(&writer, &(struct fake_record){.type = WIRE_HOLD, .address = (uintptr_t)__builtin_frame_address(0), .size = why,
@@ -84,16 +55,6 @@ static void child_chain(void)
     memset(root[1], 0, 50);
     fake_new(&writer, (uintptr_t)root, 100);
     fake_new(&writer, (uintptr_t)root[1], 50);
-}
-
-static bool child_ended(void *unused)
-{
-    int status;
-    if (waitpid(child, &status, WNOHANG) != child)
-        return false;
-    ck_assert_int_eq(status, 0);
-    session_reaped(collector_session(collector), child, status);
-    return true;
 }
 
 static size_t block_of_size(const struct snapshot *s, uint64_t size)
@@ -131,7 +92,7 @@ START_TEST(test_holds)
     struct view *v;
     child = fork();
     if (!child) {
-        child_begin();
+        child_begin(&writer, session_segment_path(collector_session(collector)));
         child_chain();
         fake_text(&writer, WIRE_MARK, 0, NULL, 0, "here", 4);
         if (!child_hold(WIRE_HOLD_MARK) || !child_hold(WIRE_HOLD_FORK))
@@ -170,7 +131,7 @@ START_TEST(test_every_hold)
     struct trace *t;
     child = fork();
     if (!child) {
-        child_begin();
+        child_begin(&writer, session_segment_path(collector_session(collector)));
         child_chain();
         for (int i = 0; i < HOLDS; i++)
             if (!child_hold(WIRE_HOLD_MARK))
@@ -224,7 +185,7 @@ START_TEST(test_gives_up)
     struct trace *t;
     child = fork();
     if (!child) {
-        child_begin();
+        child_begin(&writer, session_segment_path(collector_session(collector)));
         child_chain();
         memset(mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, BYTES);
         for (int i = 0; i < TRIES && !child_gives_up(); i++)
@@ -252,7 +213,7 @@ START_TEST(test_killed)
 {
     child = fork();
     if (!child) {
-        child_begin();
+        child_begin(&writer, session_segment_path(collector_session(collector)));
         child_chain();
         fake_put(&writer, &(struct fake_record){.type = WIRE_HOLD, .size = WIRE_HOLD_EXIT});
         store_release(&writer.ring.slot->holding, WIRE_HOLDING_HOLDS);
@@ -263,7 +224,7 @@ START_TEST(test_killed)
     pid_t dead = child;
     child = fork();
     if (!child) {
-        child_begin();
+        child_begin(&writer, session_segment_path(collector_session(collector)));
         child_chain();
         _exit(child_hold(WIRE_HOLD_EXIT) ? 0 : 92);
     }
@@ -325,7 +286,7 @@ START_TEST(test_asked_at_work)
     if (!child) {
         char c;
         close(first_taken[1]);
-        child_begin();
+        child_begin(&writer, session_segment_path(collector_session(collector)));
         for (i = 0; i < MANY; i++)
             if ((i == MANY / 2 && read(first_taken[0], &c, 1)) || fake_new(&writer, 0x10000000 + 64 * i, 10) || (i >= LIVE - 1 && fake_drop(&writer, 0x10000000 + 64 * (i - LIVE + 1))))
                 _exit(93);
@@ -432,9 +393,7 @@ int main(void)
 {
     Suite *s = suite_create("snapshots");
     TCase *c = tcase_create("live"), *parts = tcase_create("parts");
-    SRunner *r = srunner_create(s);
-    int failed;
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, setup, folder_remove);
     tcase_set_timeout(c, 120);
     tcase_add_test(c, test_holds);
     tcase_add_test(c, test_every_hold);
@@ -445,8 +404,5 @@ int main(void)
     tcase_add_test(parts, test_backlog);
     suite_add_tcase(s, c);
     suite_add_tcase(s, parts);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -7,6 +7,7 @@
 
 #include "export/replay.h"
 #include "sql_scratch.h"
+#include "suite.h"
 
 static char *path;
 
@@ -564,9 +565,5 @@ int main(void)
     tcase_add_test(t, endless_questions_are_stopped);
     tcase_add_test(t, sources_that_cannot_be_read);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

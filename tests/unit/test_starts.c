@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "graph/graph_starts.h"
+#include "suite.h"
 
 enum { SLOTS = 300, SLOT = 1 << 20 };
 
@@ -199,9 +200,5 @@ int main(void)
     tcase_add_test(c, anywhere);
     tcase_add_test(c, between_all_there_is);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

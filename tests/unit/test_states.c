@@ -25,6 +25,7 @@
 #include "heap/heap_stacks.h"
 #include "serve/states.h"
 #include "session/proc_thread.h"
+#include "suite.h"
 
 /* ---- /proc ---- */
 
@@ -238,9 +239,5 @@ int main(void)
     tcase_add_test(t, test_looks);
     tcase_add_test(t, test_document);
     tcase_add_test(t, test_stacks);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

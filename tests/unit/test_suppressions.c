@@ -6,6 +6,7 @@
  */
 #include "doc_scratch.h"
 #include "export/suppressions.h"
+#include "suite.h"
 
 /* ---- frames made by hand ---- */
 
@@ -462,9 +463,5 @@ int main(void)
     tcase_add_test(c, the_first_that_matches);
     tcase_add_test(c, patterns_take_no_time);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <link.h>
 
 #include "symbols_ask.h"
+#include "suite.h"
 
 /* ---- which file is believed ---- */
 
@@ -460,10 +461,7 @@ int main(void)
     tcase_add_test(files, cache);
     suite_add_tcase(suite, files);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    scratch_end(failed && getenv("KEEP"));
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    int status = suite_run(suite);
+    scratch_end(status && getenv("KEEP"));
+    return status;
 }

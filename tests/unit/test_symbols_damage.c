@@ -3,6 +3,7 @@
  * damaged: no crash (a sanitizer's build sees more), no wrong name, an end.
  */
 #include "symbols_ask.h"
+#include "suite.h"
 
 static size_t visit(const char *name)
 {
@@ -134,10 +135,7 @@ int main(void)
     tcase_add_loop_test(files, bits_flipped, 0, 3);
     suite_add_tcase(suite, files);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    scratch_end(failed && getenv("KEEP"));
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    int status = suite_run(suite);
+    scratch_end(status && getenv("KEEP"));
+    return status;
 }

@@ -14,6 +14,7 @@
  */
 #include <ctype.h>
 
+#include "suite.h"
 #include "symbols/symbols.h"
 #include "symbols_scratch.h"
 
@@ -287,10 +288,7 @@ int main(void)
     tcase_add_loop_test(t, same_as_addr2line, 0, (int)(sizeof ways / sizeof *ways));
     tcase_add_test(t, folders);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    scratch_end(failed && getenv("KEEP"));
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    int status = suite_run(suite);
+    scratch_end(status && getenv("KEEP"));
+    return status;
 }

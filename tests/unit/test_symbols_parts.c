@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "symbols/names.h"
 #include "symbols/spans.h"
 
@@ -161,9 +162,5 @@ int main(void)
     tcase_add_test(parts, long_names);
     suite_add_tcase(suite, parts);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,5 +1,6 @@
 /* tests/unit/test_symbols_seek.c - from names of functions to addresses: patterns against
  * names, and in programs compiled here each address against what symbols.h says of it. */
+#include "suite.h"
 #include "symbols/module.h"
 #include "symbols/seek.h"
 #include "symbols_scratch.h"
@@ -204,11 +205,8 @@ int main(void)
     tcase_add_unchecked_fixture(t, write_sources, NULL);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
     scratch_begin("seek");
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int status = suite_run(s);
     scratch_end(false);
-    return failed != 0;
+    return status;
 }

@@ -7,6 +7,7 @@
 #include "cli/table_line.h"
 #include "doc_scratch.h"
 #include "export/event_json.h"
+#include "suite.h"
 #include "table_check.h"
 
 static struct symbols *symbols;
@@ -103,6 +104,25 @@ START_TEST(report_table)
     says(t, "(no stack)");
     says(t, "p2       4001  SIGKILL ");
     says(t, "Not covered\n  7 events were lost: the collector was dead or stopped\n");
+    free(t);
+    json_decref(doc);
+}
+END_TEST
+
+/* What samples stand for is nowhere shown as if it had been counted. */
+START_TEST(report_of_samples)
+{
+    struct view v = scratch_view();
+    json_t *doc = doc_report(&v, &context, NULL), *totals = json_object_get(doc, "totals");
+    json_t *row = json_array_get(json_object_get(json_object_get(doc, "top"), "peak"), 0);
+    json_object_set_new(totals, "estimated", json_true());
+    json_object_set_new(totals, "error", json_pack("{s:i}", "allocations", 9));
+    json_object_set_new(row, "error", json_pack("{s:i}", "peak_bytes", 1024));
+    char *t = checked(table_report, doc);
+    says(t, "Most memory at the peak (~9.8 KiB at 500 ns)\n");
+    says(t, "    ~5.9 KiB    ?1.0 KiB   60.0%         ~50  0x7f0000001235"); /* no UTF-8 here */
+    says(t, "     3.9 KiB               40.0%         100  0x2000");
+    says(t, "in ~3 blocks)\n");
     free(t);
     json_decref(doc);
 }
@@ -323,6 +343,7 @@ int main(void)
     tcase_add_test(tc, lines_wrap_and_cut);
     tcase_add_test(tc, frames_as_text);
     tcase_add_test(tc, report_table);
+    tcase_add_test(tc, report_of_samples);
     tcase_add_test(tc, tables_of_nothing);
     tcase_add_test(tc, threads_table);
     tcase_add_test(tc, event_lines);
@@ -331,9 +352,5 @@ int main(void)
     tcase_add_test(tc, history_table);
     tcase_add_test(tc, style_of_a_stream);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "cli/verdict.h"
 #include "export/doc_leaks.h"
 #include "leak_play.h"
+#include "suite.h"
 #include "table_check.h"
 
 static struct doc_context context = { .complete = true };
@@ -172,9 +173,5 @@ int main(void)
     tcase_add_test(c, who_holds_a_node);
     tcase_add_test(c, long_stacks_of_leaks);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

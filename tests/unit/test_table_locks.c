@@ -4,6 +4,7 @@
  */
 #include "cli/deadlock_watch.h"
 #include "doc_scratch_locks.h"
+#include "suite.h"
 #include "table_check.h"
 
 static struct doc_context context;
@@ -239,9 +240,5 @@ int main(void)
     tcase_add_test(tc, history_of_a_lock);
     tcase_add_test(tc, tables_of_nothing);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

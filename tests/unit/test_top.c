@@ -9,6 +9,7 @@
 
 #include "cli/top.h"
 #include "event/xalloc.h"
+#include "suite.h"
 
 static json_t *parse(const char *text)
 {
@@ -334,9 +335,5 @@ int main(void)
     tcase_add_test(t, test_answers);
     tcase_add_test(t, test_canvas);
     tcase_add_test(t, test_numbers);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "suite.h"
 #include "trace_check.h"
 
 START_TEST(anything_comes_back)
@@ -529,9 +530,5 @@ int main(void)
     tcase_add_test(t, space_runs_out);
     tcase_add_test(t, space_runs_out_in_the_background);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

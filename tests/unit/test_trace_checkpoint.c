@@ -3,6 +3,7 @@
  * file: what is written comes back, a reader that seeks sees what one sees that
  * reads from the start, and a damaged checkpoint costs nothing but itself.
  */
+#include "suite.h"
 #include "trace_states.h"
 
 #include "graph/graph.h"
@@ -522,9 +523,5 @@ int main(void)
     tcase_add_loop_test(c, lies, 0, 11);
     tcase_add_test(c, version_5_is_read);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <xxhash.h>
 
+#include "suite.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_tables.h"
 #include "trace_make.h"
@@ -238,9 +239,5 @@ int main(void)
     tcase_add_test(t, index_and_walk_agree);
     tcase_add_test(t, hostile_definitions);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "suite.h"
 #include "trace/trace_chunk.h"
 #include "trace/trace_sketch.h"
 #include "trace_check.h"
@@ -499,9 +500,5 @@ int main(void)
     tcase_add_test(c, a_false_summary_only_hides);
     tcase_add_test(c, a_selection_ends);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "snapshot_make.h"
+#include "suite.h"
 #include "trace/trace_format.h"
 #include "trace/trace_number.h"
 #include "trace/trace_snapshot_pack.h"
@@ -579,9 +580,5 @@ int main(void)
     tcase_add_test(c, not_more_than_its_file);
     tcase_add_test(c, version_4_is_read);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <xxhash.h>
 
+#include "suite.h"
 #include "trace_check.h"
 
 /* Locks and copies, as they mostly are and as nobody would expect them. */
@@ -206,9 +207,5 @@ int main(void)
     tcase_add_test(t, version_3_is_read);
     tcase_add_test(t, version_2_knows_no_locks);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -18,6 +18,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "suite.h"
 #include "unwind_oracle.h"
 #include "unwind_trees.h"
 
@@ -512,9 +513,5 @@ int main(void)
     tcase_add_test(c, threads_share_the_rules);
     tcase_add_test(c, fork_goes_on);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -19,6 +19,7 @@
 #include "preload/unwind_expression.h"
 #include "preload/unwind_reach.h"
 #include "preload/unwind_rules.h"
+#include "suite.h"
 #include "unwind_measure.h"
 #include "unwind_oracle.h"
 
@@ -582,9 +583,5 @@ int main(void)
     tcase_add_test(c, forgetting);
     tcase_add_test(c, pages_are_proven);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include "cli/verdict.h"
 #include "doc_scratch.h"
 #include "export/suppressions.h"
+#include "suite.h"
 #include "table_check.h"
 
 /* Two double drops at one stack of blocks made at two, an overlap, and a thread
@@ -216,9 +217,5 @@ int main(void)
     tcase_add_test(c, documents_say_what_is_silenced);
     tcase_add_test(c, a_person_may_be_asked);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

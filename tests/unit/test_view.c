@@ -5,6 +5,7 @@
 #include "event/snapshot.h"
 #include "event/xalloc.h"
 #include "graph_play.h"
+#include "suite.h"
 
 static struct code *code;
 static uint32_t stack_main, stack_work, stack_deep, stack_unused;
@@ -362,9 +363,5 @@ int main(void)
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(c, tests[i]);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_run(s);
 }
