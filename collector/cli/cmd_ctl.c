@@ -54,7 +54,7 @@ static json_t *stop_at_once(const struct reading *r)
     char *error;
     if (!origin_session(r->pid, &session))
         message_fail(EXIT_SOURCE, "process %u is not traced by a session of this user; ownscope ps lists those that are", r->pid);
-    json_t *doc = emergency_stop(session.name, session.segment, session.alive, &error);
+    json_t *doc = emergency_stop(session.name, session.segment, session.alive, session.recording, &error);
     if (!doc)
         message_fail(EXIT_SOURCE, "%s", error);
     return doc;

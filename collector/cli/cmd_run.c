@@ -26,6 +26,7 @@
 #include "heap/heap_watch.h"
 #include "serve/api.h"
 #include "session/launch.h"
+#include "session/proc.h"
 
 struct run {
     struct collector *collector;
@@ -167,11 +168,18 @@ static int end_broken(const struct run *r, const struct verdict *verdict, const 
     return verdict->status;
 }
 
+/* On the watching thread. Our child before its exec does not stand: we wait for that exec, and serve nobody. */
+static bool fatal(void *context, pid_t pid, int signal_number)
+{
+    struct run *r = context;
+    return !(pid == r->pid && proc_before_exec((uint32_t)pid)) && collector_fatal(r->collector, pid, signal_number);
+}
+
 /* Between fork and exec. */
 static void watch_begin(void *context, pid_t pid)
 {
     struct run *r = context;
-    int e = heap_watch_start(pid, r->execs, collector_fatal, r->collector);
+    int e = heap_watch_start(pid, r->execs, fatal, r);
     char why[400];
     if (!e)
         return;

@@ -12,7 +12,6 @@
 #include "serve/client.h"
 #include "session/directory.h"
 #include "session/policy.h"
-#include "session/session.h"
 
 enum { EMERGENCY_MS = 100 };    /* so long the collector has to answer an emergency stop */
 
@@ -30,21 +29,8 @@ static void leave_note(const char *session)
     free(text);
 }
 
-struct looked { const char *session, *recording; };
-
-static int look(void *context, const struct session_listing *l)
+static json_t *stop_by_segment(const char *session, const char *segment_path, const char *was, uint64_t began_ns, const char *why, char **error)
 {
-    struct looked *k = context;
-    if (strcmp(l->name, k->session))
-        return 0;
-    k->recording = l->recording;
-    return 1;
-}
-
-static json_t *stop_by_segment(const char *session, const char *segment_path, uint64_t began_ns, const char *why, char **error)
-{
-    struct looked was = { session, "?" };
-    session_list(look, &was);
     leave_note(session);
     int e = segment_emergency(segment_path);
     if (e) {
@@ -52,7 +38,7 @@ static json_t *stop_by_segment(const char *session, const char *segment_path, ui
         *error = xasprintf("no emergency stop of session %s: %s: %s", session, segment_path, strerror(-e));
         return NULL;
     }
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I}", "ownscope", 1, "verb", "emergency-stop", "state", "emergency", "was", was.recording,
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I}", "ownscope", 1, "verb", "emergency-stop", "state", "emergency", "was", was,
                      "by", "segment", "why", why, "took_ns", (json_int_t)(wire_clock_monotonic_ns() - began_ns));
 }
 
@@ -77,11 +63,11 @@ static json_t *stop_by_collector(const char *session, bool alive, const char **w
     return NULL;
 }
 
-json_t *emergency_stop(const char *session, const char *segment_path, bool collector_alive, char **error)
+json_t *emergency_stop(const char *session, const char *segment_path, bool collector_alive, const char *was, char **error)
 {
     const char *why;
     uint64_t began_ns = wire_clock_monotonic_ns();
     *error = NULL;
     json_t *doc = stop_by_collector(session, collector_alive, &why);
-    return doc ? doc : stop_by_segment(session, segment_path, began_ns, why, error);
+    return doc ? doc : stop_by_segment(session, segment_path, was, began_ns, why, error);
 }

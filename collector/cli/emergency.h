@@ -8,7 +8,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The answer, as control.h says of it. NULL and *error, one malloc'ed line: it could not be done. */
-json_t *emergency_stop(const char *session, const char *segment_path, bool collector_alive, char **error);
+/* The answer, as control.h says of it. `was`: the state of recording as it was seen before, for a stop that no collector
+ * answers. NULL and *error, one malloc'ed line: it could not be done. */
+json_t *emergency_stop(const char *session, const char *segment_path, bool collector_alive, const char *was, char **error);
 
 #endif

@@ -52,7 +52,7 @@ static int listing_match(void *context, const struct session_listing *l)
     if (!match)
         return 0;
     *s->session = (struct origin_session){ .name = xstrdup(l->name), .trace = xstrdup(l->trace_path), .segment = xstrdup(l->segment_path),
-                                           .alive = l->collector_alive, .collector = l->collector_pid };
+                                           .alive = l->collector_alive, .collector = l->collector_pid, .recording = l->recording };
     return 1;
 }
 

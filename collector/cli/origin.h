@@ -18,7 +18,7 @@ struct origin {
 void origin_find(struct origin *o, unsigned pid, const char *word);
 /* The session that a process, or a collector's process, is of. False: none. Its texts are the caller's to free. Ends the
  * program when sessions cannot be looked at. */
-struct origin_session { char *name, *trace, *segment; bool alive; /* it has a collector */ unsigned collector; };
+struct origin_session { char *name, *trace, *segment; bool alive; /* it has a collector */ unsigned collector; const char *recording; /* of the listing */ };
 bool origin_session(unsigned pid, struct origin_session *s);
 
 #endif

@@ -131,7 +131,8 @@ void top_answered(struct top *t, const char *target, const json_t *doc, int stat
 void top_emergency(struct top *t)
 {
     char *error = NULL;
-    json_t *doc = t->session ? emergency_stop(t->session, t->segment_path, t->docs.link != TOP_LINK_GONE, &error) : NULL;
+    const char *was = *top_recording(t) ? top_recording(t) : "?";
+    json_t *doc = t->session ? emergency_stop(t->session, t->segment_path, t->docs.link != TOP_LINK_GONE, was, &error) : NULL;
     if (doc)
         say_done(t, "emergency-stop", doc);
     else

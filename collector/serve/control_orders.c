@@ -377,6 +377,8 @@ static void note_wait(struct control *c, const uint64_t *came, const uint64_t *t
 static void emergency_do(struct control *c, struct order *o)
 {
     struct order *note = xcalloc(1, sizeof *note);
+    char who[80] = "some hook may still be at its last record";
+    uint32_t pid, tid;
     pthread_mutex_lock(&c->lock);
     c->stopping++;
     pthread_mutex_unlock(&c->lock);
@@ -384,8 +386,10 @@ static void emergency_do(struct control *c, struct order *o)
     session_emergency(c->host.session);
     o->quiet_ns = session_wait_quiet(c->host.session, CONTROL_QUIET_NS);
     o->settled = o->quiet_ns != UINT64_MAX;
-    o->waits_for = "some hook is still at its last record";
+    if (!o->settled && session_acts(c->host.session, &pid, &tid))
+        snprintf(who, sizeof who, "thread %u of process %u is still at its last record", tid, pid);
     *note = *o;
+    o->waits_for = who;
     note->words = xstrdup("");
     note->note = true;
     if (order_send(c, note))

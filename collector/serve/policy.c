@@ -7,6 +7,7 @@
  * overtaken by an emergency stop, which is told by who carried it out.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,12 +238,22 @@ void policy_round(struct policy *p, uint64_t now_ns)
     threads_round(p, false);
 }
 
-const char *policy_waits_for(const struct policy *p)
+/* By name, where it is not only the barrier that takes its time. */
+static const char *unquiet_text(struct policy *p)
+{
+    uint32_t pid, tid;
+    if (!session_unquiet(p->host.session, p->gate, &pid, &tid))
+        return "some hook may still be at its last record";
+    snprintf(p->waits_for, sizeof p->waits_for, "thread %u of process %u is still at its last record", tid, pid);
+    return p->waits_for;
+}
+
+const char *policy_waits_for(struct policy *p)
 {
     if (session_gate(p->host.session) != p->gate)
         return "an emergency stop came";
     if (!p->quiet)
-        return "some hook is still at its last record";
+        return unquiet_text(p);
     if (!(p->gate & WIRE_GATE_FILTERED)) /* it says all by its bits */
         return NULL;
     if (names_pending(p->names))

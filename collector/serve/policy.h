@@ -50,7 +50,7 @@ void policy_round(struct policy *p, uint64_t now_ns);
 /* There was no room for the blocks that lived: all drops are recorded, until the next policy_set. */
 bool policy_all_drops(const struct policy *p);
 /* What was set last is what all hooks act on, in full (second step, names looked up): NULL; else what that waits for, a few words. */
-const char *policy_waits_for(const struct policy *p);
+const char *policy_waits_for(struct policy *p);
 /* The collector before this one may have narrowed without saying so: what is behind the gate now is told at once. */
 void policy_cover_taken(struct policy *p);
 /* Events recorded for this rule since it was added; and whether its limit has been reached. */

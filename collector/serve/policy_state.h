@@ -47,6 +47,7 @@ struct policy {
     uint8_t slot_of[WIRE_RULES_MAX];    /* of rules[i] */
     unsigned implied_slot;          /* of the rule that nobody wrote; WIRE_RULES_MAX: there is none */
     uint64_t turns;
+    char waits_for[80];             /* policy_waits_for's words */
 
     uint32_t gate;                  /* of the last publish; 0: none yet, or somebody shut it (an emergency stop) */
     uint64_t published_ns;

@@ -195,9 +195,26 @@ static void barrier_join(struct gate_side *g)
     g->passed = g->begun;
 }
 
-/* A handler jumped out of a record, and its thread has called no hook since that looks: it stands in the same record for long, waits
- * for nobody, and has used a processor meanwhile for longer than any record takes. (A thread that was stopped amid a record has
- * not.) Should it be wrong, that one record is made as it was begun: the policy it reads stays. */
+/* It has slept in one and the same call for long. What a record waits in ends within milliseconds, and the calls that may take their
+ * time in one are of memory and of its child: whoever sleeps in another, and is no longer on the way through a record. */
+static bool sleeps_on(struct lane *l, const struct proc_thread *t, uint64_t now_ns)
+{
+    bool waits = t->state == 'S' && t->syscall >= 0 && t->syscall != SYS_wait4 && t->syscall != SYS_mmap && t->syscall != SYS_munmap &&
+                 t->syscall != SYS_madvise && t->syscall != SYS_clone;
+    uint64_t sleeps = waits ? proc_thread_sleeps("/proc", l->pid, l->tid) : UINT64_MAX;
+    if (sleeps == UINT64_MAX) {
+        l->acts_slept_ns = 0;
+    } else if (!l->acts_slept_ns || sleeps != l->acts_sleeps) {
+        l->acts_sleeps = sleeps;
+        l->acts_slept_ns = now_ns;
+    }
+    return l->acts_slept_ns && now_ns - l->acts_slept_ns > JUMP_NS;
+}
+
+/* A handler jumped out of a record, and its thread has called no hook since that looks: it stands in the same record for long, and
+ * has used a processor meanwhile for longer than any record takes, or sleeps as no record does. (A thread that was stopped amid a
+ * record, or waits in one, has not.) Should it be wrong, since a handler works or sleeps amid the record, that one record is made as
+ * it was begun: the policy it reads stays. */
 static bool jumped(struct lane *l, uint32_t acting)
 {
     uint64_t now_ns = wire_clock_monotonic_ns(), head = load_relaxed(&l->slot->head);
@@ -206,7 +223,7 @@ static bool jumped(struct lane *l, uint32_t acting)
         l->acts = acting;
         l->acts_head = head;
         l->acts_ns = now_ns;
-        l->acts_cpu_ns = l->acts_looked_ns = 0;
+        l->acts_cpu_ns = l->acts_looked_ns = l->acts_slept_ns = 0;
         l->acts_jumped = false;
     }
     if (l->acts_jumped || !l->live || !l->process || l->process->foreign || now_ns - l->acts_looked_ns < JUMP_LOOK_NS)
@@ -216,7 +233,7 @@ static bool jumped(struct lane *l, uint32_t acting)
         return false;
     if (!l->acts_cpu_ns)
         l->acts_cpu_ns = t.cpu_ns + 1;
-    l->acts_jumped = now_ns - l->acts_ns > JUMP_NS && t.cpu_ns > l->acts_cpu_ns + JUMP_CPU_NS;
+    l->acts_jumped = sleeps_on(l, &t, now_ns) || (now_ns - l->acts_ns > JUMP_NS && t.cpu_ns > l->acts_cpu_ns + JUMP_CPU_NS);
     return l->acts_jumped;
 }
 
@@ -248,6 +265,18 @@ bool session_quiet(struct session *s, uint32_t gate)
     return true;
 }
 
+bool session_unquiet(const struct session *s, uint32_t gate, uint32_t *pid, uint32_t *tid)
+{
+    uint32_t i;
+    for (i = 0; i < s->made; i++)
+        if (acts_before(s, i, gate)) {
+            *pid = s->lanes[i]->slot->pid;
+            *tid = s->lanes[i]->slot->tid;
+            return true;
+        }
+    return false;
+}
+
 void gate_free(struct session *s)
 {
     barrier_join(&s->gate);
@@ -256,18 +285,29 @@ void gate_free(struct session *s)
 
 /* ---- waiting for it, from any thread ---- */
 
-/* Somebody acts on another gate than this one. `dead`: threads that are no more do not count; asked only of those
- * that have acted for long, since the numbers of another pid namespace mean nothing here. */
-static bool others_act(const struct wire_segment *w, uint32_t gate, uint32_t n, bool dead)
+/* Somebody acts on another gate than this one: his slot; NULL: nobody does. `dead`: threads that are no more do not count; asked
+ * only of those that have acted for long, since the numbers of another pid namespace mean nothing here. */
+static const struct wire_slot *other_acts(const struct wire_segment *w, uint32_t gate, uint32_t n, bool dead)
 {
     uint32_t i;
     for (i = 0; i < n; i++) {
         const struct wire_slot *slot = wire_slot_of(w, i);
         uint32_t acting = load_acquire(&slot->acting);
         if (acting != WIRE_ACTING_NOT && acting != gate && !(dead && proc_thread_gone(slot->pid, slot->tid)))
-            return true;
+            return slot;
     }
-    return false;
+    return NULL;
+}
+
+bool session_acts(const struct session *s, uint32_t *pid, uint32_t *tid)
+{
+    const struct wire_segment *w = &s->segment.wire;
+    const struct wire_slot *slot = other_acts(w, load_acquire(&pulse_of(s)->gate), slots_of(w), true);
+    if (!slot)
+        return false;
+    *pid = slot->pid;
+    *tid = slot->tid;
+    return true;
 }
 
 static void heads_read(const struct wire_segment *w, uint64_t *heads, uint32_t n)
@@ -301,11 +341,11 @@ uint64_t session_wait_quiet(struct session *s, uint64_t most_ns)
         took = wire_clock_monotonic_ns() - began;
         if (took > most_ns)
             break;
-        if (others_act(w, gate, n, took > DEATH_NS))
+        if (other_acts(w, gate, n, took > DEATH_NS))
             continue;
         took = wire_clock_monotonic_ns() - began;
         barrier();
-        if (others_act(w, gate, n, true) || slots_of(w) != n)
+        if (other_acts(w, gate, n, true) || slots_of(w) != n)
             continue;
         quiet = gate || !heads_moved(w, heads, n);
         if (gate)

@@ -26,6 +26,8 @@ int session_policy_publish(struct session *s, const struct wire_policy *policy, 
 /* No hook acts on an older gate than this one any more. Never waits; the first call after a publish starts the barrier,
  * in a thread of its own. Frees what was replaced: ask until it is true. */
 bool session_quiet(struct session *s, uint32_t gate);
+/* Who still acts on an older one, as far as that is seen by now: any one of them, by its own numbers. */
+bool session_unquiet(const struct session *s, uint32_t gate, uint32_t *pid, uint32_t *tid);
 uint32_t session_gate(const struct session *s);
 
 /* At once, from any thread of any process of the owner: all hooks only forward from now on. Returns what was before. */
@@ -36,6 +38,8 @@ bool session_is_emergency(const struct session *s);
 /* The same for a session whose collector does not answer: by its segment's path. 0; -EPERM: it is not this user's (root may
  * stop anybody's), or others may write to it; -EBADMSG: not a segment of this version; -errno. */
 int segment_emergency(const char *segment_path);
+/* Who acts on a gate that is the session's no longer: any one of them. Any thread. */
+bool session_acts(const struct session *s, uint32_t *pid, uint32_t *tid);
 /* Waits until no hook of any process acts on a gate that is the session's no longer, at most so long: how long it took, or
  * UINT64_MAX. After an emergency stop: when the last record was committed, which is proved by a barrier that may take
  * longer. Any thread. */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct proc_stat { char state; uint32_t parent; unsigned long flags; long threads; uint64_t start_time; };
-enum { FLAG_EXITING = 4 }; /* the kernel's PF_EXITING */
+enum { FLAG_EXITING = 4, FLAG_BEFORE_EXEC = 0x40 }; /* the kernel's PF_EXITING, PF_FORKNOEXEC */
 
 /* Fields of /proc/PID/stat or /proc/PID/task/TID/stat. */
 static bool stat_read(const char *path, struct proc_stat *out)
@@ -76,6 +76,14 @@ bool proc_gone(uint32_t pid, uint64_t start_time)
     if (start_time && st.start_time && st.start_time != start_time)
         return true;
     return state_is_dead(st.state) && st.threads <= 1; /* else: the main thread alone has ended */
+}
+
+bool proc_before_exec(uint32_t pid)
+{
+    struct proc_stat st;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    return stat_read(path, &st) && st.flags & FLAG_BEFORE_EXEC;
 }
 
 uint64_t proc_start_time(uint32_t pid)

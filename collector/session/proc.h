@@ -17,6 +17,8 @@ bool proc_thread_gone(uint32_t pid, uint32_t tid);
 bool proc_gone(uint32_t pid, uint64_t start_time);
 /* It was killed and is not through with it, which takes its time where there is much memory to give back; or it has ended. */
 bool proc_dying(uint32_t pid);
+/* It was forked and has run no program of its own yet. */
+bool proc_before_exec(uint32_t pid);
 /* Kernel ticks at the process's start; 0: not known. An exec keeps it. */
 uint64_t proc_start_time(uint32_t pid);
 /* Does the process of this number, of our own namespace, map the file that we map

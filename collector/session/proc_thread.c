@@ -82,6 +82,15 @@ bool proc_thread_read(const char *proc, uint32_t pid, uint32_t tid, struct proc_
     return true;
 }
 
+uint64_t proc_thread_sleeps(const char *proc, uint32_t pid, uint32_t tid)
+{
+    static const char key[] = "\nvoluntary_ctxt_switches:";
+    char text[8192], *at;
+    if (!file_read(proc, pid, tid, "status", text, sizeof text) || !(at = strstr(text, key)))
+        return UINT64_MAX;
+    return strtoull(at + sizeof key - 1, NULL, 10);
+}
+
 const char *proc_thread_state(char state)
 {
     switch (state) {

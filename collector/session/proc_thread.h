@@ -22,6 +22,8 @@ struct proc_thread {
 
 /* False: there is no such thread (any more). */
 bool proc_thread_read(const char *proc, uint32_t pid, uint32_t tid, struct proc_thread *t);
+/* How often it has gone to sleep so far: a call that it sleeps in all the time counts once. UINT64_MAX: not known. */
+uint64_t proc_thread_sleeps(const char *proc, uint32_t pid, uint32_t tid);
 /* "running", "sleeping", "disk", "stopped", "traced", "zombie", "dead", "idle"; "unknown" for what else. */
 const char *proc_thread_state(char state);
 /* Of calls in which threads wait; NULL: none of them. */

@@ -66,6 +66,7 @@ struct lane {
     uint32_t resume_stack;              /* the thread's stack behind them; 0: not known */
     uint32_t acts;                      /* the gate that its thread was last seen to act on for long, … */
     uint64_t acts_head, acts_ns, acts_cpu_ns, acts_looked_ns; /* … its head then, since when, the processor it had had; see gate.c */
+    uint64_t acts_sleeps, acts_slept_ns; /* how often it had gone to sleep when it was first seen asleep since; when that was, 0: it is not */
     bool acts_jumped;
     uint64_t watched_head, quiet_ns;    /* head at the last watch; how long it has stood */
     struct lane_hold *hold;             /* what its thread said of marks and holds; NULL: nothing yet */

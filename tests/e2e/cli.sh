@@ -65,7 +65,7 @@ for command in locks copies findings; do
     "$OWNSCOPE" $command --json quiet.own 2>json.why | "$PYTHON" -c 'import json, sys; json.load(sys.stdin)' 2>>json.why
     verdict "$command --json is a document all the same" $? "$(first_line json.why)"
 done
-lock=$("$OWNSCOPE" locks --json -n 1 locks.own | jq -r '.locks[0].id')
+lock=$("$OWNSCOPE" locks --json locks.own | jq -r '[.locks[] | select(.where | tostring | test("lock_times:busy"))][0].id')
 status "history of a lock" 0 "$OWNSCOPE" history "$lock" locks.own
 grep -q '^lock .*: mutex lock_times:busy' r.out && grep -q ' acquire mutex' r.out
 verdict "it tells who took it" $? "$(head -n 3 r.out)"
@@ -177,14 +177,11 @@ fi
 verdict "no colour in a file" $?
 
 # ---- a collector that dies, and one that goes on ---------------------------------------
-"$OWNSCOPE" run -q -o orphan.own -- "$VICTIMS/selfcount" books 2 6 >/dev/null 2>&1 &
+"$OWNSCOPE" run -q -o orphan.own -- "$VICTIMS/selfcount" books 2 >/dev/null 2>&1 &
 runner=$!
-for _ in $(seq 300); do
-    pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ')
-    [ -n "$pid" ] && [ "$pid" != 0 ] && break
-    sleep 0.01
-done
-sleep 0.3
+grown() { [ "$(stat -c %s orphan.own 2>/dev/null || echo 0)" -gt "$1" ]; } # the trace, to more bytes than that
+await grown 100000
+pid=$(od -A n -t u8 -j 4088 -N 8 books | tr -d ' ')
 kill -KILL $runner
 wait $runner 2>/dev/null
 status "a dead collector cannot be asked" 125 "$OWNSCOPE" report -p "$pid"
@@ -193,7 +190,8 @@ verdict "and the line says what to do" $? "$(first_line "$T/r.err")"
 "$OWNSCOPE" ps >ps.out && grep -w "$pid" ps.out | grep -q orphaned
 verdict "ps shows the orphan" $? "$(cat ps.out)"
 "$OWNSCOPE" report --json orphan.own >before.json 2>before.err
-LIMIT=60 status "serve --attach goes on to its end" 0 "$OWNSCOPE" serve -q --attach "$pid"
+(await grown $(($(stat -c %s orphan.own) + 100000)); kill -KILL "$pid") &
+status "serve --attach goes on to its end" 0 "$OWNSCOPE" serve -q --attach "$pid"
 before=$("$PYTHON" -c 'import json; print(json.load(open("before.json"))["totals"]["allocations"])')
 [ "$before" -gt 0 ] && [ "$(number orphan.own totals.allocations)" -gt "$before" ]
 verdict "in the same trace" $? "$before then $(number orphan.own totals.allocations)"
@@ -206,11 +204,8 @@ status "attach to nothing" 125 "$OWNSCOPE" serve --attach nothing-of-that-name
 # ---- the API by other hands ---------------------------------------------------------------
 "$OWNSCOPE" serve -q -o serve.own >serve.out 2>&1 &
 server=$!
-for _ in $(seq 200); do
-    socket=$(find "$OWNSCOPE_DIR" -name socket 2>/dev/null)
-    [ -n "$socket" ] && break
-    sleep 0.01
-done
+has_socket() { socket=$(find "$OWNSCOPE_DIR" -name socket 2>/dev/null) && [ -n "$socket" ]; }
+await has_socket
 status "one server a user" 125 "$OWNSCOPE" serve -q -o other.own
 [ "$(stat -c %a "$socket")" = 600 ]
 verdict "the socket is private" $? "$(stat -c %a "$socket")"

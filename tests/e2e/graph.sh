@@ -202,7 +202,7 @@ int main(void)
 E2
 cc -g -o wait wait.c
 "$OWNSCOPE" run -q -o wait.own -- ./wait >wait.out 2>wait.err </dev/null &
-for _ in $(seq 100); do grep -q ready wait.out 2>/dev/null && break; sleep 0.1; done
+await grep -qs ready wait.out
 pid=$("$OWNSCOPE" ps --json | "$PYTHON" -c 'import json, sys
 print(next(p["pid"] for s in json.load(sys.stdin)["sessions"] for p in s["processes"]))' 2>/dev/null)
 if [ -z "$pid" ]; then pid=$("$OWNSCOPE" ps 2>/dev/null | awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1; exit }'); fi

@@ -178,7 +178,7 @@ verdict "which says why, too" $? "$(cat ended.err)"
 ends 0 "--fail-on any without snapshots" --fail-on any --no-snapshot-at-exit -- ./app
 grep -q '^ownscope: --fail-on says nothing of some leaks: ' ended.err
 verdict "which is said" $? "$(cat ended.err)"
-ends 0 "--fail-on leak where a child was killed" --fail-on leak -- sh -c './app wait & sleep 1; kill -9 $!; exit 0'
+ends 0 "--fail-on leak where a child was killed" --fail-on leak -- sh -c './app wait >began & until [ -s began ]; do sleep 0.02; done; kill -9 $!; exit 0'
 grep -q '^ownscope: --fail-on says nothing of some leaks: .*most likely it was killed' ended.err
 verdict "which is said, too" $? "$(cat ended.err)"
 ends 137 "a program that was killed ends as it did" --fail-on leak -- ./app kill

@@ -18,16 +18,8 @@ print(said if said is not True else "")
 sys.exit(said is not True)' "$2" "${3//$'\n'/ }" 2>&1)
     verdict "$1" $? "$(echo "$said" | tail -n 1 | cut -c1-300)"
 }
-pid_of() { # of the only traced process of our sessions
-    local pid
-    for _ in $(seq 500); do
-        pid=$("$OWNSCOPE" ps --json 2>/dev/null | "$PYTHON" -c '
-import json, sys
-print(json.load(sys.stdin)["sessions"][0]["processes"][0]["pid"])' 2>/dev/null)
-        [ -n "$pid" ] && { echo "$pid"; return; }
-        sleep 0.01
-    done
-}
+pid_now() { "$OWNSCOPE" ps --json 2>/dev/null | jq -er '.sessions[0].processes[0].pid' 2>/dev/null; }
+pid_of() { await pid_now | grep -v null; } # of the only traced process of our sessions
 
 # ---- a program that hangs ----------------------------------------------------
 hung() {
@@ -35,10 +27,7 @@ hung() {
     "$OWNSCOPE" run -o hung.own -- "$VICTIMS/deadlock" for-ever >hung.out 2>hung.err </dev/null &
     runner=$!
     pid=$(pid_of)
-    for _ in $(seq 1000); do
-        grep -q deadlock hung.err && break
-        sleep 0.01
-    done
+    await grep -q deadlock hung.err
     kill -0 "$pid" && [ "$(grep -c '^ownscope: .*deadlock' hung.err)" = 1 ]
     verdict "a deadlock is said while the program hangs" $? "$(first_line hung.err)"
     "$OWNSCOPE" locks -p "$pid" --json >hung.json 2>why
@@ -93,10 +82,8 @@ relock() {
     "$OWNSCOPE" run -q -o relock.own -- "$VICTIMS/relock" for-ever >relock.out 2>relock.err </dev/null &
     runner=$!
     pid=$(pid_of)
-    for _ in $(seq 300); do
-        "$OWNSCOPE" findings -p "$pid" --json >relock.json 2>/dev/null && grep -q '"relock"' relock.json && break
-        sleep 0.02
-    done
+    relock_found() { "$OWNSCOPE" findings -p "$pid" --json >relock.json 2>/dev/null && grep -q '"relock"' relock.json; }
+    await relock_found
     kill -KILL "$pid"
     wait $runner
     holds "a relock that hangs is found while it hangs" relock.json '
@@ -121,11 +108,8 @@ kill_program() {
         # shellcheck disable=SC2086
         "$OWNSCOPE" run -q $PATIENT -o kill.own -- "$VICTIMS/lockcount" books $((i % 3 + 1)) >/dev/null 2>kill.err </dev/null &
         runner=$!
-        for _ in $(seq 500); do
-            pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ')
-            [ "${pid:-0}" != 0 ] && break
-            sleep 0.01
-        done
+        booked() { pid=$(od -A n -t u8 -j 4088 -N 8 books 2>/dev/null | tr -d ' ') && [ "${pid:-0}" != 0 ]; }
+        await booked
         sleep "0.$((RANDOM % 3 + 1))"
         kill -KILL "$pid"
         wait $runner
@@ -146,30 +130,31 @@ kill_collector() {
     sleep 0.4
     kill -KILL $runner
     wait $runner
-    for _ in $(seq 800); do
-        [ -s coll.code ] && break
-        sleep 0.01
-    done
+    await test -s coll.code
     [ "$(cat coll.code)" = "code 0" ] && [ ! -s coll.err ]
     verdict "the collector is killed: a program at its locks goes on" $? "$(cat coll.code coll.err)"
     "$OWNSCOPE" findings --json coll.own >coll.json 2>why
-    holds "what is on record until then breaks no rule" coll.json 'd["findings"] == [] or d["findings"]'
+    # a collector that was kept from running may have lost events of a program that waits 200 ms at most: that is said with them
+    holds "what is on record until then breaks no rule" coll.json '[f for f in d["findings"] if not f.get("doubt")] == [] or [(f["rule"], f["doubt"], f["message"]) for f in d["findings"][:3]]'
 }
 
 # ---- lost events -----------------------------------------------------------------
 lost_events() {
-    local runner lost i
-    "$OWNSCOPE" run -q --on-full drop -o lost.own -- "$VICTIMS/lock_storm" 2 >/dev/null 2>lost.err </dev/null &
-    runner=$!
-    pid_of >/dev/null
-    for i in 1 2 3 4; do # a collector that sleeps now and then
-        sleep 0.15
-        kill -STOP $runner
-        sleep 0.2
-        kill -CONT $runner
+    local runner lost i seconds
+    for seconds in 2 4 8 16; do # as long as a starved program needs
+        "$OWNSCOPE" run -q --on-full drop -o lost.own -- "$VICTIMS/lock_storm" $seconds >/dev/null 2>lost.err </dev/null &
+        runner=$!
+        pid_of >/dev/null
+        for i in 1 2 3 4; do # a collector that sleeps now and then
+            sleep 0.15
+            kill -STOP $runner
+            sleep 0.2
+            kill -CONT $runner
+        done
+        wait $runner
+        lost=$(number lost.own lost.events 2>why)
+        [ "${lost:-0}" -le 1000 ] || break
     done
-    wait $runner
-    lost=$(number lost.own lost.events 2>why)
     [ "${lost:-0}" -gt 1000 ]
     verdict "--on-full drop: events were lost" $? "$lost $(cat why)"
     "$OWNSCOPE" findings --json lost.own >lost.json 2>why

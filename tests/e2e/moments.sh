@@ -8,7 +8,7 @@
 cd "$T" || exit 99
 SNAPSHOTS=${SNAPSHOTS:-${TORTURE:+100}}
 SNAPSHOTS=${SNAPSHOTS:-25}
-SLACK_MS=8000 # what a busy machine may add
+SLACK_MS=30000 # what a busy machine may add
 
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 

@@ -9,7 +9,8 @@ cd "$T" || exit 99
 report_of() {
     local victim=$1
     shift
-    timeout "$LIMIT" "$OWNSCOPE" run -q "$@" -o o.own -- "$VICTIMS/$victim" >out 2>err &&
+    # shellcheck disable=SC2086 # two words
+    timeout "$LIMIT" "$OWNSCOPE" run -q $PATIENT "$@" -o o.own -- "$VICTIMS/$victim" >out 2>err &&
         "$OWNSCOPE" report --json o.own >report.json 2>err
 }
 # holds NAME EXPRESSION: of the report r, in python.

@@ -21,21 +21,17 @@ busy_start() {
     : >file
     "$OWNSCOPE" run -q --wait-ms 20000 "$@" -- "$VICTIMS/busy" file >busy.out 2>busy.err </dev/null &
     runner=$!
-    for _ in $(seq 300); do
-        pid=$(cat file 2>/dev/null)
-        [ -n "$pid" ] && "$OWNSCOPE" ctl -p "$pid" status >/dev/null 2>&1 && return
-        sleep 0.01
-    done
+    await busy_answers || not_ok "a busy program" "its collector does not answer: $(first_line busy.err)"
 }
+busy_answers() {
+    pid=$(cat file 2>/dev/null) && [ -n "$pid" ] && "$OWNSCOPE" ctl -p "$pid" status >/dev/null 2>&1
+}
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # End of the program; 0 when it did what it does alone.
 busy_end() {
     rm -f file
-    for _ in $(seq 1000); do
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.01
-    done
-    ! kill -0 "$pid" 2>/dev/null && cmp -s busy.out bare.out && [ ! -s busy.err ]
+    await is_gone "$pid" && cmp -s busy.out bare.out && [ ! -s busy.err ]
 }
 
 "$VICTIMS/busy" >bare.out
@@ -49,13 +45,10 @@ orders() {
     why=$("$PYTHON" "$HERE/orders.py" "$OWNSCOPE" "$pid" "$ORDERS" "$SEED" log "$@" 2>took)
     verdict "$ORDERS orders${1:+, and collectors killed}" $? "seed $SEED: $(echo "$why" | head -n 3 | tr '\n' ';')"
     busy_end
-    verdict "the program noticed nothing${1:+ of that}" $? "$(head -n 2 busy.out busy.err | tr '\n' ' ')"
+    verdict "the program noticed nothing${1:+ of that}" $? "$(head -n 2 busy.out busy.err | tr '\n' ' ')$(is_gone "$pid" || echo "it runs on")"
     wait $runner 2>/dev/null
     # a next collector's end is not ours to wait for
-    for _ in $(seq 500); do
-        kill -0 "$(cat log.collector)" 2>/dev/null || break
-        sleep 0.01
-    done
+    await is_gone "$(cat log.collector)" || not_ok "the collector" "it outlives the program by a minute"
     audited t.own >asked 2>why
     diff <(grep -v '^lost' log) asked >differ
     verdict "each stands in the trace${1:+, of all collectors}" $? "$(head -n 3 differ | tr '\n' ';') $(first_line why)"

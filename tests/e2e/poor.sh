@@ -140,9 +140,9 @@ E2
     # A program that goes to another mount namespace before it is what we trace.
     # shellcheck disable=SC2016 # for the inner shell
     unchanged "another mount namespace harms no program" 0 '' "$OWNSCOPE" run -q -o p.own -- unshare -m sh -c 'mount -t tmpfs none /dev/shm; [ -z "$OWNSCOPE_SHM" ] || mount -t tmpfs none "$OWNSCOPE_SHM"; exec "$0"' "$VICTIMS/exit_raw"
-    unshare -m sh -c 'mount -t tmpfs none /mnt; exec sleep 20' &
+    unshare -m sh -c 'mount -t tmpfs none /mnt; exec sleep 300' &
     other=$!
-    for _ in $(seq 200); do [ "$(cat /proc/$other/comm)" = sleep ] && break; sleep 0.01; done
+    await grep -qx sleep /proc/$other/comm
     says "another mount namespace" '^no  mounts: .*another mount namespace' 1 "$OWNSCOPE" doctor -p $other
     says "a process without the shim" '^no  traced: .*not loaded' 1 "$OWNSCOPE" doctor -p $other
     kill $other
@@ -167,13 +167,10 @@ else
 fi
 
 # ---- a traced process -------------------------------------------------------
-"$OWNSCOPE" run -q -o s.own -- sleep 20 >/dev/null 2>&1 &
+"$OWNSCOPE" run -q -o s.own -- sleep 300 >/dev/null 2>&1 &
 runner=$!
-for _ in $(seq 300); do
-    pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty')
-    [ -n "$pid" ] && break
-    sleep 0.01
-done
+traced_pid() { pid=$("$OWNSCOPE" ps --json 2>/dev/null | jq -r '.sessions[0].processes[0].pid // empty') && [ -n "$pid" ]; }
+await traced_pid
 says "a traced process" "^ok  traced: by session .* process $runner" "$("$OWNSCOPE" doctor >/dev/null; echo $?)" "$OWNSCOPE" doctor -p "$pid"
 kill -KILL $runner
 wait $runner 2>/dev/null

@@ -30,10 +30,7 @@ forwarded() {
     local name=$1 number=$2
     "$OWNSCOPE" run -q -o "$T/f.own" -- "$VICTIMS/signal_count" "$number" >"$T/f.out" 2>"$T/f.err" </dev/null &
     local runner=$!
-    for _ in $(seq 300); do
-        grep -q ready "$T/f.out" 2>/dev/null && break
-        sleep 0.01
-    done
+    await grep -qs ready "$T/f.out"
     kill "-$number" $runner
     wait $runner
     local status=$?
@@ -51,7 +48,7 @@ tool, trace, victim, key, number = sys.argv[1:]
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(tool, [tool, "run", "-q", "-o", trace, "--", victim, number])
-said, sent, end = b"", False, time.time() + 20
+said, sent, end = b"", False, time.time() + 90
 while time.time() < end:
     if select.select([fd], [], [], 0.1)[0]:
         try:
@@ -114,7 +111,7 @@ time.sleep(0.3)
 os.killpg(p.pid, signal.SIGSTOP)
 time.sleep(0.3)
 os.killpg(p.pid, signal.SIGCONT)
-out, _ = p.communicate(timeout=20)
+out, _ = p.communicate(timeout=90)
 sys.exit(not (out == b"end\n" and p.returncode == 0))
 E2
 timeout "$LIMIT" "$PYTHON" job.py "$OWNSCOPE" "$T/j.own"

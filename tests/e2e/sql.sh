@@ -95,9 +95,9 @@ status 1 bisect handoff.own "SELECT 0"
 status 2 bisect handoff.own "SELECT nothing"
 
 # ---- a live process: the same code on what its collector wrote out ----
-timeout "$LIMIT" "$OWNSCOPE" run -q -o live.own -- "$PYTHON" -I -S -c 'import time; x = [bytearray(1000 + i) for i in range(200)]; open("ready", "w"); time.sleep(30)' 2>/dev/null &
+timeout "$LIMIT" "$OWNSCOPE" run -q -o live.own -- "$PYTHON" -I -S -c 'import time; x = [bytearray(1000 + i) for i in range(200)]; open("ready", "w"); time.sleep(300)' 2>/dev/null &
 runner=$!
-for _ in $(seq 100); do [ -e ready ] && break; sleep 0.1; done
+await test -e ready
 pid=$("$OWNSCOPE" ps --json | "$PYTHON" -c 'import json, sys; print([p["pid"] for s in json.load(sys.stdin)["sessions"] for p in s["processes"]][0])' 2>err)
 query="SELECT id, size_bytes, thread, stack FROM blocks WHERE dropped_ns IS NULL AND size_bytes BETWEEN 1001 AND 1200 ORDER BY id"
 "$OWNSCOPE" sql -p "$pid" -f csv "$query" >live.csv 2>err
@@ -122,7 +122,7 @@ if pid == 0:
     os.environ["TERM"] = "dumb"
     os.execv(sys.argv[1], [sys.argv[1], "sql", "handoff.own"])
 said = b""
-def until(text, seconds=10):
+def until(text, seconds=60):
     global said
     end = time.time() + seconds
     while text not in said and time.time() < end:
@@ -137,7 +137,7 @@ line(".tables"); until(b"records")
 line(".mode csv"); until(b"ownscope> ")
 line("SELECT 40 +"); until(b"...> ")
 line("2 AS sum;"); until(b"\n42\r")
-line("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;")
+line("SELECT 'be' || 'gins'; WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;"); until(b"begins")
 time.sleep(0.5); os.write(fd, b"\x03"); until(b"stopped")
 line(".at event:100"); until(b"ownscope> ")
 line("SELECT 'n' || max(event) FROM records;"); until(b"n100")

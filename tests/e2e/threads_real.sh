@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck disable=SC2016 # what stands in single quotes is for other programs
 
-LIMIT=60
+LIMIT=180
 SHORT='redis nginx memcached xz python cxx rust git gcc sqlite'
 LONG='rustc gdb perl redis_disk python_more git_more node zstd ruby java lld clang'
 
@@ -34,7 +34,7 @@ real_tools() {
 real_redis() {
     cat >r.sh <<'E2'
 redis-server --port 0 --unixsocket "$PWD/s" --save '' --io-threads 4 --io-threads-do-reads yes --daemonize no >/dev/null &
-for i in $(seq 100); do [ "$(redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ "$(redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
 redis-benchmark -s "$PWD/s" -q -c 40 -P 8 -n "${N:-1500}" -d 600 -t set,get,incr,lpush,rpop,sadd,hset,lrange_100,mset >bench 2>&1
 grep -c 'requests per second' bench
 redis-cli -s "$PWD/s" eval 'for i = 1, 3000 do redis.call("rpush", "big", string.rep("x", 300)) end return redis.call("llen", "big")' 0
@@ -47,7 +47,7 @@ E2
 real_redis_disk() {
     cat >r.sh <<'E2'
 redis-server --port 0 --unixsocket "$PWD/s" --dir "$PWD" --io-threads 4 --io-threads-do-reads yes --appendonly yes --appendfsync always --daemonize no >/dev/null &
-for i in $(seq 100); do [ "$(redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ "$(redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
 redis-benchmark -s "$PWD/s" -q -c 20 -P 16 -n "${N:-2000}" -r 5000 -d 1500 -t set,get,lpush,lrange_300 >bench 2>&1
 redis-cli -s "$PWD/s" bgsave >/dev/null; sleep 0.5
 redis-cli -s "$PWD/s" bgrewriteaof >/dev/null; sleep 1
@@ -73,7 +73,7 @@ http { access_log off; client_body_temp_path $PWD/tmp/b; proxy_temp_path $PWD/tm
 E2
     cat >n.sh <<'E2'
 nginx -e "$PWD/error.log" -p "$PWD" -c "$PWD/n.conf" &
-for i in $(seq 100); do [ -S sock ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ -S sock ] && break; sleep 0.05; done
 for i in $(seq 20); do
     curl -s --no-progress-meter --compressed --parallel --unix-socket sock -o o1 http://x/ -o o2 http://x/small.html -o o3 "http://x/?$i" -o o4 "http://x/small.html?$i"
     cat o1 o2 o3 o4
@@ -115,7 +115,7 @@ print("loaded")
 E2
     cat >m.sh <<'E2'
 "$@" memcached -t 4 -s "$PWD/sock" -m 8 -u "$(id -un)" -o slab_reassign,slab_automove=2,lru_crawler,lru_maintainer &
-for i in $(seq 100); do [ -S sock ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ -S sock ] && break; sleep 0.05; done
 $PYTHON load.py
 kill -TERM $!; wait $!; echo "server: $?"
 E2

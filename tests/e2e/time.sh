@@ -59,7 +59,7 @@ int main()
 E1
 cat >redis.sh <<'E2'
 redis-server --port 0 --unixsocket "$PWD/s" --save '' --appendonly no --daemonize no --io-threads 2 >/dev/null &
-for i in $(seq 100); do [ "$(OWNSCOPE_DISABLE=1 redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ "$(OWNSCOPE_DISABLE=1 redis-cli -s "$PWD/s" ping 2>/dev/null)" = PONG ] && break; sleep 0.05; done
 for i in $(seq 500); do echo "set k$i v$i"; echo "lpush l $i"; done | OWNSCOPE_DISABLE=1 redis-cli -s "$PWD/s" >/dev/null
 OWNSCOPE_DISABLE=1 redis-cli -s "$PWD/s" shutdown nosave
 wait

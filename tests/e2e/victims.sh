@@ -32,27 +32,35 @@ options_of() { sed -n '1,12s/^.*RUN: *\([^*]*\).*$/\1/p' "$ROOT/tests/victims/$1
 without_times() { sed -i '/^expect lock /s/=[0-9]*//g' "$1.out"; }
 
 one() {
-    local name=$1 why
+    local name=$1 why tries
     local trace=$T/$1.own
     run "$T/bare" "$VICTIMS/$name"
     case $(code "$T/bare") in
     77) skip "victim $name" "cannot be done here"; return ;;
     1 | 99 | 124 | 137) not_ok "victim $name" "fails without the tool: $(first_line "$T/bare.err")"; return ;;
     esac
+    tries=0
+    until tried "$name" "$trace" || [ $((++tries)) -ge 5 ] || ! only_times "$why"; do :; done
+    [ -z "$why" ]
+    verdict "victim $name" $? "$(echo "$why" | tail -n 3 | tr '\n' ';')"
+    rm -f "$trace"
+}
+# A thread that is kept from running between its own look at the clock and ours is no flaw: it is measured again.
+only_times() { ! grep -qvE '^expect lock .*: (wait|hold)_(total|max|p50|p99) is [0-9]+$' <<<"$1"; }
+tried() {
+    local name=$1 trace=$2
     # shellcheck disable=SC2046,SC2086 # words
     run "$T/traced" "$OWNSCOPE" run -q $PATIENT $(options_of "$name") -o "$trace" -- "$VICTIMS/$name"
     cp "$T/traced.out" "$T/said"
     without_times "$T/bare"
     without_times "$T/traced"
     ! grep -q '^expect finding deadlock' "$T/said" || sed -i '/^ownscope: deadlock in process /d' "$T/traced.err"
-    why=$(same "$T/bare" "$T/traced") || { not_ok "victim $name" "$why"; return; }
+    why=$(same "$T/bare" "$T/traced") || return
     if ! why=$(documents "$trace" "$T/said" 2>&1); then
-        not_ok "victim $name" "cannot be read: $why"
-        return
+        why="cannot be read: $why"
+        return 1
     fi
     why=$("$PYTHON" "$HERE/expect.py" "$T/said" "$T/documents" 2>&1)
-    verdict "victim $name" $? "$(echo "$why" | tail -n 3 | tr '\n' ';')"
-    rm -f "$trace"
 }
 
 cd "$T" || exit 99

@@ -31,7 +31,7 @@ static size_t n_told;
 
 int __wrap_policy_set(struct policy *p, const struct policy_spec *spec);
 int __real_policy_set(struct policy *p, const struct policy_spec *spec);
-const char *__wrap_policy_waits_for(const struct policy *p);
+const char *__wrap_policy_waits_for(struct policy *p);
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out);
 
 int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
@@ -46,7 +46,7 @@ int __wrap_policy_set(struct policy *p, const struct policy_spec *spec)
         published_rules[i] = spec->rules[i].number;
     return __real_policy_set(p, spec);
 }
-const char *__wrap_policy_waits_for(const struct policy *p) { return settled ? NULL : "something"; }
+const char *__wrap_policy_waits_for(struct policy *p) { return settled ? NULL : "something"; }
 void __wrap_limits_tick(struct limits *l, const struct limits_input *in, struct limits_verdict *out)
 {
     *out = verdict;

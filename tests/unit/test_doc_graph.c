@@ -150,7 +150,7 @@ static const char *groups(const char *by, const char *key)
     return text;
 }
 
-START_TEST(by)
+START_TEST(by_each)
 {
     /* b1 and b2 have one type: what b2 retains is in b1's sum. */
     ck_assert_str_eq(groups("type", "type"), "-:4/4276/4276 app+0x2000:2/120/190 abc::Foo:1/40/40 0x7f0000001235:1/30/30");
@@ -311,7 +311,7 @@ int main(void)
     tcase_add_test(t, since);
     tcase_add_test(t, rows_and_depth);
     tcase_add_test(t, roots);
-    tcase_add_test(t, by);
+    tcase_add_test(t, by_each);
     tcase_add_test(t, by_of_samples);
     tcase_add_test(t, one_node);
     tcase_add_test(t, other_nodes);

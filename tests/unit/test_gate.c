@@ -152,6 +152,65 @@ START_TEST(test_quiet_of_one_that_jumped)
 }
 END_TEST
 
+static int sleeps_at[2];
+
+static void *sleep_on(void *nothing)
+{
+    char word;
+    store_release(&spins_tid, (uint32_t)syscall(SYS_gettid));
+    return (void *)(intptr_t)read(sleeps_at[0], &word, 1);
+}
+
+/* Nor is one that sleeps in a call of the program's. One that stands still amid a record is, and is named. */
+START_TEST(test_quiet_of_one_that_sleeps)
+{
+    pthread_t thread;
+    uint32_t tid, pid_told = 0, tid_told = 0;
+    ck_assert_int_eq(pipe(sleeps_at), 0);
+    pthread_create(&thread, NULL, sleep_on, NULL);
+    while (!(tid = load_acquire(&spins_tid)))
+        nap(100);
+    acting_since(session_gate(session), (uint32_t)getpid(), tid);
+    uint32_t gate = publish(WIRE_GATE_LIFE);
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
+        nap(1000);
+    }
+    ck_assert(!quiet_within(gate, 300));
+    ck_assert(session_unquiet(session, gate, &pid_told, &tid_told));
+    ck_assert(pid_told == (uint32_t)getpid() && tid_told == tid);
+    ck_assert(session_acts(session, &pid_told, &tid_told));
+    ck_assert(quiet_within(gate, 5000));
+    ck_assert(!session_unquiet(session, gate, &pid_told, &tid_told));
+    ck_assert_int_eq(write(sleeps_at[1], "", 1), 1);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
+START_TEST(test_quiet_of_one_that_stands_still)
+{
+    pid_t child = fork();
+    if (!child)
+        for (;;)
+            pause();
+    struct wire_slot *slot = acting_since(session_gate(session), (uint32_t)child, (uint32_t)child);
+    ck_assert_int_eq(kill(child, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(child, NULL, WUNTRACED), child);
+    uint32_t gate = publish(WIRE_GATE_LIFE), pid_told = 0, tid_told = 0;
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_ge(session_drain(session, code, keep, NULL), 0);
+        nap(1000);
+    }
+    ck_assert(!quiet_within(gate, 1500));
+    ck_assert(session_unquiet(session, gate, &pid_told, &tid_told));
+    ck_assert(pid_told == (uint32_t)child && tid_told == (uint32_t)child);
+    store_release(&slot->acting, WIRE_ACTING_NOT);
+    ck_assert(quiet_within(gate, 2000));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+END_TEST
+
 START_TEST(test_quiet_of_the_dead)
 {
     pid_t child = fork();
@@ -543,6 +602,8 @@ int main(void)
     tcase_add_test(c, test_quiet_waits);
     tcase_add_test(c, test_room_beside_one_that_acts);
     tcase_add_test(c, test_quiet_of_one_that_jumped);
+    tcase_add_test(c, test_quiet_of_one_that_sleeps);
+    tcase_add_test(c, test_quiet_of_one_that_stands_still);
     tcase_add_test(c, test_quiet_of_the_dead);
     tcase_add_test(c, test_wait_quiet);
     tcase_add_test(c, test_grace_period);

@@ -1,6 +1,8 @@
 /* Cancelled threads: cleanup handlers free, and join gives PTHREAD_CANCELED. */
 #include "victim.h"
 
+static int began;
+
 NOINLINE static void cleanup(void *p) { free(p); }
 static void *sleeper(void *arg)
 {
@@ -8,13 +10,15 @@ static void *sleeper(void *arg)
     pthread_cleanup_push(cleanup, p);
     for (;;) {
         free(keep(malloc(56102)));
-        victim_sleep_ms(1000);
+        victim_next(&began);
+        victim_sleep_ms(1000000);
     }
     pthread_cleanup_pop(1);
     return NULL;
 }
 static void *busy(void *arg)
 {
+    victim_next(&began);
     for (;;) {
         for (int i = 0; i < 50; i++)
             free(keep(malloc(56103)));
@@ -30,7 +34,7 @@ int main(void)
     void *value = NULL;
     for (int i = 0; i < 20; i++)
         CHECK(!pthread_create(&t[i], NULL, i % 2 ? busy : sleeper, NULL));
-    victim_sleep_ms(50);
+    victim_await(&began, 20);
     for (int i = 0; i < 20; i++)
         CHECK(!pthread_cancel(t[i]));
     for (int i = 0; i < 20; i++) {

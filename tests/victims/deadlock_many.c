@@ -8,11 +8,13 @@ enum { GUESTS = 40 };
 static pthread_mutex_t forks_of[GUESTS], till = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t menu = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_barrier_t seated, reading;
+static int on_the_way;
 
 NOINLINE static void dine(long i)
 {
     pthread_mutex_lock(&forks_of[i]);
     pthread_barrier_wait(&seated);
+    victim_next(&on_the_way);
     pthread_mutex_lock(&forks_of[(i + 1) % GUESTS]);
     keep(NULL);
 }
@@ -23,6 +25,7 @@ static void *reader(void *arg)
 {
     pthread_rwlock_rdlock(&menu);
     pthread_barrier_wait(&reading);
+    victim_next(&on_the_way);
     order();
     return arg;
 }
@@ -31,6 +34,7 @@ static void *waiter(void *arg)
 {
     pthread_mutex_lock(&till);
     pthread_barrier_wait(&reading);
+    victim_next(&on_the_way);
     change_menu();
     return arg;
 }
@@ -45,6 +49,7 @@ int main(void)
     victim_thread(waiter, NULL);
     victim_thread(reader, NULL);
     victim_thread(reader, NULL);
+    victim_await(&on_the_way, GUESTS + 3);
     victim_sleep_ms(500);
     puts("expect finding deadlock count=1 in=dine");
     puts("expect finding deadlock count=1 in=order,change_menu");

@@ -25,7 +25,7 @@ int main(void)
     }
     while (done < ALL)
         victim_sleep_ms(1);
-    victim_sleep_ms(100); /* they are gone */
+    victim_await_alone();
     for (int i = 0; i < ALL; i += 2)
         free(left[i]);
     puts("expect block size=55201 count=5 dropped=5 new=leaver drop=main");

@@ -35,7 +35,7 @@ int main(void)
     t = victim_thread(detached, NULL);
     pthread_detach(t);
     pthread_barrier_wait(&ready);
-    victim_sleep_ms(30);
+    victim_await_alone();
     victim_join(victim_thread(joined, NULL));
     puts("expect leak definite new=make_joined blocks=1 bytes=40");
     puts("expect leak definite new=make_detached blocks=1 bytes=48");

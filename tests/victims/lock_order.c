@@ -7,6 +7,7 @@ static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALI
 static pthread_mutex_t ring[3] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
 static pthread_rwlock_t x = PTHREAD_RWLOCK_INITIALIZER, y = PTHREAD_RWLOCK_INITIALIZER;
 static struct account *one, *two;
+static int turn;
 
 NOINLINE static void lock(pthread_mutex_t *m) { pthread_mutex_lock(m); keep(NULL); }
 static void unlock(pthread_mutex_t *m) { pthread_mutex_unlock(m); }
@@ -54,23 +55,26 @@ static void *first(void *arg)
     ring_0();
     x_then_y();
     there();
-    victim_sleep_ms(150);
+    victim_next(&turn);
+    victim_await(&turn, 3);
     return NULL;
 }
 static void *second(void *arg)
 {
-    victim_sleep_ms(50);
+    victim_await(&turn, 1);
     b_then_a();
     ring_1();
     y_then_x();
     back();
-    victim_sleep_ms(100);
+    victim_next(&turn);
+    victim_await(&turn, 3);
     return NULL;
 }
 static void *third(void *arg)
 {
-    victim_sleep_ms(100);
+    victim_await(&turn, 2);
     ring_2();
+    victim_next(&turn);
     return NULL;
 }
 

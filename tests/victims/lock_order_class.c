@@ -15,8 +15,9 @@ static void lock(pthread_mutex_t *m) { pthread_mutex_lock(m); }
 static void unlock(pthread_mutex_t *m) { pthread_mutex_unlock(m); }
 NOINLINE static void outer_first(struct pair *o) { lock(&o->outer); lock(&o->inner); unlock(&o->inner); unlock(&o->outer); }
 NOINLINE static void inner_first(struct pair *o) { lock(&o->inner); lock(&o->outer); unlock(&o->outer); unlock(&o->inner); }
-static void *first(void *arg) { outer_first(make()); victim_sleep_ms(60); return NULL; }
-static void *second(void *arg) { victim_sleep_ms(30); inner_first(make()); return NULL; }
+static int turn;
+static void *first(void *arg) { outer_first(make()); victim_next(&turn); victim_await(&turn, 2); return NULL; }
+static void *second(void *arg) { victim_await(&turn, 1); inner_first(make()); victim_next(&turn); return NULL; }
 
 int main(void)
 {

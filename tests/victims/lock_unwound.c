@@ -11,6 +11,7 @@ static pthread_cond_t c = PTHREAD_COND_INITIALIZER;
 static mtx_t mtx;
 static cnd_t cnd;
 static sem_t s, ready;
+static int asked; /* the thread to cancel itself */
 static const struct timespec late = { 1ll << 40, 0 };
 
 /* The lock is held here: nobody else can get it. */
@@ -77,7 +78,7 @@ static void *sem_pending(void *arg)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     sem_post(&ready);
-    victim_sleep_ms(60);
+    victim_await(&asked, 1);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     sem_wait(&s);
     return NULL;
@@ -87,7 +88,7 @@ static void *clock_pending(void *arg)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     sem_post(&ready);
-    victim_sleep_ms(60);
+    victim_await(&asked, 1);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     sem_clockwait(&s, CLOCK_MONOTONIC, &late);
     return NULL;
@@ -98,7 +99,7 @@ static void *cond_pending(void *arg)
     pthread_mutex_lock(&m);
     pthread_cleanup_push(unlock, &m);
     sem_post(&ready);
-    victim_sleep_ms(60);
+    victim_await(&asked, 1);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     pthread_cond_wait(&c, &m);
     pthread_cleanup_pop(1);
@@ -111,10 +112,12 @@ static void cancelled(const char *name, void *(*routine)(void *))
     void *value = NULL;
     int left = -1;
     printf("%s\n", name);
+    asked = 0;
     CHECK(!pthread_create(&t, NULL, routine, NULL));
     CHECK(!sem_wait(&ready));
     victim_sleep_ms(20);
     CHECK(!pthread_cancel(t));
+    victim_next(&asked);
     CHECK(!pthread_join(t, &value));
     CHECK(!sem_getvalue(&s, &left));
     printf("  %s, semaphore %d\n", value == PTHREAD_CANCELED ? "cancelled" : "not cancelled", left);

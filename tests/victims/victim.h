@@ -42,6 +42,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +108,22 @@ static inline void victim_sleep_ms(long ms)
 {
     struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
     nanosleep(&t, NULL);
+}
+
+/* Turns of threads, told by no lock: until it is at least that; and the next one. */
+static inline void victim_await(const int *turn, int least)
+{
+    while (__atomic_load_n(turn, __ATOMIC_RELAXED) < least)
+        victim_sleep_ms(1);
+}
+static inline void victim_next(int *turn) { __atomic_fetch_add(turn, 1, __ATOMIC_RELAXED); }
+
+/* Until all other threads are gone, also those that nobody joins: a process's folder of threads has a link for each. */
+static inline void victim_await_alone(void)
+{
+    struct stat s;
+    while (!stat("/proc/self/task", &s) && s.st_nlink > 3)
+        victim_sleep_ms(1);
 }
 
 /* Lets others run, now and then: a program that only allocates is no program. */
