@@ -495,7 +495,7 @@ int main(void)
 {
     Suite *s = suite_create("unwind");
     TCase *c = tcase_create("truth");
-    tcase_set_timeout(c, 100);
+    tcase_set_timeout(c, 250);
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_add_test(c, random_trees);
     tcase_add_test(c, same_stack_changes_nothing);
