@@ -89,6 +89,8 @@ $(B)/ownscope-preload: scripts/ownscope-preload
 # Unit tests link what they use of the rooms, and of the shim its unwinder. They themselves need not be fast:
 # to optimize them more takes longer than it saves.
 UNIT_OPT := -O1
+# What is to be lost must lie in no frame of its own either.
+$(B)/tests/unit/test_heap_roots: UNIT_OPT :=
 TESTED_A := $(B)/tests/tested.a
 TESTED_O := $(ROOMS_O) $(patsubst %.c,$(B)/%.o,$(wildcard preload/unwind*.c preload/rules*.c) \
                $(addprefix preload/,arena.c program_headers.c plain.c filter.c follow.c sample.c))
@@ -101,7 +103,7 @@ $(TESTED_A): $(TESTED_O)
 $(B)/tests/unit/%: tests/unit/%.c $(TESTED_A)
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
-	$(Q)$(CC) $(CFLAGS) $(UNIT_OPT) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -o $@ $< \
+	$(Q)$(CC) $(CFLAGS) $(UNIT_OPT) $(CPPFLAGS) $(WARN) $(SAN_FLAGS) $(DEPS) $(DEFS) -I. -Icollector -Itests/unit -include tests/unit/marks.h -o $@ $< \
 	  $(TESTED_A) $$(sed -n 's/^.*LINK: *\(.*\) \*\/.*$$/\1/p' $<) $(LIBS) $$(pkg-config --libs check) -lm
 
 # Holds the state at any moment against a replay from the start.

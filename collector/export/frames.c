@@ -1,11 +1,8 @@
 /*
- * collector/export/frames.c - see frames.h.
- *
- * `pool` is a set of code tables of its own into which stacks of the view and
- * of the trace are interned: so equal stacks meet, whichever side they come
- * from. Places are kept by pool frame: many stacks share them.
+ * collector/export/frames.c - see frames.h: stacks of both sides become our own, frames
+ * are looked up. How documents show them: frames_write.c.
  */
-#include "export/frames.h"
+#include "export/frames_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,58 +10,6 @@
 
 #include "event/xalloc.h"
 #include "export/plumbing.h"
-#include "export/text.h"
-
-struct map {                /* somebody else's id -> ours */
-    uint32_t *to;
-    size_t count;
-};
-
-struct resolved {           /* places of one pool frame */
-    struct frame_place *places;
-    json_t **json;
-    char *text;             /* as JSON, joined by commas */
-    size_t text_bytes;
-    uint32_t n;
-    bool done;
-};
-
-struct module_seen {
-    bool ours;              /* the shim's own frames are not shown */
-    bool used;
-};
-
-/* A whole stack as JSON: who streams events writes the same ones over and over. */
-struct stack_text { char *text; size_t bytes; };
-enum { STACK_TEXTS_BYTES_MAX = 256 << 20 };
-
-struct label {
-    uint64_t hash;
-    uint32_t id;
-};
-
-struct frames {
-    struct symbols *symbols;
-    const struct view *view;
-    const struct code *code;
-    struct code *pool;
-    struct map view_stacks, view_modules, code_stacks, code_modules;
-    struct resolved *resolved;
-    size_t resolved_capacity, resolved_count;
-    struct module_seen *modules;
-    size_t modules_capacity, modules_count;
-    uint32_t *used;         /* modules in order of use */
-    size_t used_capacity, used_count;
-    struct label *labels;   /* open addressing */
-    uint32_t label_mask, label_count;
-    struct frame_place *list;
-    size_t list_capacity;
-    json_t **stack_json;
-    size_t stack_json_capacity, stack_json_count;
-    struct stack_text *texts;   /* by stack */
-    size_t texts_capacity, texts_count, texts_bytes;
-    struct json_writer *writer; /* for the texts of frames */
-};
 
 struct frames *frames_new(struct symbols *s, const struct view *v, const struct code *c)
 {
@@ -112,7 +57,7 @@ void frames_free(struct frames *f)
 /* ---- interning ---- */
 
 /* An array of zeros that reaches `index`, grown by doubling. */
-static void map_reach(struct map *m, size_t index)
+static void map_reach(struct id_map *m, size_t index)
 {
     if (index < m->count)
         return;
@@ -129,7 +74,7 @@ struct side {
     const struct code_module *(*module)(const struct frames *, uint32_t);
     const struct code_frame *(*frame)(const struct frames *, uint32_t);
     const struct code_stack *(*stack)(const struct frames *, uint32_t);
-    struct map *stacks, *modules;
+    struct id_map *stacks, *modules;
 };
 
 static const struct code_module *view_module(const struct frames *f, uint32_t id)
@@ -305,7 +250,7 @@ static void resolve(struct frames *f, struct resolved *r, uint32_t id)
     }
 }
 
-static struct resolved *resolved_of(struct frames *f, uint32_t frame)
+struct resolved *frames_resolved(struct frames *f, uint32_t frame)
 {
     if (f->resolved_count <= frame) {
         size_t old = f->resolved_capacity;
@@ -323,7 +268,7 @@ size_t frames_places(struct frames *f, uint32_t stack, size_t max, const struct 
 {
     size_t n = 0;
     for (const struct code_stack *s; (s = code_stack(f->pool, stack)) && (!max || n < max); stack = s->parent) {
-        const struct resolved *r = resolved_of(f, s->frame);
+        const struct resolved *r = frames_resolved(f, s->frame);
         f->list = xgrow(f->list, &f->list_capacity, n + r->n + 1, sizeof *f->list);
         if (r->n)
             memcpy(f->list + n, r->places, r->n * sizeof *r->places);
@@ -347,174 +292,6 @@ size_t frames_telling(const struct frame_place *places, size_t n, size_t most, u
         for (count = 0; count < n && count < most && (!count || !places[count].outer); count++)
             shown[count] = (uint32_t)count;
     return count;
-}
-
-/* ---- as documents ---- */
-
-static json_t *place_json(const struct frame_place *p)
-{
-    char address[20];
-    json_t *j = json_object();
-    if (p->function)
-        json_object_set_new(j, "function", text_json_string(p->function));
-    if (p->file)
-        json_object_set_new(j, "file", text_json_string(p->file));
-    if (p->line)
-        json_object_set_new(j, "line", json_integer(p->line));
-    if (p->module)
-        json_object_set_new(j, "module", text_json_string(p->module));
-    if (!p->truncated) {
-        snprintf(address, sizeof address, "0x%llx", (unsigned long long)p->offset);
-        json_object_set_new(j, "offset", json_string(address));
-    }
-    json_object_set_new(j, "inlined", json_boolean(p->inlined));
-    return j;
-}
-
-static json_t *stack_json_new(struct frames *f, uint32_t stack)
-{
-    json_t *array = json_array();
-    for (const struct code_stack *s; (s = code_stack(f->pool, stack)); stack = s->parent) {
-        struct resolved *r = resolved_of(f, s->frame);
-        if (r->n && !r->json)
-            r->json = xcalloc(r->n, sizeof(json_t *));
-        for (uint32_t i = 0; i < r->n; i++) {
-            if (!r->json[i])
-                r->json[i] = place_json(&r->places[i]);
-            json_array_append(array, r->json[i]);
-        }
-    }
-    return array;
-}
-
-json_t *frames_json(struct frames *f, uint32_t stack)
-{
-    if (f->stack_json_count <= stack) {
-        size_t old = f->stack_json_capacity;
-        f->stack_json = xgrow(f->stack_json, &f->stack_json_capacity, stack + 1u, sizeof(json_t *));
-        memset(f->stack_json + old, 0, (f->stack_json_capacity - old) * sizeof(json_t *));
-        f->stack_json_count = stack + 1u;
-    }
-    if (!f->stack_json[stack])
-        f->stack_json[stack] = stack_json_new(f, stack);
-    return json_incref(f->stack_json[stack]);
-}
-
-static void place_write(struct json_writer *w, const struct frame_place *p)
-{
-    jw_object(w);
-    if (p->function) {
-        JW_KEY(w, "function");
-        jw_string(w, p->function);
-    }
-    if (p->file) {
-        JW_KEY(w, "file");
-        jw_string(w, p->file);
-    }
-    if (p->line) {
-        JW_KEY(w, "line");
-        jw_u64(w, p->line);
-    }
-    if (p->module) {
-        JW_KEY(w, "module");
-        jw_string(w, p->module);
-    }
-    if (!p->truncated) {
-        JW_KEY(w, "offset");
-        jw_address(w, p->offset);
-    }
-    JW_KEY(w, "inlined");
-    jw_bool(w, p->inlined);
-    jw_end(w);
-}
-
-static int text_sink(void *context, const char *bytes, size_t n)
-{
-    struct resolved *r = context;
-    r->text = xrealloc(r->text, r->text_bytes + n);
-    memcpy(r->text + r->text_bytes, bytes, n);
-    r->text_bytes += n;
-    return 0;
-}
-
-/* The frame's places as text, joined by commas. */
-static void resolve_text(struct frames *f, struct resolved *r)
-{
-    if (!f->writer)
-        f->writer = xmalloc(sizeof *f->writer);
-    jw_init(f->writer, text_sink, r);
-    for (uint32_t i = 0; i < r->n; i++)
-        place_write(f->writer, &r->places[i]);
-    jw_finish(f->writer);
-}
-
-static struct resolved *resolved_text(struct frames *f, const struct code_stack *s)
-{
-    struct resolved *r = resolved_of(f, s->frame);
-    if (r->n && !r->text)
-        resolve_text(f, r);
-    return r;
-}
-
-/* Its text is kept from its second time on, as long as there is room. */
-static const struct stack_text *stack_text(struct frames *f, uint32_t stack)
-{
-    if (f->texts_count <= stack) {
-        size_t old = f->texts_capacity;
-        f->texts = xgrow(f->texts, &f->texts_capacity, stack + 1u, sizeof *f->texts);
-        memset(f->texts + old, 0, (f->texts_capacity - old) * sizeof *f->texts);
-        f->texts_count = f->texts_capacity;
-    }
-    struct stack_text *t = &f->texts[stack];
-    size_t bytes = 2;
-    if (t->text || !t->bytes++ || f->texts_bytes >= STACK_TEXTS_BYTES_MAX)
-        return t->text ? t : NULL;
-    for (const struct code_stack *s = code_stack(f->pool, stack); s; s = code_stack(f->pool, s->parent))
-        bytes += resolved_text(f, s)->text_bytes + 1;
-    char *p = t->text = xmalloc(bytes);
-    for (const struct code_stack *s = code_stack(f->pool, stack); s; s = code_stack(f->pool, s->parent)) {
-        const struct resolved *r = resolved_text(f, s);
-        if (!r->n)
-            continue;
-        *p = p == t->text ? '[' : ',';
-        p++;
-        memcpy(p, r->text, r->text_bytes);
-        p += r->text_bytes;
-    }
-    if (p == t->text)
-        *p++ = '[';
-    *p++ = ']';
-    t->bytes = (size_t)(p - t->text);
-    f->texts_bytes += t->bytes;
-    return t;
-}
-
-void frames_write(struct frames *f, struct json_writer *w, uint32_t stack)
-{
-    const struct stack_text *known = stack ? stack_text(f, stack) : NULL;
-    if (known) {
-        jw_raw(w, known->text, known->bytes);
-        return;
-    }
-    jw_array(w);
-    for (const struct code_stack *s; (s = code_stack(f->pool, stack)); stack = s->parent) {
-        const struct resolved *r = resolved_text(f, s);
-        if (r->n)
-            jw_raw(w, r->text, r->text_bytes);
-    }
-    jw_end(w);
-}
-
-void frames_write_telling(struct frames *f, struct json_writer *w, uint32_t stack, size_t most)
-{
-    const struct frame_place *places;
-    size_t n = frames_places(f, stack, 0, &places);
-    uint32_t shown[FRAMES_TELLING_MAX];
-    size_t count = frames_telling(places, n, most < FRAMES_TELLING_MAX ? most : FRAMES_TELLING_MAX, shown);
-    jw_array(w);
-    for (size_t i = 0; i < count; i++)
-        place_write(w, &places[shown[i]]);
-    jw_end(w);
 }
 
 /* ---- coverage ---- */

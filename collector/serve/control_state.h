@@ -1,7 +1,7 @@
 /*
  * collector/serve/control_state.h - the inside of control.h, for its own files:
- * control.c (what holds, and what orders make of it), control_orders.c (from the threads that bring them to the
- * one that carries them out), control_file.c (what the next collector finds).
+ * control.c (what holds, and what limits make of it), control_verbs.c (what each order does), control_orders.c (from
+ * the threads that bring them to the one that carries them out), control_file.c (what the next collector finds).
  *
  * Rules, limits, state and log are the ingest thread's alone. The queue is under the lock; `shown` is for any thread.
  */
@@ -80,16 +80,22 @@ struct control {
 
 uint64_t control_clock_ns(void);
 /* ---- control.c ---- */
-void control_carry_out(struct control *c, struct order *o);
 /* What holds, to the hooks. 0 or -errno. */
 int control_publish(struct control *c);
 void control_tell(struct control *c, enum event_control kind, enum event_recording was, const char *text);
 void control_become(struct control *c, enum event_recording state);
+/* Another state, published. What was before stays when that fails. */
+int control_change_state(struct control *c, enum event_recording state);
+/* What limits are held against, now. */
+struct limits_input control_measure(struct control *c, uint64_t now_ns);
 /* The hooks only forward since then, by somebody. */
 void control_emergency(struct control *c, uint64_t at_ns);
 /* One rule more, which is taken over; its number. 0: there are too many. */
 uint32_t control_rule_add(struct control *c, struct rule *r, uint32_t number);
 void control_rule_remove(struct control *c, size_t i);
+
+/* ---- control_verbs.c ---- */
+void control_carry_out(struct control *c, struct order *o);
 
 /* ---- control_orders.c ---- */
 void control_orders_round(struct control *c);

@@ -1,12 +1,10 @@
 /*
- * collector/session/rules.c - see rules.h: rules read and printed. Any thread.
+ * collector/session/rules.c - see rules.h: rules read (rules_text.c prints them). Any thread.
  *
  * Words stand between blanks. In '…' and "…", which may begin anywhere in a value, blanks, commas and # are
  * themselves, so that every function's name can be said.
- *
- * What is printed is read as the same rule again, and printed as the same text.
  */
-#include "session/rules.h"
+#include "session/rules_words.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -115,7 +113,7 @@ static int words_read(struct rule_words *w, const char *key, const char *value, 
 
 /* ---- keys ---- */
 
-static const struct { const char *name; uint32_t bits; } event_words[] = {
+const struct rule_event_word rule_event_words[RULE_EVENT_WORDS] = {
     { "memory", MEMORY }, { "heap", WIRE_RULE_HEAP }, { "map", WIRE_RULE_MAP }, { "lock", WIRE_RULE_LOCK }, { "copy", WIRE_RULE_COPY } };
 
 static int events_read(struct rule *r, const struct rule_words *w, char **error)
@@ -123,9 +121,9 @@ static int events_read(struct rule *r, const struct rule_words *w, char **error)
     r->events = 0;
     for (size_t i = 0; i < w->n; i++) {
         uint32_t bits = 0;
-        for (size_t k = 0; k < sizeof event_words / sizeof *event_words; k++)
-            if (!strcmp(w->list[i], event_words[k].name))
-                bits = event_words[k].bits;
+        for (size_t k = 0; k < RULE_EVENT_WORDS; k++)
+            if (!strcmp(w->list[i], rule_event_words[k].name))
+                bits = rule_event_words[k].bits;
         if (!bits)
             return wrong(error, "events=%s: there are memory, heap, map, lock and copy", w->list[i]);
         r->events |= bits;
@@ -133,15 +131,13 @@ static int events_read(struct rule *r, const struct rule_words *w, char **error)
     return 0;
 }
 
-static bool family_makes(unsigned family) { return family >= WIRE_MALLOC && family <= WIRE_MREMAP; }
-
 static int families_read(struct rule *r, const struct rule_words *w, char **error)
 {
     r->families = 0;
     for (size_t i = 0; i < w->n; i++) {
         uint32_t bits = 0;
         for (unsigned f = 0; f < WIRE_FAMILIES; f++)
-            if (family_makes(f) && !strcmp(w->list[i], family_name(f)))
+            if (rule_family_makes(f) && !strcmp(w->list[i], family_name(f)))
                 bits |= 1u << f;
         if (!bits)
             return wrong(error, "family=%s: it is how memory is made: malloc, calloc, realloc, new, new[], mmap, ...", w->list[i]);
@@ -197,66 +193,65 @@ static int limit_read(struct rule *r, const char *value, char **error)
     return 0;
 }
 
-enum key { KEY_FUNCTION, KEY_STACK, KEY_MODULE, KEY_THREAD, KEY_PROCESS, KEY_SIZE, KEY_EVENTS, KEY_FAMILY, KEY_SAMPLE, KEY_RATE, KEY_LIMIT, KEYS };
-static const char *const keys[KEYS] = { "function", "stack", "module", "thread", "process", "size", "events", "family", "sample", "rate", "limit" };
+const char *const rule_keys[RULE_KEYS] = { "function", "stack", "module", "thread", "process", "size", "events", "family", "sample", "rate", "limit" };
 
 static int key_find(const char *name, size_t bytes)
 {
-    for (int k = 0; k < KEYS; k++)
-        if (strlen(keys[k]) == bytes && !memcmp(keys[k], name, bytes))
+    for (int k = 0; k < RULE_KEYS; k++)
+        if (strlen(rule_keys[k]) == bytes && !memcmp(rule_keys[k], name, bytes))
             return k;
     return -1;
 }
 
-static int list_read(struct rule *r, enum key key, const char *value, char **error)
+static int list_read(struct rule *r, enum rule_key key, const char *value, char **error)
 {
     struct rule_words words = {0};
-    int e = words_read(&words, keys[key], value, error);
+    int e = words_read(&words, rule_keys[key], value, error);
     if (!e)
-        e = key == KEY_EVENTS ? events_read(r, &words, error) : key == KEY_FAMILY ? families_read(r, &words, error) : sample_read(r, &words, error);
+        e = key == RULE_KEY_EVENTS ? events_read(r, &words, error) : key == RULE_KEY_FAMILY ? families_read(r, &words, error) : sample_read(r, &words, error);
     words_clear(&words);
     return e;
 }
 
-static int value_read(struct rule *r, enum key key, const char *value, char **error)
+static int value_read(struct rule *r, enum rule_key key, const char *value, char **error)
 {
     switch (key) {
-    case KEY_FUNCTION: return words_read(&r->functions, keys[key], value, error);
-    case KEY_STACK: return words_read(&r->stacks, keys[key], value, error);
-    case KEY_MODULE: return words_read(&r->modules, keys[key], value, error);
-    case KEY_THREAD: return words_read(&r->threads, keys[key], value, error);
-    case KEY_PROCESS: return words_read(&r->processes, keys[key], value, error);
-    case KEY_SIZE: return size_read(r, value, error);
-    case KEY_RATE: return rate_read(r, value, error);
-    case KEY_LIMIT: return limit_read(r, value, error);
+    case RULE_KEY_FUNCTION: return words_read(&r->functions, rule_keys[key], value, error);
+    case RULE_KEY_STACK: return words_read(&r->stacks, rule_keys[key], value, error);
+    case RULE_KEY_MODULE: return words_read(&r->modules, rule_keys[key], value, error);
+    case RULE_KEY_THREAD: return words_read(&r->threads, rule_keys[key], value, error);
+    case RULE_KEY_PROCESS: return words_read(&r->processes, rule_keys[key], value, error);
+    case RULE_KEY_SIZE: return size_read(r, value, error);
+    case RULE_KEY_RATE: return rate_read(r, value, error);
+    case RULE_KEY_LIMIT: return limit_read(r, value, error);
     default: return list_read(r, key, value, error);
     }
 }
 
 /* ---- a whole rule ---- */
 
-static bool has(uint32_t given, enum key key) { return given >> key & 1; }
+static bool has(uint32_t given, enum rule_key key) { return given >> key & 1; }
 
 /* What cannot be meant; and what is left out is what the other keys can be said of. */
 static int rule_check(struct rule *r, uint32_t given, char **error)
 {
     if (!given)
         return wrong(error, "a rule says what it is of, KEY=VALUE: function, stack, module, thread, process, size, events, family, sample, rate, limit");
-    if (has(given, KEY_FAMILY) && !has(given, KEY_EVENTS))
+    if (has(given, RULE_KEY_FAMILY) && !has(given, RULE_KEY_EVENTS))
         r->events = MEMORY;
-    else if (has(given, KEY_SIZE) && !has(given, KEY_EVENTS))
+    else if (has(given, RULE_KEY_SIZE) && !has(given, RULE_KEY_EVENTS))
         r->events = MEMORY | WIRE_RULE_COPY;
-    if (has(given, KEY_FAMILY) && !(r->events & MEMORY))
+    if (has(given, RULE_KEY_FAMILY) && !(r->events & MEMORY))
         return wrong(error, "family= is of memory, and events= leaves memory out");
-    if (has(given, KEY_SIZE) && r->events == WIRE_RULE_LOCK)
+    if (has(given, RULE_KEY_SIZE) && r->events == WIRE_RULE_LOCK)
         return wrong(error, "size= is of memory and copies, and events= has locks alone");
     if (r->sample_bytes && !(r->events & MEMORY))
         return wrong(error, "sample=BYTES is of memory, and events= leaves memory out; sample=1/N is of locks and copies");
     if (r->every && !(r->events & (WIRE_RULE_LOCK | WIRE_RULE_COPY)))
         return wrong(error, "sample=1/N is of locks and copies, and events= leaves both out; sample=BYTES is of memory");
-    if (r->exclude && (given & (1u << KEY_SAMPLE | 1u << KEY_RATE | 1u << KEY_LIMIT)))
+    if (r->exclude && (given & (1u << RULE_KEY_SAMPLE | 1u << RULE_KEY_RATE | 1u << RULE_KEY_LIMIT)))
         return wrong(error, "an exclude takes all that it names away: sample=, rate= and limit= are of an include");
-    if (r->exclude && given == 1u << KEY_EVENTS && r->events == WIRE_RULE_EVENTS)
+    if (r->exclude && given == 1u << RULE_KEY_EVENTS && r->events == WIRE_RULE_EVENTS)
         return wrong(error, "that takes everything away; stop does so");
     return 0;
 }
@@ -279,11 +274,11 @@ static int rule_read(struct rule *r, const char *p, char **error)
         if (key < 0)
             return wrong(error, "no key '%.*s'; there are function, stack, module, thread, process, size, events, family, sample, rate, limit",
                          name > 60 ? 60 : (int)name, p);
-        if (has(given, (enum key)key))
-            return wrong(error, "%s= stands there twice; several names stand between commas", keys[key]);
+        if (has(given, (enum rule_key)key))
+            return wrong(error, "%s= stands there twice; several names stand between commas", rule_keys[key]);
         given |= 1u << key;
         char *value = xstrndup(p + name + 1, n - name - 1);
-        int e = value_read(r, (enum key)key, value, error);
+        int e = value_read(r, (enum rule_key)key, value, error);
         free(value);
         if (e)
             return e;
@@ -319,100 +314,6 @@ void rule_copy(struct rule *to, const struct rule *from)
     words_copy(&to->modules, &from->modules);
     words_copy(&to->threads, &from->threads);
     words_copy(&to->processes, &from->processes);
-}
-
-/* ---- printing ---- */
-
-/* As it is read: quoted where it must be. */
-static void name_print(FILE *out, const char *name)
-{
-    if (!name[strcspn(name, " \t,'\"#")]) {
-        fputs(name, out);
-        return;
-    }
-    for (const char *p = name; *p;) {   /* a quote of one kind stands in quotes of the other */
-        char quote = *p == '\'' ? '"' : '\'';
-        size_t n = strcspn(p, quote == '"' ? "\"" : "'");
-        fprintf(out, "%c%.*s%c", quote, (int)n, p, quote);
-        p += n;
-    }
-}
-
-static void words_print(FILE *out, enum key key, const struct rule_words *w)
-{
-    for (size_t i = 0; i < w->n; i++) {
-        if (i)
-            putc(',', out);
-        else
-            fprintf(out, " %s=", keys[key]);
-        name_print(out, w->list[i]);
-    }
-}
-
-static void size_print(FILE *out, const struct rule *r)
-{
-    char low[UNITS_TEXT], high[UNITS_TEXT];
-    if (r->size_min == r->size_max)
-        fprintf(out, " size=%s", print_bytes(low, r->size_min));
-    else if (r->size_min || r->size_max != UINT64_MAX)
-        fprintf(out, " size=%s..%s", r->size_min ? print_bytes(low, r->size_min) : "",
-                r->size_max != UINT64_MAX ? print_bytes(high, r->size_max) : "");
-}
-
-static void events_print(FILE *out, const struct rule *r)
-{
-    const char *before = " events=";
-    uint32_t left = r->events;
-    for (size_t k = 0; k < sizeof event_words / sizeof *event_words; k++)
-        if ((left & event_words[k].bits) == event_words[k].bits) {
-            fprintf(out, "%s%s", before, event_words[k].name);
-            left &= ~event_words[k].bits;
-            before = ",";
-        }
-}
-
-static void families_print(FILE *out, const struct rule *r)
-{
-    const char *before = " family=";
-    for (unsigned f = 0; r->families != UINT32_MAX && f < WIRE_FAMILIES; f++) {
-        if (!family_makes(f) || !(r->families >> f & 1))
-            continue;
-        fprintf(out, "%s%s", before, family_name(f));
-        before = ",";
-    }
-}
-
-char *rule_text(const struct rule *r)
-{
-    char *text, number[UNITS_TEXT];
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out)
-        abort();
-    fputs(r->exclude ? " exclude" : "", out);
-    words_print(out, KEY_FUNCTION, &r->functions);
-    words_print(out, KEY_STACK, &r->stacks);
-    words_print(out, KEY_MODULE, &r->modules);
-    words_print(out, KEY_THREAD, &r->threads);
-    words_print(out, KEY_PROCESS, &r->processes);
-    size_print(out, r);
-    fflush(out);
-    bool told = bytes > (r->exclude ? 8u : 0u) || r->sample_bytes || r->every || r->per_second > 0 || r->limit;
-    if (!told || r->events != WIRE_RULE_EVENTS || r->families != UINT32_MAX || r->size_min || r->size_max != UINT64_MAX)
-        events_print(out, r);
-    families_print(out, r);
-    if (r->sample_bytes)
-        fprintf(out, " sample=%s", print_bytes(number, r->sample_bytes));
-    if (r->every)
-        fprintf(out, "%s1/%u", r->sample_bytes ? "," : " sample=", r->every);
-    if (r->per_second > 0)
-        fprintf(out, " rate=%s/s", print_amount(number, r->per_second));
-    if (r->limit)
-        fprintf(out, " limit=%s", print_amount(number, (double)r->limit));
-    if (fclose(out))
-        abort();
-    memmove(text, text + 1, bytes); /* the first one's blank */
-    return text;
 }
 
 /* ---- files ---- */

@@ -7,9 +7,17 @@ cd "$T" || exit 99
 
 STEADY=$VICTIMS/steady
 
-# told NAME EXPRESSION: of what the session says of itself, in jq. The last answer stays, for who wants to know why not.
-told() { "$OWNSCOPE" ctl -p "$(cat "$1.pid")" list --json >"$1.told" 2>&1 && jq -e "$2" "$1.told" >/dev/null 2>&1; }
-told_pid() { "$OWNSCOPE" ps --json | jq -er ".sessions[] | select(.collector == $2).processes[0].pid" >"$1.pid"; }
+# told NAME COLLECTOR EXPRESSION: of what the session says of itself, in jq; of its state alone where the program came too late
+# to be heard of. The last answer stays, for who wants to know why not.
+told() {
+    sleep 0.1 # there are many of us
+    if [ ! -s "$1.pid" ]; then
+        "$OWNSCOPE" ps --json | jq -e ".sessions[] | select(.collector == $2) | {state: .recording, log: [], pid: .processes[0].pid}" >"$1.told" &&
+            jq -r '.pid // empty' "$1.told" >"$1.pid" || return
+    fi
+    [ ! -s "$1.pid" ] || "$OWNSCOPE" ctl -p "$(cat "$1.pid")" list --json >"$1.told" || return
+    jq -e "$3" "$1.told" >/dev/null
+}
 
 # limited NAME LIMITS [PER_S SECONDS|CONDITION]…: in the background, at once with the others. The program goes on at
 # that pace for so long, or until the session says so of itself.
@@ -28,9 +36,8 @@ limited() {
         # shellcheck disable=SC2086 # two words, and none
         "$OWNSCOPE" run $quiet $PATIENT -o "$name.own" --limits "$limits" -- "$STEADY" "${words[@]}" >"$name.out" 2>"$name.err" </dev/null &
         n=0
-        [ ${#conditions[@]} = 0 ] || await told_pid "$name" $! 2>/dev/null
         for condition in "${conditions[@]}"; do
-            await told "$name" "$condition" || not_ok "$name: $condition" "not within a minute: $(head -c 900 "$name.told")"
+            await told "$name" $! "$condition" 2>/dev/null || not_ok "$name: $condition" "not within a minute: $(head -c 900 "$name.told")"
             touch "$name.over$((n++))"
         done
         wait $!
