@@ -222,6 +222,67 @@ looked traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o life.own -- ./
 why=$(same bare traced)
 verdict "signals, stops, children and calls are the same" $? "$why"
 
+# Children of several threads end at once, in every way that concerns who watches them.
+cat >crowd.c <<'E2'
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static const char *self;
+enum { BOTH = 1 << 8 };         /* or SIGSEGV, whichever comes first */
+static void fall(void) { *(volatile int *)8 = 1; }
+static void become(void) { execl(self, self, "fall", (char *)NULL); _exit(1); }
+static void *sleeps(void *p) { pause(); return p; }
+static void *falls(void *p) { usleep(50); fall(); return p; }
+static void *becomes(void *p) { become(); return p; }
+static void with(void *(*body)(void *)) { pthread_t t; pthread_create(&t, NULL, body, NULL); }
+static void grand(void) { if (!fork()) fall(); wait(NULL); fall(); }
+static void threads(void) { with(sleeps); with(sleeps); fall(); }
+static void last(void) { with(falls); with(falls); pthread_exit(NULL); }
+static void by_another(void) { with(becomes); pause(); }
+static void amid_exec(void) { with(falls); become(); }
+static void term(void) { with(falls); raise(SIGTERM); pause(); }
+static void killed(void) { with(falls); raise(SIGKILL); }
+static const struct { void (*body)(void); int ends, shares; } ways[] = {
+    {fall, SIGSEGV, 0}, {abort, SIGABRT, 0}, {become, SIGSEGV, 0}, {grand, SIGSEGV, 0}, {threads, SIGSEGV, 0}, {last, SIGSEGV, 0},
+    {by_another, SIGSEGV, 0}, {amid_exec, SIGSEGV, 0}, {term, SIGTERM | BOTH, 0}, {killed, SIGKILL | BOTH, 0}, {fall, SIGSEGV, 1}, {become, SIGSEGV, 1}};
+enum { WAYS = sizeof ways / sizeof *ways };
+static void *works(void *first)
+{
+    for (long i = 0; i < WAYS; i++) {
+        int way = (int)((i + (long)first) % WAYS), status = 0;
+        pid_t child = ways[way].shares ? vfork() : fork();
+        if (!child)
+            ways[way].body();
+        waitpid(child, &status, 0);
+        if (WTERMSIG(status) != (ways[way].ends & 0xff) && !(ways[way].ends & BOTH && WTERMSIG(status) == SIGSEGV))
+            printf("way %d: %x\n", way, status);
+    }
+    return NULL;
+}
+int main(int argc, char **argv)
+{
+    pthread_t t[2];
+    self = argv[0];
+    if (argc > 1)
+        fall();
+    for (long i = 0; i < 2; i++)
+        pthread_create(&t[i], NULL, works, (void *)(i * WAYS / 2));
+    for (int i = 0; i < 2; i++)
+        pthread_join(t[i], NULL);
+    puts("all ended");
+    return 7;
+}
+E2
+cc -pthread -w -o crowd crowd.c
+run bare ./crowd
+# shellcheck disable=SC2086 # two words
+looked traced "$OWNSCOPE" run -q --snapshot-on-signal $PATIENT -o crowd.own -- ./crowd
+why=$(same bare traced)
+verdict "children that end at once end as without" $? "$why"
+
 # A signal that comes before the program is begun.
 cat >before.c <<'E2'
 #include <signal.h>

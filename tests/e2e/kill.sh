@@ -72,13 +72,14 @@ code 0" ] || { why="time $i: the program said: $(tr '\n' ' ' <"$T/c.out")"; brea
     verdict "$times times SIG$signal to the collector" $? "$why"
 }
 
+written() { [ -e "$1" ] && [ "$(stat -c %s "$1")" -gt "$2" ]; } # FILE BYTES: more than these
 gone() { ! kill -0 "$1"; }
 # A session whose collector was killed: seen by ps, taken over by a new
 # collector, and what neither of the two has on record is counted as lost.
 orphan() {
     local runner pid server why
     rm -f "$T/books" "$T/o.own" "$T/o2.own"
-    "$OWNSCOPE" run -q -o "$T/o.own" -- "$VICTIMS/selfcount" "$T/books" 2 3 >"$T/o.out" 2>"$T/o.err" </dev/null &
+    "$OWNSCOPE" run -q -o "$T/o.own" -- "$VICTIMS/selfcount" "$T/books" 2 >"$T/o.out" 2>"$T/o.err" </dev/null &
     runner=$!
     wait_for_books "$T/books"
     nap 300
@@ -92,6 +93,8 @@ orphan() {
     verdict "ps shows the orphan" $? "$(first_line "$T/ps")"
     "$OWNSCOPE" serve -q --attach "$pid" -o "$T/o2.own" >"$T/serve" 2>&1 &
     server=$!
+    await written "$T/o2.own" 100000
+    printf '\1' | dd of="$T/books" bs=1 seek=4080 conv=notrunc status=none # it has done enough
     await gone "$pid"
     grep -q "done" "$T/o.out"
     verdict "the orphan finishes" $? "$(cat "$T/o.out")"
@@ -101,11 +104,13 @@ orphan() {
     "$OWNSCOPE" report --json "$T/o.own" >"$T/o.json" && "$OWNSCOPE" report --json "$T/o2.own" >"$T/o2.json"
     why=$("$PYTHON" "$HERE/books.py" "$T/books" "$T/o.json" "$T/o2.json" 2>&1)
     verdict "two collectors and the counted gap make the whole" $? "$why; $(first_line "$T/serve")"
+    why=$("$OWNSCOPE" events --type new --json "$T/o2.own" | tail -n 50 | grep -c '"function":"counted_malloc"')
+    [ "$why" -ge 40 ]
+    verdict "and stacks are known again" $? "of $why of the last 50 allocations"
 }
 
 # A collector that was stopped, and wakes when another has its session and goes
 # on in its file, writes nothing more there.
-written() { [ "$(stat -c %s "$1")" -gt "$2" ]; } # FILE BYTES: more than these
 overtaken() {
     local runner server pid why
     rm -f "$T/books" "$T/v.own"

@@ -166,8 +166,8 @@ END_TEST
  * sums are the totals'. */
 START_TEST(by_of_samples)
 {
-    static const char *const by[] = { "type", "site", "module", "thread", "root" };
-    for (size_t k = 0; k < sizeof by / sizeof *by; k++) {
+    static const char *const keys[] = { "type", "site", "module", "thread", "root" };
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         struct view v = graph_view();
         struct snapshot *s = graph_snapshots[0];
         struct doc_context c = { 0 };
@@ -178,7 +178,7 @@ START_TEST(by_of_samples)
         interval_add(&four, 40, 40, 1000);
         both = four;
         interval_add(&both, 50, 50, 500);
-        json_t *doc = doc_graph(&v, &c, &(struct doc_options){ .by = by[k] }), *list = json_object_get(doc, "groups");
+        json_t *doc = doc_graph(&v, &c, &(struct doc_options){ .by = keys[k] }), *list = json_object_get(doc, "groups");
         json_int_t samples = 0, blocks = 0;
         for (size_t i = 0; i < json_array_size(list); i++) {
             const json_t *j = json_array_get(list, i), *e = json_object_get(j, "estimated");
@@ -192,7 +192,7 @@ START_TEST(by_of_samples)
                 ck_assert_int_eq(num(e, "error_blocks"), (json_int_t)interval_half(four.blocks_variance, four.heaviest));
             }
         }
-        bool by_root = !strcmp(by[k], "root");  /* whose groups are of what they hold directly */
+        bool by_root = !strcmp(keys[k], "root");  /* whose groups are of what they hold directly */
         ck_assert_int_eq(samples, by_root ? 1 : 2);
         if (!by_root)
             ck_assert_int_eq(blocks, 6 + (json_int_t)interval_sum_count(&both).blocks);

@@ -256,37 +256,41 @@ START_TEST(test_exec_fails)
 }
 END_TEST
 
+/* Waits until the program has written that. */
+static void said(const char *out, const char *want)
+{
+    char text[128] = "";
+    for (int i = 0; i < 5000 && strcmp(text, want); i++) {
+        int fd = open(out, O_RDONLY);
+        ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+        text[n > 0 ? n : 0] = 0;
+        if (fd >= 0)
+            close(fd);
+        usleep(5000);
+    }
+    ck_assert_str_eq(text, want);
+}
+
 /* Signals sent to the collector reach the program once; the collector lives. */
 START_TEST(test_signals)
 {
-    char out[256], script[512], text[128] = "";
+    char out[256], script[512];
     pid_t pid;
-    int fd, i;
     snprintf(out, sizeof out, "%s/out", dir);
     snprintf(script, sizeof script,
              "trap 'echo int' INT; trap 'echo usr' USR1; trap 'echo hup' HUP; trap 'echo term; exit 5' TERM; "
              "exec > %s; echo up; while :; do sleep 0.02; done", out);
     pid = start("sh", "-c", script, NULL);
-    for (i = 0; i < 200 && strncmp(text, "up", 2); i++) {
-        usleep(10000);
-        fd = open(out, O_RDONLY);
-        if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
-            text[0] = 0;
-        close(fd);
-    }
+    said(out, "up\n");
     raise(SIGUSR1); /* SI_TKILL */
-    usleep(100000);
+    said(out, "up\nusr\n");
     kill(getpid(), SIGINT);
-    usleep(100000);
+    said(out, "up\nusr\nint\n");
     kill(getpid(), SIGHUP);
-    usleep(100000);
+    said(out, "up\nusr\nint\nhup\n");
     kill(getpid(), SIGTERM);
     ck_assert_int_eq(WEXITSTATUS(exit_status(pid)), 5);
-    fd = open(out, O_RDONLY);
-    memset(text, 0, sizeof text);
-    ck_assert_int_gt((int)read(fd, text, sizeof text - 1), 0);
-    ck_assert_str_eq(text, "up\nusr\nint\nhup\nterm\n");
-    close(fd);
+    said(out, "up\nusr\nint\nhup\nterm\n");
 }
 END_TEST
 
