@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/message.h"
+#include "cli/origin.h"
 #include "cli/options.h"
 #include "event/xalloc.h"
 #include "session/session.h"
@@ -137,7 +138,7 @@ int cmd_ps(int argc, char **argv)
     session_sweep(clear ? 0 : SESSION_KEPT_NS);
     int error = session_list(session_take, sessions);
     if (error)
-        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-error));
+        origin_list_fail(error);
     size_t count = json_array_size(sessions);
     if (as_json) {
         json_t *doc = json_pack("{s:i, s:O}", "ownscope", 1, "sessions", sessions);

@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/deadlock_watch.h"
 #include "cli/message.h"
+#include "cli/origin.h"
 #include "cli/record.h"
 #include "cli/trip_watch.h"
 #include "event/xalloc.h"
@@ -129,7 +130,7 @@ static char *attach_name(const char *text)
         w.pid = (unsigned)pid;
     int found = session_list(is_wanted, &w);
     if (found < 0)
-        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-found));
+        origin_list_fail(found);
     if (!found)
         message_fail(EXIT_SOURCE, "no session has the name or process %s; ownscope ps lists them", text);
     return xstrdup(w.name);

@@ -160,7 +160,7 @@ static char *session_choose(const struct ask *a, struct top *t)
     size_t at = 0, with = 0;
     int error = top_sessions_find(&s);
     if (error)
-        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; OWNSCOPE_DIR names their folder", strerror(-error));
+        origin_list_fail(error);
     if (!s.n)
         message_fail(EXIT_NOTHING, "no program is traced now; start one with ownscope run -- PROGRAM");
     for (size_t i = 0; i < s.n; i++)

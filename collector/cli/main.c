@@ -1,6 +1,7 @@
 /*
  * collector/cli/main.c - the program `ownscope`: finds the command and runs it.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +36,25 @@ static int help(FILE *out)
     return message_finish_output(out, "the help", 0);
 }
 
+/* The page beside a program that is not installed: build/ownscope, man/ownscope-run.1. */
+static char *page_beside(const char *page)
+{
+    char self[PATH_MAX], *path;
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = 0;
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(self, '/');
+        if (!slash)
+            return NULL;
+        *slash = 0;
+    }
+    path = xasprintf("%s/man/%s.1", self, page);
+    if (!access(path, R_OK))
+        return path;
+    free(path);
+    return NULL;
+}
+
 /* The manual page, or the short help where there is no man. */
 static int help_command(const char *name)
 {
@@ -42,7 +62,9 @@ static int help_command(const char *name)
     if (!u)
         message_fail(EXIT_USAGE, "no command '%s'; see ownscope --help", name);
     if (isatty(STDOUT_FILENO)) {
-        char *page = xasprintf("ownscope-%s", name);
+        char *page = xasprintf("ownscope-%s", name), *beside = page_beside(page);
+        if (beside)
+            execlp("man", "man", beside, (char *)NULL);
         if (system("man -w ownscope >/dev/null 2>&1") == 0)
             execlp("man", "man", page, (char *)NULL);
     }

@@ -95,16 +95,21 @@ static bool search_theirs(struct search *s)
     return found;
 }
 
-bool origin_session(unsigned pid, struct origin_session *s)
+void origin_list_fail(int error)
 {
-    struct search search = { .pid = pid, .session = s };
     char path[SESSION_PATH_MAX];
-    int error = session_list(listing_match, &search);
     if (error == -EPERM && session_directory(path, sizeof path) == -EPERM)
         message_fail(EXIT_SOURCE, "the session directory %s is not safe to use: %s; set OWNSCOPE_DIR to a directory of yours with mode 0700",
                      path, session_directory_flaw());
+    message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
+}
+
+bool origin_session(unsigned pid, struct origin_session *s)
+{
+    struct search search = { .pid = pid, .session = s };
+    int error = session_list(listing_match, &search);
     if (error < 0)
-        message_fail(EXIT_SOURCE, "cannot list the sessions: %s; see OWNSCOPE_DIR in ownscope(1)", strerror(-error));
+        origin_list_fail(error);
     return error == 1 || search_theirs(&search);
 }
 

@@ -20,5 +20,7 @@ void origin_find(struct origin *o, unsigned pid, const char *word);
  * program when sessions cannot be looked at. */
 struct origin_session { char *name, *trace, *segment; bool alive; /* it has a collector */ unsigned collector; const char *recording; /* of the listing */ };
 bool origin_session(unsigned pid, struct origin_session *s);
+/* Ends the program: sessions could not be listed, -errno. */
+void origin_list_fail(int error) __attribute__((noreturn));
 
 #endif

@@ -38,7 +38,9 @@ limited() {
         n=0
         for condition in "${conditions[@]}"; do
             await told "$name" $! "$condition" 2>/dev/null || not_ok "$name: $condition" "not within a minute: $(head -c 900 "$name.told")"
-            touch "$name.over$((n++))"
+            touch "$name.over$n"
+            await test ! -e "$name.over$((n++))" # it goes on otherwise now
+            touch "$name.met$n"
         done
         wait $!
         echo $? >"$name.code"
@@ -74,7 +76,7 @@ holds() {
 
 paused='.state == "paused"'
 limited events events=5k 20000 "$paused" 20000 0.6
-limited rate "events/s=8k,cooldown=300ms" 20000 '.state == "tripped"' 50 '[.log[].text | select(test("on trial: closed"))] | length > 0'
+limited rate "events/s=8k,cooldown=300ms" 20000 '.state == "tripped"' 50 '.state == "recording" and ([.log[].text | select(test("on trial: closed"))] | length > 0)' 50 1 50 '.state == "recording"'
 limited bytes bytes=10K 20000 "$paused" 20000 0.6
 limited time time=200ms:stop 2000 '.state == "emergency"'
 limited rss rss=1M 2000 "$paused"
@@ -83,7 +85,7 @@ limited twice events=3k 20000 "$paused" 20000 '[.log[].text | select(test("pause
 limited none "events=1G,events/s=1G,bytes=1T,rss=1T,time=1h" 2000 0.5
 
 # A `start` behind a pause counts anew.
-await test -e twice.over0
+await test -e twice.met1
 "$OWNSCOPE" ctl -p "$(cat twice.pid)" start >start.out 2>&1 || not_ok "start behind a pause" "$(first_line start.out)"
 wait
 

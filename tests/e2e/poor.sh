@@ -45,6 +45,9 @@ says "a directory others may write to" '^no  sessions: .*others may write' 1 env
 run "$T/u" env OWNSCOPE_DIR="$T/wide" "${raw[@]}"
 [ "$(code "$T/u")" = 125 ] && [ "$(wc -l <"$T/u.err")" = 1 ] && grep -q 'not safe to use: .*others may write' "$T/u.err"
 verdict "run refuses a directory others may write to" $? "$(code "$T/u"): $(first_line "$T/u.err")"
+run "$T/u" env OWNSCOPE_DIR="$T/wide" "$OWNSCOPE" ps
+[ "$(code "$T/u")" = 125 ] && [ "$(wc -l <"$T/u.err")" = 1 ] && grep -q 'not safe to use: .*others may write' "$T/u.err"
+verdict "so does ps" $? "$(code "$T/u"): $(first_line "$T/u.err")"
 chmod 700 real
 run "$T/u" env OWNSCOPE_DIR="$T/link" "${raw[@]}"
 [ "$(code "$T/u")" = 125 ] && [ "$(wc -l <"$T/u.err")" = 1 ] && grep -q 'symbolic link' "$T/u.err"

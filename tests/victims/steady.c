@@ -1,7 +1,7 @@
 /*
  * steady [PER_S SECONDS]... - makes and drops so many blocks a second for so
  * long, then so many for so long, and so on. A FILE for SECONDS: until there is
- * one of that name. Says when it is done.
+ * one of that name, which it then takes away. Says when it is done.
  */
 #include "victim.h"
 
@@ -26,6 +26,8 @@ static void work(double per_s, double seconds, const char *until)
         }
         nanosleep(&(struct timespec){ 0, TURN_NS }, NULL);
     }
+    if (until)
+        unlink(until);
 }
 
 int main(int argc, char **argv)
