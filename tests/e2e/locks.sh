@@ -18,8 +18,8 @@ print(said if said is not True else "")
 sys.exit(said is not True)' "$2" "${3//$'\n'/ }" 2>&1)
     verdict "$1" $? "$(echo "$said" | tail -n 1 | cut -c1-300)"
 }
-pid_now() { "$OWNSCOPE" ps --json 2>/dev/null | jq -er '.sessions[0].processes[0].pid' 2>/dev/null; }
-pid_of() { await pid_now | grep -v null; } # of the only traced process of our sessions
+pid_now() { "$OWNSCOPE" ps --json 2>/dev/null | jq -er '[.sessions[].processes[].pid][0] // empty' 2>/dev/null; }
+pid_of() { await pid_now; } # of the only traced process of our sessions
 
 # ---- a program that hangs ----------------------------------------------------
 hung() {

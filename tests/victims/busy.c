@@ -15,11 +15,11 @@ struct block { uint32_t bytes, seed; unsigned char data[]; };
 
 static const char *file;
 static volatile int over;
-static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER, post = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t looking = PTHREAD_RWLOCK_INITIALIZER;
 static uint64_t counted_inside, shown[2];
 static _Atomic uint64_t counted, wrong, short_lived;
-static _Atomic(struct block *) mailbox[MAILBOXES];
+static struct block *mailbox[MAILBOXES];
 
 static uint32_t next(uint32_t *state)
 {
@@ -89,6 +89,17 @@ static void look(uint32_t write)
     pthread_rwlock_unlock(&looking);
 }
 
+/* By a lock: that orders what the one thread did with a block before what the other does, where all can see it. */
+static struct block *mail_swap(uint32_t box, struct block *left)
+{
+    struct block *found;
+    pthread_mutex_lock(&post);
+    found = mailbox[box];
+    mailbox[box] = left;
+    pthread_mutex_unlock(&post);
+    return found;
+}
+
 static void *short_life(void *arg)
 {
     block_drop(arg);
@@ -104,11 +115,7 @@ static void step(struct block **held, uint32_t *state)
     case 0: count_locked(); break;
     case 1: look((r >> 12 & 15) == 0); break;
     case 2: if (*at) *at = block_grow(*at, r >> 12 & 8191); break;
-    case 3: case 4: { /* what somebody left, for what is held here */
-        struct block *b = atomic_exchange(&mailbox[r >> 12 & (MAILBOXES - 1)], *at);
-        *at = b;
-        break;
-    }
+    case 3: case 4: *at = mail_swap(r >> 12 & (MAILBOXES - 1), *at); break; /* what somebody left, for what is held here */
     case 5: if (*at) { struct block *b = block_copy(*at); block_drop(b); } break;
     default:
         if (*at)

@@ -28,6 +28,7 @@ static void *waiting(void *arg)
     pthread_barrier_wait(&ready);
     for (;;)
         pause();
+    return NULL;
 }
 
 int main(void)
