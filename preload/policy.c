@@ -27,8 +27,12 @@ again:
         fence_signal();
         now = load_acquire(__atomic_load_n(&process.gate, __ATOMIC_ACQUIRE)); /* Q: pairs with P */
     } while (now != gate);
-    if (!rules_adopt(c, gate))
-        goto refused;
+    if (!rules_adopt(c, gate)) {
+        if (gate_now() == gate)
+            goto refused;
+        store_release(&slot->acting, WIRE_ACTING_NOT); /* it was replaced meanwhile: the next one decides */
+        goto again;
+    }
     c->gate = gate & WIRE_GATE_FILTERED ? GATE_NONE : gate;
     if (!(gate & WIRE_GATE_FILTERED))
         return true;
