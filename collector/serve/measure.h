@@ -24,7 +24,7 @@ struct measure_model {
     double collector_ns;    /* the collector, an event with its full stack */
     double fixed_ns;        /* the collector, each second, whatever comes: about 25 rounds, each with a cold cache */
 };
-static const struct measure_model MEASURE_USUAL = { 60, 600, 1.5, 8, 90, 2000000 }, MEASURE_MOST = { 120, 2000, 6.5, 25, 250, 4000000 };
+static const struct measure_model MEASURE_USUAL = { 60, 600, 1.0, 8, 90, 2000000 }, MEASURE_MOST = { 120, 2000, 6.5, 25, 250, 4000000 };
 
 struct measure;
 struct measure *measure_new(struct session *s);
