@@ -151,7 +151,7 @@ static const char *nothing_text(const struct top *t)
     if (!top_document(t))
         return "";
     if (t->rows_all)
-        return "Nothing here has that in it; / and an empty line shows all again.";
+        return "Nothing here has that in it; Esc shows all again.";
     switch (t->screen) {
     case TOP_THREADS: return "No traced thread runs.";
     case TOP_SITES: return "Nothing was allocated so far.";
