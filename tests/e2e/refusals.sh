@@ -138,15 +138,15 @@ verdict "a moment of a torn trace" $? "$(first_line err)"
 [ "$(grep -c 'is torn' err)" = 1 ]
 verdict "two moments of a torn trace say so once" $? "$(head -n 3 err)"
 why="no byte of its events found"
-for part in 1 2 3 4 5 6 7 8 9; do
-    "$PYTHON" - good.own flipped.own $part <<'PY'
+for part in $(seq 5 99); do
+    "$PYTHON" - good.own flipped.own "$part" <<'PY'
 import sys
 data = bytearray(open(sys.argv[1], "rb").read())
-data[len(data) * int(sys.argv[3]) // 10] ^= 0x55
+data[len(data) * int(sys.argv[3]) // 100] ^= 0x55
 open(sys.argv[2], "wb").write(data)
 PY
     "$OWNSCOPE" events flipped.own 2>&1 >/dev/null | grep -q damaged || continue
-    "$OWNSCOPE" report --at peak flipped.own 2>&1 >/dev/null | grep damaged | grep -qv 'damaged.*damaged' && why='' || why="damaged at $part tenths: not said"
+    "$OWNSCOPE" report --at peak flipped.own 2>&1 >/dev/null | grep damaged | grep -qv 'damaged.*damaged' && why='' || why="damaged at $part hundredths: not said"
     break
 done
 [ -z "$why" ]
